@@ -1,0 +1,13 @@
+"""What a command says when it can't do what was asked."""
+
+EXIT_OK = 0
+EXIT_PROBLEM = 1
+EXIT_USAGE = 2
+
+
+class CommandError(Exception):
+    """One clear line for standard error, and the exit code that goes with it."""
+
+    def __init__(self, message: str, exit_code: int = EXIT_USAGE) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -1,0 +1,51 @@
+"""Where an image is pulled from: directly, through the license proxy, or from the Replicated registry."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kotsapp.images.reference import Reference
+
+DEFAULT_PROXY_DOMAIN = "proxy.replicated.com"
+DEFAULT_REGISTRY_DOMAIN = "registry.replicated.com"
+
+
+class Route(StrEnum):
+    """How pods pull an image. Proxy and Registry need the license's pull secret."""
+
+    DIRECT = "Direct"
+    PROXY = "Proxy"
+    REGISTRY = "Registry"
+
+    @property
+    def needs_secret(self) -> bool:
+        return self is not Route.DIRECT
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """The hosts that the license opens: ``proxy`` serves private images, ``registry`` the vendor's own ones."""
+
+    proxy: str = DEFAULT_PROXY_DOMAIN
+    registry: str = DEFAULT_REGISTRY_DOMAIN
+
+    def is_proxy(self, host: str) -> bool:
+        """Both the default proxy and the custom one count: an image that is there already is left alone."""
+        return host in {DEFAULT_PROXY_DOMAIN, self.proxy.lower()}
+
+    def is_registry(self, host: str) -> bool:
+        return host in {DEFAULT_REGISTRY_DOMAIN, self.registry.lower()}
+
+
+def pull_reference(reference: Reference, route: Route, domains: Domains, app_slug: str) -> str:
+    """The reference that pods use; spelling, port, tag and digest are kept.
+
+    Idempotent: a reference on a proxy domain, whichever the route, comes back unchanged, and so does one on the
+    custom registry domain.
+    """
+    if route is Route.DIRECT or domains.is_proxy(reference.host):
+        return reference.written
+    if route is Route.REGISTRY:
+        if reference.host == DEFAULT_REGISTRY_DOMAIN and domains.registry != DEFAULT_REGISTRY_DOMAIN:
+            return f"{domains.registry}/{reference.path}{reference.suffix}"
+        return reference.written
+    return f"{domains.proxy}/proxy/{app_slug}/{reference.written}"
