@@ -1,0 +1,31 @@
+"""Which hosts the license opens: the most specific wish wins, for the proxy and for the registry apart."""
+
+from kotsapp.images.reference import InvalidReferenceError, parse
+from kotsapp.images.routing import DEFAULT_PROXY_DOMAIN, DEFAULT_REGISTRY_DOMAIN, Domains
+
+
+def resolve_domains(
+    *,
+    spec_proxy: str | None = None,
+    spec_registry: str | None = None,
+    application_proxy: str | None = None,
+    application_registry: str | None = None,
+    license_proxy: str | None = None,
+) -> Domains:
+    """The KotsApp's ``spec.proxy``, else the release's Application, else the license, else the vendor's defaults.
+
+    Empty text counts as not given. A license names no registry domain.
+    """
+    return Domains(
+        proxy=spec_proxy or application_proxy or license_proxy or DEFAULT_PROXY_DOMAIN,
+        registry=spec_registry or application_registry or DEFAULT_REGISTRY_DOMAIN,
+    )
+
+
+def is_domain(text: str) -> bool:
+    """Whether ``text`` can stand first in an image reference: a host with a dot or a port, no scheme, no path."""
+    try:
+        reference = parse(f"{text}/image")
+    except InvalidReferenceError:
+        return False
+    return reference.domain == text
