@@ -1,0 +1,99 @@
+"""Tiny real images: a config and one layer each, in one platform or behind an index (OCI image spec)."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from dataclasses import dataclass, field
+from functools import cache
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+PLATFORMS = ("amd64", "arm64")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest or an index as it is sent: its media type, its bytes and the digest of those."""
+
+    media_type: str
+    content: bytes
+
+    @property
+    def digest(self) -> str:
+        """`sha256:` and the hex digest of the bytes."""
+        return _digest(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What to push, in order: the blobs by digest, the manifests of single platforms, and the tagged one on top."""
+
+    top: Manifest
+    platforms: tuple[Manifest, ...] = ()
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+
+def build(reference: str, *, multi_arch: bool = False) -> Image:
+    """An image that carries its reference in a label, so that two references never share a digest."""
+    platforms = PLATFORMS if multi_arch else PLATFORMS[:1]
+    blobs: dict[str, bytes] = {}
+    manifests = [_platform(reference, platform, blobs) for platform in platforms]
+    if not multi_arch:
+        return Image(top=manifests[0], blobs=blobs)
+    entries = [
+        {**_descriptor(MANIFEST, manifest.content), "platform": {"os": "linux", "architecture": platform}}
+        for platform, manifest in zip(platforms, manifests, strict=True)
+    ]
+    index = _json({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
+    return Image(top=Manifest(INDEX, index), platforms=tuple(manifests), blobs=blobs)
+
+
+def _platform(reference: str, architecture: str, blobs: dict[str, bytes]) -> Manifest:
+    layer, diff_id = _layer()
+    config = _json(
+        {
+            "architecture": architecture,
+            "os": "linux",
+            "config": {"Labels": {"localworld.reference": reference}, "Cmd": ["/hello"]},
+            "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+        }
+    )
+    blobs[_digest(config)] = config
+    blobs[_digest(layer)] = layer
+    content = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": _descriptor(_CONFIG, config),
+        "layers": [_descriptor(_LAYER, layer)],
+    }
+    return Manifest(MANIFEST, _json(content))
+
+
+@cache
+def _layer() -> tuple[bytes, str]:
+    """The one layer of every image, compressed, and the digest of its tar."""
+    tar = io.BytesIO()
+    text = b"hello from the local world\n"
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        entry = tarfile.TarInfo("hello")
+        entry.size = len(text)
+        archive.addfile(entry, io.BytesIO(text))
+    return gzip.compress(tar.getvalue(), mtime=0), _digest(tar.getvalue())
+
+
+def _descriptor(media_type: str, content: bytes) -> dict[str, object]:
+    return {"mediaType": media_type, "digest": _digest(content), "size": len(content)}
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
