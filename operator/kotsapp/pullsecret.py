@@ -77,7 +77,7 @@ def decide(live: Mapping[str, Any] | None, desired: Mapping[str, Any], field_man
     if taken is not None:
         metadata = desired["metadata"]
         return Clash(
-            f"Secret {metadata['namespace']}/{metadata['name']} {taken}; "
+            f"Secret {metadata['namespace']}/{metadata['name']} of type {live.get('type')} {taken}; "
             "name another one in spec.pullSecret.name, or remove that Secret"
         )
     return Keep() if _says_the_same(live, desired) else Update()
@@ -91,10 +91,11 @@ def _taken(live: Mapping[str, Any], desired: Mapping[str, Any], field_manager: s
     if other:
         shown = ", ".join(f"{key}={value}" for key, value in sorted(other.items()))
         return f"belongs to somebody else ({shown})"
-    if any(key not in labels for key in wanted) and field_manager not in _managers(metadata):
+    marked = bool(wanted) and wanted.keys() <= labels.keys()
+    if not marked and field_manager not in _managers(metadata):
         return f"is there already and belongs to {_owner(metadata, labels)}"
     if live.get("type") != desired["type"]:
-        return f"has the type {live.get('type')}, which can't be changed to {desired['type']}"
+        return f"can't be changed to type {desired['type']}"
     if live.get("immutable") is True and not _says_the_same(live, desired):
         return "is immutable and holds something else"
     return None

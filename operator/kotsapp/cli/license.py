@@ -1,0 +1,201 @@
+"""``kotsapp license``: check a license file, and sign one with one's own keys."""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.output import add_output_option, print_result
+from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
+from kotsapp.license.change import timestamp
+from kotsapp.license.document import MAX_BYTES
+from kotsapp.license.sign import SigningKeys, sign
+from kotsapp.license.trust import MAX_PEM_BYTES
+
+_GLOBAL_KEY = Path("private", "global.pem")
+_APP_KEY = Path("private", "app.pem")
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    license_parser = commands.add_parser("license", help="check a license file, or sign one with your own keys")
+    actions = license_parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    verify_parser = actions.add_parser(
+        "verify", help="is it genuine, for which application, until when", description=_verify.__doc__
+    )
+    verify_parser.add_argument("file", metavar="FILE", help="the License document, - for standard input")
+    verify_parser.add_argument(
+        "--trusted-keys", metavar="DIR", type=Path, help="folder with further public keys, <key id>.pem each"
+    )
+    add_output_option(verify_parser)
+    verify_parser.set_defaults(run=_verify)
+
+    sign_parser = actions.add_parser(
+        "sign", help="sign a license with your own keys, for development and tests", description=_sign.__doc__
+    )
+    sign_parser.add_argument("file", metavar="FILE", help="a License document without signature, - for standard input")
+    sign_parser.add_argument(
+        "--keys",
+        metavar="DIR",
+        type=Path,
+        required=True,
+        help="folder of your keys, made with fresh ones if it isn't there; give it to --trusted-keys as it is",
+    )
+    sign_parser.set_defaults(run=_sign)
+
+
+def _verify(args: argparse.Namespace) -> int:
+    """Verify a license: exit code 0 if it may be used, 1 with the reason if not (forged, damaged, expired)."""
+    data = _read(args.file)
+    try:
+        keys = TrustedKeys.load(args.trusted_keys)
+    except TrustedKeysError as error:
+        raise CommandError(str(error)) from None
+    try:
+        result = _report(load(data, keys), datetime.now(UTC))
+    except LicenseError as error:
+        result = _refusal(error)
+    if args.output != "table" or result["version"] is not None:
+        print_result(result, args.output, lambda: _table(result))
+    if not result["valid"]:
+        print(f"kotsapp: {args.file}: {result['reason']}: {result['message']}", file=sys.stderr)
+    return EXIT_OK if result["valid"] else EXIT_PROBLEM
+
+
+def _sign(args: argparse.Namespace) -> int:
+    """Sign a License document with the keys in DIR and print it; a license of a version is signed as that version."""
+    data = _read(args.file)
+    keys = _signing_keys(args.keys)
+    try:
+        signed = sign(data, keys)
+    except LicenseError as error:
+        raise CommandError(f"{args.file}: {error.message}") from None
+    sys.stdout.write(signed.decode())
+    return EXIT_OK
+
+
+def _report(license_: License, now: datetime) -> dict[str, Any]:
+    expired = license_.expired(now)
+    return {
+        "valid": not expired,
+        "reason": str(LicenseReason.EXPIRED) if expired else None,
+        "message": f"it expired on {timestamp(license_.expires_at)}; ask the vendor for a new one" if expired else None,
+        "version": license_.version,
+        "keyId": license_.key_id,
+        "appSlug": license_.app_slug,
+        "customerName": license_.customer_name,
+        "channelName": license_.channel_name,
+        "licenseType": license_.license_type,
+        "licenseSequence": license_.license_sequence,
+        "expiresAt": timestamp(license_.expires_at) or None,
+        "expired": expired,
+        "proxyDomain": license_.proxy_domain,
+        "differences": list(license_.differences),
+        "entitlements": {
+            name: {
+                "title": entitlement.title,
+                "value": entitlement.value,
+                "valueType": entitlement.value_type,
+                "check": str(entitlement.check),
+            }
+            for name, entitlement in sorted(license_.entitlements.items())
+        },
+    }
+
+
+def _refusal(error: LicenseError) -> dict[str, Any]:
+    unknown = ("appSlug", "customerName", "channelName", "licenseType", "licenseSequence", "expiresAt")
+    return {
+        "valid": False,
+        "reason": str(error.reason),
+        "message": error.message,
+        "version": None,
+        "keyId": error.key_id,
+        **dict.fromkeys(unknown),
+        "expired": False,
+        "proxyDomain": None,
+        "differences": [],
+        "entitlements": {},
+    }
+
+
+def _table(result: Mapping[str, Any]) -> str:
+    lines = [
+        ("VALID", "yes" if result["valid"] else f"no, {result['reason']}"),
+        ("APP", result["appSlug"]),
+        ("CUSTOMER", result["customerName"]),
+        ("CHANNEL", result["channelName"]),
+        ("TYPE", result["licenseType"]),
+        ("SEQUENCE", str(result["licenseSequence"])),
+        ("EXPIRES", result["expiresAt"] or "never"),
+        ("PROXY", result["proxyDomain"] or "the vendor's default"),
+        ("VERSION", result["version"]),
+        ("KEY", result["keyId"]),
+        ("DIFFERENCES", ", ".join(result["differences"]) or "none"),
+    ]
+    text = "\n".join(f"{name:<12} {value}" for name, value in lines)
+    if not result["entitlements"]:
+        return text
+    rows = [("ENTITLEMENT", "VALUE", "CHECK")]
+    rows += [(name, _shown(entry["value"]), entry["check"]) for name, entry in result["entitlements"].items()]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    table = "\n".join(f"{name:<{widths[0]}}   {value:<{widths[1]}}   {check}" for name, value, check in rows)
+    return f"{text}\n\n{table}"
+
+
+def _shown(value: bool | int | str | None) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value).replace("\n", " ")
+
+
+def _read(name: str) -> bytes:
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        with Path(name).open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise CommandError(f"{name}: can't read the license: {error.strerror}") from None
+
+
+def _signing_keys(folder: Path) -> SigningKeys:
+    if not folder.exists():
+        return _fresh_keys(folder)
+    try:
+        pems = [_read_key(folder / name) for name in (_GLOBAL_KEY, _APP_KEY)]
+        return SigningKeys.from_pem(*pems)
+    except ValueError as error:
+        raise CommandError(f"{folder}: {error}") from None
+
+
+def _read_key(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_PEM_BYTES)
+    except OSError as error:
+        hint = "name a folder that isn't there yet to have keys made"
+        raise CommandError(f"{file}: can't read the private key: {error.strerror}; {hint}") from None
+
+
+def _fresh_keys(folder: Path) -> SigningKeys:
+    keys = SigningKeys.generate()
+    try:
+        (folder / "private").mkdir(mode=0o700, parents=True)
+        for name, pem in zip((_GLOBAL_KEY, _APP_KEY), keys.private_pems(), strict=True):
+            _write_private(folder / name, pem)
+        (folder / f"{keys.key_id}.pem").write_bytes(keys.trusted_pem)
+    except OSError as error:
+        raise CommandError(f"{folder}: can't write the keys: {error.strerror}") from None
+    print(f"kotsapp: made new signing keys in {folder} (key id {keys.key_id})", file=sys.stderr)
+    return keys
+
+
+def _write_private(file: Path, pem: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(pem)
