@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from localworld.tokens import Service
@@ -26,7 +26,7 @@ class Host:
 
     name: str
     auth: Literal["open", "basic", "token"]
-    service: Service = Service()
+    service: Service = field(default_factory=Service)
 
 
 HOSTS = (

@@ -124,7 +124,11 @@ class World:
         self.registries.stop()
         self.api.close()
         if self._temporary and not keep:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.remove()
+
+    def remove(self) -> None:
+        """Remove the folder of a stopped world, logs and all."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def children(self) -> list[Child]:

@@ -1,0 +1,143 @@
+"""`python -m localworld`: a world to try things in, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from localworld import apt, binaries, build_go, clients, layout
+from localworld.process import ProcessError
+from localworld.progress import to_stderr
+from localworld.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ERRORS = (
+    apt.AptError,
+    binaries.BinariesError,
+    build_go.BuildError,
+    clients.ClientError,
+    FileExistsError,
+    ProcessError,
+)
+_AUTH = {"open": "nobody asked", "basic": "Basic", "token": "token"}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Exit code 0 after Ctrl-C, SIGTERM or a finished build; 1 when something could not be started or made."""
+    options = _parser().parse_args(argv)
+    try:
+        if options.command == "build":
+            binaries.ensure(to_stderr)
+        elif options.command == "bin":
+            print(binaries.linked(binaries.ensure(to_stderr)))
+        else:
+            _serve(options)
+    except _ERRORS as error:
+        print(f"localworld: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        # During the start; what had started is stopped by now.
+        print("localworld: stopped", file=sys.stderr)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m localworld",
+        description="A Kubernetes API server with controllers, registries and a node that pulls images, on loopback.",
+    )
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=["start", "build", "bin"],
+        default="start",
+        help="start a world (the default); only make the programs; print the folder with kubectl, helm and the rest",
+    )
+    parser.add_argument("--folder", type=Path, help="where the world lives; by default a new temporary folder")
+    parser.add_argument("--keep", action="store_true", help="leave the folder, with its logs, when the world stops")
+    parser.add_argument("--audit", action="store_true", help="have the API server write FOLDER/audit.log")
+    parser.add_argument("--no-pulls", action="store_true", help="let every pod run without asking a registry")
+    parser.add_argument(
+        "--license",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="a license id that may pull everything from the proxy (repeatable)",
+    )
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> None:
+    signal.signal(signal.SIGTERM, _interrupt)
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="localworld-"))
+    world = World.start(
+        folder,
+        audit=options.audit,
+        pulls=not options.no_pulls,
+        licenses=options.license,
+        samples=True,
+        say=to_stderr,
+    )
+    try:
+        _show(world)
+        while True:
+            time.sleep(1.0)
+            if gone := [child.name for child in world.children if not child.running]:
+                to_stderr(f"ended by itself: {', '.join(gone)}; logs are in {world.folder / 'logs'}")
+                break
+    except KeyboardInterrupt:
+        pass
+    finally:
+        # A second Ctrl-C must not cut the stopping short.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        world.stop()
+        if options.keep or options.folder:
+            to_stderr(f"stopped; the folder is {world.folder}")
+        else:
+            world.remove()
+            to_stderr("stopped")
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _show(world: World) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table("stands for", "listens on", "auth", "who may pull", box=None, padding=(0, 2, 0, 0))
+    table.add_row(f"Kubernetes API {world.version}", world.server, "certificate", "")
+    for host in layout.HOSTS:
+        table.add_row(host.name, world.registries[host.name].endpoint, _AUTH[host.auth], _who(host))
+    console.print(table)
+    sample = ", ".join(layout.SAMPLE_PRIVATE)
+    console.print(f"\nprivate images, at the proxy for app {layout.SAMPLE_SLUG}: {sample}")
+    console.print(f"the license id that may pull them: {layout.SAMPLE_LICENSE}")
+    console.print(f"for --registries: {world.registries_file}")
+    console.print(f"kubectl, helm:    {binaries.linked(world.programs)}")
+    console.print(f"\nexport KUBECONFIG={world.kubeconfig}")
+    console.print("Ctrl-C stops everything." if os.isatty(0) else "SIGTERM or Ctrl-C stops everything.")
+
+
+def _who(host: layout.Host) -> str:
+    if host.auth == "open":
+        return "everybody"
+    if host.auth == "basic":
+        return "its own users"
+    if host.name in (layout.PROXY, layout.VENDOR_REGISTRY):
+        return f"{layout.LICENSE_USER} with a license id"
+    return "everybody: " + ", ".join(host.service.public)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
