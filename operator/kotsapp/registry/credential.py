@@ -1,0 +1,34 @@
+"""The license's credential, bound to the hosts that may see it."""
+
+import hashlib
+import secrets
+from base64 import b64encode
+from dataclasses import dataclass, field
+
+# The vendor's documented token services; everywhere else a realm must be on the asked host itself.
+TOKEN_SERVICES = frozenset({"proxy.replicated.com", "registry.replicated.com", "proxy-auth.replicated.com"})
+
+# Keys of caches are compared, logged by accident, seen in dumps: a salted digest says nothing about the id.
+_SALT = secrets.token_bytes(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A user name and password for ``hosts`` (canonical, lower case) and no other host; neither is ever printed."""
+
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+    hosts: frozenset[str]
+
+    @property
+    def basic(self) -> str:
+        """The Authorization header's value (RFC 7617)."""
+        return "Basic " + b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+    @property
+    def key(self) -> bytes:
+        """Tells credentials apart in caches, without holding one."""
+        return hashlib.blake2b(f"{self.username}:{self.password}".encode(), key=_SALT, digest_size=16).digest()
+
+    def __str__(self) -> str:
+        return f"a credential for {', '.join(sorted(self.hosts))}"

@@ -1,0 +1,59 @@
+"""Every bound on what a registry can make us do, with its reason. Sizes are bytes, times are seconds."""
+
+# A token answer is a JWT and a few numbers, an error answer a few lines of JSON: real ones stay under 10 KiB.
+MAX_TOKEN_BODY = 64 * 1024
+MAX_ERROR_BODY = 64 * 1024
+# The distribution spec's own bound: a registry may refuse manifests over 4 MiB, so a bigger one is no manifest.
+MAX_MANIFEST_BODY = 4 * 1024 * 1024
+# One header line and all of them: CDNs send 2 to 3 KiB in all; a long challenge is under 1 KiB.
+MAX_HEADER_LINE = 16 * 1024
+MAX_HEADERS = 128
+# The longest URL that proxies and servers commonly take; a signed redirect is about 1 KiB.
+MAX_URL = 8 * 1024
+# A challenge header with its scopes is under 1 KiB; the parser is linear, this bounds what is kept.
+MAX_CHALLENGE = 8 * 1024
+MAX_CHALLENGES = 16
+
+MAX_REDIRECTS = 3
+# One for the registry's challenge; one more for a cached token gone stale or a redirect target's own challenge.
+MAX_TOKEN_ROUNDS = 2
+# HEAD, token, HEAD, GET with the redirects of each, and room for one retry; a registry that needs more plays with us.
+MAX_REQUESTS = 12
+
+# The token spec: 60 s when the answer says nothing. The cap keeps a generous token from outliving a rotation.
+DEFAULT_TOKEN_LIFETIME = 60.0
+MAX_TOKEN_LIFETIME = 3600.0
+MAX_CACHED_TOKENS = 4096
+MAX_CACHED_VERDICTS = 20_000
+
+# As many as a container runtime's own parallel downloads times a few nodes: no registry minds it.
+DEFAULT_MAX_CONCURRENT = 8
+MAX_MAX_CONCURRENT = 64
+# Sockets open at once over all hosts, well under the usual 1024 file descriptors.
+MAX_CONCURRENT_TOTAL = 256
+# Idle connections close themselves before the usual 60 s of load balancers does it for us.
+KEEPALIVE = 30.0
+# getaddrinfo can't be cancelled: a name server that is silent holds a thread for many seconds.
+RESOLVER_THREADS = 32
+DNS_CACHE = 30
+
+# Followers of a host's first request wait for its challenge no longer than this, then ask by themselves.
+MAX_DISCOVERY_WAIT = 2.0
+
+# A host that fails waits 1 s, 2 s, 4 s ... 5 min; what a server asks for itself is honoured up to 15 min.
+BACKOFF_BASE = 1.0
+BACKOFF_CAP = 300.0
+MAX_RETRY_AFTER = 900.0
+# A wait this short is waited out inside the probe; a longer one is the caller's to schedule.
+MAX_INLINE_WAIT = 2.0
+# Failures in a row that may be one image's fault; after that many the host itself is taken to be down.
+STRIKES = 3
+# An image without a verdict is asked again after 5 s, 10 s ... 5 min.
+UNDECIDED_BASE = 5.0
+
+MAX_REGISTRIES_FILE = 1024 * 1024
+# Manifests name the hosts, so metrics must not grow with them.
+MAX_METRIC_HOSTS = 100
+# States of hosts that are kept while nobody asks them.
+MAX_HOSTS = 4096
+MAX_CODE = 64

@@ -1,0 +1,173 @@
+"""Answering a 401: anonymously with a token, or with the license's credential, which only its own hosts may see."""
+
+from dataclasses import dataclass, field, replace
+from time import monotonic
+
+from kotsapp.registry import manifest
+from kotsapp.registry.backoff import retry_after
+from kotsapp.registry.challenge import Challenge
+from kotsapp.registry.client import Client
+from kotsapp.registry.credential import TOKEN_SERVICES, Credential
+from kotsapp.registry.guard import Destination, Guard, Refused
+from kotsapp.registry.limits import MAX_TOKEN_BODY
+from kotsapp.registry.token import MalformedTokenError, Token, Tokens, Wanted, read_token
+from kotsapp.registry.trail import Trail
+from kotsapp.registry.verdict import Evidence, Login, NoAnswer, Stage, Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who asks what: the place that answered 401, the repository, and the credential (None = anonymous)."""
+
+    at: Destination
+    repository: str
+    credential: Credential | None
+
+    @property
+    def scope(self) -> str:
+        """The least that a pull needs, in the token specification's form."""
+        return f"repository:{self.repository}:pull"
+
+    def refused(self, login: Login, note: str = "") -> Evidence:
+        """The evidence of a 401 that stands."""
+        return Evidence(Stage.MANIFEST, self.at.name, 401, login=login, note=note)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """An Authorization header; ``reused`` when its token was there before this question."""
+
+    header: str = field(repr=False)
+    wanted: Wanted | None = None
+    reused: bool = False
+
+
+class TokenRefused(Exception):  # noqa: N818 - carries the token service's answer, which decides
+    """The token service answered, but not with a token."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        super().__init__(f"{evidence.host} answered {evidence.status}")
+        self.evidence = evidence
+
+
+class Logins:
+    """Turns challenges into authorizations; keeps the tokens."""
+
+    def __init__(self, client: Client, guard: Guard) -> None:
+        self._client = client
+        self._guard = guard
+        self._tokens = Tokens()
+
+    async def foresee(self, question: Question, known: Challenge, trail: Trail) -> Authorization | None:
+        """The authorization for a challenge the host is known to make, before it makes it.
+
+        Raises TokenRefused, NoAnswer. None when the challenge is better met when it comes.
+        """
+        if known.scheme == "basic":
+            credential = question.credential
+            return Authorization(credential.basic) if credential is not None else None
+        # A scope for one repository is an example of the form; any other scope is for the whole host.
+        if known.scope.startswith("repository:") or not known.scope:
+            known = replace(known, parameters={**known.parameters, "scope": question.scope})
+        realm = self._realm(question, known)
+        if isinstance(realm, Evidence):
+            return None
+        return await self._authorize(question, realm, known, trail)
+
+    async def log_in(
+        self, question: Question, offered: tuple[Challenge, ...], used: Authorization | None, trail: Trail
+    ) -> Authorization | Evidence:
+        """What to ask again with, or the evidence when asking again is no use. Raises TokenRefused, NoAnswer."""
+        bearer = next((one for one in offered if one.scheme == "bearer" and one.realm), None)
+        has_basic = any(one.scheme == "basic" for one in offered)
+        realm = self._realm(question, bearer) if bearer is not None else None
+        if bearer is not None and isinstance(realm, Destination):
+            wanted = _wanted(question, realm, bearer)
+            if used is not None and used.wanted == wanted:
+                if not used.reused or bearer.error == "insufficient_scope":
+                    return question.refused(Login.BEARER)
+                self._tokens.drop(wanted, used.header)
+            try:
+                return await self._authorize(question, realm, bearer, trail)
+            except NoAnswer as no_answer:
+                # An address behind the realm's name that must not be asked: as useless as a realm that says so.
+                if no_answer.trouble is not Trouble.REFUSED:
+                    raise
+                return question.refused(Login.UNUSABLE, str(no_answer))
+        if has_basic:
+            return self._basic(question, used)
+        return realm if isinstance(realm, Evidence) else question.refused(Login.NONE)
+
+    def _basic(self, question: Question, used: Authorization | None) -> Authorization | Evidence:
+        credential = question.credential
+        if credential is None or used is not None:
+            return question.refused(Login.BASIC)
+        if question.at.name not in credential.hosts:
+            return question.refused(Login.WITHHELD, f"the license id is not sent to {question.at.name}")
+        return Authorization(credential.basic)
+
+    def _realm(self, question: Question, bearer: Challenge) -> Destination | Evidence:
+        try:
+            realm = self._guard.realm(bearer.realm, question.at)
+        except Refused as refused:
+            return question.refused(Login.UNUSABLE, f"its token service is not asked: {refused}")
+        if question.credential is not None and not _may_see_credential(realm, question):
+            return question.refused(Login.WITHHELD, f"the license id is not sent to {realm.name}")
+        return realm
+
+    async def _authorize(
+        self, question: Question, realm: Destination, bearer: Challenge, trail: Trail
+    ) -> Authorization:
+        wanted = _wanted(question, realm, bearer)
+
+        async def fetch() -> Token:
+            return await self._fetch(wanted, realm, question.credential, trail)
+
+        token, reused = await self._tokens.get(wanted, fetch)
+        return Authorization(token.header, wanted, reused)
+
+    async def _fetch(self, wanted: Wanted, realm: Destination, credential: Credential | None, trail: Trail) -> Token:
+        headers = {"Accept": "application/json"}
+        if credential is not None:
+            headers["Authorization"] = credential.basic
+        asked_at = monotonic()
+        place = replace(realm, url=wanted.url)
+        answer = await trail.ask(self._client, "token", "GET", place, headers, MAX_TOKEN_BODY)
+        if 300 <= answer.status < 400:
+            raise NoAnswer(Trouble.REDIRECT, realm.name, "redirected a token request, which is not followed")
+        if answer.status != 200:
+            raise TokenRefused(
+                Evidence(
+                    Stage.TOKEN,
+                    realm.name,
+                    answer.status,
+                    code=manifest.first_code(answer.body),
+                    retry_after=retry_after(answer.headers.get("Retry-After")),
+                )
+            )
+        if not answer.complete:
+            raise NoAnswer(Trouble.MALFORMED, realm.name, "sent a token answer of more than 64 KiB")
+        try:
+            return read_token(answer.body, asked_at)
+        except MalformedTokenError as error:
+            raise NoAnswer(Trouble.MALFORMED, realm.name, f"sent a token answer that {error}") from error
+
+
+def _wanted(question: Question, realm: Destination, bearer: Challenge) -> Wanted:
+    if question.credential is not None:
+        return Wanted(realm.url, bearer.service, question.scope, question.credential.key)
+    return Wanted(realm.url, bearer.service, bearer.scope or question.scope)
+
+
+def _may_see_credential(realm: Destination, question: Question) -> bool:
+    """The asked host's own realm, or the vendor's documented token service; over https or where the file says."""
+    at, credential = question.at, question.credential
+    if credential is None or at.name not in credential.hosts:
+        return False
+    if realm.origin == at.origin:
+        return True
+    is_https = realm.url.scheme == "https"
+    is_mapped = realm.trusted and realm.url.authority != realm.name
+    if realm.name in TOKEN_SERVICES or realm.name in credential.hosts:
+        return is_https or is_mapped
+    return realm.url.host == at.url.host and (is_https or at.trusted)

@@ -1,0 +1,152 @@
+"""The prober: verdicts for images and checks of the proxy, politely. One for the whole operator.
+
+What is shared between KotsApps lives here: connections, tokens, pauses, and the verdicts of anonymous probes.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from aiohttp.abc import AbstractResolver
+
+from kotsapp.images.reference import Reference
+from kotsapp.registry.cache import ResultCache
+from kotsapp.registry.client import Client
+from kotsapp.registry.credential import Credential
+from kotsapp.registry.guard import Guard
+from kotsapp.registry.hosts import Registries
+from kotsapp.registry.limits import MAX_CACHED_VERDICTS
+from kotsapp.registry.metrics import Metrics
+from kotsapp.registry.pull import Puller
+from kotsapp.registry.turns import Turns
+from kotsapp.registry.verdict import NoAnswer, ProbeResult, decide, decide_trouble
+from kotsapp.registry.verify import Verification, Verified, judge, judge_trouble
+
+# canonical host, repository, tag or digest: what makes two references the same question
+Key = tuple[str, str, str]
+T = TypeVar("T")
+
+
+class Prober:
+    """Asks registries. Use as an async context manager; both questions never raise for what a registry does."""
+
+    def __init__(
+        self,
+        registries: Registries | None = None,
+        *,
+        metrics: Metrics | None = None,
+        allow_private: bool = True,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        registries = registries or Registries.empty()
+        guard = Guard(registries, allow_private=allow_private)
+        self._metrics = metrics or Metrics()
+        self._client = Client(guard, resolver)
+        self._turns = Turns(registries, Puller(self._client, guard), self._metrics.answered)
+        self._verdicts: ResultCache[Key, ProbeResult] = ResultCache(MAX_CACHED_VERDICTS)
+        self._verifications: ResultCache[tuple[Key, bytes], Verification] = ResultCache(MAX_CACHED_VERDICTS)
+        self._under_way: dict[object, asyncio.Task[Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._client.__aexit__(kind, error, trace)
+
+    async def probe(
+        self, reference: Reference, *, timeout: float, max_age: float, refresh: bool = False
+    ) -> ProbeResult:
+        """The verdict of an anonymous pull. Never raises for what a registry does.
+
+        ``timeout`` (seconds) is for all requests of this image, from when it gets its turn; a decisive verdict younger
+        than ``max_age`` (seconds) is not asked again. ``refresh`` asks in any case, but keeps to a rate limit's pause.
+        Concurrent probes of one image are one.
+        """
+        key = _key(reference)
+        if not refresh and (kept := self._verdicts.fresh(key, max_age)) is not None:
+            self._metrics.cache_hit("verdict")
+            return replace(kept[0], image=reference.written, retry_after=kept[1], cached=True, requests=0, elapsed=0.0)
+        result = await self._once(key, lambda: self._probe(reference, timeout, refresh))
+        return replace(result, image=reference.written)
+
+    async def verify(
+        self,
+        reference: Reference,
+        credential: Credential,
+        *,
+        timeout: float,
+        max_age: float,
+        refresh: bool = False,
+    ) -> Verification:
+        """Whether the credential can pull this (already rewritten) reference; parameters as for ``probe``.
+
+        The credential goes to its own hosts alone, and results are kept per credential.
+        """
+        key = (_key(reference), credential.key)
+        if not refresh and (kept := self._verifications.fresh(key, max_age)) is not None:
+            self._metrics.cache_hit("verification")
+            return replace(kept[0], retry_after=kept[1], cached=True, requests=0, elapsed=0.0)
+        return await self._once(key, lambda: self._verify(reference, credential, timeout, refresh))
+
+    async def _once(self, key: object, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Join the same question when it is under way. A waiter that gives up doesn't take it from the others."""
+        task = self._under_way.get(key)
+        if task is None:
+            task = self._under_way[key] = asyncio.create_task(work())
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        found: T = await asyncio.shield(task)
+        return found
+
+    async def _probe(self, reference: Reference, timeout: float, refresh: bool) -> ProbeResult:
+        asked = await self._turns.ask(reference, None, timeout=timeout, refresh=refresh)
+        outcome = asked.outcome
+        if isinstance(outcome, NoAnswer):
+            decision, status, code = decide_trouble(outcome), None, None
+        else:
+            decision, status, code = decide(outcome), outcome.status, outcome.code
+        result = ProbeResult(
+            image=reference.written,
+            verdict=decision.verdict,
+            message=decision.message,
+            http_status=status,
+            code=code,
+            host=outcome.host,
+            requests=asked.requests,
+            elapsed=asked.elapsed,
+        )
+        if asked.paused:
+            return replace(result, retry_after=asked.pause)
+        self._metrics.probed(reference.host, result.verdict, asked.elapsed)
+        wait = self._verdicts.keep(_key(reference), result, decisive=result.verdict.decisive, wait=asked.pause)
+        return replace(result, retry_after=wait)
+
+    async def _verify(
+        self, reference: Reference, credential: Credential, timeout: float, refresh: bool
+    ) -> Verification:
+        asked = await self._turns.ask(reference, credential, timeout=timeout, refresh=refresh)
+        outcome = asked.outcome
+        result = judge_trouble(outcome) if isinstance(outcome, NoAnswer) else judge(outcome)
+        if asked.paused:
+            return replace(result, retry_after=asked.pause)
+        result = replace(result, requests=asked.requests, elapsed=asked.elapsed)
+        self._metrics.verified(reference.host, str(result.verified))
+        wait = self._verifications.keep(
+            (_key(reference), credential.key),
+            result,
+            decisive=result.verified is Verified.TRUE,
+            wait=asked.pause,
+        )
+        return replace(result, retry_after=wait)
+
+
+def _key(reference: Reference) -> Key:
+    return reference.host, reference.repository, reference.target

@@ -1,0 +1,192 @@
+"""One question to a registry: would it serve this manifest? HEAD, with challenges, tokens and redirects as a
+container runtime takes them, and a single bounded GET where HEAD can't tell.
+
+The same steps serve both uses: anonymous (a probe) and with the license's credential (a check of the proxy).
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+
+from kotsapp.images.reference import Reference
+from kotsapp.registry import challenge as challenges
+from kotsapp.registry import manifest
+from kotsapp.registry.backoff import retry_after
+from kotsapp.registry.challenge import Challenge
+from kotsapp.registry.client import Answer, Client
+from kotsapp.registry.credential import Credential
+from kotsapp.registry.guard import Destination, Guard, Refused
+from kotsapp.registry.limits import (
+    MAX_DISCOVERY_WAIT,
+    MAX_ERROR_BODY,
+    MAX_MANIFEST_BODY,
+    MAX_REDIRECTS,
+    MAX_REQUESTS,
+    MAX_TOKEN_ROUNDS,
+)
+from kotsapp.registry.login import Authorization, Logins, Question, TokenRefused
+from kotsapp.registry.trail import Trail
+from kotsapp.registry.verdict import Evidence, NoAnswer, Stage, Trouble
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# 405 and 501: no HEAD here. 403: only a body tells a refusal (DENIED) from a firewall's page.
+_GET_TELLS_MORE = frozenset({403, 405, 501})
+
+
+@dataclass(slots=True)
+class HostKnowledge:
+    """What earlier answers taught about a registry: nothing yet, or the challenge it greets with (None = none)."""
+
+    discovered: bool = False
+    challenge: Challenge | None = None
+    discovery: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def learn(self, challenge: Challenge | None) -> None:
+        self.discovered, self.challenge = True, challenge
+
+
+class Puller:
+    """Asks registries for manifests; what questions share is the client and the tokens."""
+
+    def __init__(self, client: Client, guard: Guard) -> None:
+        self._client = client
+        self._guard = guard
+        self._logins = Logins(client, guard)
+
+    async def ask(
+        self, reference: Reference, known: HostKnowledge, trail: Trail, credential: Credential | None = None
+    ) -> Evidence:
+        """The answer that decides, with ``credential`` or anonymously.
+
+        Raises NoAnswer. The caller sets the deadline: this waits as long as a registry lets it.
+        """
+        try:
+            home = self._guard.registry(reference)
+        except Refused as refused:
+            raise NoAnswer(Trouble.REFUSED, reference.host, f"is not asked: {refused}") from refused
+        if credential is not None and reference.host not in credential.hosts:
+            raise NoAnswer(Trouble.REFUSED, reference.host, "is not a host that the license id may be sent to")
+        try:
+            async with contextlib.AsyncExitStack() as leading:
+                if not known.discovered:
+                    # One request finds out how the host greets; the others then start with a token at once.
+                    await _lead(known.discovery, leading)
+                    if known.discovered:
+                        await leading.aclose()
+                return await self._ask(reference, home, known, trail, credential, leading)
+        except TokenRefused as refused:
+            return refused.evidence
+
+    async def _ask(
+        self,
+        reference: Reference,
+        home: Destination,
+        known: HostKnowledge,
+        trail: Trail,
+        credential: Credential | None,
+        leading: contextlib.AsyncExitStack,
+    ) -> Evidence:
+        foreseen = await self._foresee(reference, home, known, trail, credential)
+        authorizations = {} if foreseen is None else {home.origin: foreseen}
+        at, method, rounds = home, "HEAD", 0
+        while trail.requests < MAX_REQUESTS:
+            used = authorizations.get(at.origin)
+            answer = await self._send(method, at, used, trail)
+            offered = challenges.parse(answer.headers.getall("WWW-Authenticate", ())) if answer.status == 401 else ()
+            if at.origin == home.origin:
+                _learn(known, answer, offered, used)
+            await leading.aclose()
+            if answer.status in _REDIRECTS:
+                at = self._redirected(answer, at, trail)
+            elif answer.status == 401:
+                question = Question(at, reference.repository, credential)
+                login = await self._logins.log_in(question, offered, used, trail)
+                if isinstance(login, Evidence) or rounds == MAX_TOKEN_ROUNDS:
+                    return login if isinstance(login, Evidence) else Evidence(Stage.MANIFEST, at.name, 401)
+                authorizations[at.origin] = login
+                rounds += 1
+            elif method == "HEAD" and _get_tells_more(answer):
+                method = "GET"
+            else:
+                return _evidence(reference, answer, at, method)
+        raise NoAnswer(Trouble.PROTOCOL, at.name, f"wanted more than {MAX_REQUESTS} requests for one image")
+
+    async def _foresee(
+        self,
+        reference: Reference,
+        home: Destination,
+        known: HostKnowledge,
+        trail: Trail,
+        credential: Credential | None,
+    ) -> Authorization | None:
+        """The authorization that the host wanted before, so that its first 401 needn't be fetched for every image."""
+        if known.challenge is None:
+            return None
+        try:
+            return await self._logins.foresee(Question(home, reference.repository, credential), known.challenge, trail)
+        except TokenRefused as refused:
+            if refused.evidence.status in {401, 403}:
+                return None  # the host itself decides: it may serve this one without a token
+            known.discovered = False
+            raise
+        except NoAnswer:
+            known.discovered = False  # the realm may have moved; the next question finds out
+            raise
+
+    async def _send(self, method: str, at: Destination, used: Authorization | None, trail: Trail) -> Answer:
+        headers = {"Accept": manifest.ACCEPT}
+        if used is not None:
+            headers["Authorization"] = used.header
+        limit = 0 if method == "HEAD" else MAX_MANIFEST_BODY
+        return await trail.ask(self._client, f"manifest_{method.lower()}", method, at, headers, limit)
+
+    def _redirected(self, answer: Answer, at: Destination, trail: Trail) -> Destination:
+        trail.redirects += 1
+        if trail.redirects > MAX_REDIRECTS:
+            raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected more than {MAX_REDIRECTS} times")
+        location = answer.headers.get("Location", "")
+        if not location:
+            raise NoAnswer(Trouble.REDIRECT, at.name, f"answered {answer.status} without saying where to go")
+        try:
+            return self._guard.redirect(location, at)
+        except Refused as refused:
+            raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected to where we don't go: {refused}") from refused
+
+
+async def _lead(lock: asyncio.Lock, leading: contextlib.AsyncExitStack) -> None:
+    """Take the lock until the stack is closed; after MAX_DISCOVERY_WAIT go on without: the leader's image is slow."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(MAX_DISCOVERY_WAIT):
+            await lock.acquire()
+            leading.callback(lock.release)
+
+
+def _learn(known: HostKnowledge, answer: Answer, offered: tuple[Challenge, ...], used: Authorization | None) -> None:
+    if answer.status == 401:
+        known.learn(next((one for one in offered if one.scheme in {"bearer", "basic"}), None))
+    elif used is None and not known.discovered:
+        known.learn(None)
+
+
+def _get_tells_more(answer: Answer) -> bool:
+    if answer.status == 200:
+        return not manifest.has_manifest_headers(answer.headers)
+    return answer.status in _GET_TELLS_MORE
+
+
+def _evidence(reference: Reference, answer: Answer, at: Destination, method: str) -> Evidence:
+    is_manifest = False
+    if answer.status == 200:
+        if manifest.other_digest(reference, answer.headers):
+            raise NoAnswer(Trouble.MALFORMED, at.name, "answered with another digest than was asked for")
+        if not answer.complete:
+            raise NoAnswer(Trouble.MALFORMED, at.name, "answered with more than 4 MiB, too much for a manifest")
+        is_manifest = method == "HEAD" or manifest.is_manifest_body(answer.body)
+    return Evidence(
+        Stage.MANIFEST,
+        at.name,
+        answer.status,
+        code=manifest.first_code(answer.body[:MAX_ERROR_BODY]) if answer.status >= 400 else None,
+        is_manifest=is_manifest,
+        retry_after=retry_after(answer.headers.get("Retry-After")),
+    )

@@ -1,0 +1,33 @@
+"""What one question to a registry has done so far: for its limits, for a timeout's message, and for the metrics."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from kotsapp.registry.client import Answer, Client
+from kotsapp.registry.guard import Destination
+
+# host asked, kind of request, and its answer
+Observer = Callable[[str, str, Answer], None]
+
+_WAITING_FOR = {"manifest_head": "the manifest", "manifest_get": "the manifest", "token": "a token"}
+
+
+@dataclass(slots=True)
+class Trail:
+    """Counts requests and redirects; ``host`` and ``waiting_for`` say what is under way."""
+
+    observe: Observer
+    host: str
+    waiting_for: str = "a connection"
+    requests: int = 0
+    redirects: int = 0
+
+    async def ask(
+        self, client: Client, kind: str, method: str, at: Destination, headers: Mapping[str, str], body_limit: int
+    ) -> Answer:
+        """One request through the client, on record. Raises NoAnswer."""
+        self.requests += 1
+        self.host, self.waiting_for = at.name, _WAITING_FOR[kind]
+        answer = await client.ask(method, at, headers, body_limit=body_limit)
+        self.observe(at.name, kind, answer)
+        return answer

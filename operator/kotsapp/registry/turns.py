@@ -1,0 +1,116 @@
+"""Whose turn it is: at most so many requests at once to one host, pauses that all its images share, one deadline."""
+
+import asyncio
+from dataclasses import dataclass, field
+from time import monotonic
+
+from kotsapp.images.reference import Reference
+from kotsapp.registry.backoff import HostPause
+from kotsapp.registry.credential import Credential
+from kotsapp.registry.hosts import Registries
+from kotsapp.registry.limits import MAX_CONCURRENT_TOTAL, MAX_HOSTS, MAX_INLINE_WAIT
+from kotsapp.registry.pull import HostKnowledge, Puller
+from kotsapp.registry.trail import Observer, Trail
+from kotsapp.registry.verdict import Evidence, NoAnswer, Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of a question. ``requests`` 0 and ``elapsed`` 0.0 when the host was paused and nothing was asked.
+
+    ``pause`` is the seconds for which the host is now left alone; ``elapsed`` counts from when its turn came.
+    """
+
+    outcome: Evidence | NoAnswer
+    requests: int = 0
+    elapsed: float = 0.0
+    pause: float = 0.0
+    paused: bool = False
+
+
+@dataclass(slots=True)
+class _Host:
+    """One registry as all its images share it."""
+
+    slots: asyncio.Semaphore
+    pause: HostPause = field(default_factory=HostPause)
+    known: HostKnowledge = field(default_factory=HostKnowledge)
+    users: int = 0
+
+
+class Turns:
+    """Lets questions through to the Puller."""
+
+    def __init__(self, registries: Registries, puller: Puller, observe: Observer) -> None:
+        self._registries = registries
+        self._puller = puller
+        self._observe = observe
+        self._hosts: dict[str, _Host] = {}
+        self._open = asyncio.Semaphore(MAX_CONCURRENT_TOTAL)
+
+    async def ask(self, reference: Reference, credential: Credential | None, *, timeout: float, refresh: bool) -> Asked:
+        """Wait for a turn and ask; ``timeout`` seconds from then. Never raises for what a registry does."""
+        called = monotonic()
+        host = self._host(reference.host)
+        host.users += 1
+        try:
+            async with host.slots, self._open:
+                return await self._ask(reference, credential, host, timeout, called if refresh else None)
+        finally:
+            host.users -= 1
+
+    async def _ask(
+        self, reference: Reference, credential: Credential | None, host: _Host, timeout: float, fresh: float | None
+    ) -> Asked:
+        started = monotonic()
+        trail = Trail(self._observe, reference.host)
+        outcome: Evidence | NoAnswer | None = None
+        try:
+            async with asyncio.timeout(timeout):
+                while True:
+                    wait = self._wait(host, fresh)
+                    again = outcome is not None
+                    # Only a short rate limit is worth staying for, and only once.
+                    if wait and (again or not host.pause.rate_limited or wait > min(MAX_INLINE_WAIT, timeout / 2)):
+                        break
+                    await asyncio.sleep(wait)
+                    outcome = await self._answer(reference, host, trail, credential)
+                    host.pause.note(monotonic(), outcome, reference.host)
+                    if again or not (isinstance(outcome, Evidence) and outcome.status == 429):
+                        break
+        except TimeoutError:
+            message = f"did not answer within {timeout:g} s (waiting for {trail.waiting_for})"
+            outcome = NoAnswer(Trouble.TIMEOUT, trail.host, message)
+            host.pause.note(monotonic(), outcome, reference.host)
+        now = monotonic()
+        pause = host.pause.remaining(now)
+        if outcome is None:
+            outcome = host.pause.reason or NoAnswer(Trouble.TIMEOUT, reference.host, "is paused")
+            return Asked(outcome, pause=pause, paused=True)
+        return Asked(outcome, trail.requests, now - started, pause)
+
+    async def _answer(
+        self, reference: Reference, host: _Host, trail: Trail, credential: Credential | None
+    ) -> Evidence | NoAnswer:
+        try:
+            return await self._puller.ask(reference, host.known, trail, credential)
+        except NoAnswer as no_answer:
+            return no_answer
+
+    def _wait(self, host: _Host, fresh: float | None) -> float:
+        """Seconds of the host's pause that apply: who wants a fresh look passes a pause older than the wish, but
+        never a rate limit."""
+        if fresh is not None and not host.pause.rate_limited and host.pause.began_before(fresh):
+            return 0.0
+        return host.pause.remaining(monotonic())
+
+    def _host(self, name: str) -> _Host:
+        host = self._hosts.get(name)
+        if host is None:
+            if len(self._hosts) >= MAX_HOSTS:
+                now = monotonic()
+                idle = [key for key, one in self._hosts.items() if not one.users and not one.pause.remaining(now)]
+                for key in idle[: MAX_HOSTS // 4]:
+                    del self._hosts[key]
+            host = self._hosts[name] = _Host(asyncio.Semaphore(self._registries.host(name).max_concurrent))
+        return host
