@@ -1,0 +1,82 @@
+"""The health check for Argo CD, run by a real Lua over its test data and over what the operator writes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gitops import lua
+from gitops.conditions_rules import violations
+from kotsapp.resource.conditions import Condition, Reason, failed, merge, progressing, retrying, stalled, succeeded
+
+ARGOCD = Path(__file__).parents[2] / "deploy" / "argocd"
+SCRIPT = ARGOCD / "health.lua"
+CASES: list[dict[str, Any]] = yaml.safe_load((ARGOCD / "health_test.yaml").read_text())["tests"]
+
+
+def load(input_path: str) -> dict[str, Any]:
+    obj: dict[str, Any] = yaml.safe_load((ARGOCD / input_path).read_text())
+    return obj
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["inputPath"] for case in CASES])
+def test_the_test_data_has_the_health_it_should(case: dict[str, Any]) -> None:
+    expected = case["healthStatus"]
+    assert lua.health(SCRIPT, load(case["inputPath"])) == (expected["status"], expected["message"])
+
+
+def test_every_file_of_test_data_is_used_and_every_health_but_missing_occurs() -> None:
+    assert {case["inputPath"] for case in CASES} == {f"testdata/{path.name}" for path in ARGOCD.glob("testdata/*")}
+    told = {case["healthStatus"]["status"] for case in CASES}
+    assert told == {"Healthy", "Progressing", "Degraded", "Suspended", "Unknown"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["inputPath"] for case in CASES])
+def test_the_test_data_is_what_an_operator_could_have_written(case: dict[str, Any]) -> None:
+    obj = load(case["inputPath"])
+    broken = violations([obj.get("status") or {}], [obj["metadata"]["generation"]])
+    assert broken == (
+        ["status 0: observedGeneration 1 without conditions"]
+        if case["inputPath"].endswith("without_ready.yaml")
+        else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("conditions", "observed", "expected"),
+    [
+        (succeeded("all is well"), 2, ("Healthy", "all is well")),
+        (progressing("probing"), 1, ("Progressing", "Progressing: probing")),
+        (progressing("rolling out"), 2, ("Progressing", "Progressing: rolling out")),
+        (retrying(Reason.IMAGES_UNDECIDED, "no answer"), 1, ("Progressing", "ImagesUndecided: no answer")),
+        (stalled(Reason.INVALID_MANIFEST, "line 3"), 2, ("Degraded", "InvalidManifest: line 3")),
+        (stalled(Reason.INVALID_MANIFEST, "line 3"), 1, ("Degraded", "InvalidManifest: line 3")),
+        (failed(Reason.WORKLOADS_UNHEALTHY, "api"), 2, ("Degraded", "WorkloadsUnhealthy: api")),
+    ],
+)
+def test_the_conditions_that_the_operator_makes(
+    conditions: Sequence[Condition], observed: int, expected: tuple[str, str]
+) -> None:
+    written = merge([], conditions, generation=2, now="2026-01-01T00:00:00Z")
+    app = {"metadata": {"generation": 2}, "spec": {}, "status": {"observedGeneration": observed, "conditions": written}}
+    assert lua.health(SCRIPT, app) == expected
+
+
+def test_a_status_that_was_cleared_is_as_good_as_none() -> None:
+    app = {"metadata": {"generation": 2}, "spec": {}, "status": None}
+    assert lua.health(SCRIPT, app) == ("Progressing", "Waiting for the operator to take up generation 2")
+
+
+def test_the_config_map_patch_carries_the_same_script() -> None:
+    config = yaml.safe_load((ARGOCD / "argocd-cm.yaml").read_text())
+    assert config["metadata"]["name"] == "argocd-cm"
+    assert config["data"] == {"resource.customizations.health.kotsapp.dev_KotsApp": SCRIPT.read_text()}
+
+
+def test_a_script_that_fails_fails_the_test_with_the_words_of_lua(tmp_path: Path) -> None:
+    script = tmp_path / "health.lua"
+    script.write_text('return {status = string.upper("healthy")}')
+    with pytest.raises(AssertionError, match="global 'string'"):
+        lua.health(script, {})
