@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from rich.console import Console
-from rich.table import Table
 
 from localworld import apt, binaries, build_go, clients, layout
 from localworld.process import ProcessError
@@ -114,19 +110,22 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 def _show(world: World) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    table = Table("stands for", "listens on", "auth", "who may pull", box=None, padding=(0, 2, 0, 0))
-    table.add_row(f"Kubernetes API {world.version}", world.server, "certificate", "")
-    for host in layout.HOSTS:
-        table.add_row(host.name, world.registries[host.name].endpoint, _AUTH[host.auth], _who(host))
-    console.print(table)
-    sample = ", ".join(layout.SAMPLE_PRIVATE)
-    console.print(f"\nprivate images, at the proxy for app {layout.SAMPLE_SLUG}: {sample}")
-    console.print(f"the license id that may pull them: {layout.SAMPLE_LICENSE}")
-    console.print(f"for --registries: {world.registries_file}")
-    console.print(f"kubectl, helm:    {binaries.linked(world.programs)}")
-    console.print(f"\nexport KUBECONFIG={world.kubeconfig}")
-    console.print("Ctrl-C stops everything." if os.isatty(0) else "SIGTERM or Ctrl-C stops everything.")
+    rows = [("STANDS FOR", "LISTENS ON", "AUTH", "WHO MAY PULL")]
+    rows.append((f"Kubernetes API {world.version}", world.server, "certificate", "-"))
+    rows += [(host.name, world.registries[host.name].endpoint, _AUTH[host.auth], _who(host)) for host in layout.HOSTS]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["   ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    lines += [
+        "",
+        f"private images, at the proxy for app {layout.SAMPLE_SLUG}: {', '.join(layout.SAMPLE_PRIVATE)}",
+        f"the license id that may pull them: {layout.SAMPLE_LICENSE}",
+        f"for --registries:  {world.registries_file}",
+        f"kubectl and helm:  {binaries.linked(world.programs)}",
+        "",
+        f"export KUBECONFIG={world.kubeconfig}",
+        "Ctrl-C stops everything.",
+    ]
+    print("\n".join(lines), flush=True)
 
 
 def _who(host: layout.Host) -> str:
