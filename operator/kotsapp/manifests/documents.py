@@ -1,0 +1,125 @@
+"""A source's text, read into Kubernetes objects that mean what kubectl says they mean."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kotsapp.manifests import json_stream, stream, yaml_document
+from kotsapp.manifests.errors import ManifestError, Place, quote
+from kotsapp.manifests.limits import MAX_DEPTH
+from kotsapp.manifests.yaml_document import Budget
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One object and where it starts."""
+
+    value: Object
+    place: Place
+
+
+def load(data: bytes | str, origin: str) -> list[Object]:
+    """The objects of a YAML or JSON source, lists taken apart; ``origin`` is how errors name the source.
+
+    Raises ManifestError.
+    """
+    return [document.value for document in read(data, origin)]
+
+
+def read(data: bytes | str, origin: str) -> list[Document]:
+    """As ``load``, with the place of every object. Raises ManifestError."""
+    text = stream.decode(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"), origin)
+    return [document for value, place in _values(text, origin) for document in _objects(value, place, 0)]
+
+
+def _values(text: str, origin: str) -> Iterator[tuple[Any, Place]]:
+    number, line = 1, 1
+    if text.lstrip().startswith("{"):
+        values, rest = json_stream.read(text, origin)
+        yield from values
+        if not rest:
+            return
+        number += len(values)
+        line += text.count("\n", 0, len(text) - len(rest))
+        text = rest
+    budget = Budget()
+    for chunk in stream.split(text, origin, number, line):
+        place = Place(origin, chunk.number, chunk.line)
+        yield yaml_document.read(chunk.text, place, budget)
+
+
+def _objects(value: Any, place: Place, depth: int) -> Iterator[Document]:
+    if value is None:
+        return
+    if not isinstance(value, dict):
+        raise ManifestError(place, f"{_described(value)} is no Kubernetes object: an object has apiVersion and kind")
+    kind = _required(value, "kind", place)
+    api_version = _required(value, "apiVersion", place)
+    items = value.get("items")
+    if not (kind.endswith("List") and "items" in value):
+        _check_name(value, kind, place)
+        yield Document(value, place)
+        return
+    if items is not None and not isinstance(items, list):
+        raise ManifestError(place, f"items of the {kind} is {_described(items)}: write a list of objects")
+    if depth >= MAX_DEPTH:
+        raise ManifestError(place, f"lists are nested more than {MAX_DEPTH} deep: take them apart")
+    for index, item in enumerate(items or []):
+        item_place = Place(f"{place}, items[{index}]")
+        if isinstance(item, dict) and kind != "List" and "kind" not in item and "apiVersion" not in item:
+            item = {"apiVersion": api_version, "kind": kind.removesuffix("List"), **item}
+        if item is None:
+            raise ManifestError(item_place, "is empty: write an object or remove it")
+        yield from _objects(item, item_place, depth + 1)
+
+
+def _required(value: Object, field: str, place: Place) -> str:
+    found = value.get(field)
+    if isinstance(found, str) and found:
+        return found
+    problem = f"has no {field}" if found in (None, "") else f"{field} is {_described(found)}, not text"
+    raise ManifestError(place, f"{_summary(value)} {problem}: every Kubernetes object has apiVersion and kind")
+
+
+def _check_name(value: Object, kind: str, place: Place) -> None:
+    metadata = value.get("metadata")
+    if metadata is None:
+        metadata = {}
+    if not isinstance(metadata, dict):
+        raise ManifestError(place, f"metadata of the {kind} is {_described(metadata)}, not a mapping")
+    for field in ("name", "generateName", "namespace"):
+        found = metadata.get(field)
+        if found is not None and not isinstance(found, str):
+            problem = f"metadata.{field} of the {kind} is {_described(found)}: quote it"
+            raise ManifestError(place, problem)
+    for field in ("labels", "annotations"):
+        found = metadata.get(field)
+        if found is not None and not isinstance(found, dict):
+            raise ManifestError(place, f"metadata.{field} of the {kind} is {_described(found)}, not a mapping")
+    if not metadata.get("name") and not metadata.get("generateName"):
+        raise ManifestError(place, f"the {kind} has no metadata.name: give it one")
+
+
+def _summary(value: Object) -> str:
+    kind, metadata = value.get("kind"), value.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    known = [quote(text) for text in (kind, name) if isinstance(text, str) and text]
+    if known:
+        return f"the object {' '.join(known)}"
+    return (
+        f"the object with the fields {', '.join(quote(key) for key in list(value)[:5])}" if value else "the object {}"
+    )
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str):
+        return f"the text {quote(value)}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "null" if value is None else f"the number {value}"

@@ -1,0 +1,95 @@
+"""JSON objects one behind the other, as kubectl reads a source that starts with ``{``."""
+
+import json
+import re
+from typing import Any
+
+from kotsapp.manifests.errors import ManifestError, Place
+from kotsapp.manifests.limits import MAX_DEPTH, MAX_DOCUMENTS
+from kotsapp.manifests.scalars import ScalarError, json_integer, json_number
+
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
+_SPACE = re.compile(r"\s*")
+_REST_OF_LINE = re.compile(r"[^\S\n]*\n?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# 2**64 has 20 digits; whatever is longer is a float, and Python refuses to read integers of thousands of digits.
+_LONGEST_INTEGER = 20
+
+
+def read(text: str, origin: str) -> tuple[list[tuple[Any, Place]], str]:
+    """The values with their places, and the text that has to be read as YAML.
+
+    Raises ManifestError for JSON that can't be YAML either, having begun as a stream of several objects.
+    """
+    if _too_deep(text):
+        raise ManifestError(Place(origin), f"is nested more than {MAX_DEPTH} deep: no Kubernetes object is")
+    values: list[tuple[Any, Place]] = []
+    line, counted, end = 1, 0, 0
+    position = _after_space(text, 0)
+    while position < len(text):
+        line += text.count("\n", counted, position)
+        counted = position
+        place = Place(origin, len(values) + 1, line)
+        try:
+            value, end = _decoder.raw_decode(text, position)
+        except ScalarError as error:
+            raise ManifestError(place, str(error)) from None
+        except (json.JSONDecodeError, RecursionError) as error:
+            if len(values) <= 1:
+                return values, text[_rest_of_line(text, end) :] if values else text
+            problem = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
+            raise ManifestError(place, f"is not JSON: {problem}") from None
+        values.append((_without_surrogates(value), place))
+        if len(values) > MAX_DOCUMENTS:
+            raise ManifestError(Place(origin), f"has more than {MAX_DOCUMENTS} documents: split it")
+        position = _after_space(text, end)
+    return values, ""
+
+
+def _too_deep(text: str) -> bool:
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        first = match[0][0]
+        if first in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif first != '"' and depth:
+            depth -= 1
+    return False
+
+
+def _after_space(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    return match.end() if match else position
+
+
+def _rest_of_line(text: str, position: int) -> int:
+    match = _REST_OF_LINE.match(text, position)
+    return match.end() if match else position
+
+
+def _without_surrogates(value: Any) -> Any:
+    """Half a surrogate pair is no character; Go's decoder puts the replacement character in its place."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return value
+
+
+def _integer(digits: str) -> int | float:
+    return json_integer(int(digits)) if len(digits) <= _LONGEST_INTEGER + 1 else _float(digits)
+
+
+def _float(digits: str) -> int | float:
+    return json_number(float(digits))
+
+
+def _no_constant(word: str) -> Any:
+    raise ScalarError(f"{word} is no JSON: quote it if it is text")
+
+
+_decoder = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_constant=_no_constant)

@@ -1,0 +1,230 @@
+"""One YAML document, from libyaml's events to plain values.
+
+libyaml's composer recurses and takes the process with it when a document is nested deeply; its parser does not. So
+values are built here from the parser's events, in one loop with a stack of its own, and every bound is checked on the
+way.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+from yaml._yaml import CParser
+from yaml.events import (
+    AliasEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from kotsapp.manifests import scalars
+from kotsapp.manifests.errors import ManifestError, Place, quote
+from kotsapp.manifests.limits import ALIAS_CHARACTERS_PER_NODE, MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES
+from kotsapp.manifests.scalars import ScalarError
+
+_MERGE_TAG = "tag:yaml.org,2002:merge"
+_CONTENT = re.compile(r"^(?![ \t\ufeff]*(?:#|$)|---)", re.MULTILINE)
+
+
+class _State:
+    """What a container waits for, told apart from every key."""
+
+
+_ROOT, _ITEM, _KEY, _MERGE = _State(), _State(), _State(), _State()
+
+
+class Budget:
+    """What one source may still take, over all its documents, and the plain scalars that it has shown so far."""
+
+    def __init__(self) -> None:
+        self.nodes = MAX_NODES
+        self.alias_nodes = MAX_ALIAS_NODES
+        self.values: dict[str, Any] = {}
+        self.keys: dict[str, str] = {}
+
+
+def read(text: str, place: Place, budget: Budget) -> tuple[Any, Place]:
+    """The document's value, None if it is empty, and the place of its first line with content.
+
+    ``place`` is where the text starts. Raises ManifestError.
+    """
+    _refuse_directive(text, place)
+    builder = _Builder(text, place, budget)
+    try:
+        value = builder.document()
+    except ScalarError as error:
+        raise builder.error(str(error)) from None
+    except yaml.reader.ReaderError as error:
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        line = text[: error.position].count("\n")
+        problem = f"the character U+{code:04X} is not allowed in YAML: remove it, or write it escaped in double quotes"
+        raise ManifestError(place.at_line(place.line + line), problem) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line if mark else 0
+        raise ManifestError(place.at_line(place.line + line), _syntax_problem(error, text, line)) from None
+    first = _CONTENT.search(text)
+    return value, place.at_line(place.line + (text.count("\n", 0, first.start()) if first else 0))
+
+
+class _Builder:
+    def __init__(self, text: str, place: Place, budget: Budget) -> None:
+        self._next_event: Callable[[], Any] = CParser(text).get_event
+        self._place = place
+        self._budget = budget
+        self._event: Any = None
+        # An anchor's value and its number of nodes; None while its container is still being filled.
+        self._anchors: dict[str, tuple[Any, int] | None] = {}
+
+    def error(self, problem: str) -> ManifestError:
+        """An error at the event that was read last."""
+        line = self._event.start_mark.line if self._event is not None else 0
+        return ManifestError(self._place.at_line(self._place.line + line), problem)
+
+    def document(self) -> Any:
+        self._next_event()
+        self._event = self._next_event()
+        if self._event.__class__ is StreamEndEvent:
+            return None
+        value = self._value()
+        self._next_event()
+        self._event = self._next_event()
+        if self._event.__class__ is not StreamEndEvent:
+            raise self.error("a second document follows without a separator; kubectl ignores it: put --- before it")
+        return value
+
+    def _value(self) -> Any:
+        """One loop over the events up to the end of the root node.
+
+        ``container`` is being filled; ``state`` is the key that waits for its value, or what the container waits for.
+        """
+        next_event, budget = self._next_event, self._budget
+        values, keys, nodes = budget.values, budget.keys, budget.nodes
+        stack: list[tuple[Any, Any, str | None, int]] = []
+        container: Any = None
+        state: Any = _ROOT
+        while True:
+            self._event = event = next_event()
+            kind = event.__class__
+            nodes -= 1
+            if kind is ScalarEvent:
+                if state is _KEY:
+                    text = event.value
+                    if event.tag is None and event.implicit[0] and event.anchor is None and text != "<<":
+                        try:
+                            state = keys[text]
+                        except KeyError:
+                            state = keys[text] = scalars.key(text)
+                    else:
+                        state = self._unusual_key(event)
+                    continue
+                if event.tag is not None:
+                    value = scalars.tagged(event.tag, event.value)
+                elif event.implicit[0]:
+                    text = event.value
+                    try:
+                        value = values[text]
+                    except KeyError:
+                        value = values[text] = scalars.plain(text)
+                else:
+                    value = event.value
+                if event.anchor is not None:
+                    self._anchors[event.anchor] = (value, 1)
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                if state is _KEY:
+                    raise self.error("a mapping or list can't be a key: write text before the colon")
+                if len(stack) >= MAX_DEPTH:
+                    raise self.error(f"is nested more than {MAX_DEPTH} deep: no Kubernetes object is")
+                if nodes < 0:
+                    raise self.error(f"the source has more than {MAX_NODES} values: split it")
+                if event.anchor is not None:
+                    self._anchors[event.anchor] = None
+                stack.append((container, state, event.anchor, nodes))
+                container, state = ({}, _KEY) if kind is MappingStartEvent else ([], _ITEM)
+                continue
+            elif kind is AliasEvent:
+                value, added = self._alias(event.anchor)
+                nodes -= added
+                if state is _KEY:
+                    state = scalars.key_of(value)
+                    continue
+            else:
+                nodes += 1
+                value = container
+                container, state, anchor, before = stack.pop()
+                if anchor is not None:
+                    self._anchors[anchor] = (value, before - nodes + 1)
+            if nodes < 0:
+                raise self.error(f"the source has more than {MAX_NODES} values: split it")
+            if state is _ITEM:
+                container.append(value)
+            elif state is _ROOT:
+                budget.nodes = nodes
+                return value
+            elif state is _MERGE:
+                self._merge(container, value, kind is AliasEvent)
+                state = _KEY
+            else:
+                container[state] = value
+                state = _KEY
+
+    def _unusual_key(self, event: Any) -> Any:
+        """A key that is quoted, tagged, anchored or the merge key."""
+        text, tag, is_plain = event.value, event.tag, event.implicit[0]
+        if text == "<<" and (is_plain or tag == _MERGE_TAG):
+            return _MERGE
+        value = scalars.tagged(tag, text) if tag is not None else scalars.plain(text) if is_plain else text
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (value, 1)
+        return scalars.key(text) if tag is None and is_plain else scalars.key_of(value)
+
+    def _alias(self, name: str) -> tuple[Any, int]:
+        """A copy of what the anchor holds, so that documents stay trees, and its number of nodes."""
+        if name not in self._anchors:
+            raise self.error(f"the alias *{name} has no anchor &{name} before it in this document")
+        anchored = self._anchors[name]
+        if anchored is None:
+            raise self.error(f"the anchor &{name} contains itself: no Kubernetes object can")
+        value, size = anchored
+        if isinstance(value, str):
+            size += len(value) // ALIAS_CHARACTERS_PER_NODE
+        self._budget.alias_nodes -= size
+        if self._budget.alias_nodes < 0:
+            raise self.error(f"aliases add more than {MAX_ALIAS_NODES} values: write them out or split the source")
+        return _copy(value), size
+
+    def _merge(self, container: dict[str, Any], value: Any, is_alias: bool) -> None:
+        """Merged fields replace those written before the merge key, as kubectl does it; earlier list items win."""
+        sources = [value] if isinstance(value, dict) else value
+        if isinstance(value, list) and is_alias:
+            sources = None
+        if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
+            raise self.error("the merge key << wants a mapping, an alias of one, or a list of these")
+        for source in reversed(sources):
+            container.update(source)
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copy(item) for item in value]
+    return value
+
+
+def _refuse_directive(text: str, place: Place) -> None:
+    first = _CONTENT.search(text)
+    if first and text.startswith("%", first.start()):
+        line = place.line + text.count("\n", 0, first.start())
+        raise ManifestError(place.at_line(line), "YAML directives (lines starting with %) are refused, as by kubectl")
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
+    problem = f"is not YAML: {error.problem or 'syntax error'}"
+    if error.context:
+        problem += f" {error.context}"
+    lines = text.split("\n", line + 1)
+    found = lines[line].strip() if line < len(lines) else ""
+    return f"{problem}, at {quote(found)}" if found else problem
