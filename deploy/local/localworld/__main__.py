@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localworld import apt, binaries, build_go, clients, layout
+from localworld import layout
 from localworld.process import ProcessError
+from localworld.programs import apt, binaries, clients, from_go
 from localworld.progress import to_stderr
 from localworld.world import World
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _ERRORS = (
     apt.AptError,
     binaries.BinariesError,
-    build_go.BuildError,
+    from_go.BuildError,
     clients.ClientError,
     FileExistsError,
     ProcessError,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localworld.api import Api
-    from localworld.binaries import Binaries
+    from localworld.programs.binaries import Binaries
 
 ADMIN_GROUP = "system:masters"
 _SERVICE_RANGE = "10.96.0.0/16"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from localworld.tokens import Service
+from localworld.registries.tokens import Service
 
 PROXY = "proxy.replicated.com"
 VENDOR_REGISTRY = "registry.replicated.com"

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from localworld import binaries as programs
 from localworld import kubeconfig, layout
 from localworld.api import Api, ApiError
 from localworld.controlplane import ApiServer, ControllerManager, Etcd, ServerOptions, admin_pair
-from localworld.node_process import NodeProcess
+from localworld.node.process import NodeProcess
 from localworld.process import Child, ProcessError
+from localworld.programs import binaries as programs
 from localworld.progress import Progress, silent, step
-from localworld.registries import Registries
+from localworld.registries.registries import Registries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

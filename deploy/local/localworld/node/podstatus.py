@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from localworld.pull import Pulled
+    from localworld.node.pull import Pulled
 
 Object = dict[str, Any]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from localworld.progress import Progress
 
-MODULE = Path(__file__).resolve().parent.parent / "controlplane"
+MODULE = Path(__file__).resolve().parents[2] / "controlplane"
 PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localworld.apt import AptError, Workshop
-from localworld.build_go import BuildError
+from localworld.programs.apt import AptError, Workshop
+from localworld.programs.from_go import BuildError
 from localworld.progress import step
 
 if TYPE_CHECKING:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
+MERGE_PATCH = "application/merge-patch+json"
+
 # One pod is a few KB, a list of thousands tens of MB: no line limit of the stream reader's own may apply.
 _READ_BUFFER_BYTES = 2**20
 _RETRY_SECONDS = 0.5

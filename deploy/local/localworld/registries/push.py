@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 if TYPE_CHECKING:
-    from localworld.image import Image, Manifest
+    from localworld.registries.image import Image, Manifest
 
 # By which the world's own requests are told from those under test.
 USER_AGENT = "localworld-push"

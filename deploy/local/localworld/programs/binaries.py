@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localworld import apt, build_debian, build_go, cache, clients
+from localworld.programs import apt, cache, clients, from_debian, from_go
 
 if TYPE_CHECKING:
     from localworld.progress import Progress
@@ -74,11 +74,11 @@ def control_plane(say: Progress) -> Path:
         if missing := [program for program in CONTROL_PLANE if not (folder / program).is_file()]:
             raise BinariesError(f"{_ASSETS_VARIABLE}={named} has no {', '.join(missing)}: {_MISSING_HINT}")
         return folder
-    if go := build_go.toolchain():
-        return cache.ensure(build_go.cache_name(), CONTROL_PLANE, lambda into: build_go.build(go, into, say), say)
-    if build_debian.possible():
-        return cache.ensure(build_debian.CACHE_NAME, CONTROL_PLANE, lambda into: build_debian.build(into, say), say)
-    major, minor = build_go.needed_go()
+    if go := from_go.toolchain():
+        return cache.ensure(from_go.cache_name(), CONTROL_PLANE, lambda into: from_go.build(go, into, say), say)
+    if from_debian.possible():
+        return cache.ensure(from_debian.CACHE_NAME, CONTROL_PLANE, lambda into: from_debian.build(into, say), say)
+    major, minor = from_go.needed_go()
     raise BinariesError(
         f"no control plane: install Go {major}.{minor} or newer (or be on Debian), "
         f"or set {_ASSETS_VARIABLE} to a folder with {', '.join(CONTROL_PLANE)}"

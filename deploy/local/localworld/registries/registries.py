@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING
 import httpx
 import yaml
 
-from localworld import image, layout, reference
+from localworld import layout, reference
 from localworld.layout import LICENSE_USER, PROXY, VENDOR_REGISTRY
 from localworld.pki import write_signing_pair
 from localworld.ports import LOOPBACK, free_port
 from localworld.process import Child
-from localworld.push import USER_AGENT, Pusher
-from localworld.registry import Registry, TokenAuth
-from localworld.tokens import Account, Service, TokenFiles, TokenRequest
-from localworld.tokenserver import ISSUER
+from localworld.registries import image
+from localworld.registries.push import USER_AGENT, Pusher
+from localworld.registries.registry import Registry, TokenAuth
+from localworld.registries.tokens import Account, Service, TokenFiles, TokenRequest
+from localworld.registries.tokenserver import ISSUER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from localworld.binaries import Binaries
+    from localworld.programs.binaries import Binaries
 
 _PUSHER = "pusher"
 _TOKEN_SERVER_SECONDS = 20.0
@@ -43,7 +44,7 @@ class Registries:
         self._token_url = f"http://{LOOPBACK}:{port}"
         self.token_server = Child(
             "token server",
-            [sys.executable, "-m", "localworld.tokenserver", folder, str(port)],
+            [sys.executable, "-m", "localworld.registries.tokenserver", folder, str(port)],
             log=folder / "logs" / "token-server.log",
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )

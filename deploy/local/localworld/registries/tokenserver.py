@@ -1,6 +1,6 @@
 """The token server of the local registries (distribution's token authentication), one process for all of them.
 
-`python -m localworld.tokenserver FOLDER PORT` serves `/token/SERVICE` from the files in FOLDER.
+`python -m localworld.registries.tokenserver FOLDER PORT` serves `/token/SERVICE` from the files in FOLDER.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from localworld import tokens
-from localworld.jwt import Signer
 from localworld.pki import KeyPair
 from localworld.ports import LOOPBACK
+from localworld.registries import tokens
+from localworld.registries.jwt import Signer
 
 if TYPE_CHECKING:
-    from localworld.tokens import Account, Service, TokenFiles
+    from localworld.registries.tokens import Account, Service, TokenFiles
 
 ISSUER = "localworld"
 # A client asks for a handful of scopes in one request; more is a mistake.

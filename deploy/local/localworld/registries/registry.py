@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from localworld import htpasswd
 from localworld.ports import LOOPBACK, free_port, listening
 from localworld.process import Child
-from localworld.push import USER_AGENT
+from localworld.registries import htpasswd
+from localworld.registries.push import USER_AGENT
 
 if TYPE_CHECKING:
     from pathlib import Path
