@@ -1,0 +1,31 @@
+"""Names of the files that rendered objects go to."""
+
+import re
+from collections.abc import Iterable
+
+from kotsapp.render.patched import Patched
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+# What other tools read as their own file, and what the layout itself writes.
+_TAKEN = frozenset({"kustomization.yaml", "secret.yaml"})
+# Far below any file system's limit, with room for a number.
+_LONGEST_STEM = 100
+
+
+def file_names(objects: Iterable[Patched]) -> dict[str, list[Patched]]:
+    """The objects by file: one for each source, named after it, safe as a name in one folder on any file system."""
+    by_source: dict[str, list[Patched]] = {}
+    for obj in objects:
+        by_source.setdefault(obj.source, []).append(obj)
+    files: dict[str, list[Patched]] = {}
+    taken = set(_TAKEN)
+    for source, group in by_source.items():
+        stem = re.sub(r"\.(ya?ml|json)$", "", source)
+        stem = _UNSAFE.sub("-", stem).strip(".-")[:_LONGEST_STEM] or "manifests"
+        file, number = f"{stem}.yaml", 1
+        while file.lower() in taken:
+            number += 1
+            file = f"{stem}-{number}.yaml"
+        taken.add(file.lower())
+        files[file] = group
+    return files
