@@ -66,8 +66,6 @@ def worst_problem(pods: Iterable[Mapping[str, Any]], *, finished: bool = False) 
 
 def pod_problems(pod: Mapping[str, Any]) -> Iterator[PodProblem]:
     status = _mapping(pod.get("status"))
-    if status.get("phase") == "Succeeded":
-        return
     if status.get("phase") == "Failed":
         yield from _failures(status)
         return

@@ -1,0 +1,48 @@
+# Every target sets up what it needs: the virtual environment, pinned dependencies, and the local world's programs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PYTHONPATH := operator:deploy/local:tests
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: demo test lint cluster bench soak lock clean
+
+demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
+	@$(BIN)/python examples/demo/demo.py
+
+test: $(READY) ## every test, on a real API server and real registries
+	$(BIN)/python -m localworld build
+	$(BIN)/pytest
+
+lint: $(READY) ## formatting, linting, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+cluster: $(READY) ## the local world, until Ctrl-C
+	@$(BIN)/python -m localworld
+
+bench: $(READY) ## measure speed and memory against peers, minutes each
+	@$(BIN)/python -m localworld build
+	@for bench in bench/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+lock: $(READY) ## bring the lock files up to date with pyproject.toml and requirements-tools.in
+	$(BIN)/pip install -q uv
+	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes pyproject.toml --extra dev -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes --no-deps requirements-tools.in -o requirements-tools.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# A venv that can't be made (Debian without python3-venv) is mended once, where that is possible.
+$(READY): requirements-dev.lock requirements-tools.lock pyproject.toml
+	@echo "Setting up $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || (apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV))
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-tools.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

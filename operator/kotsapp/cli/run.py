@@ -1,0 +1,130 @@
+"""``kotsapp run``: the operator."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+
+import kopf
+from kubernetes.aio.config import ConfigException
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
+
+from kotsapp import __version__, handlers, logs
+from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cluster.client import KubeClient, connect
+from kotsapp.cluster.errors import ApiError, UnknownKindError
+from kotsapp.cluster.owned import OwnedObjects
+from kotsapp.cluster.references import ReferenceWatch
+from kotsapp.endpoints import serve
+from kotsapp.license import Policy, TrustedKeys, TrustedKeysError
+from kotsapp.reconcile.services import Services, Settings
+from kotsapp.registry.hosts import Registries, RegistriesError
+from kotsapp.registry.metrics import Metrics
+from kotsapp.registry.prober import Prober
+from kotsapp.resource import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_PORT = 8080
+CRD_POLL = 5.0
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("run", help="run the operator", description=__doc__)
+    scope = parser.add_mutually_exclusive_group()
+    scope.add_argument("--namespace", "-n", action="append", default=[], metavar="NS", help="only here; repeatable")
+    scope.add_argument("--all-namespaces", "-A", action="store_true", help="the whole cluster (default)")
+    parser.add_argument(
+        "--registries", type=Path, metavar="FILE", help="where registries really are, and how to trust them"
+    )
+    parser.add_argument(
+        "--trusted-keys", type=Path, metavar="DIR", help="further license keys, PEM files named by key id"
+    )
+    parser.add_argument(
+        "--license-verification",
+        choices=[str(p) for p in Policy],
+        default=str(Policy.ENFORCE),
+        help="what a license signature that can't be trusted means (default: Enforce)",
+    )
+    parser.add_argument(
+        "--deny-private-networks", action="store_true", help="never probe a registry at a private address"
+    )
+    parser.add_argument("--helm", type=Path, metavar="PATH", help="the helm binary (default: found on PATH)")
+    parser.add_argument("--bind", default="0.0.0.0", metavar="ADDRESS", help="where to serve metrics and health")  # noqa: S104
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help=f"of metrics and health (default: {DEFAULT_PORT})"
+    )
+    parser.add_argument("--log-format", choices=logs.FORMATS, default="text")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT."""
+    logs.configure(args.log_format, args.log_level)
+    try:
+        registries = Registries.load(args.registries) if args.registries else Registries.empty()
+        keys = TrustedKeys.load(args.trusted_keys)
+    except (RegistriesError, TrustedKeysError) as error:
+        raise CommandError(str(error)) from None
+    try:
+        asyncio.run(_operate(args, registries, keys))
+    except ConfigException as error:
+        raise CommandError(f"no cluster: {error}") from None
+    except ApiError as error:
+        raise CommandError(f"the cluster can't be reached: {error}", EXIT_PROBLEM) from None
+    return EXIT_OK
+
+
+async def _operate(args: argparse.Namespace, registries: Registries, keys: TrustedKeys) -> None:
+    metrics = CollectorRegistry()
+    ProcessCollector(registry=metrics)
+    workers = handlers.Workers()
+    ready = asyncio.Event()
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(
+            serve(args.bind, args.port, metrics, lambda: None if ready.is_set() else "not watching KotsApps yet")
+        )
+        client, api = await connect(f"kotsapp-operator/{__version__}")
+        stack.push_async_callback(api.close)
+        owned = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), workers.wake)
+        stack.push_async_callback(owned.close)
+        watch = ReferenceWatch(client, workers.wake_users, workers.wake_namespace)
+        stack.push_async_callback(watch.close)
+        workers.watch_with(watch)
+        prober = await stack.enter_async_context(
+            Prober(registries, metrics=Metrics(metrics), allow_private=not args.deny_private_networks)
+        )
+        _count(metrics, workers, owned)
+        settings = Settings(frozenset(args.namespace), Policy(args.license_verification), args.helm)
+        services = Services(client, owned, prober, keys, settings, workers.follow)
+        await _served(client)
+        logger.info("kotsapp-operator %s on Kubernetes %s", __version__, client.server_version)
+        await kopf.operator(
+            registry=handlers.register(services, workers),
+            settings=handlers.settings(),
+            standalone=True,
+            clusterwide=not args.namespace,
+            namespaces=args.namespace,
+            ready_flag=ready,
+        )
+
+
+async def _served(client: KubeClient) -> None:
+    """Wait for the resource's definition: Kopf would never notice that it came later."""
+    while True:
+        try:
+            await client.resource_type(API_VERSION, KIND)
+        except UnknownKindError:
+            logger.warning("CustomResourceDefinition kotsapps.kotsapp.dev is not installed; waiting for it")
+            await asyncio.sleep(CRD_POLL)
+        else:
+            return
+
+
+def _count(metrics: CollectorRegistry, workers: handlers.Workers, owned: OwnedObjects) -> None:
+    Gauge("kotsapp_apps", "KotsApps that are kept true.", registry=metrics).set_function(lambda: len(workers))
+    Gauge("kotsapp_owned_objects", "Applied objects that are watched.", registry=metrics).set_function(
+        lambda: len(owned)
+    )

@@ -1,0 +1,332 @@
+"""A client of the API server, over the dynamic client of ``kubernetes.aio``.
+
+One connection pool and one discovery serve everybody; a client that impersonates an account shares both.
+"""
+
+import asyncio
+import json
+import os
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from kubernetes.aio import client as aio_client
+from kubernetes.aio import config as aio_config
+from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.dynamic import DynamicClient
+from kubernetes.aio.dynamic.exceptions import ResourceNotFoundError
+
+from kotsapp.cluster.errors import ApiError, UnknownKindError, from_exception
+from kotsapp.cluster.objects import key_of
+
+FIELD_MANAGER: Final = "kotsapp"
+MAX_CONNECTIONS = 256
+REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+# Bookmarks come about every minute; a stream silent for longer has lost its peer.
+WATCH_SECONDS = 290
+WATCH_TIMEOUT = aiohttp.ClientTimeout(total=WATCH_SECONDS + 30, connect=10, sock_read=100)
+# A busy or restarting API server is asked again this often before the whole reconciliation is put off.
+ATTEMPTS = 4
+MAX_RETRY_WAIT = 5.0
+# A kind that isn't served may be in a moment, when its CRD was just made; discovery isn't free, though.
+UNKNOWN_KIND_SECONDS = 3.0
+LIST_CHUNK = 500
+
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+# Tables with no object in them: their rows' first cell is a name.
+NAMES_ONLY = "application/json;as=Table;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """Where objects of a kind live in the API."""
+
+    api_version: str
+    kind: str
+    plural: str
+    namespaced: bool
+
+    def path(self, namespace: str | None = None, name: str | None = None) -> str:
+        parts = ["/api" if "/" not in self.api_version else "/apis", self.api_version]
+        if self.namespaced and namespace:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        if name:
+            parts.append(name)
+        return "/".join(parts)
+
+
+class KubeClient:
+    """Reads and writes objects as plain dictionaries; raises ApiError, and UnknownKindError for unserved kinds."""
+
+    def __init__(self, dynamic: DynamicClient, discovery: "_Discovery", user: str | None = None) -> None:
+        self._dynamic = dynamic
+        self._discovery = discovery
+        self.user = user
+
+    def impersonating(self, user: str) -> "KubeClient":
+        """The same connections, every request made as ``user``."""
+        return KubeClient(self._dynamic, self._discovery, user)
+
+    async def resource_type(self, api_version: str, kind: str) -> ResourceType:
+        return await self._discovery.find(api_version, kind)
+
+    async def api_versions(self) -> Sequence[str]:
+        """Every served group/version and group/version/Kind, as Helm's ``--api-versions`` takes them."""
+        return await self._discovery.api_versions()
+
+    @property
+    def server_version(self) -> str:
+        return str(self._dynamic.version["kubernetes"]["gitVersion"])
+
+    async def get(self, kind: ResourceType, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+        """The object, or None when there is none."""
+        try:
+            return await self._json("get", kind.path(namespace, name))
+        except ApiError as error:
+            if error.not_found:
+                return None
+            raise
+
+    async def apply(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """Server-side apply with our field manager, by force; the object as the server stores it."""
+        key = key_of(obj)
+        kind = await self.resource_type(key.api_version, key.kind)
+        query: list[tuple[str, str]] = [("fieldManager", FIELD_MANAGER), ("force", "true")]
+        if dry_run:
+            query.append(("dryRun", "All"))
+        path = kind.path(key.namespace, key.name)
+        return await self._json("patch", path, body=obj, query=query, content_type="application/apply-patch+yaml")
+
+    async def create(self, obj: Mapping[str, Any]) -> dict[str, Any]:
+        key = key_of(obj)
+        kind = await self.resource_type(key.api_version, key.kind)
+        return await self._json("post", kind.path(key.namespace), body=obj, query=[("fieldManager", FIELD_MANAGER)])
+
+    async def delete(
+        self, kind: ResourceType, name: str, namespace: str | None, *, uid: str | None, propagation: str = "Background"
+    ) -> bool:
+        """Delete the object with this uid; False when it is gone already or another has taken its name."""
+        options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        try:
+            await self._json("delete", kind.path(namespace, name), body=options)
+        except ApiError as error:
+            if error.status in (404, 409):
+                return False
+            raise
+        return True
+
+    async def patch_status(self, kind: ResourceType, name: str, namespace: str, patch: Sequence[Any]) -> dict[str, Any]:
+        """A JSON patch of the status subresource."""
+        path = kind.path(namespace, name) + "/status"
+        return await self._json("patch", path, body=list(patch), content_type="application/json-patch+json")
+
+    async def list(
+        self,
+        kind: ResourceType,
+        namespace: str | None = None,
+        *,
+        labels: str | None = None,
+        metadata_only: bool = False,
+    ) -> tuple[list[dict[str, Any]], str]:
+        """All objects, asked for in chunks, and the list's resourceVersion."""
+        items: list[dict[str, Any]] = []
+        more: str | None = None
+        while True:
+            query = [("limit", str(LIST_CHUNK))]
+            if labels:
+                query.append(("labelSelector", labels))
+            if more:
+                query.append(("continue", more))
+            accept = METADATA_LIST if metadata_only else None
+            page = await self._json("get", kind.path(namespace), query=query, accept=accept)
+            items += page.get("items") or []
+            metadata = page.get("metadata") or {}
+            more = metadata.get("continue")
+            if not more:
+                return items, str(metadata.get("resourceVersion") or "")
+
+    async def version_of(self, kind: ResourceType, namespace: str | None = None) -> str:
+        """The resourceVersion from which a watch sees everything that comes, read without reading an object."""
+        query = [("limit", "1"), ("includeObject", "None")]
+        page = await self._json("get", kind.path(namespace), query=query, accept=NAMES_ONLY)
+        return str((page.get("metadata") or {}).get("resourceVersion") or "")
+
+    async def watch(
+        self,
+        kind: ResourceType,
+        namespace: str | None,
+        resource_version: str,
+        *,
+        labels: str | None = None,
+        names_only: bool = False,
+        metadata_only: bool = False,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Watch events (``type`` and ``object``), bookmarks included, until the server ends the stream."""
+        query = [
+            ("watch", "1"),
+            ("resourceVersion", resource_version),
+            ("allowWatchBookmarks", "true"),
+            ("timeoutSeconds", str(WATCH_SECONDS)),
+        ]
+        if labels:
+            query.append(("labelSelector", labels))
+        accept = METADATA_ONLY if metadata_only else None
+        if names_only:
+            accept = NAMES_ONLY
+            query.append(("includeObject", "None"))
+        try:
+            response = await self._send("get", kind.path(namespace), query=query, accept=accept, timeout=WATCH_TIMEOUT)
+            async with response:
+                async for line in response.content:
+                    event = json.loads(line)
+                    if event.get("type") == "ERROR":
+                        status = event.get("object") or {}
+                        raise ApiError(
+                            int(status.get("code") or 0), str(status.get("reason")), str(status.get("message"))
+                        )
+                    yield event
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise ApiError(0, "Unavailable", f"the watch of {kind.plural} was cut: {type(error).__name__}") from None
+
+    async def request(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """Any other call, such as a self review; JSON in and out."""
+        return await self._json(method, path, body=body)
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Sequence[tuple[str, str]] = (),
+        accept: str | None = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                response = await self._send(method, path, body, query, accept, content_type, REQUEST_TIMEOUT)
+                async with response:
+                    return dict(await response.json())
+            except ApiError as error:
+                if not error.transient or attempt == ATTEMPTS:
+                    raise
+                wait = error.retry_after if error.retry_after is not None else 0.1 * 4**attempt
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if attempt == ATTEMPTS:
+                    raise ApiError(
+                        0, "Unavailable", f"the API server can't be reached: {type(error).__name__}"
+                    ) from None
+                wait = 0.1 * 4**attempt
+            await asyncio.sleep(min(wait, MAX_RETRY_WAIT))
+        raise AssertionError("unreachable")
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Sequence[tuple[str, str]] = (),
+        accept: str | None = None,
+        content_type: str = "application/json",
+        timeout: aiohttp.ClientTimeout = REQUEST_TIMEOUT,
+    ) -> aiohttp.ClientResponse:
+        headers = {"Accept": accept or "application/json"}
+        if self.user:
+            headers["Impersonate-User"] = self.user
+        try:
+            response: aiohttp.ClientResponse = await self._dynamic.request(
+                method,
+                path,
+                body=body,
+                query_params=list(query),
+                header_params=headers,
+                content_type=content_type,
+                serialize=False,
+                _request_timeout=timeout,
+            )
+        except ApiException as error:
+            raise from_exception(error) from None
+        return response
+
+
+class _Discovery:
+    """Kinds found once and remembered; an unknown kind is looked up again after a moment."""
+
+    def __init__(self, dynamic: DynamicClient) -> None:
+        self._dynamic = dynamic
+        self._found: dict[tuple[str, str], ResourceType] = {}
+        self._unknown: dict[tuple[str, str], float] = {}
+        self._lock = asyncio.Lock()
+
+    async def find(self, api_version: str, kind: str) -> ResourceType:
+        key = (api_version, kind)
+        if key in self._found:
+            return self._found[key]
+        async with self._lock:
+            if key not in self._found:
+                self._found[key] = await self._look_up(api_version, kind)
+        return self._found[key]
+
+    async def _look_up(self, api_version: str, kind: str) -> ResourceType:
+        now = asyncio.get_running_loop().time()
+        if now < self._unknown.get((api_version, kind), 0.0):
+            raise UnknownKindError(api_version, kind)
+        group, _, version = api_version.rpartition("/")
+        try:
+            found = await self._dynamic.resources.get(
+                prefix="apis" if group else "api", group=group or None, api_version=version, kind=kind
+            )
+        except ResourceNotFoundError:
+            self._unknown[(api_version, kind)] = now + UNKNOWN_KIND_SECONDS
+            raise UnknownKindError(api_version, kind) from None
+        except ApiException as error:
+            raise from_exception(error) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiError(0, "Unavailable", f"the API server can't be reached: {type(error).__name__}") from None
+        return ResourceType(api_version, kind, found.name, bool(found.namespaced))
+
+    async def api_versions(self) -> Sequence[str]:
+        versions: list[str] = ["v1"]
+        groups = await self._dynamic.request("get", "/apis", serialize=False)
+        async with groups:
+            for group in (await groups.json())["groups"]:
+                versions += [version["groupVersion"] for version in group["versions"]]
+        served: list[str] = []
+        for version in versions:
+            served.append(version)
+            path = f"/apis/{version}" if "/" in version else f"/api/{version}"
+            try:
+                answer = await self._dynamic.request("get", path, serialize=False)
+            except ApiException:
+                continue  # an aggregated API whose server is down: its kinds are unknown, the others are not
+            async with answer:
+                kinds = {item["kind"] for item in (await answer.json())["resources"] if "/" not in item["name"]}
+            served += [f"{version}/{kind}" for kind in sorted(kinds)]
+        return served
+
+
+async def connect(user_agent: str) -> tuple[KubeClient, aio_client.ApiClient]:
+    """A client by the in-cluster account, else by KUBECONFIG; the ApiClient is to be closed at the end."""
+    configuration = aio_client.Configuration()
+    if "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ:
+        aio_config.load_incluster_config(client_configuration=configuration)
+    else:
+        await aio_config.load_kube_config(client_configuration=configuration)
+    configuration.connection_pool_maxsize = MAX_CONNECTIONS
+    api = aio_client.ApiClient(configuration)
+    api.user_agent = user_agent
+    # The default cache file has a predictable name in a folder that everybody may write to.
+    cache = Path(tempfile.mkdtemp(prefix="kotsapp-")) / "discovery.json"
+    try:
+        dynamic = await DynamicClient(api, cache_file=str(cache))
+    except BaseException:
+        await api.close()
+        raise
+    return KubeClient(dynamic, _Discovery(dynamic)), api

@@ -1,0 +1,88 @@
+"""Answers of the API server that are no success, without what must not be shown (headers, credentials)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kubernetes.aio.client.exceptions import ApiException
+
+MAX_SHOWN = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One field that the API server complains of."""
+
+    field: str
+    message: str
+
+
+class ApiError(Exception):
+    """The API server refused or failed. ``status`` is the HTTP status, 0 when there was no answer."""
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        retry_after: float | None = None,
+        causes: Sequence[Cause] = (),
+    ) -> None:
+        super().__init__(message)
+        self.causes = tuple(causes)
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+
+    @property
+    def not_found(self) -> bool:
+        return self.status == 404
+
+    @property
+    def immutable(self) -> bool:
+        """A field can't be changed on the live object: only another object could have it."""
+        return self.status == 422 and "immutable" in (self.message + " ".join(c.message for c in self.causes))
+
+    @property
+    def transient(self) -> bool:
+        """Worth trying again without anybody changing anything."""
+        return self.status in (0, 408, 429) or self.status >= 500
+
+
+class UnknownKindError(Exception):
+    """The API server serves no such kind."""
+
+    def __init__(self, api_version: str, kind: str) -> None:
+        super().__init__(
+            f"the API server knows no kind {kind} in {api_version}; is its CustomResourceDefinition missing?"
+        )
+        self.api_version = api_version
+        self.kind = kind
+
+
+def from_exception(error: ApiException) -> ApiError:
+    """The Status object of the answer, as an ApiError."""
+    body = _status_object(error.body)
+    message = str(body.get("message") or error.reason or f"HTTP {error.status}")
+    headers: Mapping[str, str] = error.headers or {}
+    retry_after = headers.get("Retry-After", "")
+    return ApiError(
+        int(error.status or 0),
+        str(body.get("reason") or error.reason or ""),
+        message if len(message) <= MAX_SHOWN else message[: MAX_SHOWN - 3] + "...",
+        float(retry_after) if retry_after.isdigit() else None,
+        [
+            Cause(str(cause.get("field") or ""), str(cause.get("message") or "")[:MAX_SHOWN])
+            for cause in (body.get("details") or {}).get("causes") or ()
+        ],
+    )
+
+
+def _status_object(body: Any) -> Mapping[str, Any]:
+    try:
+        status = json.loads(body or "{}")
+    except (TypeError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}

@@ -1,0 +1,45 @@
+"""Kubernetes Events: what `kubectl describe` shows under the object."""
+
+import logging
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from kotsapp.cluster.client import KubeClient
+from kotsapp.cluster.errors import ApiError
+
+logger = logging.getLogger(__name__)
+
+# The API's own bound for an Event's note.
+MAX_MESSAGE = 1024
+COMPONENT = "kotsapp-operator"
+
+
+async def post(
+    client: KubeClient, regarding: Mapping[str, str], reason: str, message: str, *, warning: bool = False
+) -> None:
+    """Record an event about ``regarding`` (apiVersion, kind, name, namespace, uid). A failure is logged only."""
+    now = datetime.now(UTC)
+    event: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{regarding['name'][:200]}.{uuid.uuid4().hex[:16]}",
+            "namespace": regarding["namespace"],
+        },
+        "involvedObject": dict(regarding),
+        "type": "Warning" if warning else "Normal",
+        "reason": reason,
+        "message": message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 3] + "...",
+        "source": {"component": COMPONENT},
+        "reportingComponent": COMPONENT,
+        "reportingInstance": COMPONENT,
+        "firstTimestamp": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lastTimestamp": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "count": 1,
+    }
+    try:
+        await client.create(event)
+    except ApiError as error:
+        logger.warning("no event %s could be recorded for %s: %s", reason, regarding["name"], error)

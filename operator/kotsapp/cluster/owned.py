@@ -1,0 +1,201 @@
+"""What the cluster holds of the objects that the operator applied, kept by watching those alone.
+
+The server selects by label, so neither traffic nor memory grows with what else is in the cluster. Of each object
+only a few facts are kept.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kotsapp.cluster.client import FIELD_MANAGER, KubeClient, ResourceType
+from kotsapp.cluster.errors import ApiError
+from kotsapp.cluster.fields import fields_digest
+from kotsapp.cluster.health import WorkloadFacts, facts, has_health
+from kotsapp.cluster.objects import ObjectKey
+
+logger = logging.getLogger(__name__)
+
+RELIST_BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+FORBIDDEN_RETRY = 60.0
+FIRST_LIST_TIMEOUT = 30.0
+
+Owner = tuple[str, str]  # namespace and name of a KotsApp
+Identity = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One live object: whose it is by its labels, and digests that show whether it changed."""
+
+    uid: str
+    version: int
+    owner: Owner
+    fields: str
+    facts: WorkloadFacts | None
+    deleting: bool
+
+
+@dataclass(slots=True)
+class _Scope:
+    """One watch: a kind, in one namespace or in all, by one identity."""
+
+    kind: ResourceType
+    namespace: str | None
+    client: KubeClient
+    synced: asyncio.Event = field(default_factory=asyncio.Event)
+    forbidden: bool = False
+    task: asyncio.Task[None] | None = None
+
+
+class OwnedObjects:
+    """A view of every object that carries an app's label pair.
+
+    ``on_change`` is called with the owner when an object of its was changed by somebody else, was deleted, or is a
+    workload whose health changed.
+    """
+
+    def __init__(self, labels: tuple[str, str], on_change: Callable[[Owner], None]) -> None:
+        self._namespace_label, self._name_label = labels
+        self._on_change = on_change
+        self._seen: dict[Identity, Seen] = {}
+        self._scopes: dict[tuple[str, str, str | None, str | None], _Scope] = {}
+        self._applying: set[Identity] = set()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def get(self, key: ObjectKey) -> Seen | None:
+        return self._seen.get(key.identity)
+
+    async def follow(self, kind: ResourceType, namespace: str | None, client: KubeClient) -> bool:
+        """Start watching, once, and wait for the first list; False when this identity may not watch.
+
+        Raises ApiError when the API server doesn't answer in time.
+        """
+        key = (kind.api_version, kind.kind, namespace, client.user)
+        scope = self._scopes.get(key)
+        if scope is None:
+            scope = self._scopes[key] = _Scope(kind, namespace, client)
+            scope.task = asyncio.create_task(self._run(scope), name=f"watch {kind.plural} {namespace or '*'}")
+        try:
+            async with asyncio.timeout(FIRST_LIST_TIMEOUT):
+                await scope.synced.wait()
+        except TimeoutError:
+            raise ApiError(0, "Timeout", f"the API server did not list {kind.plural} in time") from None
+        return not scope.forbidden
+
+    def note(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
+        """Remember an object as an answer showed it, ahead of the watch."""
+        seen = self._read(obj, key)
+        held = self._seen.get(key.identity)
+        if held is None or held.uid != seen.uid or held.version <= seen.version:
+            self._seen[key.identity] = seen
+            return seen
+        return held
+
+    def forget(self, key: ObjectKey) -> None:
+        self._seen.pop(key.identity, None)
+
+    @contextlib.contextmanager
+    def applying(self, key: ObjectKey) -> Iterator[None]:
+        """Changes seen meanwhile are our own and wake nobody."""
+        self._applying.add(key.identity)
+        try:
+            yield
+        finally:
+            self._applying.discard(key.identity)
+
+    async def close(self) -> None:
+        tasks = [scope.task for scope in self._scopes.values() if scope.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._scopes.clear()
+
+    async def _run(self, scope: _Scope) -> None:
+        failures = 0
+        version = ""
+        while True:
+            try:
+                if not version:
+                    version = await self._list(scope)
+                    scope.forbidden = False
+                    scope.synced.set()
+                light = not has_health(scope.kind.api_version, scope.kind.kind)
+                events = scope.client.watch(
+                    scope.kind, scope.namespace, version, labels=self._name_label, metadata_only=light
+                )
+                async for event in events:
+                    failures = 0
+                    metadata = event["object"].get("metadata") or {}
+                    version = str(metadata.get("resourceVersion") or version)
+                    if event["type"] != "BOOKMARK":
+                        self._observe(scope.kind, event["type"], event["object"])
+            except ApiError as error:
+                delay = RELIST_BACKOFF[min(failures, len(RELIST_BACKOFF) - 1)]
+                failures += 1
+                if error.status == 403:
+                    scope.forbidden = True
+                    scope.synced.set()
+                    delay, version = FORBIDDEN_RETRY, ""
+                    logger.warning("may not watch %s: %s", scope.kind.plural, error)
+                elif error.status in (404, 410):
+                    version = ""
+                await asyncio.sleep(delay)
+
+    async def _list(self, scope: _Scope) -> str:
+        full = has_health(scope.kind.api_version, scope.kind.kind)
+        items, version = await scope.client.list(
+            scope.kind, scope.namespace, labels=self._name_label, metadata_only=not full
+        )
+        listed = set()
+        for item in items:
+            listed.add(self._key(scope.kind, item).identity)
+            self._observe(scope.kind, "LISTED" if not scope.synced.is_set() else "MODIFIED", item)
+        group = scope.kind.api_version.rpartition("/")[0]
+        for identity in [i for i in self._seen if i[:2] == (group, scope.kind.kind)]:
+            if identity not in listed and scope.namespace in (None, identity[2]) and identity not in self._applying:
+                self._on_change(self._seen.pop(identity).owner)
+        return version
+
+    def _observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
+        key = self._key(kind, obj)
+        held = self._seen.get(key.identity)
+        seen = self._read(obj, key)
+        if held is not None and held.uid == seen.uid and held.version > seen.version:
+            return
+        if event == "DELETED":
+            if held is not None and held.uid != seen.uid:
+                return
+            self._seen.pop(key.identity, None)
+            self._on_change((held or seen).owner)
+            return
+        self._seen[key.identity] = seen
+        if event == "LISTED" or key.identity in self._applying:
+            return
+        if held is None or (held.fields, held.facts, held.deleting) != (seen.fields, seen.facts, seen.deleting):
+            self._on_change(seen.owner)
+            if held is not None and held.owner != seen.owner:
+                self._on_change(held.owner)
+
+    def _read(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
+        metadata = obj.get("metadata") or {}
+        labels = metadata.get("labels") or {}
+        version = str(metadata.get("resourceVersion") or "0")
+        return Seen(
+            uid=str(metadata.get("uid") or ""),
+            version=int(version) if version.isdigit() else 0,
+            owner=(labels.get(self._namespace_label, ""), labels.get(self._name_label, "")),
+            fields=fields_digest(metadata, FIELD_MANAGER),
+            facts=facts(obj) if has_health(key.api_version, key.kind) else None,
+            deleting="deletionTimestamp" in metadata,
+        )
+
+    @staticmethod
+    def _key(kind: ResourceType, obj: Mapping[str, Any]) -> ObjectKey:
+        metadata = obj.get("metadata") or {}
+        return ObjectKey(kind.api_version, kind.kind, metadata.get("namespace") or "", str(metadata.get("name")))

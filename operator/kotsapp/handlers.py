@@ -1,0 +1,141 @@
+"""Kopf's side of the operator: events in, wake-ups out. No decision is made here."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import kopf
+
+from kotsapp.cluster.events import post
+from kotsapp.cluster.owned import Owner
+from kotsapp.cluster.references import ReferenceWatch
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.worker import Worker
+from kotsapp.resource import FINALIZER, GROUP, PLURAL, VERSION
+
+logger = logging.getLogger(__name__)
+
+# A worker that is told to stop waits in I/O that is safe to cancel anywhere; this is for what cleans up behind it.
+STOP_SECONDS = 5.0
+CLEANUP_RETRY = 10.0
+
+
+class Workers:
+    """The workers of all apps, and who is to be woken by which Secret or ConfigMap."""
+
+    def __init__(self) -> None:
+        self._workers: dict[Owner, Worker] = {}
+        self._references: dict[Owner, frozenset[tuple[str, str]]] = {}
+        self._watch: ReferenceWatch | None = None
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def watch_with(self, watch: ReferenceWatch) -> None:
+        self._watch = watch
+
+    def see(self, body: Mapping[str, Any]) -> Worker:
+        """The app's worker, told of this newest state."""
+        app, status = App.of(body), body.get("status") or {}
+        worker = self._workers.get(app.key)
+        if worker is None:
+            worker = self._workers[app.key] = Worker(app, dict(status))
+        else:
+            worker.see(app, status)
+        return worker
+
+    def forget(self, key: Owner) -> None:
+        self._workers.pop(key, None)
+        self._references.pop(key, None)
+        if self._watch is not None and not any(namespace == key[0] for namespace, _ in self._workers):
+            self._watch.unfollow(key[0])
+
+    def wake(self, key: Owner) -> None:
+        worker = self._workers.get(key)
+        if worker is not None:
+            worker.wake.set()
+
+    def wake_users(self, kind: str, namespace: str, name: str) -> None:
+        """A Secret or ConfigMap changed."""
+        for key, references in self._references.items():
+            if key[0] == namespace and (kind, name) in references:
+                self.wake(key)
+
+    def wake_namespace(self, kind: str, namespace: str) -> None:
+        """Any Secret or ConfigMap of the namespace may have changed."""
+        for key, references in self._references.items():
+            if key[0] == namespace and any(kind == referenced for referenced, _ in references):
+                self.wake(key)
+
+    async def follow(self, app: App, references: frozenset[tuple[str, str]]) -> None:
+        """From when this returns, a change of one of the references wakes the app."""
+        if self._watch is None:
+            raise RuntimeError("the watch of references is not set")
+        self._references[app.key] = references
+        await asyncio.gather(*(self._watch.follow(kind, app.namespace) for kind in {kind for kind, _ in references}))
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """Workers are level-triggered, so Kopf need not keep a copy of each spec in an annotation to tell changes."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> Any:
+        return {}
+
+    def store(self, **_: Any) -> None:
+        return None
+
+
+def settings() -> kopf.OperatorSettings:
+    """Kopf's settings: own names, no events of its own, nothing of an object copied into annotations."""
+    chosen = kopf.OperatorSettings()
+    chosen.posting.enabled = False
+    chosen.scanning.disabled = True
+    chosen.persistence.finalizer = FINALIZER
+    chosen.persistence.diffbase_storage = _NoDiffBase()
+    chosen.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
+    chosen.background.cancellation_polling = 1.0
+    chosen.queueing.exit_timeout = 1.0
+    chosen.networking.request_timeout = 60.0
+    return chosen
+
+
+def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
+    """Kopf's handlers around the workers."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    async def seen(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - Kopf's name
+        if type == "DELETED":
+            workers.forget(App.of(body).key)
+        else:
+            workers.see(body)
+
+    @kopf.daemon(GROUP, VERSION, PLURAL, registry=registry, cancellation_backoff=STOP_SECONDS, cancellation_timeout=1.0)
+    async def keep(body: kopf.Body, stopped: kopf.DaemonStopped, **_: Any) -> None:
+        work = asyncio.create_task(workers.see(body).run(services))
+        stop = asyncio.create_task(stopped.wait())
+        await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+        for task in (work, stop):
+            task.cancel()
+        await asyncio.gather(work, stop, return_exceptions=True)
+
+    @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry)
+    async def clean_up(body: kopf.Body, retry: int, **_: Any) -> None:
+        worker = workers.see(body)
+        problems = await worker.remove(services)
+        if problems:
+            message = "; ".join(problems[:5])
+            if retry == 0:
+                await post(services.client, worker.app.regarding, "CleanupFailed", message, warning=True)
+            raise kopf.TemporaryError(f"not everything could be deleted: {message}", delay=CLEANUP_RETRY)
+
+    return registry

@@ -1,0 +1,48 @@
+"""One line for each thing worth telling, as text or as JSON."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+FORMATS = ("text", "json")
+
+# Their debug lines hold whole requests, headers and bodies included: never wanted, whatever the level.
+_WORDY = ("httpx", "httpcore", "aiohttp", "kubernetes", "asyncio", "urllib3")
+
+
+def configure(style: str, level: str) -> None:
+    """Log to standard error; ``style`` is text or json, ``level`` a name of the logging module."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if style == "json" else _Text())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _WORDY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # Kopf's own lines tell of its mechanics, and at debug level quote the objects it patches.
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{_time(record)} {record.levelname:<7} {record.name}: {_one_line(_message(self, record))}"
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"time": _time(record), "level": record.levelname.lower(), "logger": record.name}
+        return json.dumps(line | {"message": _message(self, record)}, ensure_ascii=False)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _message(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    message = record.getMessage()
+    if record.exc_info:
+        message += "\n" + formatter.formatException(record.exc_info)
+    return message
+
+
+def _one_line(message: str) -> str:
+    return message.replace("\n", "\\n")

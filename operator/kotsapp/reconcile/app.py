@@ -1,0 +1,74 @@
+"""The KotsApp that is being reconciled, as the API server last showed it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kotsapp.resource import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUEST_ANNOTATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Identity and spec of one KotsApp; ``requested`` is the newest value of the annotations that ask for a probe."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    spec: Mapping[str, Any]
+    requested: str = ""
+    deleting: bool = False
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> "App":
+        metadata = body["metadata"]
+        annotations = metadata.get("annotations") or {}
+        return cls(
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            uid=metadata["uid"],
+            generation=int(metadata.get("generation") or 0),
+            spec=body.get("spec") or {},
+            requested=max((str(annotations.get(name) or "") for name in REQUEST_ANNOTATIONS), default=""),
+            deleting="deletionTimestamp" in metadata,
+        )
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.namespace, self.name
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What every object of the app carries, and nothing of the app's own labels: GitOps tools would claim it."""
+        return {NAMESPACE_LABEL: self.namespace, NAME_LABEL: self.name}
+
+    @property
+    def owner_reference(self) -> dict[str, Any]:
+        return {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "name": self.name,
+            "uid": self.uid,
+            "blockOwnerDeletion": False,
+        }
+
+    @property
+    def regarding(self) -> dict[str, str]:
+        """The object that events are about."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "namespace": self.namespace,
+            "name": self.name,
+            "uid": self.uid,
+        }
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the operator remembers of an app between reconciliations; all of it may be lost at a restart."""
+
+    images_settled: bool = False
+    rollout_started: float | None = None
+    repairs: dict[tuple[str, str, str, str], list[float]] = field(default_factory=dict)
+    expiry_warned: str = ""

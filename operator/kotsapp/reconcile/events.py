@@ -1,0 +1,69 @@
+"""What is told as Kubernetes Events: transitions only, about the KotsApp that a person would describe. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from kotsapp.cluster.objects import ObjectKey
+from kotsapp.license import EXPIRY_WARNING, License, LicenseState
+from kotsapp.license.change import compare, facts, from_status
+from kotsapp.reconcile.app import Memory
+
+if TYPE_CHECKING:
+    from kotsapp.reconcile.rollout import Rollout
+
+MAX_NAMED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    reason: str
+    message: str
+    warning: bool = False
+
+
+def of_license(license_: License, before: Mapping[str, Any], memory: Memory) -> list[Event]:
+    """What a new license document changes, and a warning, once for each expiry date, that it ends soon."""
+    told = []
+    change = compare(from_status(before), facts(license_))
+    if change is not None:
+        told.append(Event(str(change.reason), change.message, change.warning))
+    ends = license_.expires_at
+    if ends is not None and license_.state(datetime.now(UTC)) is LicenseState.EXPIRING_SOON:
+        day = ends.strftime("%Y-%m-%d %H:%M UTC")
+        if memory.expiry_warned != day:
+            memory.expiry_warned = day
+            message = f"the license expires on {day}, within {EXPIRY_WARNING.days} days; ask the vendor to renew it"
+            told.append(Event("LicenseExpiringSoon", message, warning=True))
+    return told
+
+
+def of_rollout(rollout: "Rollout") -> list[Event]:
+    told = []
+    if rollout.written:
+        told.append(Event("Applied", f"applied {_named(rollout.written)}"))
+    if rollout.repaired:
+        told.append(Event("DriftRepaired", f"changed by somebody else and put right: {_named(rollout.repaired)}"))
+    if rollout.pruned:
+        told.append(Event("Pruned", f"no longer in the manifests: {_named(rollout.pruned)}"))
+    return told
+
+
+def of_transition(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Event]:
+    """An event when Ready's status or reason changed; work in progress is no news."""
+    old, new = _ready(before), _ready(after)
+    if new is None or new["status"] == "Unknown":
+        return []
+    if old is not None and (old["status"], old["reason"]) == (new["status"], new["reason"]):
+        return []
+    return [Event(new["reason"], new["message"], warning=new["status"] == "False")]
+
+
+def _ready(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return next((c for c in status.get("conditions") or () if c.get("type") == "Ready"), None)
+
+
+def _named(keys: Sequence[ObjectKey]) -> str:
+    shown = ", ".join(str(key) for key in keys[:MAX_NAMED])
+    return shown + (f" and {len(keys) - MAX_NAMED} more" if len(keys) > MAX_NAMED else "")

@@ -1,0 +1,28 @@
+"""Why a reconciliation ends before its end, as the conditions that then hold."""
+
+from kotsapp.resource.conditions import Condition, failed, retrying, stalled
+
+
+class Halt(Exception):  # noqa: N818 - not an error of the program: one of the ways in which the story ends
+    """The story ends here. ``conditions`` say why; ``retry_after`` is in seconds, None to wait for a change."""
+
+    def __init__(self, conditions: list[Condition], retry_after: float | None, backoff: bool = False) -> None:
+        super().__init__(conditions[0].message)
+        self.conditions = conditions
+        self.retry_after = retry_after
+        self.backoff = backoff
+
+
+def stop(reason: str, message: str, *also: Condition) -> Halt:
+    """A person must mend an input; its change wakes the app."""
+    return Halt([*stalled(reason, message), *also], None)
+
+
+def settle_unwell(reason: str, message: str, *also: Condition, retry_after: float | None = None) -> Halt:
+    """Done, and not well; looked at again when something changes."""
+    return Halt([*failed(reason, message), *also], retry_after)
+
+
+def again(reason: str, message: str, *also: Condition, retry_after: float | None = None) -> Halt:
+    """Tried again by itself: after ``retry_after`` seconds, or by the worker's own growing backoff."""
+    return Halt([*retrying(reason, message), *also], retry_after, backoff=retry_after is None)

@@ -1,0 +1,183 @@
+"""Every image of a release, settled: found, asked for, routed, and checked with the license."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from kotsapp.images.reference import InvalidReferenceError, Reference, parse
+from kotsapp.images.rewrite import Pull
+from kotsapp.images.routing import Domains, Route
+from kotsapp.license import License
+from kotsapp.manifests.release import Release
+from kotsapp.pullsecret import USER_NAME
+from kotsapp.reconcile.app import App, Memory
+from kotsapp.reconcile.halt import stop
+from kotsapp.reconcile.plan import use_names
+from kotsapp.reconcile.report import Report
+from kotsapp.reconcile.services import Services
+from kotsapp.registry.credential import Credential
+from kotsapp.registry.resolve import Policy, resolve
+from kotsapp.registry.settle import Ground, Previous, Settled
+from kotsapp.registry.verdict import ProbeResult, Verdict
+from kotsapp.registry.verify import Verified
+from kotsapp.resource.conditions import IMAGES_PULLABLE, IMAGES_RESOLVED, Condition, Reason
+from kotsapp.resource.spec import Spec, Verify
+
+MAX_NAMED = 5
+# A registry that was down is asked again no sooner than this while older evidence serves.
+MIN_RECHECK = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """``held`` are routed images that the license can't be shown to pull, when that is enforced."""
+
+    settled: tuple[Settled, ...]
+    held: tuple[Settled, ...]
+    condition: Condition
+    pullable: tuple[Condition, ...]
+
+    @property
+    def undecided(self) -> list[Settled]:
+        return [settled for settled in self.settled if settled.undecided]
+
+    @property
+    def proxied(self) -> int:
+        return sum(settled.route is Route.PROXY for settled in self.settled)
+
+    @property
+    def pulls(self) -> dict[str, Pull]:
+        """What rewriting needs, by the reference as written."""
+        return {
+            settled.image: Pull(settled.pull, settled.route.needs_secret)
+            for settled in self.settled
+            if settled.route is not None and settled.pull is not None
+        }
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds until what held the rollout back is worth asking again; None leaves it to the worker's backoff."""
+        waits = [s.retry_after for s in (*self.undecided, *self.held) if s.retry_after is not None]
+        return min(waits) if waits else None
+
+    @property
+    def recheck_after(self) -> float | None:
+        """Seconds until an answer that older evidence stands in for is worth asking again."""
+        waits = [s.retry_after for s in self.settled if s.ground is not Ground.VERDICT and s.retry_after is not None]
+        return max(MIN_RECHECK, min(waits)) if waits else None
+
+
+async def decide_images(
+    app: App,
+    spec: Spec,
+    license_: License,
+    domains: Domains,
+    release: Release,
+    memory: Memory,
+    services: Services,
+    report: Report,
+) -> Decided:
+    """Settle all images at once and report them; raises Halt for a reference that can't be parsed."""
+    users = use_names(release.objects, spec.image_paths)
+    for image, names in release.reported_images.items():
+        users.setdefault(image, []).extend(name for name in names if name not in users.get(image, ()))
+    references = _parse(users)
+    refresh = bool(app.requested) and app.requested != report.before.get("lastHandledReconcileAt")
+    policy = Policy(
+        domains=domains,
+        app_slug=license_.app_slug,
+        exclude=spec.probe.exclude,
+        public_images=spec.proxy.public_images or release.proxy_public_images,
+        verify=spec.proxy.verify is not Verify.OFF,
+        on_undecided=spec.probe.on_undecided,
+        timeout=spec.probe.timeout,
+        max_age=spec.probe.interval,
+    )
+    credential = Credential(USER_NAME, license_.license_id, frozenset({domains.proxy, domains.registry}))
+    before = report.image_entries()
+    trusted = not refresh and not memory.images_settled and _is_fresh(report, spec)
+
+    async def one(reference: Reference) -> Settled:
+        previous = _previous(before.get(reference.written))
+        known = _known(reference, before[reference.written]) if trusted and previous is not None else None
+        return await resolve(
+            services.prober, reference, policy, credential=credential, previous=previous, known=known, refresh=refresh
+        )
+
+    settled = tuple(await asyncio.gather(*(one(reference) for reference in references)))
+    memory.images_settled = True
+    report.images(settled, users, verified=policy.verify)
+    if refresh:
+        report.handled(app.requested)
+    held = tuple(s for s in settled if _is_held(s)) if spec.proxy.verify is Verify.ENFORCE else ()
+    resolved, pullable = _resolved(settled), _pullable(settled, spec.proxy.verify)
+    report.note(resolved, *pullable)
+    if not pullable:
+        report.drop(IMAGES_PULLABLE)
+    return Decided(settled, held, resolved, pullable)
+
+
+def _parse(users: Mapping[str, Sequence[str]]) -> list[Reference]:
+    references, problems = [], []
+    for image, names in users.items():
+        try:
+            references.append(parse(image))
+        except InvalidReferenceError as error:
+            problems.append(f"{', '.join(names[:MAX_NAMED])}: {error}")
+    if problems:
+        message = "; ".join(problems[:MAX_NAMED])
+        raise stop(Reason.INVALID_IMAGE, message, Condition.false(IMAGES_RESOLVED, Reason.INVALID_IMAGE, message))
+    return references
+
+
+def _is_fresh(report: Report, spec: Spec) -> bool:
+    """After a restart, verdicts that status holds and that are young enough need not be asked again."""
+    last = report.last_probe
+    return last is not None and (datetime.now(UTC) - last).total_seconds() < spec.probe.interval
+
+
+def _previous(entry: Mapping[str, Any] | None) -> Previous | None:
+    """The last decisive verdict that status tells; one that was not probed is no evidence."""
+    if entry is None or entry.get("verdict") not in (Verdict.PUBLIC, Verdict.PRIVATE):
+        return None
+    return Previous(Verdict(str(entry["verdict"])), entry.get("httpStatus"), entry.get("code"))
+
+
+def _known(reference: Reference, entry: Mapping[str, Any]) -> ProbeResult:
+    return ProbeResult(
+        reference.written,
+        Verdict(str(entry["verdict"])),
+        str(entry.get("message") or ""),
+        entry.get("httpStatus"),
+        entry.get("code"),
+        host=reference.host,
+        cached=True,
+    )
+
+
+def _is_held(settled: Settled) -> bool:
+    return settled.route is not None and settled.route.needs_secret and settled.verified is not Verified.TRUE
+
+
+def _resolved(settled: Sequence[Settled]) -> Condition:
+    undecided = [s for s in settled if s.undecided]
+    if not undecided:
+        return Condition.true(IMAGES_RESOLVED, f"{len(settled)} images resolved")
+    named = "; ".join(f"{s.image}: {s.message}" for s in undecided[:MAX_NAMED])
+    return Condition.false(IMAGES_RESOLVED, Reason.IMAGES_UNDECIDED, f"{len(undecided)} of {len(settled)}: {named}")
+
+
+def _pullable(settled: Sequence[Settled], verify: Verify) -> tuple[Condition, ...]:
+    routed = [s for s in settled if s.route is not None and s.route.needs_secret]
+    if verify is Verify.OFF or not routed:
+        return ()
+    refused = [s for s in routed if s.verified is Verified.FALSE]
+    unknown = [s for s in routed if s.verified is Verified.UNKNOWN]
+    named = "; ".join(f"{s.pull}: {s.verified_message}" for s in (refused or unknown)[:MAX_NAMED])
+    if refused:
+        return (Condition.false(IMAGES_PULLABLE, Reason.IMAGES_NOT_PULLABLE, f"{len(refused)} refused: {named}"),)
+    if unknown:
+        return (Condition.unknown(IMAGES_PULLABLE, "Unverified", f"{len(unknown)} could not be checked: {named}"),)
+    return (Condition.true(IMAGES_PULLABLE, f"the license pulls all {len(routed)} routed images"),)

@@ -1,0 +1,102 @@
+"""Reads what a KotsApp names: the license and the manifests' sources, from its own namespace alone."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import Any
+
+from kotsapp.cluster.client import KubeClient
+from kotsapp.license import License, LicenseError, load
+from kotsapp.manifests.release import SourceFile
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.halt import Halt, stop
+from kotsapp.reconcile.services import Services
+from kotsapp.resource.conditions import LICENSE_VALID, Condition, Reason
+from kotsapp.resource.spec import Inline, KeyRef, SourceKind, Spec
+
+
+async def read_license(app: App, spec: Spec, services: Services) -> License:
+    """The license, verified; raises Halt when it is missing, can't be used or has expired."""
+    ref = spec.license
+    obj = await _read(services.client, app, ref)
+    if obj is None:
+        raise _license_halt(
+            Reason.LICENSE_NOT_FOUND,
+            f"{ref.kind} {ref.name} with the license does not exist in namespace {app.namespace}; create it with the"
+            f" license document under key {ref.key}",
+        )
+    keys = _keys(obj)
+    if ref.key not in keys:
+        found = ", ".join(sorted(keys)) or "none"
+        raise _license_halt(
+            Reason.LICENSE_NOT_FOUND,
+            f"{ref.kind} {ref.name} has no key {ref.key} (its keys: {found}); put the license document there or set"
+            " spec.license's key",
+        )
+    try:
+        license_ = load(_value(obj, ref, ref.key or ""), services.keys, services.settings.license_policy)
+    except LicenseError as error:
+        raise _license_halt(error.reason, f"{ref}: {error.message}") from None
+    except ValueError as error:
+        raise _license_halt("LicenseInvalid", f"{ref}: {error}") from None
+    if license_.expired(datetime.now(UTC)):
+        ended = license_.expires_at.strftime("%Y-%m-%d %H:%M UTC") if license_.expires_at else ""
+        raise _license_halt(
+            Reason.LICENSE_EXPIRED,
+            f"{ref}: the license expired on {ended}; what runs is left as it is and nothing new rolls out. Put a"
+            " renewed license in its place",
+        )
+    return license_
+
+
+async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceFile]:
+    """The files of every source, in the order of spec.manifests and of their keys; raises Halt when one is missing."""
+    files: list[SourceFile] = []
+    for source in spec.manifests:
+        if isinstance(source, Inline):
+            files.append(SourceFile(str(source), f"manifests-{source.index}.yaml", source.text.encode()))
+            continue
+        obj = await _read(services.client, app, source)
+        if obj is None:
+            raise stop(
+                Reason.MANIFESTS_NOT_FOUND,
+                f"{source.kind} {source.name} with manifests does not exist in namespace {app.namespace}; create it",
+            )
+        keys = _keys(obj)
+        if source.key is not None and source.key not in keys:
+            found = ", ".join(sorted(keys)) or "none"
+            raise stop(
+                Reason.MANIFESTS_NOT_FOUND, f"{source.kind} {source.name} has no key {source.key} (its keys: {found})"
+            )
+        if not keys:
+            raise stop(Reason.MANIFESTS_NOT_FOUND, f"{source.kind} {source.name} has no keys; put manifests into it")
+        for key in [source.key] if source.key is not None else sorted(keys):
+            origin = f"{source.kind} {source.name}, key {key}"
+            try:
+                files.append(SourceFile(origin, key, _value(obj, source, key)))
+            except ValueError as error:
+                raise stop(Reason.INVALID_MANIFEST, f"{origin}: {error}") from None
+    return files
+
+
+async def _read(client: KubeClient, app: App, ref: KeyRef) -> dict[str, Any] | None:
+    return await client.get(await client.resource_type("v1", ref.kind), ref.name, app.namespace)
+
+
+def _keys(obj: dict[str, Any]) -> set[str]:
+    return {*(obj.get("data") or {}), *(obj.get("binaryData") or {})}
+
+
+def _value(obj: dict[str, Any], ref: KeyRef, key: str) -> bytes:
+    data = obj.get("data") or {}
+    if ref.kind is SourceKind.CONFIG_MAP and key in data:
+        return str(data[key]).encode()
+    encoded = data[key] if key in data else (obj.get("binaryData") or {})[key]
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        raise ValueError("its value is not base64") from None
+
+
+def _license_halt(reason: str, message: str) -> Halt:
+    return stop(reason, message, Condition.false(LICENSE_VALID, reason, message))

@@ -1,0 +1,143 @@
+"""From a release's objects and the images' routes to the objects that are applied. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kotsapp.cluster.inventory import NEVER_PRUNED
+from kotsapp.cluster.objects import ObjectKey, key_of
+from kotsapp.cluster.permitted import foreign_owner, refusal
+from kotsapp.images.image_path import ImagePath
+from kotsapp.images.podspec import built_in_pod_spec, find_images
+from kotsapp.images.rewrite import Pull, rewrite
+from kotsapp.reconcile.app import App
+from kotsapp.resource import PRUNE_ANNOTATION
+
+# Each object has an entry in status.inventory, and the API server stores at most 1.5 MiB of one object.
+MAX_OBJECTS = 4000
+MAX_SHOWN = 5
+
+Object = Mapping[str, Any]
+
+
+class PlanError(ValueError):
+    """The objects can't be applied together; the message names the first of them."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        more = f"; and {len(problems) - MAX_SHOWN} more" if len(problems) > MAX_SHOWN else ""
+        super().__init__("; ".join(problems[:MAX_SHOWN]) + more)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything to apply: ``objects`` without the pull secrets, and the namespaces in which pods need one."""
+
+    objects: tuple[Object, ...]
+    secret_namespaces: tuple[str, ...]
+
+    @property
+    def keys(self) -> list[ObjectKey]:
+        return [key_of(obj) for obj in self.objects]
+
+    @property
+    def brought(self) -> frozenset[tuple[str, str]]:
+        """Kinds that a CustomResourceDefinition here defines, and namespaces (as ``("", name)``) made here."""
+        made: set[tuple[str, str]] = set()
+        for obj in self.objects:
+            if obj["kind"] == "CustomResourceDefinition":
+                made.add(_defined(obj))
+            elif obj["kind"] == "Namespace" and obj["apiVersion"] == "v1":
+                made.add(("", obj["metadata"]["name"]))
+        return frozenset(made)
+
+
+def use_names(objects: Iterable[Object], image_paths: Sequence[ImagePath]) -> dict[str, list[str]]:
+    """Every distinct image with the ``Kind/name`` of what uses it, in the objects' order."""
+    uses: dict[str, list[str]] = {}
+    for obj in objects:
+        name = f"{obj.get('kind')}/{(obj.get('metadata') or {}).get('name')}"
+        for use in find_images(obj, image_paths):
+            users = uses.setdefault(use.image, [])
+            if name not in users:
+                users.append(name)
+    return uses
+
+
+def place(obj: Object, namespace: str, namespaced: bool) -> Object:
+    """The object in its namespace: the app's own where it names none; none at all for a cluster-scoped kind."""
+    metadata = obj.get("metadata") or {}
+    current = metadata.get("namespace")
+    if namespaced and not current:
+        return {**obj, "metadata": {**metadata, "namespace": namespace}}
+    if not namespaced and current:
+        return {**obj, "metadata": {k: v for k, v in metadata.items() if k != "namespace"}}
+    return obj
+
+
+def scope_in(objects: Iterable[Object]) -> Callable[[str, str], bool | None]:
+    """Whether a kind is namespaced by the CustomResourceDefinitions among the objects; None when none defines it."""
+    defined = {
+        _defined(obj): (obj.get("spec") or {}).get("scope") != "Cluster"
+        for obj in objects
+        if obj.get("kind") == "CustomResourceDefinition"
+    }
+    return lambda group, kind: defined.get((group, kind))
+
+
+def make_plan(
+    objects: Sequence[Object],
+    pulls: Mapping[str, Pull],
+    secret_name: str,
+    image_paths: Sequence[ImagePath],
+    app: App,
+    *,
+    lend_rights: bool,
+) -> Plan:
+    """Rewrite, label and own every object; raises PlanError.
+
+    ``lend_rights`` says that the operator's own rights are used, which are lent to nothing outside its bounds.
+    """
+    if len(objects) > MAX_OBJECTS:
+        raise PlanError([f"the manifests hold {len(objects)} objects, more than {MAX_OBJECTS}; split the app"])
+    accounts = {key_of(o).name for o in objects if key_of(o).group_kind == ("", "ServiceAccount")}
+    problems: list[str] = []
+    seen: set[tuple[str, str, str, str]] = set()
+    planned: list[Object] = []
+    namespaces: set[str] = set()
+    for obj in objects:
+        key = key_of(obj)
+        if key.identity in seen:
+            problems.append(f"{key.within(app.namespace)} is defined twice in the manifests")
+        seen.add(key.identity)
+        pod_spec = built_in_pod_spec(obj)
+        problem = foreign_owner(obj)
+        if problem is None and lend_rights:
+            problem = refusal(obj, [pod_spec] if pod_spec else [], app.namespace, accounts)
+        if problem is not None:
+            problems.append(problem)
+            continue
+        if any(pulls[use.image].needs_secret for use in find_images(obj, image_paths) if use.image in pulls):
+            namespaces.add(key.namespace or app.namespace)
+        planned.append(own(rewrite(dict(obj), pulls, secret_name, image_paths), app))
+    if problems:
+        raise PlanError(problems)
+    return Plan(tuple(planned), tuple(sorted(namespaces)))
+
+
+def own(obj: Object, app: App) -> Object:
+    """The object with the app's label pair, and with its owner where Kubernetes' garbage collector may act on it."""
+    key = key_of(obj)
+    metadata = dict(obj["metadata"])
+    metadata["labels"] = {**(metadata.get("labels") or {}), **app.labels}
+    if key.namespace == app.namespace and key.group_kind not in NEVER_PRUNED and not _prune_disabled(metadata):
+        metadata["ownerReferences"] = [app.owner_reference]
+    return {**obj, "metadata": metadata}
+
+
+def _prune_disabled(metadata: Mapping[str, Any]) -> bool:
+    return (metadata.get("annotations") or {}).get(PRUNE_ANNOTATION) == "disabled"
+
+
+def _defined(crd: Object) -> tuple[str, str]:
+    spec = crd.get("spec") or {}
+    return str(spec.get("group") or ""), str((spec.get("names") or {}).get("kind") or "")

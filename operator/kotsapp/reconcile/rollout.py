@@ -1,0 +1,273 @@
+"""Brings the cluster to a plan: pull secrets first, nothing that is right already, prune at the end."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kotsapp.cluster.apply import Applier, RefusedError
+from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
+from kotsapp.cluster.errors import UnknownKindError
+from kotsapp.cluster.fields import digest, fields_digest, other_managers
+from kotsapp.cluster.inventory import Entry, spared
+from kotsapp.cluster.objects import ObjectKey, key_of
+from kotsapp.pullsecret import Clash, decide
+from kotsapp.reconcile.app import App, Memory
+from kotsapp.reconcile.contest import remember, taken_paths, wait_before_repair
+from kotsapp.reconcile.halt import again, stop
+from kotsapp.reconcile.plan import Object, Plan, own
+from kotsapp.reconcile.report import Report
+from kotsapp.reconcile.services import Services
+from kotsapp.resource import FORCE_ANNOTATION, PRUNE_ANNOTATION
+from kotsapp.resource.conditions import PULL_SECRET_READY, WORKLOADS_APPLIED, Condition, Reason
+
+logger = logging.getLogger(__name__)
+
+# Without a watch nothing tells of drift; every object is looked at this often then.
+BLIND_INTERVAL = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """Objects that somebody else keeps changing back; ``wait`` is in seconds."""
+
+    message: str
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Contest:
+    wanted: Object
+    repairs: int
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """What was done: objects ``written`` because the plan changed, ``repaired`` because somebody changed them."""
+
+    written: tuple[ObjectKey, ...]
+    repaired: tuple[ObjectKey, ...]
+    pruned: tuple[ObjectKey, ...]
+    blind: frozenset[tuple[str, str]]
+    contested: Contested | None
+
+
+def force_allowed(obj: Object) -> bool:
+    annotations = (obj.get("metadata") or {}).get("annotations") or {}
+    return bool(annotations.get(FORCE_ANNOTATION) == "enabled")
+
+
+def identity_for(app: App, account: str | None, services: Services) -> KubeClient:
+    """The client that writes for this app: as the account that it names, else as the operator."""
+    if account is None:
+        return services.client
+    return services.client.impersonating(f"system:serviceaccount:{app.namespace}:{account}")
+
+
+async def roll_out(
+    app: App,
+    plan: Plan,
+    secrets: Sequence[Object],
+    client: KubeClient,
+    services: Services,
+    report: Report,
+    memory: Memory,
+    checkpoint: Callable[[], Awaitable[None]],
+    *,
+    prune: bool,
+) -> Rollout:
+    """Apply what differs and prune what has left; raises Halt when an object is refused, claimed or clashes.
+
+    ``checkpoint`` stores the report's inventory before anything new is made, so that nothing made is ever forgotten.
+    """
+    owned_secrets = tuple(own(secret, app) for secret in secrets)
+    objects = (*plan.objects, *owned_secrets)
+    keys = [key_of(obj) for obj in objects]
+    blind = await _follow(keys, client, services)
+    _refuse_claimed(app, keys, services)
+    changed, drifted = await _differing(objects, client, services, report, blind)
+    await _check_secrets([o for o in changed + drifted if key_of(o) in {key_of(s) for s in owned_secrets}], client)
+    contested, drifted = _contested(drifted, memory)
+    applier = Applier(client, services.owned, force_allowed)
+    if changed:
+        await _rehearse(app, applier, changed, plan)
+    unknown = [key_of(obj) for obj in changed if report.inventory.get(key_of(obj)) is None]
+    if unknown:
+        for key in unknown:
+            report.applied(Entry(key))
+        await checkpoint()
+    try:
+        await applier.apply([*changed, *drifted], report.applied)
+    except RefusedError as error:
+        raise _refused(error, Reason.APPLY_FAILED) from None
+    report.note(_secrets_ready(owned_secrets))
+    pruned = await _prune(app, keys, applier, report) if prune else ()
+    return Rollout(
+        tuple(key_of(obj) for obj in changed),
+        tuple(key_of(obj) for obj in drifted),
+        pruned,
+        frozenset(blind),
+        await _explain(contested, client) if contested else None,
+    )
+
+
+def _contested(drifted: Sequence[Object], memory: Memory) -> tuple[dict[ObjectKey, _Contest], list[Object]]:
+    """Which drifted objects are fought over and left for a while, and which are repaired now."""
+    now = time.monotonic()
+    contested: dict[ObjectKey, _Contest] = {}
+    repaired: list[Object] = []
+    for obj in drifted:
+        key = key_of(obj)
+        repairs = memory.repairs.get(key.identity, [])
+        wait = wait_before_repair(repairs, now)
+        if wait > 0:
+            contested[key] = _Contest(obj, len(repairs), wait)
+        else:
+            memory.repairs[key.identity] = remember(repairs, now)
+            repaired.append(obj)
+    return contested, repaired
+
+
+async def _explain(contested: Mapping[ObjectKey, _Contest], client: KubeClient) -> Contested:
+    """Who takes which field back, of the first few objects."""
+    parts = []
+    for key, contest in list(contested.items())[:3]:
+        live = await client.get(await client.resource_type(key.api_version, key.kind), key.name, key.namespace)
+        fields = ", ".join(taken_paths(contest.wanted, live or {})) or "a field"
+        managers = ", ".join(other_managers((live or {}).get("metadata") or {}, FIELD_MANAGER)) or "somebody"
+        parts.append(
+            f"{key}: {fields} was taken back {contest.repairs} times (other managers of the object: {managers})"
+        )
+    message = (
+        "; ".join(parts) + "; remove it from the manifests or from the other side. Tried again more and more slowly"
+    )
+    return Contested(message, min(contest.wait for contest in contested.values()))
+
+
+async def _follow(keys: Sequence[ObjectKey], client: KubeClient, services: Services) -> set[tuple[str, str]]:
+    """Watch every kind of the plan; the (group, kind) pairs that this identity may not watch."""
+    scopes: set[tuple[str, str, str]] = set()
+    for key in keys:
+        namespaced_watch = client.user is not None or services.settings.namespaces
+        scopes.add((key.api_version, key.kind, key.namespace if namespaced_watch else ""))
+    blind: set[tuple[str, str]] = set()
+    for api_version, kind, namespace in sorted(scopes):
+        try:
+            resource = await client.resource_type(api_version, kind)
+        except UnknownKindError:
+            continue  # brought by this very plan, or refused by name when it is applied
+        if not await services.owned.follow(resource, namespace or None, client):
+            blind.add((api_version.rpartition("/")[0], kind))
+    return blind
+
+
+def _refuse_claimed(app: App, keys: Sequence[ObjectKey], services: Services) -> None:
+    claims = []
+    for key in keys:
+        seen = services.owned.get(key)
+        if seen is not None and seen.owner != app.key and all(seen.owner):
+            claims.append(f"{key.within(app.namespace)} is applied by KotsApp {'/'.join(seen.owner)}")
+    if claims:
+        message = "; ".join(claims[:5]) + "; one object can't have two, remove it from one of them"
+        raise stop(Reason.OBJECT_CLAIMED, message, Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_CLAIMED, message))
+
+
+async def _differing(
+    objects: Sequence[Object], client: KubeClient, services: Services, report: Report, blind: set[tuple[str, str]]
+) -> tuple[list[Object], list[Object]]:
+    """The objects whose wanted state changed, and those that somebody else changed in the cluster."""
+    changed: list[Object] = []
+    drifted: list[Object] = []
+    for obj in objects:
+        key = key_of(obj)
+        entry = report.inventory.get(key)
+        if entry is None or entry.digest != digest(obj) or entry.key != key:
+            changed.append(obj)
+        elif key.group_kind in blind:
+            live = await client.get(await client.resource_type(key.api_version, key.kind), key.name, key.namespace)
+            if live is None or fields_digest(live["metadata"], FIELD_MANAGER) != entry.fields:
+                drifted.append(obj)
+        else:
+            seen = services.owned.get(key)
+            if seen is None or seen.fields != entry.fields or seen.deleting:
+                drifted.append(obj)
+    return changed, drifted
+
+
+async def _check_secrets(secrets: Sequence[Object], client: KubeClient) -> None:
+    """A pull secret whose name is taken by another type or owner is an error that names it; nothing is deleted."""
+    if not secrets:
+        return
+    kind = await client.resource_type("v1", "Secret")
+    keys = [key_of(secret) for secret in secrets]
+    lives = await asyncio.gather(*(client.get(kind, key.name, key.namespace) for key in keys))
+    clashes = [
+        decision.message
+        for live, secret in zip(lives, secrets, strict=True)
+        if isinstance(decision := decide(live, secret, FIELD_MANAGER), Clash)
+    ]
+    if clashes:
+        message = "; ".join(clashes)
+        raise stop(
+            Reason.PULL_SECRET_CLASH, message, Condition.false(PULL_SECRET_READY, Reason.PULL_SECRET_CLASH, message)
+        )
+
+
+async def _rehearse(app: App, applier: Applier, changed: Sequence[Object], plan: Plan) -> None:
+    try:
+        stored = await applier.rehearse(changed, plan.brought)
+    except RefusedError as error:
+        raise _refused(error, Reason.OBJECT_REFUSED) from None
+    taken = [problem for obj in stored if (problem := _owned_by_other(obj, app))]
+    if taken:
+        message = "; ".join(taken[:5])
+        raise stop(Reason.OBJECT_REFUSED, message, Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, message))
+
+
+def _owned_by_other(obj: Mapping[str, Any], app: App) -> str | None:
+    """An object that a controller made is that controller's, and lasts as long as its owner does."""
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller") and owner.get("uid") != app.uid:
+            return (
+                f"{key_of(obj).within(app.namespace)} belongs to {owner.get('kind')} {owner.get('name')};"
+                " give the object in the manifests another name"
+            )
+    return None
+
+
+def _refused(error: RefusedError, reason: Reason) -> Exception:
+    message = str(error)
+    condition = Condition.false(WORKLOADS_APPLIED, reason, message)
+    return again(reason, message, condition) if error.transient else stop(reason, message, condition)
+
+
+def _secrets_ready(secrets: Sequence[Object]) -> Condition:
+    if not secrets:
+        return Condition.true(PULL_SECRET_READY, "no pod pulls with the license, so no pull secret is needed")
+    places = sorted(f"{key.namespace}/{key.name}" for key in map(key_of, secrets))
+    return Condition.true(PULL_SECRET_READY, f"pull secret {', '.join(places)} holds the license's credential")
+
+
+async def _prune(app: App, keys: Sequence[ObjectKey], applier: Applier, report: Report) -> tuple[ObjectKey, ...]:
+    left_over = report.inventory.left_over(keys)
+    if not left_over:
+        return ()
+    try:
+        done = await applier.delete(left_over, lambda obj, key: spared(obj, key, app.labels, PRUNE_ANNOTATION))
+    except RefusedError as error:
+        raise _refused(error, Reason.PRUNE_FAILED) from None
+    report.removed(done)
+    return tuple(entry.key for entry in done)
+
+
+async def clean_up(app: App, inventory: Sequence[Entry], client: KubeClient, services: Services) -> list[str]:
+    """Delete what the app applied, as its finalizer promises; the problems that are left, empty when all is gone."""
+    applier = Applier(client, services.owned, force_allowed)
+    try:
+        await applier.delete(inventory, lambda obj, key: spared(obj, key, app.labels, PRUNE_ANNOTATION))
+    except RefusedError as error:
+        return [str(refusal) for refusal in error.refusals]
+    return []

@@ -1,0 +1,281 @@
+"""What becomes of one KotsApp, from top to bottom: load, find, probe, settle, rewrite, apply, report."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from kotsapp.cluster.errors import ApiError
+from kotsapp.cluster.health import Health, WorkloadState, summary
+from kotsapp.cluster.objects import ObjectKey, key_of
+from kotsapp.images.routing import Domains
+from kotsapp.license import License, next_moment
+from kotsapp.license.change import facts, to_status
+from kotsapp.license.domains import resolve_domains
+from kotsapp.manifests.release import Release
+from kotsapp.pullsecret import default_name, pull_secret
+from kotsapp.reconcile import events
+from kotsapp.reconcile.app import App, Memory
+from kotsapp.reconcile.halt import Halt, again, settle_unwell, stop
+from kotsapp.reconcile.health import check_health
+from kotsapp.reconcile.images import Decided, decide_images
+from kotsapp.reconcile.inputs import read_license, read_sources
+from kotsapp.reconcile.objects import read_release
+from kotsapp.reconcile.plan import Object, Plan, PlanError, make_plan
+from kotsapp.reconcile.report import Report, parse_timestamp
+from kotsapp.reconcile.rollout import BLIND_INTERVAL, Contested, Rollout, identity_for, roll_out
+from kotsapp.reconcile.services import Services
+from kotsapp.resource.conditions import (
+    LICENSE_VALID,
+    PULL_SECRET_READY,
+    WORKLOADS_APPLIED,
+    WORKLOADS_HEALTHY,
+    Condition,
+    Reason,
+    progressing,
+    retrying,
+    succeeded,
+)
+from kotsapp.resource.spec import Spec, SpecError, parse_spec
+
+logger = logging.getLogger(__name__)
+
+# While workloads roll out their status wakes the app; their pods' troubles are asked for this often.
+ROLLING_POLL = 3.0
+UNHEALTHY_POLL = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``status`` None means to leave everything as it is; ``wake_after`` is in seconds, None for no alarm.
+
+    ``backoff`` asks for the worker's growing delay instead.
+    """
+
+    status: dict[str, Any] | None
+    wake_after: float | None
+    backoff: bool = False
+    told: tuple[events.Event, ...] = ()
+
+
+async def reconcile(
+    app: App,
+    status: Mapping[str, Any],
+    memory: Memory,
+    services: Services,
+    write: Callable[[dict[str, Any]], Awaitable[None]],
+) -> Outcome:
+    """Bring the app to what its spec asks for; never raises for bad input.
+
+    ``write`` stores a status on the way, before the outcome's.
+    """
+    if app.spec.get("suspend") is True:
+        return Outcome(None, None)
+    report = Report(status)
+    told: list[events.Event] = []
+    try:
+        conditions, wake_after = await _reconcile(app, memory, services, report, told, write)
+        backoff = False
+    except Halt as halt:
+        conditions, wake_after, backoff = halt.conditions, halt.retry_after, halt.backoff
+    except ApiError as error:
+        reason = Reason.API_UNAVAILABLE if error.transient else Reason.APPLY_FAILED
+        conditions, wake_after, backoff = retrying(reason, str(error)), None, True
+    for condition in conditions:
+        if condition.type not in ("Ready", "Reconciling", "Stalled"):
+            report.note(condition)
+    main = [c for c in conditions if c.type in ("Ready", "Reconciling", "Stalled")]
+    return Outcome(report.finish(main, app.generation), wake_after, backoff, tuple(told))
+
+
+def first_status(app: App, status: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What to say at once about a generation that nobody has looked at yet; None when something was said."""
+    known = [c for c in status.get("conditions") or () if c.get("type") == "Ready"]
+    if app.spec.get("suspend") is True or (known and known[0].get("observedGeneration") == app.generation):
+        return None
+    return Report(status).finish(progressing(f"reconciling generation {app.generation}"), app.generation)
+
+
+async def _reconcile(
+    app: App,
+    memory: Memory,
+    services: Services,
+    report: Report,
+    told: list[events.Event],
+    write: Callable[[dict[str, Any]], Awaitable[None]],
+) -> tuple[list[Condition], float | None]:
+    spec = _spec(app)
+    await services.follow(app, spec.references)
+    license_ = await read_license(app, spec, services)
+    _note_license(license_, report, memory, told)
+    release = await read_release(app, spec, license_, await read_sources(app, spec, services), services)
+    domains = _domains(spec, license_, release)
+    decided = await decide_images(app, spec, license_, domains, release, memory, services, report)
+    _hold_back(decided)
+    plan, secrets = _plan(app, spec, license_, domains, release, decided)
+    client = identity_for(app, spec.service_account, services)
+
+    async def checkpoint() -> None:
+        before = report.finish(progressing(f"applying {len(plan.objects) + len(secrets)} objects"), app.generation)
+        await write(before)
+        report.before = before
+
+    rollout = await roll_out(app, plan, secrets, client, services, report, memory, checkpoint, prune=spec.prune)
+    told += events.of_rollout(rollout)
+    _note_applied(report)
+    if rollout.written:
+        memory.rollout_started = time.time()
+    healths = await check_health(client, services.owned, plan.keys, rollout.blind, _messages(report))
+    report.workloads(healths)
+    if rollout.contested is not None:
+        raise _contested(rollout.contested)
+    next_look = _next_look(spec, license_, decided, rollout)
+    return _conclude(app, spec, decided, healths, report, memory, next_look)
+
+
+def _spec(app: App) -> Spec:
+    try:
+        return parse_spec(app.spec)
+    except SpecError as error:
+        raise stop(Reason.INVALID_SPEC, str(error)) from None
+
+
+def _note_license(license_: License, report: Report, memory: Memory, told: list[events.Event]) -> None:
+    told += events.of_license(license_, report.before.get("license") or {}, memory)
+    report.license(to_status(facts(license_)))
+    message = f"license of {license_.customer_name or 'the customer'} for {license_.app_slug}"
+    if license_.differences:
+        shown = ", ".join(license_.differences[:10])
+        message += f"; the document differs from what was signed in {shown}: the signed values are used"
+    if license_.warnings:
+        message += "; " + "; ".join(license_.warnings[:3])
+    report.note(Condition.true(LICENSE_VALID, message))
+
+
+def _domains(spec: Spec, license_: License, release: Release) -> Domains:
+    return resolve_domains(
+        spec_proxy=spec.proxy.domain,
+        spec_registry=spec.proxy.registry_domain,
+        application_proxy=release.proxy_domain,
+        application_registry=release.registry_domain,
+        license_proxy=license_.proxy_domain,
+    )
+
+
+def _hold_back(decided: Decided) -> None:
+    """Nothing new rolls out while an image is undecided, or can't be pulled where that is enforced."""
+    if decided.undecided:
+        shown = "; ".join(f"{s.image}: {s.message}" for s in decided.undecided[:5])
+        more = f"; and {len(decided.undecided) - 5} more" if len(decided.undecided) > 5 else ""
+        message = (
+            f"{len(decided.undecided)} of {len(decided.settled)} images undecided, nothing rolls out: {shown}{more}"
+        )
+        raise again(
+            Reason.IMAGES_UNDECIDED, message, decided.condition, *decided.pullable, retry_after=decided.retry_after
+        )
+    if decided.held:
+        shown = "; ".join(f"{s.pull}: {s.message}" for s in decided.held[:5])
+        message = f"the license can't be shown to pull {len(decided.held)} images, nothing rolls out: {shown}"
+        raise again(
+            Reason.IMAGES_NOT_PULLABLE, message, decided.condition, *decided.pullable, retry_after=decided.retry_after
+        )
+
+
+def _plan(
+    app: App, spec: Spec, license_: License, domains: Domains, release: Release, decided: Decided
+) -> tuple[Plan, list[Object]]:
+    name = spec.pull_secret or default_name(license_.app_slug)
+    lend_rights = spec.service_account is None
+    try:
+        plan = make_plan(release.objects, decided.pulls, name, spec.image_paths, app, lend_rights=lend_rights)
+    except PlanError as error:
+        condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
+        raise stop(Reason.OBJECT_REFUSED, str(error), condition) from None
+    namespaces = plan.secret_namespaces
+    secrets = [pull_secret(name, ns, license_.license_id, domains, app.labels) for ns in namespaces]
+    brought = {key.identity for key in plan.keys}
+    for secret in secrets:
+        if key_of(secret).identity in brought:
+            message = (
+                f"the manifests bring a Secret {name} of their own, which is the pull secret's name; rename theirs or"
+                " set spec.pullSecret.name"
+            )
+            raise stop(
+                Reason.PULL_SECRET_CLASH, message, Condition.false(PULL_SECRET_READY, Reason.PULL_SECRET_CLASH, message)
+            )
+    return plan, list(secrets)
+
+
+def _note_applied(report: Report) -> None:
+    count = len(report.inventory.entries)
+    report.note(Condition.true(WORKLOADS_APPLIED, f"{count} objects applied"))
+
+
+def _contested(contested: Contested) -> Halt:
+    condition = Condition.false(WORKLOADS_APPLIED, Reason.FIELD_CONTESTED, contested.message)
+    return again(Reason.FIELD_CONTESTED, contested.message, condition, retry_after=contested.wait)
+
+
+def _messages(report: Report) -> dict[ObjectKey, str]:
+    known: dict[ObjectKey, str] = {}
+    by_name = {(e.key.kind, e.key.namespace, e.key.name): e.key for e in report.inventory.entries.values()}
+    for entry in report.before.get("workloads") or ():
+        key = by_name.get((entry.get("kind"), entry.get("namespace") or "", entry.get("name")))
+        if key is not None:
+            known[key] = str(entry.get("message") or "")
+    return known
+
+
+def _conclude(
+    app: App,
+    spec: Spec,
+    decided: Decided,
+    healths: Mapping[ObjectKey, Health],
+    report: Report,
+    memory: Memory,
+    next_look: float | None,
+) -> tuple[list[Condition], float | None]:
+    routed = f"{len(decided.settled)} images, {decided.proxied} through the proxy"
+    overall = summary((key.within(app.namespace), health) for key, health in healths.items())
+    healthy = overall.state is WorkloadState.READY
+    if healthy:
+        memory.rollout_started = None
+        report.note(Condition.true(WORKLOADS_HEALTHY, overall.message))
+    if healthy or not spec.wait:
+        if not healthy:
+            report.note(Condition.unknown(WORKLOADS_HEALTHY, Reason.PROGRESSING, overall.message))
+        return [*succeeded(f"{routed}; {overall.message}")], next_look
+    elapsed = time.time() - _rollout_start(report, memory)
+    if elapsed >= spec.timeout:
+        message = f"not healthy after {spec.timeout:g}s: {overall.message}"
+        condition = Condition.false(WORKLOADS_HEALTHY, Reason.WORKLOADS_UNHEALTHY, overall.message)
+        raise settle_unwell(Reason.WORKLOADS_UNHEALTHY, message, condition, retry_after=UNHEALTHY_POLL)
+    report.note(Condition.unknown(WORKLOADS_HEALTHY, Reason.PROGRESSING, overall.message))
+    return progressing(f"rolling out: {overall.message}"), min(ROLLING_POLL, spec.timeout - elapsed + 0.1)
+
+
+def _rollout_start(report: Report, memory: Memory) -> float:
+    """When the workloads stopped being healthy, in seconds since the epoch; known across restarts by its condition."""
+    if memory.rollout_started is None:
+        before = report.condition_before(WORKLOADS_HEALTHY)
+        since = None
+        if before is not None and before.get("status") != "True":
+            since = parse_timestamp(before.get("lastTransitionTime"))
+        memory.rollout_started = since.timestamp() if since else time.time()
+    return memory.rollout_started
+
+
+def _next_look(spec: Spec, license_: License, decided: Decided, rollout: Rollout) -> float | None:
+    """Seconds until something is due by itself: verdicts grow stale, a license ends, what can't be watched."""
+    now = datetime.now(UTC)
+    due = [spec.probe.interval]
+    moment = next_moment(license_.expires_at, now)
+    if moment is not None:
+        due.append(max(0.1, (moment - now).total_seconds()))
+    if decided.recheck_after is not None:
+        due.append(decided.recheck_after)
+    if rollout.blind:
+        due.append(BLIND_INTERVAL)
+    return min(due)

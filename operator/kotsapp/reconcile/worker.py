@@ -1,0 +1,136 @@
+"""One worker per KotsApp: level-triggered, single flight, woken by whatever changes."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kotsapp.cluster.errors import ApiError
+from kotsapp.cluster.events import post
+from kotsapp.cluster.inventory import Inventory
+from kotsapp.reconcile import events
+from kotsapp.reconcile.app import App, Memory
+from kotsapp.reconcile.report import Report
+from kotsapp.reconcile.rollout import clean_up, identity_for
+from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.story import Outcome, first_status, reconcile
+from kotsapp.resource import API_VERSION, KIND
+from kotsapp.resource.conditions import Reason, retrying
+
+logger = logging.getLogger(__name__)
+
+BACKOFF_BASE, BACKOFF_MAX = 1.0, 300.0
+# Changes come in bursts (a rollout touches many objects); one look a moment later sees them all.
+SETTLE = 0.05
+
+
+@dataclass(slots=True)
+class Worker:
+    """The state of one app's worker. ``app`` and ``status`` are the newest that are known."""
+
+    app: App
+    status: dict[str, Any]
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    memory: Memory = field(default_factory=Memory)
+    failures: int = 0
+
+    def see(self, app: App, status: Mapping[str, Any]) -> None:
+        """A newer state of the resource; wakes when there is something to do about it, not for our own writes."""
+        before, self.app = self.app, app
+        if before.uid != app.uid:
+            self.status, self.memory = dict(status), Memory()
+        if (before.uid, before.generation, before.requested) != (app.uid, app.generation, app.requested):
+            self.wake.set()
+
+    async def run(self, services: Services) -> None:
+        """Reconcile now and whenever woken, until cancelled."""
+        while True:
+            self.wake.clear()
+            async with self.lock, services.gate:
+                delay = await self._once(services)
+            await self._sleep(delay)
+
+    async def remove(self, services: Services) -> list[str]:
+        """Delete everything that was applied; the problems that are left."""
+        async with self.lock:
+            account = self.app.spec.get("serviceAccountName")
+            client = identity_for(self.app, account if isinstance(account, str) else None, services)
+            entries = list(Inventory.from_status(self.status.get("inventory") or ()).entries.values())
+            return await clean_up(self.app, entries, client, services)
+
+    async def _once(self, services: Services) -> float | None:
+        app = self.app
+        try:
+            early = first_status(app, self.status)
+            if early is not None:
+                await self._write(app, early, services)
+
+            async def write(status: dict[str, Any]) -> None:
+                await self._write(app, status, services)
+
+            outcome = await reconcile(app, self.status, self.memory, services, write)
+            await self._tell(app, outcome, services)
+        except ApiError as error:
+            logger.warning("%s/%s: %s", app.namespace, app.name, error)
+            return self._backoff()
+        except Exception:
+            # A fault of ours must neither stop other apps nor end this one's worker; what runs is left as it is.
+            logger.exception("%s/%s: reconciling failed unexpectedly", app.namespace, app.name)
+            message = "an internal error, see the operator's log; tried again"
+            await self._try_write(
+                app, Report(self.status).finish(retrying(Reason.INTERNAL_ERROR, message), app.generation), services
+            )
+            return self._backoff()
+        if outcome.backoff:
+            return self._backoff()
+        self.failures = 0
+        return outcome.wake_after
+
+    async def _tell(self, app: App, outcome: Outcome, services: Services) -> None:
+        if outcome.status is None:
+            return
+        before = self.status
+        await self._write(app, outcome.status, services)
+        for event in (*outcome.told, *events.of_transition(before, outcome.status)):
+            log = logger.warning if event.warning else logger.info
+            log("%s/%s: %s: %s", app.namespace, app.name, event.reason, event.message)
+            await post(services.client, app.regarding, event.reason, event.message, warning=event.warning)
+
+    async def _try_write(self, app: App, status: dict[str, Any], services: Services) -> None:
+        try:
+            await self._write(app, status, services)
+        except ApiError as error:
+            logger.warning("%s/%s: the status can't be written: %s", app.namespace, app.name, error)
+
+    async def _write(self, app: App, status: dict[str, Any], services: Services) -> None:
+        """One patch of the whole status, and none when it is the same."""
+        if status == self.status:
+            return
+        kind = await services.client.resource_type(API_VERSION, KIND)
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": app.uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        try:
+            await services.client.patch_status(kind, app.name, app.namespace, patch)
+        except ApiError as error:
+            if error.not_found or (error.status == 422 and "test" in error.message):
+                return  # deleted meanwhile, or another resource of the same name by now
+            raise
+        self.status = status
+
+    def _backoff(self) -> float:
+        delay = min(BACKOFF_BASE * 2.0**self.failures, BACKOFF_MAX)
+        self.failures = min(self.failures + 1, 16)
+        return delay * random.uniform(0.8, 1.2)  # noqa: S311 - no secret hangs on it
+
+    async def _sleep(self, delay: float | None) -> None:
+        try:
+            async with asyncio.timeout(delay):
+                await self.wake.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(SETTLE)

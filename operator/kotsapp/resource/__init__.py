@@ -1,0 +1,16 @@
+"""The KotsApp resource: its spec read, its status and conditions made, as frozen values."""
+
+GROUP = "kotsapp.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "KotsApp"
+PLURAL = "kotsapps"
+
+FINALIZER = f"{GROUP}/cleanup"
+# The label pair by which an object is known to belong to an app; a pair, since a label value has 63 characters.
+NAME_LABEL = f"{GROUP}/name"
+NAMESPACE_LABEL = f"{GROUP}/namespace"
+PRUNE_ANNOTATION = f"{GROUP}/prune"
+FORCE_ANNOTATION = f"{GROUP}/force"
+# Either annotation asks for a fresh probe now; the first is what `flux reconcile` writes.
+REQUEST_ANNOTATIONS = ("reconcile.fluxcd.io/requestedAt", f"{GROUP}/requestedAt")
