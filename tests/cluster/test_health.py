@@ -62,6 +62,7 @@ def custom(*conditions: tuple[str, str], generation: int = 1, **status: Any) -> 
             id="ready, not yet available",
         ),
         pytest.param(deployment(replicas=3, readyReplicas=3), UPDATING, id="only old pods, all ready"),
+        pytest.param(deployment(replicas=3, updatedReplicas=2, readyReplicas=3), UPDATING, id="one old pod left"),
         pytest.param(
             deployment({"replicas": 3, "paused": True}, replicas=3, readyReplicas=3), READY, id="paused keeps old pods"
         ),
@@ -80,6 +81,7 @@ def test_a_deployment_is_counted(obj: dict[str, Any], state: WorkloadState) -> N
         pytest.param(stateful_set(updatedReplicas=3, readyReplicas=3), READY, id="all ready"),
         pytest.param(stateful_set(updatedReplicas=3, readyReplicas=1), DEGRADED, id="some ready"),
         pytest.param(stateful_set(updatedReplicas=3), UNAVAILABLE, id="none ready"),
+        pytest.param(stateful_set(), UNAVAILABLE, id="new, no pod yet"),
         pytest.param(stateful_set(generation=3, updatedReplicas=3, readyReplicas=3), UPDATING, id="lag"),
         pytest.param(
             stateful_set(updateRevision="db-2", updatedReplicas=1, readyReplicas=3), UPDATING, id="rolling update"

@@ -76,6 +76,10 @@ def test_the_answer_is_kept_while_an_older_kubelet_backs_off_without_repeating_i
     backing_off = pod(waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"'))
     assert assess(deployment(), [backing_off], failing).message == failing
     assert assess(deployment(), [backing_off]).message == f"{IMAGE}: ImagePullBackOff"
+    answered = pod(waiting("ErrImagePull", "denied"))
+    assert assess(deployment(), [answered], f"{IMAGE}: ImagePullBackOff: denied: try again").message.endswith(
+        ": denied"
+    )
     other = failing.replace("v1.0.1", "v1.0.0")
     assert assess(deployment(), [backing_off], other).message == f"{IMAGE}: ImagePullBackOff"
 
@@ -115,7 +119,7 @@ def test_a_long_pull_error_keeps_its_end_where_the_answer_is() -> None:
             "container api: CrashLoopBackOff: exit code 137 (OOMKilled)",
         ),
         (
-            {"name": "api", "state": {"running": {}}, "restartCount": 4, "ready": False, "lastState": crashed(1)},
+            {"name": "api", "state": {"running": {}}, "restartCount": 2, "ready": False, "lastState": crashed(1)},
             "container api: CrashLoopBackOff: exit code 1",
         ),
         (
@@ -124,6 +128,10 @@ def test_a_long_pull_error_keeps_its_end_where_the_answer_is() -> None:
         ),
         (
             {"name": "api", "state": {"running": {}}, "restartCount": 1, "ready": False, "lastState": crashed(1)},
+            "0 of 1 replicas ready",
+        ),
+        (
+            {"name": "api", "state": {"running": {}}, "restartCount": 9, "ready": True, "lastState": crashed(1)},
             "0 of 1 replicas ready",
         ),
         (
@@ -164,6 +172,15 @@ def test_pods_that_do_not_count() -> None:
     same_labels = pod(waiting("ErrImagePull", UNAUTHORIZED), owner=("Job", "api-migrate", "j-1"))
     longer_name = pod(waiting("ErrImagePull", UNAUTHORIZED), owner=("ReplicaSet", "api-worker-7d9f8c", "rs-2"))
     assert assess(deployment(), [deleting, evicted, same_labels, longer_name]).message == "0 of 1 replicas ready"
+
+
+def test_a_pod_that_nobody_owns_yet_counts_and_one_of_a_namesake_from_before_does_not() -> None:
+    unowned = pod(waiting("ErrImagePull", UNAUTHORIZED))
+    unowned["metadata"]["ownerReferences"] = []
+    assert assess(deployment(), [unowned]).state is WorkloadState.UNAVAILABLE
+    assert assess(deployment(), [unowned]).message.endswith(UNAUTHORIZED)
+    namesakes = pod(waiting("ErrImagePull", UNAUTHORIZED), owner=("Job", "migrate", "j-0"))
+    assert assess(job(active=1), [namesakes]) == Health(WorkloadState.UPDATING, "0 of 1 completed")
 
 
 def test_a_ready_workload_is_not_judged_by_its_pods() -> None:
