@@ -46,7 +46,7 @@ def default_name(app_slug: str) -> str:
 
 
 def dockerconfigjson(license_id: str, domains: Domains) -> bytes:
-    """Compact JSON with sorted keys, byte for byte what KOTS writes, so that a takeover from KOTS changes nothing."""
+    """Compact JSON with sorted keys, byte for byte what KOTS writes. The license id is the password of every entry."""
     auth = base64.b64encode(f"{USER_NAME}:{license_id}".encode()).decode()
     auths = {host: {"auth": auth} for host in (domains.proxy, domains.registry)}
     return json.dumps({"auths": auths}, sort_keys=True, separators=(",", ":")).encode()

@@ -61,7 +61,7 @@ def parse_json(data: bytes) -> Value:
     """One JSON text, with numbers read as in YAML. Raises ValueError with what is wrong, without quoting it."""
     if len(data) > MAX_BYTES:
         raise ValueError(f"it is larger than {MAX_BYTES // 1024} KiB")
-    if _json_depth(data) > MAX_DEPTH:
+    if _too_deep(data):
         raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
     try:
         value: Value = json.loads(
@@ -155,16 +155,17 @@ def _refuse_decoration(event: Any) -> None:
         raise _invalid(f"it uses a YAML anchor or tag{_at(event.start_mark)}; a license has plain values only")
 
 
-def _json_depth(data: bytes) -> int:
-    depth = deepest = 0
+def _too_deep(data: bytes) -> bool:
+    depth = 0
     for found in _JSON_STRUCTURE.finditer(data):
         mark = found.group()
         if mark in b"[{":
             depth += 1
-            deepest = max(deepest, depth)
+            if depth > MAX_DEPTH:
+                return True
         elif mark in b"]}":
             depth -= 1
-    return deepest
+    return False
 
 
 def _unique(pairs: Sequence[tuple[str, Value]]) -> dict[str, Value]:
