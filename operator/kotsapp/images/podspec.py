@@ -267,3 +267,10 @@ def _is_reference(text: str) -> bool:
     except InvalidReferenceError:
         return False
     return True
+
+
+def built_in_pod_spec(obj: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The pod spec of a built-in workload kind, None for every other object."""
+    path = _BUILT_IN.get(group_kind(obj))
+    spec = None if path is None else _at(obj, path)
+    return spec if isinstance(spec, dict) else None

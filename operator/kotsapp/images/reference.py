@@ -22,6 +22,12 @@ _DOMAIN = re.compile(
     r"|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?"
 )
 _PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+# The license proxy's repositories are named after the reference as written, so that a registry's host may stand within
+# the path, with its port and in any case. The grammar forbids both, and yet the proxy is asked for just that.
+_PROXIED = re.compile(
+    r"proxy/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*/"
+    rf"(?:(?=[^/]*[.:]|localhost/){_DOMAIN.pattern}/)?"
+)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _IDENTIFIER = re.compile(r"[a-f0-9]{64}")
 
@@ -85,7 +91,8 @@ class Reference:
 def parse(written: str) -> Reference:
     """Read a reference; raises InvalidReferenceError.
 
-    The first path part is a registry only if it has a ``.`` or a ``:`` or is ``localhost``.
+    The first path part is a registry only if it has a ``.`` or a ``:`` or is ``localhost``. Beyond the grammar, a path
+    ``proxy/<app slug>/`` may be followed by a registry's host as it was written, port and all.
     """
     if not written:
         raise InvalidReferenceError(written, "it is empty")
@@ -97,10 +104,14 @@ def parse(written: str) -> Reference:
     if domain is not None and not _DOMAIN.fullmatch(domain):
         raise InvalidReferenceError(written, f"{domain!r} is not a registry host")
     rest, digest = _split_digest(written, rest)
-    path, colon, tag = rest.partition(":")
+    proxied = _PROXIED.match(rest) if domain is not None else None
+    through = proxied[0] if proxied else ""
+    path, colon, tag = rest[len(through) :].partition(":")
     if not _PATH.fullmatch(path):
-        reason = "a repository is lower case" if path != path.lower() else f"{path!r} is not a repository path"
+        lower = _PATH.fullmatch(path.lower()) is not None
+        reason = "a repository is lower case" if lower else f"{through + path!r} is not a repository path"
         raise InvalidReferenceError(written, reason)
+    path = through + path
     if len(path) > MAX_REPOSITORY_LENGTH:
         raise InvalidReferenceError(written, f"its repository is longer than {MAX_REPOSITORY_LENGTH} characters")
     if colon and not _TAG.fullmatch(tag):
