@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from localworld.progress import Progress
 
+_LOCK_SECONDS = 300
 _SOURCES = Path("/etc/apt/sources.list.d")
 _SOURCES_LIST = Path("/etc/apt/sources.list")
 
@@ -36,36 +38,39 @@ def install(program: str, package: str, say: Progress) -> Path:
         raise AptError(f"{program} is missing: run as root: {command}")
     say(f"installing Debian's {package}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install_argv = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package]
+    # Another world that starts now may be installing, too.
+    wait = ["-o", f"DPkg::Lock::Timeout={_LOCK_SECONDS}"]
+    install_argv = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wait, package]
     if subprocess.run(install_argv, env=environment, capture_output=True, check=False).returncode:
         # A fresh machine has no package lists, or old ones.
         _checked(["apt-get", "update", "-qq"], f"apt-get update, before installing {package}")
-        done = subprocess.run(install_argv, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise AptError(f"{command} failed: {done.stderr.strip().splitlines()[-1:] or done.returncode}")
+        _checked(install_argv, command, environment=environment)
     if found := shutil.which(program):
         return Path(found)
     raise AptError(f"{package} is installed, but {program} is not on PATH")
 
 
 class Workshop:
-    """Debian's sources and packages in a folder of one's own: no root, and nothing on the machine changes."""
+    """Debian's packages in a folder of one's own: no root, no service started, and nothing on the machine changes.
 
-    def __init__(self, folder: Path) -> None:
+    With `sources`, source packages can be had, too.
+    """
+
+    def __init__(self, folder: Path, *, sources: bool = False) -> None:
         for tool in ("apt-get", "dpkg"):
             if shutil.which(tool) is None:
                 raise AptError(f"{tool} is missing: this needs a Debian machine")
         self._folder = folder
-        lists = folder / "lists" / "partial"
-        lists.mkdir(parents=True)
-        sources = folder / "sources.list.d"
-        sources.mkdir()
+        (folder / "lists" / "partial").mkdir(parents=True)
+        parts = folder / "sources.list.d"
+        parts.mkdir()
         for file in [*_SOURCES.glob("*.sources"), *_SOURCES.glob("*.list"), _SOURCES_LIST]:
             if file.exists():
-                (sources / file.name).write_text(_with_sources(file.read_text()))
+                text = file.read_text()
+                (parts / file.name).write_text(_with_sources(text) if sources else text)
         self._options = [
             *("-o", "Dir::Etc::sourcelist=/dev/null"),
-            *("-o", f"Dir::Etc::sourceparts={sources}"),
+            *("-o", f"Dir::Etc::sourceparts={parts}"),
             *("-o", f"Dir::State::lists={folder / 'lists'}"),
             *("-o", f"Dir::Cache={folder / 'cache'}"),
             *("-o", "APT::Sandbox::User="),
@@ -91,14 +96,20 @@ class Workshop:
         return folder
 
 
+def unpacked(package: str, into: Path) -> None:
+    """Unpack the files of one binary package into a folder; AptError when it can't be had."""
+    with tempfile.TemporaryDirectory(prefix=".apt.", dir=into.parent) as folder:
+        Workshop(Path(folder)).unpack([package], into)
+
+
 def _with_sources(text: str) -> str:
     """Add source packages to apt sources, in either of their formats."""
     text = re.sub(r"^Types:\s*deb\s*$", "Types: deb deb-src", text, flags=re.MULTILINE)
     return re.sub(r"^deb\s(.*)$", r"deb \1\ndeb-src \1", text, flags=re.MULTILINE)
 
 
-def _checked(argv: list[str], what: str, cwd: Path | None = None) -> None:
-    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False)
+def _checked(argv: list[str], what: str, cwd: Path | None = None, environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(argv, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-3:]
         raise AptError(f"{what} failed with exit code {done.returncode}: {' / '.join(last)}")

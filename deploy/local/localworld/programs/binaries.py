@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localworld.programs import apt, cache, clients, from_debian, from_go
+from localworld.progress import step
 
 if TYPE_CHECKING:
     from localworld.progress import Progress
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager")
+_REGISTRY_FILE = "usr/bin/docker-registry"
 _ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
 # envtest's archives come without a controller manager, without which nothing rolls out.
 _MISSING_HINT = "envtest archives have no kube-controller-manager; unset the variable to let one be built"
@@ -49,7 +52,6 @@ def ensure(say: Progress) -> Binaries:
     Raises BinariesError, AptError, BuildError or ClientError; each message is for whoever started this.
     """
     tools = cache.ensure(clients.cache_name(), clients.PROGRAMS, clients.unpack, say)
-    registry = apt.install("docker-registry", "docker-registry", say)
     skopeo = apt.install("skopeo", "skopeo", say)
     folder = control_plane(say)
     return Binaries(
@@ -59,7 +61,7 @@ def ensure(say: Progress) -> Binaries:
         kube_controller_manager=folder / "kube-controller-manager",
         kubectl=tools / "kubectl",
         helm=tools / "helm",
-        docker_registry=registry,
+        docker_registry=_docker_registry(say),
         skopeo=skopeo,
     )
 
@@ -83,6 +85,18 @@ def control_plane(say: Progress) -> Path:
         f"no control plane: install Go {major}.{minor} or newer (or be on Debian), "
         f"or set {_ASSETS_VARIABLE} to a folder with {', '.join(CONTROL_PLANE)}"
     )
+
+
+def _docker_registry(say: Progress) -> Path:
+    """docker-registry, from PATH, else out of Debian's package, which is not installed: it would start a service."""
+    if found := shutil.which("docker-registry"):
+        return Path(found)
+
+    def unpack(into: Path) -> None:
+        with step(say, "Debian's docker-registry unpacked"):
+            apt.unpacked("docker-registry", into)
+
+    return cache.ensure("debian/docker-registry", [_REGISTRY_FILE], unpack, say) / _REGISTRY_FILE
 
 
 def linked(binaries: Binaries) -> Path:

@@ -43,7 +43,7 @@ def build(into: Path, say: Progress) -> None:
         root = folder / "root"
         root.mkdir()
         with step(say, f"Debian's kubernetes source and Go {_GO} unpacked"):
-            workshop = Workshop(folder)
+            workshop = Workshop(folder, sources=True)
             workshop.unpack(_PACKAGES, root)
             tree = _unpack_source(workshop.source("kubernetes"), folder)
             _replace_reflect2(tree, root)

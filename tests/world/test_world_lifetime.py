@@ -1,0 +1,159 @@
+"""Worlds don't disturb each other, survive the death of their parts, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from worldobjects import PODS, pod, wait_for_phase
+
+from localworld.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_START_SECONDS = 90.0
+_STOP_SECONDS = 20.0
+
+
+def alive(pids: Iterable[int]) -> list[int]:
+    """Those that still run; a zombie does not."""
+    found = []
+    for pid in pids:
+        try:
+            status = Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            continue
+        if status.rpartition(")")[2].split()[0] != "Z":
+            found.append(pid)
+    return found
+
+
+def await_true(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"{what} took more than {seconds:.0f} s"
+        time.sleep(0.05)
+
+
+def processes_of(folder: Path) -> list[int]:
+    """The processes whose command line names the folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if str(folder).encode() in words and int(entry.name) != os.getpid():
+                found.append(int(entry.name))
+    return alive(found)
+
+
+def test_two_worlds_at_once_and_the_first_goes_on(audited_world: World, tmp_path: Path) -> None:
+    with World.start(tmp_path / "second") as second:
+        second.push_image("quay.io/acme/only-second:1")
+        second.api.create("/api/v1/namespaces", {"metadata": {"name": "only-second"}})
+        second.push_image("busybox:1.36")
+        second.api.create(PODS, pod("in-second", "busybox:1.36"))
+        wait_for_phase(second, "in-second", "Running")
+        pids = [child.pid for child in second.children]
+
+        names = {item["metadata"]["name"] for item in audited_world.api.get("/api/v1/namespaces")["items"]}
+        assert "only-second" not in names
+        assert not {child.pid for child in audited_world.children} & set(pids)
+
+    assert alive(pids) == []
+    assert processes_of(tmp_path / "second") == []
+    assert all(child.running for child in audited_world.children)
+    assert audited_world.api.ready()
+
+
+def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("keep me")
+
+    with pytest.raises(FileExistsError, match="is not empty and holds no earlier world"):
+        World.start(tmp_path)
+
+    assert (tmp_path / "precious.txt").read_text() == "keep me"
+
+
+def test_objects_outlive_the_api_server_and_etcd(tmp_path: Path) -> None:
+    with World.start(tmp_path / "world") as world:
+        world.push_image("busybox:1.36")
+        world.api.create("/api/v1/namespaces", {"metadata": {"name": "kept"}})
+
+        world.restart_apiserver()
+        world.restart_etcd()
+        world.restart_controller_manager()
+
+        world.api.wait("/api/v1/namespaces/kept", lambda found: found["status"]["phase"] == "Active")
+        world.api.create(PODS, pod("after", "busybox:1.36"))
+        wait_for_phase(world, "after", "Running")
+
+
+def test_a_paused_api_server_answers_when_it_goes_on(audited_world: World) -> None:
+    audited_world.apiserver.pause()
+    try:
+        assert not audited_world.api.ready()
+    finally:
+        audited_world.apiserver.resume()
+
+    await_true(audited_world.api.ready, 20, "the API server's recovery")
+
+
+def test_children_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "world"
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from localworld.world import World\n"
+        "world = World.start(Path(sys.argv[1]))\n"
+        "print('up', flush=True)\n"
+        "time.sleep(300)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, env=environment, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "up\n"
+        assert len(processes_of(folder)) > 5
+
+        parent.kill()
+        parent.wait(_STOP_SECONDS)
+
+    await_true(lambda: processes_of(folder) == [], _STOP_SECONDS, "the children's end")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
+    folder = tmp_path / "world"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(
+        [sys.executable, "-m", "localworld", "--folder", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+    ) as command:
+        assert command.stdout is not None
+        shown = []
+        for line in command.stdout:
+            shown.append(line)
+            if line.startswith("Ctrl-C"):
+                break
+        command.send_signal(number)
+        code = command.wait(_STOP_SECONDS)
+        errors = command.stderr.read() if command.stderr else ""
+
+    assert code == 0, errors
+    assert f"export KUBECONFIG={folder}/kubeconfig\n" in shown
+    assert any(line.startswith("proxy.replicated.com ") for line in shown)
+    assert processes_of(folder) == []

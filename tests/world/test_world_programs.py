@@ -1,0 +1,154 @@
+"""Programs are made once, whole or not at all, and what can't be made is said in one line."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from localworld.programs import apt, binaries, cache, from_debian, from_go
+from localworld.progress import silent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "kotsapp-operator"
+
+
+def test_what_is_cached_is_not_made_again(own_cache: Path) -> None:
+    made = []
+
+    def make(folder: Path) -> None:
+        made.append(folder)
+        (folder / "tool").write_text("x")
+
+    first = cache.ensure("tools/v1", ["tool"], make, silent)
+    second = cache.ensure("tools/v1", ["tool"], make, silent)
+
+    assert first == second == own_cache / "tools" / "v1"
+    assert len(made) == 1
+
+
+def test_two_that_want_it_at_once_make_it_once(own_cache: Path) -> None:
+    made = []
+    begun, go_on = threading.Event(), threading.Event()
+    said: list[str] = []
+
+    def make(folder: Path) -> None:
+        made.append(folder)
+        begun.set()
+        assert go_on.wait(10)
+        (folder / "tool").write_text("x")
+
+    def second_waits(line: str, /) -> None:
+        said.append(line)
+        go_on.set()
+
+    first = threading.Thread(target=cache.ensure, args=("tools/v1", ["tool"], make, silent))
+    first.start()
+    assert begun.wait(10)
+    second = threading.Thread(target=cache.ensure, args=("tools/v1", ["tool"], make, second_waits))
+    second.start()
+    first.join(10)
+    second.join(10)
+
+    assert len(made) == 1
+    assert said == ["another process is making v1, waiting for it"]
+
+
+def test_a_failed_build_leaves_nothing_that_looks_built(own_cache: Path) -> None:
+    def fail(folder: Path) -> None:
+        (folder / "tool").write_text("half")
+        raise RuntimeError("no disk")
+
+    with pytest.raises(RuntimeError, match="no disk"):
+        cache.ensure("tools/v1", ["tool"], fail, silent)
+
+    left = [entry for entry in (own_cache / "tools").iterdir() if not entry.name.endswith(".lock")]
+    assert left == []
+
+
+def test_a_build_that_forgets_a_program_is_an_error(own_cache: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"tools/v1 did not produce other"):
+        cache.ensure("tools/v1", ["tool", "other"], lambda folder: (folder / "tool").touch(), silent)
+
+
+def test_named_assets_are_taken_before_anything_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for program in binaries.CONTROL_PLANE:
+        (tmp_path / program).touch()
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+
+    assert binaries.control_plane(silent) == tmp_path
+
+
+def test_assets_without_a_controller_manager_are_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for program in ("etcd", "kube-apiserver", "kubectl"):
+        (tmp_path / program).touch()
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+
+    with pytest.raises(binaries.BinariesError, match=r"has no kube-controller-manager: .*unset the variable"):
+        binaries.control_plane(silent)
+
+
+def test_without_go_and_debian_it_says_what_to_install(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    monkeypatch.setattr(from_go, "toolchain", lambda: None)
+    monkeypatch.setattr(from_debian, "possible", lambda: False)
+
+    with pytest.raises(binaries.BinariesError, match=r"install Go 1\.\d+ or newer .*or set KUBEBUILDER_ASSETS"):
+        binaries.control_plane(silent)
+
+
+def test_without_a_recent_go_debians_source_is_built(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    monkeypatch.setattr(from_go, "toolchain", lambda: None)
+    monkeypatch.setattr(from_debian, "possible", lambda: True)
+
+    def build(folder: Path, _say: object) -> None:
+        for program in binaries.CONTROL_PLANE:
+            (folder / program).touch()
+
+    monkeypatch.setattr(from_debian, "build", build)
+
+    assert binaries.control_plane(silent) == own_cache / "control-plane" / "v1.20.2-debian"
+
+
+@pytest.mark.parametrize(
+    ("printed", "usable"),
+    [("go1.19.8", False), ("go1.25.9", False), ("go1.26.0", True), ("go1.27rc1", True), ("devel", False)],
+)
+def test_a_go_counts_when_it_is_new_enough_for_the_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: str, usable: bool
+) -> None:
+    go = tmp_path / "go"
+    go.write_text(f"#!/bin/sh\necho {printed}\n")
+    go.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert from_go.toolchain() == (str(go) if usable else None)
+
+
+def test_a_missing_tool_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+
+    with pytest.raises(apt.AptError, match=r"^no-such-tool is missing: .*apt-get install some-package"):
+        apt.install("no-such-tool", "some-package", silent)
+
+
+def test_the_modules_staging_versions_follow_the_pinned_release() -> None:
+    text = (from_go.MODULE / "go.mod").read_text()
+    release = from_go.kubernetes_version().removeprefix("v1.")
+
+    replaced = re.findall(r"^\t(k8s\.io/[a-z-]+) => (k8s\.io/[a-z-]+) v0\.(\S+)$", text, re.MULTILINE)
+
+    assert len(replaced) > 25
+    assert {version for _, _, version in replaced} == {release}
+    assert all(old == new for old, new, _ in replaced)
