@@ -83,9 +83,10 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
     workers = handlers.Workers()
     ready = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(
+        port = await stack.enter_async_context(
             serve(args.bind, args.port, metrics, lambda: None if ready.is_set() else "not watching KotsApps yet")
         )
+        logger.info("serving metrics and health on port %d", port)
         client, api = await connect(f"kotsapp-operator/{__version__}")
         stack.push_async_callback(api.close)
         owned = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), workers.wake)
@@ -101,6 +102,8 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
         services = Services(client, owned, prober, keys, settings, workers.follow)
         await _served(client)
         logger.info("kotsapp-operator %s on Kubernetes %s", __version__, client.server_version)
+        announcement = asyncio.create_task(_announce(ready))
+        stack.callback(announcement.cancel)
         await kopf.operator(
             registry=handlers.register(services, workers),
             settings=handlers.settings(),
@@ -109,6 +112,11 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
             namespaces=args.namespace,
             ready_flag=ready,
         )
+
+
+async def _announce(ready: asyncio.Event) -> None:
+    await ready.wait()
+    logger.info("watching KotsApps")
 
 
 async def _served(client: KubeClient) -> None:

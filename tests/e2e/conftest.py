@@ -1,0 +1,64 @@
+"""One world and one operator for all end-to-end tests; each test has a namespace of its own."""
+
+import functools
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from apps import LICENSE_ID, PRIVATE, PUBLIC, SLUG, VENDOR, Tenant
+from licenses import Signer
+from localworld.world import World
+from running import ROOT, Operator
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A control plane with the operator's manifests applied, registries with the samples, a node that pulls."""
+    folder = tmp_path_factory.mktemp("world")
+    with World.start(folder, audit=True, licenses=[LICENSE_ID]) as started:
+        started.push_image(PRIVATE, proxied_for=SLUG)
+        started.push_image(PUBLIC)
+        started.push_image(VENDOR)
+        started.kubectl("apply", "-k", str(ROOT / "deploy"))
+        started.kubectl("wait", "--for=condition=Established", "crd/kotsapps.kotsapp.dev", "--timeout=20s")
+        yield started
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    return Signer.make(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="session")
+def shared_operator(world: World, signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    operator = Operator(world, tmp_path_factory.mktemp("operator"), signer.folder)
+    yield operator
+    if operator.running:
+        operator.stop()
+
+
+@pytest.fixture
+def operator(shared_operator: Operator) -> Operator:
+    """The running operator; a test that ends it leaves it to the next one to start it again."""
+    if not shared_operator.running:
+        shared_operator.start()
+    return shared_operator
+
+
+@pytest.fixture
+def tenant(world: World, signer: Signer, operator: Operator) -> Tenant:
+    """A fresh namespace with a valid license in it."""
+    return Tenant.make(world, signer)
+
+
+@pytest.fixture
+def new_tenant(world: World, signer: Signer, operator: Operator) -> Callable[..., Tenant]:
+    """Makes further tenants; parameters are fields of the license's spec."""
+    return functools.partial(Tenant.make, world, signer)
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    return tmp_path
