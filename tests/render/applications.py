@@ -1,6 +1,6 @@
 """Generated applications: every workload kind, every spelling of a reference, and a decision for each image."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -73,7 +73,7 @@ def _template(spec: dict[str, Any]) -> dict[str, Any]:
     return {"template": {"metadata": {"labels": {"app": "a"}}, "spec": spec}}
 
 
-WORKLOADS = {
+WORKLOADS: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     "Pod": ("v1", lambda spec: {"spec": spec}),
     "PodTemplate": ("v1", _template),
     "ReplicationController": ("v1", lambda spec: {"spec": _template(spec)}),

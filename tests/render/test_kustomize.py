@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from applications import SECRET, applications, decisions, workloads
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from kotsapp.images.rewrite import Pull
 from kotsapp.manifests.documents import load
 from kotsapp.render.kustomize import DuplicateObjectError, Layout, layout
 from kotsapp.render.patched import patch
+from render.applications import SECRET, applications, decisions, workloads
 
 PROXY = "proxy.replicated.com/proxy/slug"
 SECRET_OBJECT = {

@@ -133,9 +133,10 @@ class _CopyOnWrite:
 
     def put(self, path: Path, value: Any) -> None:
         """Set a value; missing mappings on the way are made. Where something else is in the way, nothing is set."""
-        parent = self._branch(path[:-1])
-        if isinstance(parent, (dict, list)):
-            parent[path[-1]] = value  # type: ignore[index]
+        parent, key = self._branch(path[:-1]), path[-1]
+        fits = isinstance(parent, dict) if isinstance(key, str) else isinstance(parent, list)
+        if fits:
+            parent[key] = value
 
     def remove(self, path: Path) -> None:
         """Take a field away, and ``annotations`` with it when nothing else is in there."""
