@@ -22,7 +22,7 @@ end
 
 -- A condition that was written for an older generation says nothing of what is in Git now.
 local function is_current(condition)
-  return condition ~= nil and (condition.observedGeneration == nil or condition.observedGeneration == generation)
+  return condition ~= nil and condition.observedGeneration == generation
 end
 
 if obj.spec.suspend == true then

@@ -64,6 +64,29 @@ def test_the_conditions_that_the_operator_makes(
     assert lua.health(SCRIPT, app) == expected
 
 
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ([("Ready", "True"), ("Stalled", "False"), ("Reconciling", "False")], ("Healthy", "told")),
+        ([("Ready", "Unknown")], ("Progressing", "Why: told")),
+        ([("Ready", "true")], ("Unknown", "The Ready condition is neither True, False nor Unknown")),
+    ],
+)
+def test_conditions_that_another_writer_might_leave(
+    conditions: list[tuple[str, str]], expected: tuple[str, str]
+) -> None:
+    written = [
+        {"type": type_, "status": status, "reason": "Why", "message": "told", "observedGeneration": 1}
+        for type_, status in conditions
+    ]
+    app = {
+        "metadata": {"generation": 1},
+        "spec": {"suspend": False},
+        "status": {"observedGeneration": 1, "conditions": written},
+    }
+    assert lua.health(SCRIPT, app) == expected
+
+
 def test_a_status_that_was_cleared_is_as_good_as_none() -> None:
     app = {"metadata": {"generation": 2}, "spec": {}, "status": None}
     assert lua.health(SCRIPT, app) == ("Progressing", "Waiting for the operator to take up generation 2")
