@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from localworld.registries import Registries as LocalRegistries
 
 from kotsapp.images.reference import parse
 from kotsapp.images.routing import Domains
@@ -14,7 +13,8 @@ from kotsapp.registry.resolve import Policy, resolve
 from kotsapp.registry.settle import Ground
 from kotsapp.registry.verdict import ProbeResult, Verdict
 from kotsapp.registry.verify import Verified
-from registry.conftest import LICENSE_ID, OTHER_LICENSE_ID, SLUG
+from localworld.registries.registries import Registries as LocalRegistries
+from registry.loopback import LICENSE_ID, OTHER_LICENSE_ID, SLUG
 
 DOMAINS = Domains()
 HOSTS = frozenset({DOMAINS.proxy, DOMAINS.registry})

@@ -69,11 +69,12 @@ class HostPause:
         """Whether somebody who asked for a fresh look at that moment may still have one."""
         return self._since < moment
 
-    def note(self, now: float, outcome: Evidence | NoAnswer, asked: str) -> None:
-        """Account for an outcome of asking host ``asked``."""
+    def note(self, now: float, outcome: Evidence | NoAnswer, asked: str, *, answers: bool = True) -> None:
+        """Account for an outcome of asking host ``asked``; ``answers``: it has answered something before."""
         if isinstance(outcome, NoAnswer):
             if outcome.trouble is not Trouble.REFUSED:  # nothing was sent
-                self._failed(now, outcome, outcome.trouble.whole_host and outcome.host == asked, None)
+                whole_host = not answers or (outcome.trouble.whole_host and outcome.host == asked)
+                self._failed(now, outcome, whole_host, None)
         elif outcome.status == 429 or outcome.status >= 500:
             self._failed(now, outcome, outcome.status == 429, outcome.retry_after)
         else:

@@ -14,12 +14,14 @@ from typing import Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from aiohttp.connector import Connection
+from aiohttp.http_parser import RawResponseMessage
 from multidict import CIMultiDictProxy
 
 from kotsapp import __version__
 from kotsapp.registry.egress import EnvironmentProxies, Resolver, TlsContexts, guarded_socket, plain_socket
 from kotsapp.registry.guard import AddressRefusedError, Destination, Guard
-from kotsapp.registry.limits import DNS_CACHE, KEEPALIVE, MAX_HEADER_LINE, MAX_HEADERS
+from kotsapp.registry.limits import DNS_CACHE, KEEPALIVE, MAX_HEADER_LINE, MAX_HEADERS, MAX_INTERIM_ANSWERS
 from kotsapp.registry.verdict import NoAnswer, Trouble
 
 USER_AGENT = f"kotsapp/{__version__}"
@@ -38,6 +40,35 @@ class Answer:
     headers: CIMultiDictProxy[str]
     body: bytes = b""
     complete: bool = True
+
+
+class _Response(aiohttp.ClientResponse):
+    """aiohttp's response, with a bound on the 1xx answers before the real one.
+
+    Unbounded, a stream of them keeps the event loop busy in one coroutine that never has to wait.
+    """
+
+    async def start(self, connection: Connection) -> Self:
+        protocol = connection.protocol
+        if protocol is None:
+            raise aiohttp.ClientConnectionError("connection closed")
+        read, left = protocol.read, MAX_INTERIM_ANSWERS
+
+        async def read_bounded() -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+            nonlocal left
+            message, payload = await read()
+            if 100 <= message.code < 200:
+                left -= 1
+                if left < 0:
+                    raise aiohttp.ClientPayloadError("too many 1xx answers")
+            return message, payload
+
+        protocol.read = read_bounded  # type: ignore[method-assign]
+        try:
+            await super().start(connection)
+        finally:
+            del protocol.read
+        return self
 
 
 class Client:
@@ -106,6 +137,7 @@ class Client:
         )
         return aiohttp.ClientSession(
             connector=connector,
+            response_class=_Response,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             timeout=_NO_TIMEOUT,

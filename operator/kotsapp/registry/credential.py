@@ -14,11 +14,15 @@ _SALT = secrets.token_bytes(16)
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A user name and password for ``hosts`` (canonical, lower case) and no other host; neither is ever printed."""
+    """A user name and password for ``hosts`` and no other host; neither is ever printed."""
 
     username: str = field(repr=False)
     password: str = field(repr=False)
     hosts: frozenset[str]
+
+    def __post_init__(self) -> None:
+        # References compare by their canonical host, which is lower case; a domain is whatever somebody typed.
+        object.__setattr__(self, "hosts", frozenset(host.lower() for host in self.hosts))
 
     @property
     def basic(self) -> str:

@@ -8,6 +8,8 @@ MAX_MANIFEST_BODY = 4 * 1024 * 1024
 # One header line and all of them: CDNs send 2 to 3 KiB in all; a long challenge is under 1 KiB.
 MAX_HEADER_LINE = 16 * 1024
 MAX_HEADERS = 128
+# 100 and 103 come once or twice; nothing sends more.
+MAX_INTERIM_ANSWERS = 8
 # The longest URL that proxies and servers commonly take; a signed redirect is about 1 KiB.
 MAX_URL = 8 * 1024
 # A challenge header with its scopes is under 1 KiB; the parser is linear, this bounds what is kept.

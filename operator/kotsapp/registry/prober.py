@@ -38,10 +38,11 @@ class Prober:
         *,
         metrics: Metrics | None = None,
         allow_private: bool = True,
+        guard: Guard | None = None,
         resolver: AbstractResolver | None = None,
     ) -> None:
         registries = registries or Registries.empty()
-        guard = Guard(registries, allow_private=allow_private)
+        guard = guard or Guard(registries, allow_private=allow_private)
         self._metrics = metrics or Metrics()
         self._client = Client(guard, resolver)
         self._turns = Turns(registries, Puller(self._client, guard), self._metrics.answered)

@@ -8,6 +8,7 @@ from kotsapp.registry.classify import classify
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.prober import Prober
 from kotsapp.registry.settle import OnUndecided, Previous, Settled, route_of, settle, unprobed
+from kotsapp.registry.verdict import ProbeResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,18 @@ async def resolve(
     *,
     credential: Credential | None = None,
     previous: Previous | None = None,
+    known: ProbeResult | None = None,
     refresh: bool = False,
 ) -> Settled:
-    """Settle one image. Never raises for what a registry does; run many at once, the prober limits."""
+    """Settle one image. Never raises for what a registry does; run many at once, the prober limits.
+
+    ``known`` is a verdict that is still fresh from elsewhere, such as a status: the registry isn't asked.
+    """
     verdict = classify(reference, policy.domains, policy.exclude, public_images=policy.public_images)
     if verdict is not None:
         result = unprobed(reference, verdict)
+    elif known is not None:
+        result = known
     else:
         result = await prober.probe(reference, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh)
     route = route_of(result.verdict)

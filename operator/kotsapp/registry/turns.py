@@ -75,13 +75,13 @@ class Turns:
                         break
                     await asyncio.sleep(wait)
                     outcome = await self._answer(reference, host, trail, credential)
-                    host.pause.note(monotonic(), outcome, reference.host)
+                    host.pause.note(monotonic(), outcome, reference.host, answers=host.known.discovered)
                     if again or not (isinstance(outcome, Evidence) and outcome.status == 429):
                         break
         except TimeoutError:
             message = f"did not answer within {timeout:g} s (waiting for {trail.waiting_for})"
             outcome = NoAnswer(Trouble.TIMEOUT, trail.host, message)
-            host.pause.note(monotonic(), outcome, reference.host)
+            host.pause.note(monotonic(), outcome, reference.host, answers=host.known.discovered)
         now = monotonic()
         pause = host.pause.remaining(now)
         if outcome is None:

@@ -1,0 +1,339 @@
+"""A registry that misbehaves, on loopback. The first part of a repository names the behaviour."""
+
+import asyncio
+import contextlib
+import gzip
+import json
+import socket
+import ssl
+import struct
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}).encode()
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+OK = f"HTTP/1.1 200 OK\r\nContent-Type: {MANIFEST_TYPE}\r\nContent-Length: {len(MANIFEST)}\r\n\r\n".encode()
+# More than the client may take in, far less than forever: a behaviour ends even if nobody hangs up.
+ENDLESS = 256 * 1024 * 1024
+CHUNK = b"x" * 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+
+    @property
+    def behaviour(self) -> str:
+        _, kind, name, *_ = [*self.path.partition("?")[0].split("/"), "", ""]
+        return f"token:{name}" if kind == "token" else name
+
+    @property
+    def authorization(self) -> str:
+        return self.headers.get("authorization", "")
+
+
+@dataclass(slots=True)
+class Talk:
+    """One connection, as a behaviour sees it."""
+
+    server: "HostileRegistry"
+    writer: asyncio.StreamWriter
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+        self.server.sent += len(data)
+
+    async def answer(
+        self, status: int, headers: dict[str, str] | None = None, body: bytes = b"", *, head: bool = False
+    ) -> None:
+        lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        await self.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (b"" if head else body))
+
+    async def challenge(self, realm: str, extra: str = ',service="s",scope="repository:x/y:pull"') -> None:
+        await self.answer(401, {"WWW-Authenticate": f'Bearer realm="{realm}"{extra}'})
+
+    async def pour(self, first: bytes, chunk: bytes = CHUNK, *, pause: float = 0.0) -> None:
+        """Send without end, as fast as the client takes it or a chunk a pause."""
+        await self.send(first)
+        while self.server.sent < ENDLESS:
+            await self.send(chunk)
+            if pause:
+                await asyncio.sleep(pause)
+
+    def reset(self) -> None:
+        """Close with RST instead of FIN."""
+        sock: socket.socket = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+Behaviour = Callable[[Request, Talk], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class HostileRegistry:
+    """Use as an async context manager. ``requests`` holds everything that was asked, ``sent`` counts bytes."""
+
+    behaviours: dict[str, Behaviour]
+    tls: ssl.SSLContext | None = None
+    address: str = "127.0.0.1"
+    requests: list[Request] = field(default_factory=list)
+    connections: int = 0
+    sent: int = 0
+    port: int = 0
+    _server: asyncio.Server | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def endpoint(self) -> str:
+        return f"{'https' if self.tls else 'http'}://{self.address}:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, self.address, 0, ssl=self.tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self.connections += 1
+        talk = Talk(self, writer)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
+            try:
+                while True:
+                    request = await _read(reader)
+                    self.requests.append(request)
+                    await self.behaviours[request.behaviour](request, talk)
+            finally:
+                writer.close()
+
+
+async def _read(reader: asyncio.StreamReader) -> Request:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head.split("\r\n")
+    method, path, _ = first.split(" ")
+    headers = dict(line.split(": ", 1) for line in lines if line)
+    return Request(method, path, {name.lower(): value for name, value in headers.items()})
+
+
+def says(
+    status: int, headers: dict[str, str] | None = None, body: bytes = b"", *, get: bytes | None = None
+) -> Behaviour:
+    """Answer everything the same way; ``get`` is the body for a GET alone."""
+
+    async def behave(request: Request, talk: Talk) -> None:
+        content = get if get is not None and request.method == "GET" else body
+        await talk.answer(status, headers, content, head=request.method == "HEAD")
+
+    return behave
+
+
+def raw(data: bytes, *, close: bool = True) -> Behaviour:
+    """Send these bytes, then close or stay silent."""
+
+    async def behave(request: Request, talk: Talk) -> None:
+        await talk.send(data)
+        if close:
+            raise ConnectionAbortedError
+        await asyncio.sleep(3600)
+
+    return behave
+
+
+def pours(first: bytes, chunk: bytes = CHUNK, *, pause: float = 0.0) -> Behaviour:
+    async def behave(request: Request, talk: Talk) -> None:
+        await talk.pour(first, chunk, pause=pause)
+
+    return behave
+
+
+def only_get(behaviour: Behaviour, head_status: int = 405) -> Behaviour:
+    """No HEAD here; GET behaves."""
+
+    async def behave(request: Request, talk: Talk) -> None:
+        if request.method == "HEAD":
+            await talk.answer(head_status, head=True)
+        else:
+            await behaviour(request, talk)
+
+    return behave
+
+
+def with_token(token_behaviour: str) -> Behaviour:
+    """401 with a realm on the same server, whose behaviour is named; a token opens."""
+
+    async def behave(request: Request, talk: Talk) -> None:
+        if request.authorization.startswith("Bearer good"):
+            await talk.answer(200, {"Content-Type": MANIFEST_TYPE})
+        else:
+            await talk.challenge(f"{talk.server.endpoint}/token/{token_behaviour}/")
+
+    return behave
+
+
+def redirects(location: str, status: int = 307) -> Behaviour:
+    """``{me}`` in the location stands for this server."""
+
+    async def behave(request: Request, talk: Talk) -> None:
+        await talk.answer(status, {"Location": location.replace("{me}", talk.server.endpoint)})
+
+    return behave
+
+
+def bomb(size: int = 64 * 1024 * 1024) -> bytes:
+    """Gzip that unpacks to so many zero bytes."""
+    return gzip.compress(bytes(size))
+
+
+async def _silent(request: Request, talk: Talk) -> None:
+    await asyncio.sleep(3600)
+
+
+async def _closes(request: Request, talk: Talk) -> None:
+    raise ConnectionAbortedError
+
+
+async def _resets(request: Request, talk: Talk) -> None:
+    talk.reset()
+    raise ConnectionAbortedError
+
+
+async def _new_realm_each_time(request: Request, talk: Talk) -> None:
+    await talk.challenge(f"{talk.server.endpoint}/token/good/?n={len(talk.server.requests)}")
+
+
+async def _forever_401(request: Request, talk: Talk) -> None:
+    await talk.challenge(f"{talk.server.endpoint}/token/good/")
+
+
+async def _cookie(request: Request, talk: Talk) -> None:
+    if "cookie" in request.headers:
+        await talk.answer(500)
+    else:
+        await talk.answer(307, {"Location": request.path, "Set-Cookie": "seen=1; Path=/"})
+
+
+async def _chain(request: Request, talk: Talk) -> None:
+    """/v2/chain/N: redirects N times."""
+    left = int(request.path.split("/")[3].removeprefix("n"))
+    if left:
+        await talk.answer(302, {"Location": f"{talk.server.endpoint}/v2/chain/n{left - 1}/manifests/1"})
+    else:
+        await talk.answer(200, {"Content-Type": MANIFEST_TYPE})
+
+
+HTML = b"<html><body>Please log in to the guest network</body></html>"
+GOOD_TOKEN = json.dumps({"token": "good-token", "expires_in": 300}).encode()
+JSON = {"Content-Type": "application/json"}
+
+# A token answer, by the behaviour that a realm names.
+TOKENS: dict[str, Behaviour] = {
+    "good": says(200, JSON, GOOD_TOKEN),
+    "access": says(200, JSON, b'{"access_token": "good-token"}'),
+    "no-json": says(200, JSON, b"token=good"),
+    "html": says(200, {"Content-Type": "text/html"}, HTML),
+    "list": says(200, JSON, b"[]"),
+    "number": says(200, JSON, b'{"token": 1}'),
+    "empty": says(200, JSON, b'{"token": ""}'),
+    "injection": says(200, JSON, b'{"token": "good\\r\\nX-Injected: yes"}'),
+    "nested": says(200, JSON, b"[" * 60_000),
+    "huge": says(200, JSON, b'{"token": "' + b"g" * 200_000 + b'"}'),
+    "endless": pours(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + CHUNK + b"\r\n"),
+    "bomb": says(200, {**JSON, "Content-Encoding": "gzip"}, bomb(16 * 1024 * 1024)),
+    "slow": pours(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b" ", pause=0.05),
+    "silent": _silent,
+    "redirect": redirects("{me}/token/good/"),
+    "refused": says(401, JSON, b'{"errors": [{"code": "UNAUTHORIZED", "message": "no"}]}'),
+    "denied": says(403, JSON, b'{"errors": [{"code": "DENIED"}]}'),
+    "not-found": says(404),
+    "limited": says(429, {"Retry-After": "120"}),
+    "broken": says(502),
+}
+
+BEHAVIOURS: dict[str, Behaviour] = {
+    "ok": says(200, {"Content-Type": MANIFEST_TYPE}),
+    "http10": raw(OK.replace(b"HTTP/1.1", b"HTTP/1.0")),
+    "early-hints": raw(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK, close=False),
+    "endless-1xx": pours(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+    "upgrade": raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", close=False),
+    "silent": _silent,
+    "closes": _closes,
+    "resets": _resets,
+    "noise": raw(bytes(range(256)) * 64),
+    "http09": raw(MANIFEST),
+    "bad-status": raw(b"HTTP/1.1 two hundred\r\n\r\n"),
+    "big-status": raw(b"HTTP/1.1 99999 OK\r\n\r\n"),
+    "endless-headers": pours(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 1000),
+    "giant-header": raw(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 1024 * 1024 + b"\r\n\r\n"),
+    "endless-header": pours(b"HTTP/1.1 200 OK\r\nX-A: "),
+    "slow-headers": pours(b"HTTP/1.1 200 OK\r\nX-A: ", b"a", pause=0.05),
+    "split-header": raw(b"HTTP/1.1 200 OK\r\nX-A: a\rX-B: b\r\n\r\n"),
+    "two-lengths": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+    "negative-length": raw(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"),
+    "html": says(200, {"Content-Type": "text/html"}, HTML),
+    "picture": says(200, {"Content-Type": "image/png"}, b"\x89PNG"),
+    "no-json": says(200, JSON, b"manifest"),
+    "other-json": says(200, JSON, b'{"hello": "world"}'),
+    "nested-json": says(200, JSON, b"[" * 1_000_000),
+    "plain-json": says(200, JSON, MANIFEST),
+    "get": only_get(raw(OK + MANIFEST, close=False)),
+    "get-501": only_get(raw(OK + MANIFEST, close=False), 501),
+    "get-endless": only_get(
+        pours(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + CHUNK + b"\r\n")
+    ),
+    "get-until-close": only_get(pours(b"HTTP/1.1 200 OK\r\n\r\n")),
+    "get-bomb": only_get(says(200, {**JSON, "Content-Encoding": "gzip"}, bomb())),
+    "get-slow": only_get(pours(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b" ", pause=0.05)),
+    "get-truncated": only_get(raw(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"sch\r\n')),
+    "get-bad-chunk": only_get(raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n{}\r\n0\r\n\r\n")),
+    "get-short": only_get(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{}")),
+    "get-html": only_get(says(200, {"Content-Type": "text/html"}, HTML)),
+    "other-digest": says(200, {"Content-Type": MANIFEST_TYPE, "Docker-Content-Digest": "sha256:" + "1" * 64}),
+    "bad-request": says(400),
+    "not-acceptable": says(406),
+    "teapot": says(418),
+    "not-found": says(404),
+    "gone": says(410),
+    "error": says(500),
+    "unavailable": says(503, {"Retry-After": "60"}),
+    "limited": says(429),
+    "limited-long": says(429, {"Retry-After": "99999999999999999999"}),
+    "limited-odd": says(429, {"Retry-After": "soon"}),
+    "forbidden": says(403, {"Content-Type": "text/html"}, b"<html>firewall</html>"),
+    "denied": says(403, JSON, b'{"errors": [{"code": "DENIED"}]}'),
+    "forbidden-endless": only_get(
+        pours(b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + CHUNK + b"\r\n"), 403
+    ),
+    "no-challenge": says(401),
+    "empty-challenge": says(401, {"WWW-Authenticate": ""}),
+    "basic": says(401, {"WWW-Authenticate": 'Basic realm="x"'}),
+    "digest": says(401, {"WWW-Authenticate": 'Digest realm="x", nonce="y"'}),
+    "broken-challenge": says(401, {"WWW-Authenticate": 'Bearer realm="https://example.invalid/token'}),
+    "no-realm": says(401, {"WWW-Authenticate": 'Bearer service="x"'}),
+    "file-realm": says(401, {"WWW-Authenticate": 'Bearer realm="file:///etc/passwd"'}),
+    "relative-realm": says(401, {"WWW-Authenticate": 'Bearer realm="/token"'}),
+    "blank-realm": says(401, {"WWW-Authenticate": 'Bearer realm="http://127.0.0.1/x HTTP/1.1\\\r\n X-Injected: yes"'}),
+    "user-realm": says(401, {"WWW-Authenticate": 'Bearer realm="http://user:password@127.0.0.1/"'}),
+    "forever-401": _forever_401,
+    "new-realms": _new_realm_each_time,
+    "cookie": _cookie,
+    "chain": _chain,
+    "loop": redirects("{me}/v2/loop/x/manifests/1"),
+    "no-location": says(302),
+    **{f"token-{name}": with_token(name) for name in TOKENS},
+    **{f"token:{name}": behaviour for name, behaviour in TOKENS.items()},
+}
