@@ -121,8 +121,8 @@ def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
 
     @kopf.daemon(GROUP, VERSION, PLURAL, registry=registry, cancellation_backoff=STOP_SECONDS, cancellation_timeout=1.0)
     async def keep(body: kopf.Body, stopped: kopf.DaemonStopped, **_: Any) -> None:
-        work = asyncio.create_task(workers.see(body).run(services))
-        stop = asyncio.create_task(stopped.wait())
+        stop = asyncio.ensure_future(stopped.wait())
+        work = asyncio.ensure_future(workers.see(body).run(services))
         await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
         for task in (work, stop):
             task.cancel()

@@ -1,0 +1,259 @@
+"""A release: the files that a vendor ships, read into what is applied, what is probed and which charts to render."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kotsapp.manifests import archives, charts, documents, kots, stream, templates
+from kotsapp.manifests.charts import ChartArchive, ChartRequest
+from kotsapp.manifests.errors import ManifestError, Place
+from kotsapp.manifests.kots import Application
+from kotsapp.manifests.templates import Filled, TemplateContext
+
+Object = Mapping[str, Any]
+_YAML_ENDINGS = (".yaml", ".yml", ".json")
+_UNPACKED_CHART = "/Chart.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file: ``origin`` is how messages name it, ``name`` is its file name or key."""
+
+    origin: str
+    name: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a release holds. ``objects`` are to be applied; ``sources`` names the file of each.
+
+    ``reported_images`` are images that no object here runs, by what asks for them: they are probed and reported.
+    ``local_images`` are the references that ``LocalImageName`` calls ask for: once it is known from where they are
+    pulled, read the release again with them in the context. ``charts`` are to be rendered and given to
+    ``with_charts``. ``unpatched_charts`` and ``left_out`` (excluded objects, test hooks) are for the report.
+    """
+
+    objects: tuple[Object, ...] = ()
+    sources: tuple[str, ...] = ()
+    application: Application = Application()
+    reported_images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    local_images: tuple[str, ...] = ()
+    charts: tuple[ChartRequest, ...] = ()
+    unpatched_charts: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def proxy_domain(self) -> str | None:
+        return self.application.proxy_domain
+
+    @property
+    def registry_domain(self) -> str | None:
+        return self.application.registry_domain
+
+    @property
+    def proxy_public_images(self) -> bool:
+        return self.application.proxy_public_images
+
+
+def read_release(
+    files: Sequence[SourceFile],
+    context: Callable[[Application], TemplateContext] | None = None,
+    *,
+    patch_helm_v2: bool = False,
+) -> Release:
+    """Read every file, archives included, in the order given. Raises ManifestError.
+
+    ``context`` makes what template calls are filled in with; it is asked once, with what the release's Application
+    says, because the domains depend on that. Without it any template call is refused.
+    """
+    texts, archive_list = _expand(files)
+    application = _application(texts)
+    filled_in = context(application) if context is not None and _any_calls(texts) else None
+    reader = _Reader(application, archive_list, patch_helm_v2)
+    for file in texts:
+        reader.read(file, filled_in)
+    return reader.release()
+
+
+def with_charts(release: Release, outputs: Iterable[tuple[ChartRequest, bytes | str]]) -> Release:
+    """The release with the objects of its rendered charts. Raises ManifestError for an output that can't be used."""
+    for request, output in outputs:
+        found, left_out = charts.rendered(request, output)
+        place = Place(str(request))
+        kept = [obj for obj in found if kots.is_applied(obj) and kots.included(obj, place)]
+        reported = dict(release.reported_images)
+        for obj in found:
+            _report(reported, kots.collector_images(obj), kots.name(obj))
+        release = replace(
+            release,
+            objects=(*release.objects, *kept),
+            sources=(*release.sources, *[f"{request.archive.name}-{request.release_name}.yaml"] * len(kept)),
+            reported_images=reported,
+            left_out=(*release.left_out, *left_out),
+        )
+    return release
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    origin: str
+    name: str
+    text: str = field(repr=False)
+
+
+def _expand(files: Sequence[SourceFile]) -> tuple[list[_Text], list[ChartArchive]]:
+    """The texts of all files, those in release archives included, and the chart archives."""
+    texts: list[_Text] = []
+    chart_archives: list[ChartArchive] = []
+    for file in files:
+        if not archives.is_archive(file.name, file.data):
+            texts.append(_Text(file.origin, file.name, stream.decode(file.data, file.origin)))
+            continue
+        members = archives.unpack(file.data, file.origin)
+        chart = charts.read_archive(members, file.data, file.origin)
+        if chart is not None:
+            chart_archives.append(chart)
+            continue
+        for member in members:
+            origin = f"{file.origin}, {member.path}"
+            if archives.is_archive(member.path, member.data):
+                chart_archives.append(_inner_chart(member, origin))
+            elif member.path.lower().endswith(_YAML_ENDINGS):
+                if f"/{member.path}".endswith(_UNPACKED_CHART):
+                    raise ManifestError(Place(origin), "is an unpacked chart: put the chart's .tgz in its place")
+                texts.append(_Text(origin, member.path, stream.decode(member.data, origin)))
+    return texts, chart_archives
+
+
+def _inner_chart(member: archives.ArchiveFile, origin: str) -> ChartArchive:
+    chart = charts.read_archive(archives.unpack(member.data, origin), member.data, origin)
+    if chart is None:
+        problem = "is an archive in an archive, and no Helm chart: give it a source of its own in spec.manifests"
+        raise ManifestError(Place(origin), problem)
+    return chart
+
+
+def _any_calls(texts: Iterable[_Text]) -> bool:
+    return any(templates.has_calls(file.text) for file in texts)
+
+
+def _application(texts: Iterable[_Text]) -> Application:
+    """What the release's Application says, read before any call is filled in; the first one counts, as in KOTS."""
+    for file in texts:
+        if "kots.io/" not in file.text or "Application" not in file.text:
+            continue
+        filled = templates.fill(file.text, None, file.origin)
+        for document in _documents(file, filled):
+            obj, place = document.value, document.place
+            if kots.is_application(obj) and kots.included(obj, place):
+                return kots.application(_without_calls(obj, place, filled), place)
+    return Application()
+
+
+def _without_calls(obj: dict[str, Any], place: Place, filled: Filled) -> Object:
+    """The fields that matter of an Application; its other ones (status informers, say) may hold any call."""
+    spec = obj.get("spec")
+    if not isinstance(spec, dict):
+        return obj
+    wanted = ("proxyRegistryDomain", "replicatedRegistryDomain", "proxyPublicImages", "additionalImages")
+    kept = {key: spec[key] for key in wanted if key in spec}
+    _refuse_token(kept, place, filled)
+    return {**obj, "spec": kept}
+
+
+def _refuse_token(value: Any, place: Place, filled: Filled) -> None:
+    if filled.refusals:
+        number = templates.first_token(value)
+        if number is not None and number < len(filled.refusals):
+            raise templates.refusal_error(place, filled.refusals[number])
+
+
+def _documents(file: _Text, filled: Filled) -> list[documents.Document]:
+    """The documents; where a call that is left makes the text unreadable, the error names the call."""
+    try:
+        return documents.read(filled.text, file.origin)
+    except ManifestError as error:
+        if filled.refusals:
+            suspect = next((r for r in reversed(filled.refusals) if r.line <= error.place.line), filled.refusals[0])
+            raise templates.refusal_error(error.place, suspect) from None
+        raise
+
+
+def _report(reported: dict[str, tuple[str, ...]], images: Iterable[str], user: str) -> None:
+    for image in images:
+        users = reported.get(image, ())
+        if user not in users:
+            reported[image] = (*users, user)
+
+
+class _Reader:
+    """Sorts documents into what a Release is made of."""
+
+    def __init__(self, application: Application, chart_archives: Sequence[ChartArchive], patch_helm_v2: bool) -> None:
+        self._application = application
+        self._archives = chart_archives
+        self._patch_helm_v2 = patch_helm_v2
+        self._objects: list[Object] = []
+        self._sources: list[str] = []
+        self._reported: dict[str, tuple[str, ...]] = {}
+        self._local_images: dict[str, None] = {}
+        self._charts: list[ChartRequest] = []
+        self._unpatched: list[str] = []
+        self._left_out: list[str] = []
+
+    def read(self, file: _Text, context: TemplateContext | None) -> None:
+        filled = templates.fill(file.text, context, file.origin)
+        self._local_images |= dict.fromkeys(filled.local_images)
+        for document in _documents(file, filled):
+            self._sort(document.value, document.place, filled, file.name)
+
+    def release(self) -> Release:
+        return Release(
+            objects=tuple(self._objects),
+            sources=tuple(self._sources),
+            application=self._application,
+            reported_images=self._reported,
+            local_images=tuple(self._local_images),
+            charts=tuple(self._charts),
+            unpatched_charts=tuple(self._unpatched),
+            left_out=tuple(self._left_out),
+        )
+
+    def _sort(self, obj: dict[str, Any], place: Place, filled: Filled, source: str) -> None:
+        metadata = obj.get("metadata")
+        if kots.is_applied(obj):
+            _refuse_token(obj, place, filled)
+        elif charts.is_chart(obj):
+            _refuse_token([metadata, (obj.get("spec") or {}) if self._renders(obj) else {}], place, filled)
+        elif templates.first_token(metadata) is not None and filled.refusals:
+            return
+        if not kots.included(obj, place):
+            self._left_out.append(kots.name(obj))
+        elif kots.is_applied(obj):
+            self._objects.append(obj)
+            self._sources.append(source)
+        elif charts.is_chart(obj):
+            self._chart(obj, place)
+        else:
+            images = [image for image in _images(obj, place) if templates.first_token(image) is None]
+            _report(self._reported, images, kots.name(obj))
+
+    def _renders(self, obj: Object) -> bool:
+        return self._patch_helm_v2 or not charts.is_v2(obj)
+
+    def _chart(self, obj: Object, place: Place) -> None:
+        if not self._renders(obj):
+            self._unpatched.append(kots.name(obj))
+        elif charts.excluded(obj, place):
+            self._left_out.append(kots.name(obj))
+        else:
+            self._charts.append(charts.request(obj, place, self._archives))
+
+
+def _images(obj: Object, place: Place) -> Iterator[str]:
+    if kots.is_application(obj):
+        spec = obj.get("spec")
+        images = spec.get("additionalImages") if isinstance(spec, dict) else None
+        yield from (image for image in images or () if isinstance(image, str))
+    yield from kots.collector_images(obj)
