@@ -84,18 +84,16 @@ def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "precious.txt").read_text() == "keep me"
 
 
-def test_objects_outlive_the_api_server_and_etcd(tmp_path: Path) -> None:
-    with World.start(tmp_path / "world") as world:
-        world.push_image("busybox:1.36")
-        world.api.create("/api/v1/namespaces", {"metadata": {"name": "kept"}})
+def test_objects_outlive_the_api_server_and_etcd(audited_world: World) -> None:
+    audited_world.api.create("/api/v1/namespaces", {"metadata": {"name": "kept"}})
 
-        world.restart_apiserver()
-        world.restart_etcd()
-        world.restart_controller_manager()
+    audited_world.restart_apiserver()
+    audited_world.restart_etcd()
+    audited_world.restart_controller_manager()
 
-        world.api.wait("/api/v1/namespaces/kept", lambda found: found["status"]["phase"] == "Active")
-        world.api.create(PODS, pod("after", "busybox:1.36"))
-        wait_for_phase(world, "after", "Running")
+    audited_world.api.wait("/api/v1/namespaces/kept", lambda found: found["status"]["phase"] == "Active")
+    audited_world.api.create(PODS, pod("after", "busybox:1.36"))
+    wait_for_phase(audited_world, "after", "Running")
 
 
 def test_a_paused_api_server_answers_when_it_goes_on(audited_world: World) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -128,10 +129,7 @@ class Child:
         self.kill()
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._process is None:
-            return
-        try:
-            # Also when the leader is gone: members of its group may be left.
-            os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            return
+        # Once it is reaped its number may be somebody else's; until then it names this group alone.
+        if self._process is not None and self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
