@@ -34,6 +34,15 @@ def read(data: bytes | str, origin: str) -> list[Document]:
     return [document for value, place in _values(text, origin) for document in _objects(value, place, 0)]
 
 
+def read_mapping(data: bytes, origin: str) -> dict[str, Any]:
+    """The first document's fields, for files that are no Kubernetes object. Raises ManifestError."""
+    for value, place in _values(stream.decode(data, origin), origin):
+        if isinstance(value, dict):
+            return value
+        raise ManifestError(place, f"is {_described(value)}, not a mapping")
+    return {}
+
+
 def _values(text: str, origin: str) -> Iterator[tuple[Any, Place]]:
     number, line = 1, 1
     if text.lstrip().startswith("{"):
@@ -92,7 +101,7 @@ def _check_name(value: Object, kind: str, place: Place) -> None:
     for field in ("name", "generateName", "namespace"):
         found = metadata.get(field)
         if found is not None and not isinstance(found, str):
-            problem = f"metadata.{field} of the {kind} is {_described(found)}: quote it"
+            problem = f"metadata.{field} of the {kind} is {_described(found)} and not text: quote it"
             raise ManifestError(place, problem)
     for field in ("labels", "annotations"):
         found = metadata.get(field)
@@ -114,12 +123,13 @@ def _summary(value: Object) -> str:
 
 
 def _described(value: Any) -> str:
+    """The type alone: the value may come out of a Secret, and the message goes into a status."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
         return "a list"
     if isinstance(value, str):
-        return f"the text {quote(value)}"
+        return "a text"
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return "null" if value is None else f"the number {value}"
+        return "a boolean"
+    return "null" if value is None else "a number"

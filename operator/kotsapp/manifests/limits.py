@@ -17,3 +17,6 @@ MAX_NODES = 3_000_000
 MAX_ALIAS_NODES = 100_000
 # A string that an alias repeats counts as one node for each so many characters.
 ALIAS_CHARACTERS_PER_NODE = 64
+# Unpacked, all files together; a release folder with its charts is a few MiB.
+MAX_ARCHIVE_BYTES = 64 * MIB
+MAX_ARCHIVE_FILES = 2_000

@@ -13,6 +13,7 @@ from kotsapp.manifests.templates import Filled, TemplateContext
 Object = Mapping[str, Any]
 _YAML_ENDINGS = (".yaml", ".yml", ".json")
 _UNPACKED_CHART = "/Chart.yaml"
+_NOTHING_SAID = Application()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Release:
 
     objects: tuple[Object, ...] = ()
     sources: tuple[str, ...] = ()
-    application: Application = Application()
+    application: Application = _NOTHING_SAID
     reported_images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     local_images: tuple[str, ...] = ()
     charts: tuple[ChartRequest, ...] = ()
@@ -67,13 +68,21 @@ def read_release(
     ``context`` makes what template calls are filled in with; it is asked once, with what the release's Application
     says, because the domains depend on that. Without it any template call is refused.
     """
-    texts, archive_list = _expand(files)
-    application = _application(texts)
-    filled_in = context(application) if context is not None and _any_calls(texts) else None
-    reader = _Reader(application, archive_list, patch_helm_v2)
-    for file in texts:
-        reader.read(file, filled_in)
-    return reader.release()
+    texts, chart_archives = _expand(files)
+    filled_in: TemplateContext | None = None
+    if not _any_calls(texts):
+        read = [(file, Filled(""), documents.read(file.text, file.origin)) for file in texts]
+        application = _application(read)
+    else:
+        # Domains that calls ask for depend on the Application, so that is read first, with every call left.
+        likely = [file for file in texts if "kots.io/" in file.text and "Application" in file.text]
+        application = _application(_read(file, templates.fill(file.text, None, file.origin)) for file in likely)
+        filled_in = context(application) if context is not None else None
+        read = [_read(file, templates.fill(file.text, filled_in, file.origin)) for file in texts]
+    sorter = _Sorter(application, chart_archives, patch_helm_v2, filled_in.secrets if filled_in else ())
+    for file, filled, found in read:
+        sorter.sort(file, filled, found)
+    return sorter.release()
 
 
 def with_charts(release: Release, outputs: Iterable[tuple[ChartRequest, bytes | str]]) -> Release:
@@ -138,17 +147,19 @@ def _any_calls(texts: Iterable[_Text]) -> bool:
     return any(templates.has_calls(file.text) for file in texts)
 
 
-def _application(texts: Iterable[_Text]) -> Application:
-    """What the release's Application says, read before any call is filled in; the first one counts, as in KOTS."""
-    for file in texts:
-        if "kots.io/" not in file.text or "Application" not in file.text:
-            continue
-        filled = templates.fill(file.text, None, file.origin)
-        for document in _documents(file, filled):
+_Read = tuple[_Text, Filled, list[documents.Document]]
+
+
+def _application(read: Iterable[_Read]) -> Application:
+    """What the release's Application says; the first one counts, as in KOTS."""
+    for _, filled, found in read:
+        for document in found:
             obj, place = document.value, document.place
-            if kots.is_application(obj) and kots.included(obj, place):
-                return kots.application(_without_calls(obj, place, filled), place)
-    return Application()
+            if kots.is_application(obj):
+                _refuse_token(obj.get("metadata"), place, filled)
+                if kots.included(obj, place):
+                    return kots.application(_without_calls(obj, place, filled), place)
+    return _NOTHING_SAID
 
 
 def _without_calls(obj: dict[str, Any], place: Place, filled: Filled) -> Object:
@@ -169,10 +180,10 @@ def _refuse_token(value: Any, place: Place, filled: Filled) -> None:
             raise templates.refusal_error(place, filled.refusals[number])
 
 
-def _documents(file: _Text, filled: Filled) -> list[documents.Document]:
+def _read(file: _Text, filled: Filled) -> _Read:
     """The documents; where a call that is left makes the text unreadable, the error names the call."""
     try:
-        return documents.read(filled.text, file.origin)
+        return file, filled, documents.read(filled.text, file.origin)
     except ManifestError as error:
         if filled.refusals:
             suspect = next((r for r in reversed(filled.refusals) if r.line <= error.place.line), filled.refusals[0])
@@ -187,13 +198,20 @@ def _report(reported: dict[str, tuple[str, ...]], images: Iterable[str], user: s
             reported[image] = (*users, user)
 
 
-class _Reader:
+class _Sorter:
     """Sorts documents into what a Release is made of."""
 
-    def __init__(self, application: Application, chart_archives: Sequence[ChartArchive], patch_helm_v2: bool) -> None:
+    def __init__(
+        self,
+        application: Application,
+        chart_archives: Sequence[ChartArchive],
+        patch_helm_v2: bool,
+        secrets: tuple[str, ...],
+    ) -> None:
         self._application = application
         self._archives = chart_archives
         self._patch_helm_v2 = patch_helm_v2
+        self._secrets = secrets
         self._objects: list[Object] = []
         self._sources: list[str] = []
         self._reported: dict[str, tuple[str, ...]] = {}
@@ -202,10 +220,9 @@ class _Reader:
         self._unpatched: list[str] = []
         self._left_out: list[str] = []
 
-    def read(self, file: _Text, context: TemplateContext | None) -> None:
-        filled = templates.fill(file.text, context, file.origin)
+    def sort(self, file: _Text, filled: Filled, found: Iterable[documents.Document]) -> None:
         self._local_images |= dict.fromkeys(filled.local_images)
-        for document in _documents(file, filled):
+        for document in found:
             self._sort(document.value, document.place, filled, file.name)
 
     def release(self) -> Release:
@@ -221,39 +238,40 @@ class _Reader:
         )
 
     def _sort(self, obj: dict[str, Any], place: Place, filled: Filled, source: str) -> None:
-        metadata = obj.get("metadata")
-        if kots.is_applied(obj):
-            _refuse_token(obj, place, filled)
-        elif charts.is_chart(obj):
-            _refuse_token([metadata, (obj.get("spec") or {}) if self._renders(obj) else {}], place, filled)
-        elif templates.first_token(metadata) is not None and filled.refusals:
+        if not (kots.is_applied(obj) or charts.is_chart(obj)):
+            if templates.first_token(obj.get("metadata")) is not None or kots.included(obj, place):
+                _report(self._reported, _images(obj), kots.name(obj))
             return
+        _refuse_token(obj.get("metadata"), place, filled)
         if not kots.included(obj, place):
             self._left_out.append(kots.name(obj))
-        elif kots.is_applied(obj):
+        elif charts.is_chart(obj):
+            self._chart(obj, place, filled)
+        else:
+            _refuse_token(obj, place, filled)
             self._objects.append(obj)
             self._sources.append(source)
-        elif charts.is_chart(obj):
-            self._chart(obj, place)
-        else:
-            images = [image for image in _images(obj, place) if templates.first_token(image) is None]
-            _report(self._reported, images, kots.name(obj))
 
-    def _renders(self, obj: Object) -> bool:
-        return self._patch_helm_v2 or not charts.is_v2(obj)
-
-    def _chart(self, obj: Object, place: Place) -> None:
-        if not self._renders(obj):
+    def _chart(self, obj: Object, place: Place, filled: Filled) -> None:
+        if charts.is_v2(obj) and not self._patch_helm_v2:
             self._unpatched.append(kots.name(obj))
-        elif charts.excluded(obj, place):
+            return
+        spec = obj.get("spec")
+        _refuse_token(spec.get("exclude") if isinstance(spec, dict) else None, place, filled)
+        if charts.excluded(obj, place):
             self._left_out.append(kots.name(obj))
-        else:
-            self._charts.append(charts.request(obj, place, self._archives))
+            return
+        _refuse_token({key: value for key, value in spec.items() if key != "builder"} if spec else None, place, filled)
+        request = charts.request(obj, place, self._archives)
+        self._charts.append(replace(request, secrets=self._secrets))
 
 
-def _images(obj: Object, place: Place) -> Iterator[str]:
+def _images(obj: Object) -> Iterator[str]:
+    """Images that a document asks for and no object here runs; those that a template call would name are unknown."""
     if kots.is_application(obj):
         spec = obj.get("spec")
         images = spec.get("additionalImages") if isinstance(spec, dict) else None
-        yield from (image for image in images or () if isinstance(image, str))
-    yield from kots.collector_images(obj)
+        found = [image for image in images or () if isinstance(image, str)]
+    else:
+        found = list(kots.collector_images(obj))
+    yield from (image for image in found if templates.first_token(image) is None)

@@ -12,8 +12,6 @@ import struct
 from decimal import Decimal
 from typing import Any
 
-from kotsapp.manifests.errors import quote
-
 MIN_INT64, MAX_INT64, MAX_UINT64 = -(2**63), 2**63 - 1, 2**64 - 1
 
 _TAG = "tag:yaml.org,2002:"
@@ -49,11 +47,14 @@ class ScalarError(ValueError):
 
 def plain(text: str) -> Any:
     """A scalar without quotes: str, int, float, bool or None. Raises ScalarError for ``.inf`` and ``.nan``."""
-    return _in_json(_resolve(text))
+    return in_json(resolve(text))
 
 
 def tagged(tag: str, text: str) -> Any:
-    """A scalar with an explicit tag; a tag that kubectl doesn't know leaves a string. Raises ScalarError."""
+    """A scalar with an explicit tag, not yet passed through JSON; a tag that kubectl doesn't know leaves a string.
+
+    Raises ScalarError.
+    """
     if not tag.startswith(_TAG):
         return text
     kind = tag.removeprefix(_TAG)
@@ -65,18 +66,20 @@ def tagged(tag: str, text: str) -> Any:
         return text
     if kind not in _RESOLVED_TAGS:
         return text
-    value = _resolve(text)
+    value = resolve(text)
+    if kind == "float" and _is_integer(value) and value <= MAX_INT64:
+        return float(value)
     if isinstance(value, bool):
         fits = kind == "bool"
     elif isinstance(value, int):
-        fits = kind == "int" or (kind == "float" and value <= MAX_INT64)
+        fits = kind == "int"
     elif isinstance(value, float):
         fits = kind == "float"
     else:
         fits = kind == "null" and value is None
     if not fits:
-        raise ScalarError(f"{quote(text)} is not a value of type {kind}, as its tag says: remove the tag")
-    return _in_json(value)
+        raise ScalarError(f"the value is not of type {kind}, as its tag says: remove the tag")
+    return value
 
 
 def json_number(value: float) -> int | float:
@@ -94,17 +97,18 @@ def json_integer(value: int) -> int | float:
     return value if MIN_INT64 <= value <= MAX_INT64 else float(value)
 
 
-def _in_json(value: Any) -> Any:
+def in_json(value: Any) -> Any:
+    """A resolved scalar after a way through JSON. Raises ScalarError for numbers that aren't finite."""
     if isinstance(value, float):
         return json_number(value)
-    if isinstance(value, int):
+    if _is_integer(value):
         return json_integer(value)
     return value
 
 
 def key(text: str) -> str:
     """A mapping's key without quotes, as the string it becomes in JSON. Raises ScalarError."""
-    value = _resolve(text)
+    value = resolve(text)
     return value if isinstance(value, str) else key_of(value)
 
 
@@ -122,8 +126,12 @@ def key_of(value: Any) -> str:
     raise ScalarError(f"{found} can't be a key: quote it if it is text")
 
 
-def _resolve(text: str) -> Any:
-    """What go-yaml resolves a plain scalar to; floats not yet passed through JSON."""
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def resolve(text: str) -> Any:
+    """What go-yaml resolves a plain scalar to, not yet passed through JSON: there 1.0 is still a float."""
     if not text:
         return None
     first = text[0]

@@ -51,7 +51,7 @@ def split(text: str, origin: str, number: int = 1, line: int = 1) -> Iterator[Ch
         rest = match[1].strip()
         chunk = text[start : match.start()]
         here = line + chunk.count("\n")
-        if rest and not rest.startswith("#"):
+        if rest and not (rest.startswith("#") and match[1][0].isspace()):
             problem = f"{quote(rest)} stands behind the separator ---: put it on a line of its own, as kubectl wants it"
             raise ManifestError(Place(origin, number, here), problem)
         if start or chunk.strip():
@@ -60,4 +60,6 @@ def split(text: str, origin: str, number: int = 1, line: int = 1) -> Iterator[Ch
             if number > MAX_DOCUMENTS:
                 raise ManifestError(Place(origin), f"has more than {MAX_DOCUMENTS} documents: split it")
         start, line = match.end(), here
-    yield Chunk(text[start:], number, line)
+    last = text[start:]
+    # kubectl reads by lines and ends the last one, which matters to a block scalar.
+    yield Chunk(last if last.endswith("\n") else last + "\n", number, line)

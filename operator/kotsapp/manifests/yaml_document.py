@@ -6,7 +6,6 @@ way.
 """
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -25,6 +24,8 @@ from kotsapp.manifests.limits import ALIAS_CHARACTERS_PER_NODE, MAX_ALIAS_NODES,
 from kotsapp.manifests.scalars import ScalarError
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
+_INNER_BYTE_ORDER_MARK = re.compile("(?<=[\n\r\x85\u2028\u2029])\ufeff")
+_LINE_KEY = re.compile(r"[\s\-?]*([A-Za-z0-9_./-]+:)(?:\s|$)")
 _CONTENT = re.compile(r"^(?![ \t\ufeff]*(?:#|$)|---)", re.MULTILINE)
 
 
@@ -50,7 +51,7 @@ def read(text: str, place: Place, budget: Budget) -> tuple[Any, Place]:
 
     ``place`` is where the text starts. Raises ManifestError.
     """
-    _refuse_directive(text, place)
+    _refuse(text, place)
     builder = _Builder(text, place, budget)
     try:
         value = builder.document()
@@ -71,7 +72,8 @@ def read(text: str, place: Place, budget: Budget) -> tuple[Any, Place]:
 
 class _Builder:
     def __init__(self, text: str, place: Place, budget: Budget) -> None:
-        self._next_event: Callable[[], Any] = CParser(text).get_event
+        parser: Any = CParser(text)
+        self._next_event = parser.get_event
         self._place = place
         self._budget = budget
         self._event: Any = None
@@ -120,8 +122,8 @@ class _Builder:
                     else:
                         state = self._unusual_key(event)
                     continue
-                if event.tag is not None:
-                    value = scalars.tagged(event.tag, event.value)
+                if event.tag is not None or event.anchor is not None:
+                    value = scalars.in_json(self._unusual_scalar(event))
                 elif event.implicit[0]:
                     text = event.value
                     try:
@@ -130,8 +132,6 @@ class _Builder:
                         value = values[text] = scalars.plain(text)
                 else:
                     value = event.value
-                if event.anchor is not None:
-                    self._anchors[event.anchor] = (value, 1)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 if state is _KEY:
                     raise self.error("a mapping or list can't be a key: write text before the colon")
@@ -148,8 +148,11 @@ class _Builder:
                 value, added = self._alias(event.anchor)
                 nodes -= added
                 if state is _KEY:
+                    if isinstance(value, (dict, list)):
+                        raise self.error("a mapping or list can't be a key: write text before the colon")
                     state = scalars.key_of(value)
                     continue
+                value = scalars.in_json(value)
             else:
                 nodes += 1
                 value = container
@@ -172,13 +175,19 @@ class _Builder:
 
     def _unusual_key(self, event: Any) -> Any:
         """A key that is quoted, tagged, anchored or the merge key."""
-        text, tag, is_plain = event.value, event.tag, event.implicit[0]
-        if text == "<<" and (is_plain or tag == _MERGE_TAG):
+        if event.value == "<<" and (event.implicit[0] or event.tag == _MERGE_TAG):
             return _MERGE
-        value = scalars.tagged(tag, text) if tag is not None else scalars.plain(text) if is_plain else text
+        return scalars.key_of(self._unusual_scalar(event))
+
+    def _unusual_scalar(self, event: Any) -> Any:
+        """A scalar, not yet passed through JSON, with its tag heeded and its anchor kept."""
+        if event.tag is not None:
+            value = scalars.tagged(event.tag, event.value)
+        else:
+            value = scalars.resolve(event.value) if event.implicit[0] else event.value
         if event.anchor is not None:
             self._anchors[event.anchor] = (value, 1)
-        return scalars.key(text) if tag is None and is_plain else scalars.key_of(value)
+        return value
 
     def _alias(self, name: str) -> tuple[Any, int]:
         """A copy of what the anchor holds, so that documents stay trees, and its number of nodes."""
@@ -214,7 +223,12 @@ def _copy(value: Any) -> Any:
     return value
 
 
-def _refuse_directive(text: str, place: Place) -> None:
+def _refuse(text: str, place: Place) -> None:
+    """What libyaml would take and kubectl does not."""
+    mark = _INNER_BYTE_ORDER_MARK.search(text)
+    if mark:
+        problem = "has a byte-order mark (U+FEFF) at the start of a line: remove it"
+        raise ManifestError(place.at_line(place.line + text.count("\n", 0, mark.start())), problem)
     first = _CONTENT.search(text)
     if first and text.startswith("%", first.start()):
         line = place.line + text.count("\n", 0, first.start())
@@ -222,9 +236,15 @@ def _refuse_directive(text: str, place: Place) -> None:
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
+    """What libyaml says, with the line's key; never its value, which may be out of a Secret."""
     problem = f"is not YAML: {error.problem or 'syntax error'}"
     if error.context:
         problem += f" {error.context}"
     lines = text.split("\n", line + 1)
-    found = lines[line].strip() if line < len(lines) else ""
-    return f"{problem}, at {quote(found)}" if found else problem
+    found = lines[line] if line < len(lines) else ""
+    key = _LINE_KEY.match(found)
+    if found.lstrip(" ").startswith("\t"):
+        problem += "; indent with spaces, not with tabs"
+    elif key:
+        problem += f", at {quote(key[1])}"
+    return problem

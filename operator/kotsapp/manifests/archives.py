@@ -1,0 +1,144 @@
+"""Gzipped tar archives: a release folder, or a Helm chart. Read in memory, file by file, within bounds."""
+
+import io
+import re
+import tarfile
+import zlib
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from kotsapp.manifests.errors import ManifestError, Place, quote
+from kotsapp.manifests.limits import MAX_ARCHIVE_BYTES, MAX_ARCHIVE_FILES, MIB
+
+_GZIP = b"\x1f\x8b"
+_ENDINGS = (".tgz", ".tar.gz")
+_CHART_FILE = "Chart.yaml"
+_SCHEMA_FILE = "values.schema.json"
+_CHUNK = 64 * 1024
+_GZIP_FORMAT = 31  # zlib's window bits for a gzip header
+_OUTER_REFERENCE = re.compile(rb'"\$(?:ref|schema|id)"\s*:\s*"(?!#|https?://json-schema\.org/)')
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFile:
+    """A regular file; ``path`` has no leading ``./`` and stays inside the archive's folder."""
+
+    path: str
+    data: bytes = field(repr=False)
+
+
+def is_archive(name: str, data: bytes) -> bool:
+    """By its ending or by its first bytes, which no YAML has."""
+    return name.lower().endswith(_ENDINGS) or data.startswith(_GZIP)
+
+
+def unpack(data: bytes, origin: str) -> tuple[ArchiveFile, ...]:
+    """The regular files, in the order of their paths.
+
+    Raises ManifestError: damaged, too large, too many files, a path that leads outside, a file given twice, and
+    anything but files and folders.
+    """
+    place = Place(origin)
+    files: dict[str, bytes] = {}
+    members = 0
+    try:
+        with tarfile.open(fileobj=_Gunzip(data, place), mode="r|", errorlevel=2, encoding="utf-8") as archive:
+            for member in archive:
+                members += 1
+                if members > MAX_ARCHIVE_FILES:
+                    raise ManifestError(place, f"has more than {MAX_ARCHIVE_FILES} files: leave out what isn't needed")
+                path = _safe_path(member.name, place)
+                if member.isdir() or path is None:
+                    continue
+                if not member.isreg() or member.issparse():
+                    kind = "a link" if member.issym() or member.islnk() else "neither a file nor a folder"
+                    raise ManifestError(place, f"{quote(member.name)} is {kind}: put a plain file in its place")
+                if path in files:
+                    raise ManifestError(place, f"{quote(path)} is in the archive twice: leave one out")
+                content = archive.extractfile(member)
+                files[path] = content.read() if content is not None else b""
+    except ManifestError:
+        raise
+    except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, RecursionError, KeyError) as error:
+        raise ManifestError(place, f"is no gzipped tar archive, or a damaged one ({error}): make it anew") from None
+    return tuple(ArchiveFile(path, files[path]) for path in sorted(files))
+
+
+def chart_file(files: tuple[ArchiveFile, ...]) -> ArchiveFile | None:
+    """``Chart.yaml``, if the archive is a packaged chart: one folder that has it at its top."""
+    folders = {file.path.partition("/")[0] for file in files}
+    if len(folders) != 1:
+        return None
+    wanted = f"{folders.pop()}/{_CHART_FILE}"
+    return next((file for file in files if file.path == wanted), None)
+
+
+def has_outer_schema(files: tuple[ArchiveFile, ...]) -> bool:
+    """Whether a schema of the chart's values (or of a packed subchart's) refers to somewhere outside the archive."""
+    for file in files:
+        name = PurePosixPath(file.path).name
+        if name == _SCHEMA_FILE and _OUTER_REFERENCE.search(file.data):
+            return True
+        if name.endswith(_ENDINGS) and has_outer_schema(unpack(file.data, file.path)):
+            return True
+    return False
+
+
+def _safe_path(name: str, place: Place) -> str | None:
+    """The path with ``.`` parts left out; None for the folder itself and for what macOS adds to archives."""
+    path = PurePosixPath(name)
+    if "\\" in name or "\0" in name or path.is_absolute() or ".." in path.parts:
+        raise ManifestError(place, f"{quote(name)} leads outside the archive: use paths inside it")
+    if not path.parts or path.name.startswith("._") or path.name == ".DS_Store":
+        return None
+    return path.as_posix()
+
+
+class _Gunzip(io.RawIOBase):
+    """Unpacks on the way, so that what a small archive expands to is bounded before it is in memory."""
+
+    def __init__(self, data: bytes, place: Place) -> None:
+        self._data = memoryview(data)
+        self._place = place
+        self._position = 0
+        self._total = 0
+        self._waiting = b""
+        self._unzip = zlib.decompressobj(wbits=_GZIP_FORMAT)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        parts: list[bytes] = []
+        wanted = size if size >= 0 else MAX_ARCHIVE_BYTES + 1
+        while wanted > 0:
+            piece = self._piece(wanted)
+            if not piece:
+                break
+            parts.append(piece)
+            wanted -= len(piece)
+        return b"".join(parts)
+
+    def _piece(self, wanted: int) -> bytes:
+        """At most ``wanted`` bytes, empty at the end."""
+        while True:
+            source = self._waiting or bytes(self._data[self._position : self._position + _CHUNK])
+            if not self._waiting:
+                self._position += len(source)
+            if self._unzip.eof:
+                if not source.strip(b"\0"):
+                    return b""
+                self._unzip = zlib.decompressobj(wbits=_GZIP_FORMAT)
+            if not source:
+                raise EOFError("it ends too early")
+            try:
+                piece = self._unzip.decompress(source, min(wanted, _CHUNK))
+            except zlib.error as error:
+                raise ValueError(str(error)) from None
+            self._waiting = self._unzip.unused_data if self._unzip.eof else self._unzip.unconsumed_tail
+            self._total += len(piece)
+            if self._total > MAX_ARCHIVE_BYTES:
+                problem = f"unpacks to more than {MAX_ARCHIVE_BYTES // MIB} MiB: leave out what isn't needed"
+                raise ManifestError(self._place, problem)
+            if piece:
+                return piece
