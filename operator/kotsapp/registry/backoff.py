@@ -73,7 +73,9 @@ class HostPause:
         """Account for an outcome of asking host ``asked``; ``answers``: it has answered something before."""
         if isinstance(outcome, NoAnswer):
             if outcome.trouble is not Trouble.REFUSED:  # nothing was sent
-                whole_host = not answers or (outcome.trouble.whole_host and outcome.host == asked)
+                whole_host = outcome.trouble.whole_host and outcome.host == asked
+                # Silence is one image's fault only if others got an answer.
+                whole_host |= outcome.trouble is Trouble.TIMEOUT and not answers
                 self._failed(now, outcome, whole_host, None)
         elif outcome.status == 429 or outcome.status >= 500:
             self._failed(now, outcome, outcome.status == 429, outcome.retry_after)

@@ -70,8 +70,8 @@ class Turns:
                 while True:
                     wait = self._wait(host, fresh)
                     again = outcome is not None
-                    # Only a short rate limit is worth staying for, and only once.
-                    if wait and (again or not host.pause.rate_limited or wait > min(MAX_INLINE_WAIT, timeout / 2)):
+                    # Only a short rate limit is worth staying for.
+                    if wait and (not host.pause.rate_limited or wait > min(MAX_INLINE_WAIT, timeout / 2)):
                         break
                     await asyncio.sleep(wait)
                     outcome = await self._answer(reference, host, trail, credential)

@@ -1,0 +1,218 @@
+"""``kotsapp probe``: what a cluster would find out about images, without a cluster."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.output import add_output_option, plain_table, print_result
+from kotsapp.cli.progress import Progress
+from kotsapp.images.podspec import find_images
+from kotsapp.images.reference import InvalidReferenceError, Reference, parse
+from kotsapp.images.routing import Route
+from kotsapp.license import License, LicenseError, TrustedKeys, TrustedKeysError, load
+from kotsapp.license.document import MAX_BYTES
+from kotsapp.license.domains import resolve_domains
+from kotsapp.manifests import kots
+from kotsapp.manifests.documents import read
+from kotsapp.manifests.errors import ManifestError
+from kotsapp.manifests.kots import Application
+from kotsapp.pullsecret import USER_NAME
+from kotsapp.registry.credential import Credential
+from kotsapp.registry.hosts import Registries, RegistriesError
+from kotsapp.registry.prober import Prober
+from kotsapp.registry.resolve import Policy, resolve
+from kotsapp.registry.settle import Settled
+from kotsapp.registry.verify import Verified
+
+_SUFFIXES = {".yaml", ".yml", ".json"}
+_DEFAULT_TIMEOUT = 10.0
+# Many images of one slow host wait for their turn; a probe's own timeout starts when its turn comes.
+_MAX_TIMEOUT = 300.0
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "probe", help="find out which images are private, and what the license opens", description=run.__doc__
+    )
+    parser.add_argument("images", metavar="IMAGE", nargs="*", help="an image reference")
+    parser.add_argument(
+        "-f", "--filename", action="append", default=[], type=Path, metavar="FILE|DIR", help="manifests; repeatable"
+    )
+    parser.add_argument("--license", type=Path, metavar="FILE", help="also ask the proxy, with this license")
+    parser.add_argument("--trusted-keys", type=Path, metavar="DIR", help="further license keys, <key id>.pem each")
+    parser.add_argument("--registries", type=Path, metavar="FILE", help="where registries really are")
+    parser.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="never probed; repeatable")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=_DEFAULT_TIMEOUT, metavar="SECONDS", help="for one image (default: 10)"
+    )
+    parser.add_argument("--deny-private-networks", action="store_true", help="ask no registry at a private address")
+    add_output_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Probe images: exit code 0 if each one's route is known (and the license, if given, opens it), 1 if not."""
+    if not args.images and not args.filename:
+        raise CommandError("give images, or manifests with -f")
+    images, application = _read_manifests(args.filename)
+    references = _references([*args.images, *images])
+    try:
+        registries = Registries.load(args.registries) if args.registries else Registries.empty()
+    except RegistriesError as error:
+        raise CommandError(str(error)) from None
+    license_ = _license(args.license, args.trusted_keys) if args.license else None
+    domains = resolve_domains(
+        application_proxy=application.proxy_domain,
+        application_registry=application.registry_domain,
+        license_proxy=license_.proxy_domain if license_ else None,
+    )
+    policy = Policy(
+        domains=domains,
+        app_slug=license_.app_slug if license_ else "",
+        exclude=tuple(args.exclude),
+        public_images=application.proxy_public_images,
+        timeout=args.timeout,
+    )
+    prober = Prober(registries, allow_private=not args.deny_private_networks)
+    settled = asyncio.run(_probe(prober, references, policy, license_))
+    print_result({"images": [_entry(one, license_) for one in settled]}, args.output, lambda: _table(settled, license_))
+    return EXIT_OK if all(_is_good(one, license_) for one in settled) else EXIT_PROBLEM
+
+
+async def _probe(
+    prober: Prober, references: Sequence[Reference], policy: Policy, license_: License | None
+) -> list[Settled]:
+    credential = None
+    if license_ is not None:
+        hosts = frozenset({policy.domains.proxy, policy.domains.registry})
+        credential = Credential(USER_NAME, license_.license_id, hosts)
+    with Progress("probing", len(references)) as progress:
+
+        async def one(reference: Reference) -> Settled:
+            settled = await resolve(prober, reference, policy, credential=credential)
+            progress.advance()
+            return settled
+
+        async with prober:
+            return list(await asyncio.gather(*(one(reference) for reference in references)))
+
+
+def _references(images: Iterable[str]) -> list[Reference]:
+    """Each image once, in the order in which they came."""
+    references = {}
+    for image in images:
+        try:
+            references[image] = parse(image)
+        except InvalidReferenceError as error:
+            raise CommandError(str(error)) from None
+    return list(references.values())
+
+
+def _read_manifests(paths: Iterable[Path]) -> tuple[list[str], Application]:
+    """The images that the manifests use, ask for or collect with, and what their Application says of domains."""
+    images: list[str] = []
+    application = Application()
+    for file in _files(paths):
+        try:
+            documents = read(file.read_bytes(), str(file))
+            for document in documents:
+                if kots.is_application(document.value):
+                    application = kots.application(document.value, document.place)
+                    images.extend(application.additional_images)
+                elif kots.is_applied(document.value) and kots.included(document.value, document.place):
+                    images.extend(use.image for use in find_images(document.value))
+                images.extend(kots.collector_images(document.value))
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror or error}") from None
+        except ManifestError as error:
+            raise CommandError(str(error), EXIT_PROBLEM) from None
+    return images, application
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+        elif path.exists():
+            yield path
+        else:
+            raise CommandError(f"{path}: no such file or folder")
+
+
+def _license(file: Path, trusted_keys: Path | None) -> License:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_BYTES + 1)
+        license_ = load(data, TrustedKeys.load(trusted_keys))
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror or error}") from None
+    except TrustedKeysError as error:
+        raise CommandError(str(error)) from None
+    except LicenseError as error:
+        raise CommandError(f"{file}: {error.reason}: {error.message}", EXIT_PROBLEM) from None
+    if license_.expired(datetime.now(UTC)):
+        print(f"kotsapp: {file}: the license has expired; the proxy may refuse it", file=sys.stderr)
+    return license_
+
+
+def _entry(settled: Settled, license_: License | None) -> Mapping[str, Any]:
+    return {
+        "image": settled.image,
+        "verdict": str(settled.verdict),
+        "route": str(settled.route) if settled.route else None,
+        "pull": _pull(settled, license_),
+        "httpStatus": settled.http_status,
+        "code": settled.code,
+        "message": _message(settled, license_),
+        "verified": str(settled.verified),
+        "requests": settled.requests,
+        "elapsed": round(settled.elapsed, 4),
+    }
+
+
+def _pull(settled: Settled, license_: License | None) -> str | None:
+    """Without a license nobody knows the app's slug, which is a part of a proxied reference."""
+    if license_ is None and settled.route is Route.PROXY and settled.pull != settled.image:
+        return None
+    return settled.pull
+
+
+def _message(settled: Settled, license_: License | None) -> str:
+    if license_ is None or not settled.verified_message or settled.verified_message in settled.message:
+        return settled.message
+    return f"{settled.message}; {settled.verified_message}"
+
+
+def _is_good(settled: Settled, license_: License | None) -> bool:
+    if settled.route is None:
+        return False
+    return license_ is None or not settled.route.needs_secret or settled.verified is Verified.TRUE
+
+
+def _table(settled: Sequence[Settled], license_: License | None) -> Table:
+    heads = ["IMAGE", "VERDICT", "ROUTE", "STATUS", *(["VERIFIED"] if license_ else []), "MESSAGE"]
+    table = plain_table(*heads)
+    for one in settled:
+        routed = one.route is not None and one.route.needs_secret
+        cells = [one.image, str(one.verdict), str(one.route or "-"), str(one.http_status or "-")]
+        if license_:
+            cells.append(str(one.verified) if routed else "-")
+        table.add_row(*cells, _message(one, license_))
+    return table
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text.removesuffix("s"))
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _MAX_TIMEOUT:
+        raise argparse.ArgumentTypeError(f"expected seconds, up to {_MAX_TIMEOUT:g}, found {text!r}")
+    return seconds

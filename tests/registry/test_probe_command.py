@@ -1,0 +1,147 @@
+"""``kotsapp probe`` against real registries."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kotsapp.cli import main
+from kotsapp.license.sign import SigningKeys, sign
+from localworld.registries.registries import Registries as LocalRegistries
+from registry.loopback import LICENSE_ID, OTHER_LICENSE_ID, SLUG
+
+PRIVATE = "quay.io/my-org/api:v1.0.1"
+DEPLOYMENT = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "api"},
+    "spec": {"template": {"spec": {"containers": [{"name": "api", "image": PRIVATE}]}}},
+}
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[SigningKeys, Path]:
+    keys, folder = SigningKeys.generate(), tmp_path_factory.mktemp("keys")
+    (folder / f"{keys.key_id}.pem").write_bytes(keys.trusted_pem)
+    return keys, folder
+
+
+def license_file(folder: Path, keys: SigningKeys, license_id: str) -> Path:
+    spec: dict[str, Any] = {"licenseID": license_id, "appSlug": SLUG, "customerName": "Ada", "channelName": "Stable"}
+    spec |= {"licenseType": "prod", "licenseSequence": 1}
+    document = {"apiVersion": "kots.io/v1beta2", "kind": "License", "metadata": {"name": "ada"}, "spec": spec}
+    file = folder / "license.yaml"
+    file.write_bytes(sign(yaml.safe_dump(document).encode(), keys))
+    return file
+
+
+def probe(local: LocalRegistries, *words: str | Path) -> int:
+    return main(["probe", "--registries", str(local.file), *map(str, words)])
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    images: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["images"]
+    return images
+
+
+def test_images_on_the_command_line(local: LocalRegistries, capsys: pytest.CaptureFixture[str]) -> None:
+    code = probe(local, "-o", "json", PRIVATE, "busybox:1.36", PRIVATE)
+
+    private, public = printed(capsys)
+    assert code == 0
+    assert list(private) == [
+        "image", "verdict", "route", "pull", "httpStatus", "code", "message", "verified", "requests", "elapsed"
+    ]  # fmt: skip
+    assert (private["image"], private["verdict"], private["route"]) == (PRIVATE, "Private", "Proxy")
+    assert private["pull"] is None  # nobody said which app it is
+    assert (public["verdict"], public["route"], public["pull"]) == ("Public", "Direct", "busybox:1.36")
+    assert public["httpStatus"] == 200
+    assert 0 < public["elapsed"] < 10
+
+
+def test_manifests_and_a_license(
+    local: LocalRegistries, keys: tuple[SigningKeys, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "manifests"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "api.yaml").write_text(yaml.safe_dump(DEPLOYMENT))
+    (folder / "notes.txt").write_text("image: no-manifest")
+    license_ = license_file(tmp_path, keys[0], LICENSE_ID)
+
+    code = probe(local, "-f", folder, "--license", license_, "--trusted-keys", keys[1], "-o", "json")
+
+    (image,) = printed(capsys)
+    assert code == 0
+    assert image["pull"] == f"proxy.replicated.com/proxy/{SLUG}/{PRIVATE}"
+    assert (image["verdict"], image["verified"]) == ("Private", "True")
+
+
+def test_a_license_that_can_not_pull_is_a_problem(
+    local: LocalRegistries, keys: tuple[SigningKeys, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    license_ = license_file(tmp_path, keys[0], OTHER_LICENSE_ID)
+
+    code = probe(local, PRIVATE, "--license", license_, "--trusted-keys", keys[1])
+
+    shown = capsys.readouterr()
+    assert code == 1
+    assert "refused" in shown.out
+    assert OTHER_LICENSE_ID not in shown.out + shown.err
+
+
+def test_an_undecided_image_is_a_problem(local: LocalRegistries, capsys: pytest.CaptureFixture[str]) -> None:
+    code = probe(local, "registry.k8s.io/pause:gone")
+
+    heads, row = capsys.readouterr().out.splitlines()
+    assert code == 1
+    assert heads.split() == ["IMAGE", "VERDICT", "ROUTE", "STATUS", "MESSAGE"]
+    assert row.split()[:4] == ["registry.k8s.io/pause:gone", "NotFound", "-", "404"]
+
+
+def test_an_application_names_the_domains(
+    local: LocalRegistries, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    application = {
+        "apiVersion": "kots.io/v1beta1",
+        "kind": "Application",
+        "metadata": {"name": "app"},
+        "spec": {
+            "proxyRegistryDomain": "images.vendor.invalid",
+            "additionalImages": ["images.vendor.invalid/proxy/app/busybox:1.36", "busybox:1.36"],
+        },
+    }
+    (tmp_path / "app.yaml").write_text(yaml.safe_dump(application))
+
+    code = probe(local, "-f", tmp_path / "app.yaml", "-o", "json")
+
+    assert code == 0
+    assert [image["verdict"] for image in printed(capsys)] == ["Proxied", "Public"]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ([], "give images"),
+        (["Not/An/Image"], "'Not/An/Image'"),
+        (["-f", "/no/such/file"], "/no/such/file"),
+        (["busybox", "--license", "/no/such/license"], "/no/such/license"),
+        (["busybox", "--registries", "/no/such/registries"], "/no/such/registries"),
+    ],
+)
+def test_bad_usage_is_one_line(words: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["probe", *words])
+
+    error = capsys.readouterr().err
+    assert code == 2
+    assert error.startswith("kotsapp: ")
+    assert named in error
+    assert error.count("\n") == 1
+
+
+def test_a_broken_manifest_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.yaml").write_text("kind: [")
+
+    assert main(["probe", "-f", str(tmp_path)]) == 1
+    assert "bad.yaml" in capsys.readouterr().err
