@@ -29,7 +29,8 @@ bench: $(READY) ## measure speed and memory against peers, minutes each
 	@$(BIN)/python -m localworld build
 	@for bench in bench/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
-lock: $(READY) ## bring the lock files up to date with pyproject.toml and requirements-tools.in
+lock: ## bring the lock files up to date with pyproject.toml and requirements-tools.in
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q uv
 	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes pyproject.toml --extra dev -o requirements-dev.lock

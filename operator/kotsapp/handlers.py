@@ -69,6 +69,11 @@ class Workers:
             if key[0] == namespace and any(kind == referenced for referenced, _ in references):
                 self.wake(key)
 
+    async def close(self) -> None:
+        """Stop watching."""
+        if self._watch is not None:
+            await self._watch.close()
+
     async def follow(self, app: App, references: frozenset[tuple[str, str]]) -> None:
         """From when this returns, a change of one of the references wakes the app."""
         if self._watch is None:
@@ -112,6 +117,10 @@ def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
+    @kopf.on.startup(registry=registry)
+    def started(**_: Any) -> None:
+        logger.info("watching KotsApps")
+
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def seen(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - Kopf's name
         if type == "DELETED":
@@ -137,5 +146,10 @@ def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
             if retry == 0:
                 await post(services.client, worker.app.regarding, "CleanupFailed", message, warning=True)
             raise kopf.TemporaryError(f"not everything could be deleted: {message}", delay=CLEANUP_RETRY)
+
+    @kopf.on.cleanup(registry=registry)
+    async def stop_watching(**_: Any) -> None:
+        # Kopf takes every task that is still there for a hung one, and gives it five seconds.
+        await asyncio.gather(services.owned.close(), workers.close())
 
     return registry

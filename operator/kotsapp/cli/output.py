@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 FORMATS = ("table", "json", "yaml")
@@ -19,7 +19,7 @@ def add_output_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", choices=FORMATS, default="table", help="output format (default: table)")
 
 
-def print_result(data: Mapping[str, Any], output: str, table: Callable[[], Table | str]) -> None:
+def print_result(data: Mapping[str, Any], output: str, table: Callable[[], RenderableType]) -> None:
     """Print ``data`` as JSON or YAML, or what ``table`` makes when a person reads it."""
     if output == "json":
         sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
@@ -27,7 +27,7 @@ def print_result(data: Mapping[str, Any], output: str, table: Callable[[], Table
         sys.stdout.write(yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True))
     else:
         console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
-        console.print(table(), soft_wrap=True, markup=False, highlight=False)
+        console.print(table(), soft_wrap=True, markup=False, highlight=False, no_wrap=True)
 
 
 def plain_table(*columns: str) -> Table:

@@ -90,9 +90,7 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
         client, api = await connect(f"kotsapp-operator/{__version__}")
         stack.push_async_callback(api.close)
         owned = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), workers.wake)
-        stack.push_async_callback(owned.close)
         watch = ReferenceWatch(client, workers.wake_users, workers.wake_namespace)
-        stack.push_async_callback(watch.close)
         workers.watch_with(watch)
         prober = await stack.enter_async_context(
             Prober(registries, metrics=Metrics(metrics), allow_private=not args.deny_private_networks)
@@ -102,8 +100,6 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
         services = Services(client, owned, prober, keys, settings, workers.follow)
         await _served(client)
         logger.info("kotsapp-operator %s on Kubernetes %s", __version__, client.server_version)
-        announcement = asyncio.create_task(_announce(ready))
-        stack.callback(announcement.cancel)
         await kopf.operator(
             registry=handlers.register(services, workers),
             settings=handlers.settings(),
@@ -112,11 +108,6 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
             namespaces=args.namespace,
             ready_flag=ready,
         )
-
-
-async def _announce(ready: asyncio.Event) -> None:
-    await ready.wait()
-    logger.info("watching KotsApps")
 
 
 async def _served(client: KubeClient) -> None:

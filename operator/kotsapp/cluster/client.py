@@ -122,6 +122,11 @@ class KubeClient:
             raise
         return True
 
+    async def merge(self, kind: ResourceType, name: str, namespace: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """A JSON merge patch (RFC 7386)."""
+        path = kind.path(namespace, name)
+        return await self._json("patch", path, body=patch, content_type="application/merge-patch+json")
+
     async def patch_status(self, kind: ResourceType, name: str, namespace: str, patch: Sequence[Any]) -> dict[str, Any]:
         """A JSON patch of the status subresource."""
         path = kind.path(namespace, name) + "/status"
@@ -312,13 +317,13 @@ class _Discovery:
         return served
 
 
-async def connect(user_agent: str) -> tuple[KubeClient, aio_client.ApiClient]:
+async def connect(user_agent: str, *, context: str | None = None) -> tuple[KubeClient, aio_client.ApiClient]:
     """A client by the in-cluster account, else by KUBECONFIG; the ApiClient is to be closed at the end."""
     configuration = aio_client.Configuration()
-    if "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ:
+    if context is None and "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ:
         aio_config.load_incluster_config(client_configuration=configuration)
     else:
-        await aio_config.load_kube_config(client_configuration=configuration)
+        await aio_config.load_kube_config(client_configuration=configuration, context=context)
     configuration.connection_pool_maxsize = MAX_CONNECTIONS
     api = aio_client.ApiClient(configuration)
     api.user_agent = user_agent

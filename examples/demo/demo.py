@@ -1,0 +1,157 @@
+"""The two minutes' tour: a private image is found, routed through the proxy, and its pod runs.
+
+Everything is real but the node: API server, registries, license proxy, and the pull itself.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from localworld.world import World
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "my-kots-app"
+BIN = Path(sys.executable).parent
+APP, NAMESPACE = "my-kots-app", "apps"
+
+
+class Demo:
+    """What a person would type, echoed and run."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world = world
+        self.folder = folder
+        self.environment = os.environ | {
+            "KUBECONFIG": str(world.kubeconfig),
+            "PATH": os.pathsep.join((str(BIN), str(world.programs.kubectl.parent), os.environ["PATH"])),
+        }
+
+    def run(self, *command: str, shown: str | None = None, quiet: bool = False) -> str:
+        if not quiet:
+            print(
+                f"\n\033[1m$ {shown or ' '.join(command)}\033[0m"
+                if sys.stdout.isatty()
+                else f"\n$ {shown or ' '.join(command)}"
+            )
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, cwd=ROOT, check=False)
+        if not quiet or done.returncode:
+            print((done.stdout + done.stderr).rstrip(), flush=True)
+        if done.returncode:
+            raise SystemExit(f"the demo failed: {' '.join(command)} exited with {done.returncode}")
+        return done.stdout
+
+    def kubectl(self, *arguments: str, quiet: bool = False) -> str:
+        return self.run("kubectl", *arguments, quiet=quiet)
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    started = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="kotsapp-demo-"))
+    try:
+        with World.start(folder / "world", samples=True, say=print) as world:
+            demo = Demo(world, folder)
+            operator = install(demo)
+            try:
+                tour(demo)
+                print(f"\nDone in {time.monotonic() - started:.0f} s.")
+                return keep_up(world) if os.environ.get("KEEP") else hint()
+            finally:
+                operator.terminate()
+                operator.wait(15)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def install(demo: Demo) -> subprocess.Popen[bytes]:
+    """The shipped manifests, and the operator as a process with exactly its ServiceAccount's rights."""
+    demo.kubectl("apply", "-k", "deploy/", quiet=True)
+    demo.kubectl("wait", "--for=condition=Established", "crd/kotsapps.kotsapp.dev", "--timeout=30s", quiet=True)
+    print("Installed with `kubectl apply -k deploy/`; the operator runs as ServiceAccount kotsapp-operator.")
+    signed = demo.run(
+        "kotsapp", "license", "sign", "--keys", str(demo.folder / "keys"), str(EXAMPLE / "license.yaml"), quiet=True
+    )
+    (demo.folder / "license.yaml").write_text(signed)
+    kubeconfig = demo.world.kubeconfig_for_service_account("kotsapp-system", "kotsapp-operator")
+    with (demo.folder / "operator.log").open("wb") as log:
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "kotsapp", "run", "--all-namespaces", "--bind", "127.0.0.1", "--port", "0"),
+                *("--registries", str(demo.world.registries_file), "--trusted-keys", str(demo.folder / "keys")),
+            ],
+            env=demo.environment | {"KUBECONFIG": str(kubeconfig)},
+            stdout=log,
+            stderr=log,
+        )
+
+
+def tour(demo: Demo) -> None:
+    demo.kubectl("create", "namespace", NAMESPACE, quiet=True)
+    license_file = demo.folder / "license.yaml"
+    demo.run(
+        *(
+            "kubectl",
+            "-n",
+            NAMESPACE,
+            "create",
+            "secret",
+            "generic",
+            "my-license",
+            f"--from-file=license.yaml={license_file}",
+        ),
+        shown=f"kubectl -n {NAMESPACE} create secret generic my-license --from-file=license.yaml",
+    )
+    demo.run(
+        *("kubectl", "-n", NAMESPACE, "create", "configmap", "app-manifests"),
+        f"--from-file=app.yaml={EXAMPLE / 'app-manifests.yaml'}",
+        shown=f"kubectl -n {NAMESPACE} create configmap app-manifests"
+        " --from-file=app.yaml=examples/my-kots-app/app-manifests.yaml",
+    )
+    started = time.monotonic()
+    demo.kubectl("apply", "-f", str((EXAMPLE / "kotsapp.yaml").relative_to(ROOT)))
+    demo.kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", f"kotsapp/{APP}", "--timeout=120s")
+    print(f"(Ready {time.monotonic() - started:.1f} s after the apply)")
+    demo.kubectl("-n", NAMESPACE, "get", "kotsapps")
+    demo.kubectl("-n", NAMESPACE, "get", "kotsapps", "-o", "wide")
+    demo.run("kubectl", "kotsapp", "images", APP, "-n", NAMESPACE)
+    columns = "custom-columns=KIND:.kind,NAME:.metadata.name,IMAGES:..image,PULL_SECRETS:..imagePullSecrets[*].name"
+    demo.run(
+        *("kubectl", "-n", NAMESPACE, "get", "deployments,cronjobs", "-o", columns),
+        shown=f"kubectl -n {NAMESPACE} get deployments,cronjobs -o '{columns}'",
+    )
+    demo.kubectl("-n", NAMESPACE, "get", "pods")
+    print("\nThe pods run because the node pulled their images with the pull secret made from the license.")
+
+
+def hint() -> int:
+    print(
+        "Next: `KEEP=1 make demo` leaves this world up to play with; `kubectl apply -k deploy/` is for your own cluster."
+    )
+    return 0
+
+
+def keep_up(world: World) -> int:
+    print(f"The world stays up until Ctrl-C. In another terminal:\n  export KUBECONFIG={world.kubeconfig}")
+    print(f"  kubectl -n {NAMESPACE} edit kotsapp {APP}    # or delete a Deployment and see it come back")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print()
+    return 0
+
+
+def _check(arguments: Sequence[str]) -> int:
+    if arguments:
+        print("usage: make demo", file=sys.stderr)
+        return 2
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(_check(sys.argv[1:]))
