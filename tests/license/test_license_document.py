@@ -69,6 +69,15 @@ def test_windows_files_and_document_marks_are_read(data: bytes) -> None:
     assert parse_yaml(data) == {"kind": "License"}
 
 
+@pytest.mark.parametrize("opening", ["[", "{a: "])
+def test_thirty_two_levels_are_read_and_no_more(opening: str) -> None:
+    closing = {"[": "]", "{a: ": "}"}[opening]
+    value = parse_yaml((opening * 32 + closing * 32).encode())
+    assert json.dumps(value).count("[") + json.dumps(value).count("{") == 32
+    with pytest.raises(LicenseError, match="deeper than 32 levels"):
+        parse_yaml((opening * 33 + closing * 33).encode())
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import padding
 from licensed import LICENSE_ID, V1BETA1, V1BETA2, VERSIONS, Envelope, Vendor, edited, license_document, write
 
 from kotsapp.license import EntitlementCheck, LicenseError, LicenseReason, Policy, load
+from kotsapp.license.signature import SCHEMES, Scheme, verifies
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -32,6 +34,17 @@ def test_a_genuine_license_says_what_was_signed(vendor: Vendor, version: str) ->
         "region": "<nil>",
     }
     assert {entry.check for entry in license_.entitlements.values()} == {EntitlementCheck.VALID}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda scheme: scheme.version)
+@pytest.mark.parametrize("salt_length", [0, 16, 32, 190])
+def test_a_signature_may_have_any_salt_length(vendor: Vendor, scheme: Scheme, salt_length: int) -> None:
+    pss = padding.PSS(padding.MGF1(scheme.algorithm), salt_length)
+    signature = vendor.keys.app_key.sign(b"25", pss, scheme.algorithm)
+    key = vendor.keys.app_key.public_key()
+    assert verifies(key, signature, b"25", scheme)
+    assert not verifies(key, signature, b"26", scheme)
+    assert not any(verifies(key, signature, b"25", other) for other in SCHEMES.values() if other != scheme)
 
 
 def test_entitlements_can_not_be_changed_by_their_reader(vendor: Vendor) -> None:

@@ -59,9 +59,9 @@ def verify(signature: Value, scheme: Scheme, keys: TrustedKeys) -> SignedData:
         raise LicenseError(
             LicenseReason.UNSIGNED, "spec.signature is missing; get the license file from the vendor as it was issued"
         )
-    outer = _layer("spec.signature", _base64("spec.signature", signature, wrapped=True))
-    inner = _layer("innerSignature", _field(outer, "innerSignature"))
-    key_signature = _layer(scheme.key_field, _field(inner, scheme.key_field))
+    outer = _wrapper("spec.signature", _base64("spec.signature", signature, wrapped=True))
+    inner = _wrapper("innerSignature", _field(outer, "innerSignature"))
+    key_signature = _wrapper(scheme.key_field, _field(inner, scheme.key_field))
     key_id = _text(key_signature, "globalKeyId")
     app_pem = _text(inner, "publicKey").encode()
     license_data = _field(outer, "licenseData")
@@ -118,6 +118,13 @@ def _base64(name: str, value: Value, *, wrapped: bool = False) -> bytes:
         return decode_base64("".join(value.split()) if wrapped else value)
     except ValueError as error:
         raise _malformed(name, str(error)) from None
+
+
+def _wrapper(name: str, data: bytes) -> dict[str, Value]:
+    """A layer that nobody signed: no white space around it, so that no character of the whole is free to change."""
+    if data != data.strip():
+        raise _malformed(name, "it has white space around its JSON")
+    return _layer(name, data)
 
 
 def _layer(name: str, data: bytes) -> dict[str, Value]:
