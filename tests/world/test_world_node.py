@@ -66,6 +66,7 @@ def test_the_secret_of_the_service_account_counts(audited_world: World) -> None:
     audited_world.api.create(SECRETS, pull_secret("of-account", layout.SAMPLE_LICENSE))
     account = {"metadata": {"name": "puller"}, "imagePullSecrets": [{"name": "of-account"}]}
     audited_world.api.create("/api/v1/namespaces/default/serviceaccounts", account)
+    audited_world.wait_for_service_account("default", "puller")
     audited_world.api.create(PODS, pod("by-account", PROXIED, serviceAccountName="puller"))
 
     wait_for_phase(audited_world, "by-account", "Running")

@@ -23,6 +23,7 @@ ADMIN_GROUP = "system:masters"
 _SERVICE_RANGE = "10.96.0.0/16"
 # AuthenticationConfiguration has an anonymous part from this minor release on.
 _ANONYMOUS_CONFIG_MINOR = 32
+_NO_INSECURE_PORT_MINOR = 24
 _HEALTH_PATHS = ("/livez", "/readyz", "/healthz")
 _ETCD_SECONDS = 30.0
 _APISERVER_SECONDS = 120.0
@@ -144,6 +145,8 @@ class ControllerManager(Child):
             "--node-monitor-grace-period=24h",
             f"--kube-api-qps={_CONTROLLER_QPS}",
             f"--kube-api-burst={_CONTROLLER_BURST}",
+            # Releases that still have it serve plain HTTP to everybody on a fixed port.
+            *(["--port=0"] if binaries.minor < _NO_INSECURE_PORT_MINOR else []),
         ]
         super().__init__("kube-controller-manager", argv, log=folder / "logs" / "kube-controller-manager.log")
 

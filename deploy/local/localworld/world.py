@@ -10,7 +10,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _MARKER = "localworld.json"
 _CONTROLLERS_SECONDS = 60.0
+_NO_TOKEN_SECRETS_MINOR = 24
 _TOKEN_LIFETIME_SECONDS = 24 * 3600
 
 
@@ -190,7 +191,15 @@ class World:
         """Create the namespace, unless it is there, and wait for its default ServiceAccount."""
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         self.api.create("/api/v1/namespaces", body, exists_ok=True)
-        self.api.wait(f"/api/v1/namespaces/{name}/serviceaccounts/default", lambda _: True)
+        self.wait_for_service_account(name, "default")
+
+    def wait_for_service_account(self, namespace: str, name: str) -> None:
+        """Wait until pods can be made under the ServiceAccount."""
+        self.api.wait(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}", self._usable)
+
+    def _usable(self, account: dict[str, Any]) -> bool:
+        # Before 1.24 admission refuses pods until the controllers have made the account's token Secret.
+        return self.programs.minor >= _NO_TOKEN_SECRETS_MINOR or bool(account.get("secrets"))
 
     def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:
         """A kubeconfig with a token of that ServiceAccount, valid for a day; ApiError 404 when there is none."""
@@ -253,8 +262,7 @@ class World:
     def _controllers_work(self) -> bool:
         """Whether pods can be made: the default namespace has its ServiceAccount."""
         with suppress(ApiError, httpx.TransportError):
-            self.api.get("/api/v1/namespaces/default/serviceaccounts/default")
-            return True
+            return self._usable(self.api.get("/api/v1/namespaces/default/serviceaccounts/default"))
         return False
 
     def _description(self) -> dict[str, object]:
