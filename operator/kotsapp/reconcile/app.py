@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kotsapp.manifests.release import Release
 from kotsapp.resource import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUEST_ANNOTATIONS
 
 
@@ -69,6 +70,7 @@ class Memory:
     """What the operator remembers of an app between reconciliations; all of it may be lost at a restart."""
 
     images_settled: bool = False
+    release: tuple[bytes, Release] | None = field(default=None, repr=False)
     rollout_started: float | None = None
     repairs: dict[tuple[str, str, str, str], list[float]] = field(default_factory=dict)
     expiry_warned: str = ""

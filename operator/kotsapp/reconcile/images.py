@@ -83,6 +83,8 @@ async def decide_images(
     users = use_names(release.objects, spec.image_paths)
     for image, names in release.reported_images.items():
         users.setdefault(image, []).extend(name for name in names if name not in users.get(image, ()))
+    for image in release.local_images:
+        users.setdefault(image, []).append("LocalImageName")
     references = _parse(users)
     refresh = bool(app.requested) and app.requested != report.before.get("lastHandledReconcileAt")
     policy = Policy(

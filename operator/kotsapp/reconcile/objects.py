@@ -1,14 +1,25 @@
-"""The release's objects, read from its files and put into their namespaces."""
+"""The release's objects: read from its files, charts rendered, each put into its namespace."""
 
-from collections.abc import Sequence
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from kotsapp.cluster.client import KubeClient
 from kotsapp.cluster.errors import UnknownKindError
+from kotsapp.images.routing import Domains
 from kotsapp.license import License
+from kotsapp.license.domains import resolve_domains
+from kotsapp.manifests import helm
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.manifests.release import Release, SourceFile
+from kotsapp.manifests.helm import Cluster, HelmError, HelmMissingError
+from kotsapp.manifests.kots import Application
+from kotsapp.manifests.release import Release, SourceFile, with_charts
 from kotsapp.manifests.release import read_release as read_files
-from kotsapp.reconcile.app import App
+from kotsapp.manifests.templates import TemplateContext, license_fields
+from kotsapp.pullsecret import default_name, dockerconfigjson
+from kotsapp.reconcile.app import App, Memory
 from kotsapp.reconcile.halt import stop
 from kotsapp.reconcile.plan import Object, place, scope_in
 from kotsapp.reconcile.services import Services
@@ -16,28 +27,102 @@ from kotsapp.resource.conditions import Reason
 from kotsapp.resource.spec import Spec
 
 
+def secret_name(spec: Spec, license_: License) -> str:
+    return spec.pull_secret or default_name(license_.app_slug)
+
+
+def domains(spec: Spec, license_: License, application: Application) -> Domains:
+    return resolve_domains(
+        spec_proxy=spec.proxy.domain,
+        spec_registry=spec.proxy.registry_domain,
+        application_proxy=application.proxy_domain,
+        application_registry=application.registry_domain,
+        license_proxy=license_.proxy_domain,
+    )
+
+
 async def read_release(
-    app: App, spec: Spec, license_: License, files: Sequence[SourceFile], services: Services
+    app: App,
+    spec: Spec,
+    license_: License,
+    files: Sequence[SourceFile],
+    local_images: Mapping[str, str],
+    memory: Memory,
+    services: Services,
 ) -> Release:
-    """Raises Halt for what can't be read, naming the source, the document and the line."""
+    """The release, its template calls filled in; ``local_images`` are what ``LocalImageName`` answers.
+
+    Raises Halt for what can't be read, naming the source, the document and the line. While a rollout is watched
+    the same files are not read again for each look.
+    """
+    fingerprint = _fingerprint(app, license_, files, local_images)
+    if memory.release is not None and memory.release[0] == fingerprint:
+        return memory.release[1]
+
+    def context(application: Application) -> TemplateContext:
+        chosen = domains(spec, license_, application)
+        return TemplateContext(
+            license_fields=license_fields(license_),
+            docker_config=base64.b64encode(dockerconfigjson(license_.license_id, chosen)).decode(),
+            pull_secret=secret_name(spec, license_),
+            namespace=app.namespace,
+            domains=chosen,
+            local_images=local_images,
+        )
+
     try:
-        release = read_files(files)
-    except ManifestError as error:
+        release = read_files(files, context, patch_helm_v2=spec.patch_helm_v2)
+        release = await _with_charts(release, app, services)
+    except (ManifestError, HelmError) as error:
         raise stop(Reason.INVALID_MANIFEST, str(error)) from None
-    if not release.objects:
+    except HelmMissingError as error:
+        raise stop(Reason.HELM_MISSING, str(error)) from None
+    if not release.objects and not release.unpatched_charts:
         origins = ", ".join(file.origin for file in files[:5])
         raise stop(Reason.INVALID_MANIFEST, f"{origins}: no Kubernetes object found; put the app's manifests there")
-    return replace(release, objects=tuple([await _placed(obj, app, release, services) for obj in release.objects]))
+    scope = scope_in(release.objects)
+    placed = [await _placed(obj, app, scope, services.client) for obj in release.objects]
+    release = replace(release, objects=tuple(placed))
+    memory.release = (fingerprint, release)
+    return release
 
 
-async def _placed(obj: Object, app: App, release: Release, services: Services) -> Object:
-    group = str(obj["apiVersion"]).rpartition("/")[0]
-    namespaced = scope_in(release.objects)(group, str(obj["kind"]))
+async def _with_charts(release: Release, app: App, services: Services) -> Release:
+    if not release.charts:
+        return release
+    program = helm.find_program(str(services.settings.helm) if services.settings.helm else None)
+    cluster = Cluster(services.client.server_version, tuple(await services.client.api_versions()))
+    return with_charts(release, await helm.render_all(release.charts, program, app.namespace, cluster))
+
+
+async def _placed(obj: Object, app: App, scope: Any, client: KubeClient) -> Object:
+    api_version, kind = str(obj["apiVersion"]), str(obj["kind"])
+    namespaced = scope(api_version.rpartition("/")[0], kind)
     if namespaced is None:
         try:
-            kind = await services.client.resource_type(str(obj["apiVersion"]), str(obj["kind"]))
+            namespaced = (await client.resource_type(api_version, kind)).namespaced
         except UnknownKindError as error:
-            name = f"{obj['kind']}/{obj['metadata'].get('name')}"
-            raise stop(Reason.OBJECT_REFUSED, f"{name}: {error}") from None
-        namespaced = kind.namespaced
+            raise stop(Reason.OBJECT_REFUSED, f"{kind}/{obj['metadata'].get('name')}: {error}") from None
     return place(obj, app.namespace, namespaced)
+
+
+def _fingerprint(app: App, license_: License, files: Sequence[SourceFile], local_images: Mapping[str, str]) -> bytes:
+    """Of everything that a release is read from."""
+    parts = hashlib.blake2b(digest_size=16)
+    for part in _parts(app, license_, files, local_images):
+        parts.update(len(part).to_bytes(8, "big") + part)
+    return parts.digest()
+
+
+def _parts(
+    app: App, license_: License, files: Sequence[SourceFile], local_images: Mapping[str, str]
+) -> Iterator[bytes]:
+    yield str(app.generation).encode()
+    yield license_.license_id.encode()
+    yield repr(license_).encode()
+    for file in files:
+        yield file.origin.encode()
+        yield file.data
+    for name, pulled in sorted(local_images.items()):
+        yield name.encode()
+        yield pulled.encode()

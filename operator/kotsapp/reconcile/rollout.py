@@ -11,8 +11,10 @@ from kotsapp.cluster.apply import Applier, RefusedError
 from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
 from kotsapp.cluster.errors import UnknownKindError
 from kotsapp.cluster.fields import digest, fields_digest, other_managers
+from kotsapp.cluster.health import WorkloadState
 from kotsapp.cluster.inventory import Entry, spared
 from kotsapp.cluster.objects import ObjectKey, key_of
+from kotsapp.manifests.charts import hook_of
 from kotsapp.pullsecret import Clash, decide
 from kotsapp.reconcile.app import App, Memory
 from kotsapp.reconcile.contest import remember, taken_paths, wait_before_repair
@@ -53,6 +55,7 @@ class Rollout:
     pruned: tuple[ObjectKey, ...]
     blind: frozenset[tuple[str, str]]
     contested: Contested | None
+    waiting: tuple[ObjectKey, ...]
 
 
 def force_allowed(obj: Object) -> bool:
@@ -99,19 +102,51 @@ async def roll_out(
         for key in unknown:
             report.applied(Entry(key))
         await checkpoint()
-    try:
-        await applier.apply([*changed, *drifted], report.applied)
-    except RefusedError as error:
-        raise _refused(error, Reason.APPLY_FAILED) from None
+    memory.rollout_started = time.time() if changed else memory.rollout_started
+    waiting = await _apply_phases(objects, {key_of(obj) for obj in (*changed, *drifted)}, applier, services, report)
     report.note(_secrets_ready(owned_secrets))
-    pruned = await _prune(app, keys, applier, report) if prune else ()
+    pruned = await _prune(app, keys, applier, report) if prune and not waiting else ()
     return Rollout(
         tuple(key_of(obj) for obj in changed),
         tuple(key_of(obj) for obj in drifted),
         pruned,
         frozenset(blind),
         await _explain(contested, client) if contested else None,
+        waiting,
     )
+
+
+async def _apply_phases(
+    objects: Sequence[Object], due: set[ObjectKey], applier: Applier, services: Services, report: Report
+) -> tuple[ObjectKey, ...]:
+    """Apply what is due, a chart's hooks in their order; returns the hooks that have to end before it goes on."""
+    phases: dict[tuple[int, int], list[Object]] = {}
+    for obj in objects:
+        hook = None if key_of(obj).group_kind == ("", "Secret") else hook_of(obj)
+        phases.setdefault(hook.order if hook else (0, 0), []).append(obj)
+    # A pull secret is no hook, and the first hook's pods may need it.
+    first = min(phases, default=(0, 0))
+    if first < (0, 0):
+        secrets = [obj for obj in phases.get((0, 0), ()) if key_of(obj).group_kind == ("", "Secret")]
+        phases[first] = [*secrets, *phases[first]]
+    for order in sorted(phases):
+        try:
+            await applier.apply([obj for obj in phases[order] if key_of(obj) in due], report.applied)
+        except RefusedError as error:
+            raise _refused(error, Reason.APPLY_FAILED) from None
+        due -= {key_of(obj) for obj in phases[order]}
+        waiting = [key for obj in phases[order] if hook_of(obj) and not _has_run(key := key_of(obj), services)]
+        if waiting and order != max(phases):
+            return tuple(waiting)
+    return ()
+
+
+def _has_run(key: ObjectKey, services: Services) -> bool:
+    """Whether a hook's Job or Pod has ended well; other objects have nothing to run."""
+    if key.group_kind not in (("batch", "Job"), ("", "Pod")):
+        return True
+    seen = services.owned.get(key)
+    return seen is not None and seen.facts is not None and seen.facts.state is WorkloadState.READY
 
 
 def _contested(drifted: Sequence[Object], memory: Memory) -> tuple[dict[ObjectKey, _Contest], list[Object]]:

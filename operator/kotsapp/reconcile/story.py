@@ -13,16 +13,15 @@ from kotsapp.cluster.objects import ObjectKey, key_of
 from kotsapp.images.routing import Domains
 from kotsapp.license import License, next_moment
 from kotsapp.license.change import facts, to_status
-from kotsapp.license.domains import resolve_domains
 from kotsapp.manifests.release import Release
-from kotsapp.pullsecret import default_name, pull_secret
+from kotsapp.pullsecret import pull_secret
 from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App, Memory
 from kotsapp.reconcile.halt import Halt, again, settle_unwell, stop
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.images import Decided, decide_images
 from kotsapp.reconcile.inputs import read_license, read_sources
-from kotsapp.reconcile.objects import read_release
+from kotsapp.reconcile.objects import domains, read_release, secret_name
 from kotsapp.reconcile.plan import Object, Plan, PlanError, make_plan
 from kotsapp.reconcile.report import Report, parse_timestamp
 from kotsapp.reconcile.rollout import BLIND_INTERVAL, Contested, Rollout, identity_for, roll_out
@@ -110,11 +109,17 @@ async def _reconcile(
     await services.follow(app, spec.references)
     license_ = await read_license(app, spec, services)
     _note_license(license_, report, memory, told)
-    release = await read_release(app, spec, license_, await read_sources(app, spec, services), services)
-    domains = _domains(spec, license_, release)
-    decided = await decide_images(app, spec, license_, domains, release, memory, services, report)
+    files = await read_sources(app, spec, services)
+    release = await read_release(app, spec, license_, files, {}, memory, services)
+    routes = domains(spec, license_, release.application)
+    decided = await decide_images(app, spec, license_, routes, release, memory, services, report)
     _hold_back(decided)
-    plan, secrets = _plan(app, spec, license_, domains, release, decided)
+    if release.local_images:
+        known = {image: decided.pulls[image].reference for image in release.local_images}
+        release = await read_release(app, spec, license_, files, known, memory, services)
+        decided = await decide_images(app, spec, license_, routes, release, memory, services, report)
+        _hold_back(decided)
+    plan, secrets = _plan(app, spec, license_, routes, release, decided)
     client = identity_for(app, spec.service_account, services)
 
     async def checkpoint() -> None:
@@ -124,7 +129,7 @@ async def _reconcile(
 
     rollout = await roll_out(app, plan, secrets, client, services, report, memory, checkpoint, prune=spec.prune)
     told += events.of_rollout(rollout)
-    _note_applied(report)
+    _note_applied(report, rollout, release)
     if rollout.written:
         memory.rollout_started = time.time()
     healths = await check_health(client, services.owned, plan.keys, rollout.blind, _messages(report))
@@ -132,7 +137,7 @@ async def _reconcile(
     if rollout.contested is not None:
         raise _contested(rollout.contested)
     next_look = _next_look(spec, license_, decided, rollout)
-    return _conclude(app, spec, decided, healths, report, memory, next_look)
+    return _conclude(app, spec, decided, healths, report, memory, next_look, waiting=bool(rollout.waiting))
 
 
 def _spec(app: App) -> Spec:
@@ -152,16 +157,6 @@ def _note_license(license_: License, report: Report, memory: Memory, told: list[
     if license_.warnings:
         message += "; " + "; ".join(license_.warnings[:3])
     report.note(Condition.true(LICENSE_VALID, message))
-
-
-def _domains(spec: Spec, license_: License, release: Release) -> Domains:
-    return resolve_domains(
-        spec_proxy=spec.proxy.domain,
-        spec_registry=spec.proxy.registry_domain,
-        application_proxy=release.proxy_domain,
-        application_registry=release.registry_domain,
-        license_proxy=license_.proxy_domain,
-    )
 
 
 def _hold_back(decided: Decided) -> None:
@@ -184,9 +179,9 @@ def _hold_back(decided: Decided) -> None:
 
 
 def _plan(
-    app: App, spec: Spec, license_: License, domains: Domains, release: Release, decided: Decided
+    app: App, spec: Spec, license_: License, routes: Domains, release: Release, decided: Decided
 ) -> tuple[Plan, list[Object]]:
-    name = spec.pull_secret or default_name(license_.app_slug)
+    name = secret_name(spec, license_)
     lend_rights = spec.service_account is None
     try:
         plan = make_plan(release.objects, decided.pulls, name, spec.image_paths, app, lend_rights=lend_rights)
@@ -194,7 +189,7 @@ def _plan(
         condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
         raise stop(Reason.OBJECT_REFUSED, str(error), condition) from None
     namespaces = plan.secret_namespaces
-    secrets = [pull_secret(name, ns, license_.license_id, domains, app.labels) for ns in namespaces]
+    secrets = [pull_secret(name, ns, license_.license_id, routes, app.labels) for ns in namespaces]
     brought = {key.identity for key in plan.keys}
     for secret in secrets:
         if key_of(secret).identity in brought:
@@ -208,9 +203,17 @@ def _plan(
     return plan, list(secrets)
 
 
-def _note_applied(report: Report) -> None:
-    count = len(report.inventory.entries)
-    report.note(Condition.true(WORKLOADS_APPLIED, f"{count} objects applied"))
+def _note_applied(report: Report, rollout: Rollout, release: Release) -> None:
+    message = f"{len(report.inventory.entries)} objects applied"
+    if release.unpatched_charts:
+        message += (
+            f"; not patched, as KOTS does with v2 charts (spec.helm.patchV2): {', '.join(release.unpatched_charts)}"
+        )
+    if rollout.waiting:
+        hooks = ", ".join(str(key) for key in rollout.waiting)
+        report.note(Condition.unknown(WORKLOADS_APPLIED, Reason.PROGRESSING, f"{message}; waiting for hook {hooks}"))
+    else:
+        report.note(Condition.true(WORKLOADS_APPLIED, message))
 
 
 def _contested(contested: Contested) -> Halt:
@@ -236,6 +239,8 @@ def _conclude(
     report: Report,
     memory: Memory,
     next_look: float | None,
+    *,
+    waiting: bool,
 ) -> tuple[list[Condition], float | None]:
     routed = f"{len(decided.settled)} images, {decided.proxied} through the proxy"
     overall = summary((key.within(app.namespace), health) for key, health in healths.items())
@@ -243,7 +248,9 @@ def _conclude(
     if healthy:
         memory.rollout_started = None
         report.note(Condition.true(WORKLOADS_HEALTHY, overall.message))
-    if healthy or not spec.wait:
+    if healthy:
+        memory.release = None  # nothing to look at again soon
+    if healthy or not (spec.wait or waiting):
         if not healthy:
             report.note(Condition.unknown(WORKLOADS_HEALTHY, Reason.PROGRESSING, overall.message))
         return [*succeeded(f"{routed}; {overall.message}")], next_look

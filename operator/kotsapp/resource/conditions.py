@@ -49,6 +49,7 @@ class Reason(StrEnum):
     LICENSE_EXPIRED = "LicenseExpired"
     MANIFESTS_NOT_FOUND = "ManifestsNotFound"
     INVALID_MANIFEST = "InvalidManifest"
+    HELM_MISSING = "HelmMissing"
     INVALID_IMAGE = "InvalidImage"
     IMAGES_UNDECIDED = "ImagesUndecided"
     IMAGES_NOT_PULLABLE = "ImagesNotPullable"
