@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from kotsapp.render.patched import Patched
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-# What other tools read as their own file, and what the layout itself writes.
-_TAKEN = frozenset({"kustomization.yaml", "secret.yaml"})
+SECRET_FILE = "secret.yaml"  # noqa: S105 - a file's name
+# kustomize would read the first as its own, whoever wrote it.
+_TAKEN = frozenset({"kustomization.yaml", SECRET_FILE})
 # Far below any file system's limit, with room for a number.
 _LONGEST_STEM = 100
 

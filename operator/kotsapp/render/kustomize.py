@@ -13,14 +13,13 @@ from typing import Any
 from kotsapp.images.image_path import Path
 from kotsapp.images.rewrite import Pull
 from kotsapp.render.changes import MISSING, Change, changes
-from kotsapp.render.files import file_names
+from kotsapp.render.files import SECRET_FILE, file_names
 from kotsapp.render.patched import Patched, name, namespace, title
 from kotsapp.render.renames import renames
 from kotsapp.render.yaml_text import dump, dump_all
 
 BASE = "base"
 MIDSTREAM = "overlays/midstream"
-SECRET_FILE = "secret.yaml"  # noqa: S105 - a file's name
 PATCHES_FILE = "pullsecrets.yaml"
 GENERATED_NAMES_FILE = "generate-name.yaml"
 

@@ -8,6 +8,8 @@ from kotsapp.images.image_path import ImagePath
 from kotsapp.images.podspec import find_images
 from kotsapp.images.rewrite import Pull, rewrite
 
+_FIRST = frozenset({"Namespace", "CustomResourceDefinition"})
+
 
 @dataclass(frozen=True, slots=True)
 class Patched:
@@ -40,6 +42,16 @@ def secret_namespaces(
         if any(use.image in needing for use in find_images(obj.before, image_paths))
     }
     return sorted(namespaces, key=lambda name: name or "")
+
+
+def in_order(objects: Iterable[Patched], secrets: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rewritten objects as ``kubectl apply`` can take them in one go: what others are put into and made of first,
+    then the pull secrets, then the rest as the manifests have it."""
+    first: list[dict[str, Any]] = []
+    rest: list[dict[str, Any]] = []
+    for obj in objects:
+        (first if obj.after.get("kind") in _FIRST else rest).append(obj.after)
+    return [*first, *secrets, *rest]
 
 
 def namespace(obj: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,224 @@
+"""``kotsapp render`` against ``kubectl kustomize``: the same objects, images and pull secrets, YAML in and YAML out.
+
+Both are measured as whole processes, from start to exit, by the kernel's accounting. kustomize gets what KOTS gives
+it, one ``images:`` entry for each repository and one pull-secret patch for each workload, in the faster of the two
+forms that it knows (``patches``; the deprecated ``patchesStrategicMerge`` is ten times slower). Before anything is
+measured, both outputs are compared.
+
+    python bench/render.py [--objects 1000] [--images 100] [--runs 5] [--kubectl-runs 3] [--grow 5000]
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kotsapp.images.podspec import find_images
+from kotsapp.license.sign import SigningKeys, sign
+from kotsapp.manifests.documents import load
+
+SLUG = "my-kots-app"
+SECRET = f"{SLUG}-registry"
+LICENSE = f"""
+apiVersion: kots.io/v1beta2
+kind: License
+metadata: {{name: bench}}
+spec:
+  licenseID: bench-license-id
+  appSlug: {SLUG}
+  customerName: Bench
+  channelName: Stable
+  licenseType: dev
+  licenseSequence: 1
+  endpoint: https://vendor.invalid
+  entitlements: {{}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One process: seconds from start to exit, seconds of CPU, and the most memory in use, in MiB."""
+
+    elapsed: float
+    cpu: float
+    memory: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--objects", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--kubectl-runs", type=int, default=3, help="0 leaves kubectl out")
+    parser.add_argument("--grow", type=int, nargs="*", default=[5000], help="further sizes, without kubectl")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-render-") as name:
+        folder = Path(name)
+        _write_license(folder)
+        ours = _measured(folder, args.objects, args.images, args.runs)
+        if args.kubectl_runs:
+            theirs = [_run(_kustomize(folder / str(args.objects))) for _ in range(args.kubectl_runs)]
+            _print(f"kubectl kustomize, {args.objects} Deployments", theirs)
+            faster = _median(theirs, "elapsed") / _median(ours, "elapsed")
+            less_cpu = _median(theirs, "cpu") / _median(ours, "cpu")
+            smaller = _median(theirs, "memory") / _median(ours, "memory")
+            print(
+                f"kotsapp render: {faster:.1f} times faster, {less_cpu:.1f} times less CPU, {smaller:.1f} less memory"
+            )
+        for size in args.grow:
+            grown = _measured(folder, size, args.images, max(args.runs // 2, 1))
+            ratio = _median(grown, "elapsed") / _median(ours, "elapsed")
+            print(f"{size / args.objects:g} times the objects cost {ratio:.2f} times the time")
+    return 0
+
+
+def _measured(folder: Path, objects: int, images: int, runs: int) -> list[Cost]:
+    """Write an application, check that both tools agree on it, and run ours."""
+    app = folder / str(objects)
+    _write_application(app, objects, images)
+    output = _output(_render(folder, app))
+    if objects <= 1000:
+        _compare(load(output, "kotsapp render"), load(_output(_kustomize(app)), "kubectl kustomize"))
+    costs = [_run(_render(folder, app)) for _ in range(runs)]
+    _print(f"kotsapp render, {objects} Deployments", costs)
+    return costs
+
+
+def _deployment(index: int, images: int) -> dict[str, Any]:
+    name = f"app-{index:05}"
+    main = {
+        "name": "main",
+        "image": f"quay.io/my-org/service-{index % images}:v1.{index % 7}",
+        "ports": [{"containerPort": 8080, "name": "http"}],
+        "env": [{"name": "LOG_LEVEL", "value": "info"}, {"name": "WORKERS", "value": "4"}],
+        "resources": {"limits": {"cpu": "500m", "memory": "128Mi"}},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 10},
+    }
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [main]}}
+    spec = {"replicas": 2, "selector": {"matchLabels": {"app": name}}, "template": template}
+    metadata = {"name": name, "namespace": "apps", "labels": {"app": name, "tier": "backend"}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def _write_application(app: Path, objects: int, images: int) -> None:
+    """The manifests, and the layout that KOTS would write for them: ``base`` and ``overlays/midstream``."""
+    base, midstream = app / "base", app / "overlays" / "midstream"
+    base.mkdir(parents=True)
+    midstream.mkdir(parents=True)
+    deployments = [_deployment(index, images) for index in range(objects)]
+    _dump(base / "app.yaml", *deployments)
+    _dump(base / "kustomization.yaml", {"resources": ["app.yaml"]})
+    patch = {"spec": {"template": {"spec": {"imagePullSecrets": [{"name": SECRET}]}}}}
+    keys = ("apiVersion", "kind")
+    _dump(
+        midstream / "pullsecrets.yaml",
+        *(
+            {key: obj[key] for key in keys}
+            | {"metadata": {"name": obj["metadata"]["name"], "namespace": "apps"}}
+            | patch
+            for obj in deployments
+        ),
+    )
+    repositories = [f"quay.io/my-org/service-{index}" for index in range(images)]
+    entries = [{"name": name, "newName": f"proxy.replicated.com/proxy/{SLUG}/{name}"} for name in repositories]
+    patches = [{"path": "pullsecrets.yaml"}]
+    _dump(midstream / "kustomization.yaml", {"resources": ["../../base"], "images": entries, "patches": patches})
+
+
+def _dump(path: Path, *objects: Any) -> None:
+    path.write_text(yaml.dump_all(objects, Dumper=yaml.CSafeDumper))
+
+
+def _write_license(folder: Path) -> None:
+    keys = SigningKeys.generate()
+    (folder / "keys").mkdir()
+    (folder / "keys" / f"{keys.key_id}.pem").write_bytes(keys.trusted_pem)
+    (folder / "license.yaml").write_bytes(sign(LICENSE.encode(), keys))
+
+
+def _render(folder: Path, app: Path) -> list[str]:
+    license_ = ["--license", str(folder / "license.yaml"), "--trusted-keys", str(folder / "keys")]
+    return [
+        sys.executable,
+        "-m",
+        "kotsapp",
+        "render",
+        "-f",
+        str(app / "base" / "app.yaml"),
+        *license_,
+        "--assume=private",
+    ]
+
+
+def _kustomize(app: Path) -> list[str]:
+    beside = Path(sys.executable).with_name("kubectl")
+    kubectl = str(beside) if beside.exists() else shutil.which("kubectl")
+    if kubectl is None:
+        sys.exit("kubectl is missing: it comes with the development requirements")
+    return [kubectl, "kustomize", str(app / "overlays" / "midstream")]
+
+
+def _environment() -> dict[str, str]:
+    """As an installed program runs: from byte code, which pip writes when it installs."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    source = str(Path(__file__).parent.parent / "operator")
+    cache = str(Path(tempfile.gettempdir()) / "bench-render-bytecode")
+    return environment | {"PYTHONPATH": source, "PYTHONPYCACHEPREFIX": cache}
+
+
+def _output(command: Sequence[str]) -> bytes:
+    return subprocess.run(command, env=_environment(), capture_output=True, check=True).stdout
+
+
+def _run(command: Sequence[str]) -> Cost:
+    with tempfile.TemporaryFile() as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, env=_environment(), stdout=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        elapsed = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"{command[0]} ended with code {process.returncode}")
+    return Cost(elapsed, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def _compare(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
+    """Images and pull secrets of every Deployment are the same, and so is everything else but our annotation."""
+    rendered = {obj["metadata"]["name"]: obj for obj in ours if obj["kind"] == "Deployment"}
+    if len(rendered) != len(theirs):
+        sys.exit(f"{len(rendered)} Deployments rendered, {len(theirs)} by kubectl")
+    for obj in theirs:
+        own = rendered[obj["metadata"]["name"]]
+        own["metadata"].pop("annotations")
+        if own != obj:
+            sys.exit(f"{obj['metadata']['name']} differs: {find_images(own)} and {find_images(obj)}")
+    print(f"compared: {len(theirs)} Deployments, the same images, pull secrets and everything else")
+
+
+def _median(costs: Sequence[Cost], field: str) -> float:
+    return float(statistics.median(getattr(cost, field) for cost in costs))
+
+
+def _print(title: str, costs: Sequence[Cost]) -> None:
+    times = sorted(cost.elapsed for cost in costs)
+    shown = [
+        f"{_median(costs, 'elapsed'):.3f} s ({times[0]:.3f} to {times[-1]:.3f})",
+        f"CPU {_median(costs, 'cpu'):.3f} s",
+        f"{_median(costs, 'memory'):.0f} MiB",
+        f"median of {len(costs)}",
+    ]
+    print(f"{title}: {', '.join(shown)}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The files that commands are given: manifests, archives and the license."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
+from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
+from kotsapp.license.document import MAX_BYTES
+from kotsapp.manifests.limits import MAX_SOURCE_BYTES, MIB
+from kotsapp.manifests.release import SourceFile
+
+STANDARD_INPUT = "-"
+_ENDINGS = (".yaml", ".yml", ".json", ".tgz", ".tar.gz")
+# A folder with more is not a release, but somebody's home.
+_MAX_FILES = 10_000
+
+
+def source_files(paths: Iterable[str]) -> list[SourceFile]:
+    """The manifests and archives at the paths; folders with all below them, in the order of their names.
+
+    ``-`` is standard input. Raises CommandError.
+    """
+    files: list[SourceFile] = []
+    for path in paths:
+        if path == STANDARD_INPUT:
+            data = sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1)
+            files.append(SourceFile("standard input", "stdin.yaml", _bounded(data, "standard input")))
+            continue
+        for file, name in _files(Path(path)):
+            files.append(SourceFile(str(file), name, read_file(file, MAX_SOURCE_BYTES)))
+            if len(files) > _MAX_FILES:
+                raise CommandError(f"{path}: more than {_MAX_FILES} files; name the release's own folder")
+    if not files:
+        raise CommandError(f"no manifests found: no file in {', '.join(paths)} ends in {', '.join(_ENDINGS)}")
+    return files
+
+
+def read_license(file: str, trusted_keys: str | None) -> License:
+    """The license, verified and not expired. Raises CommandError."""
+    data = read_file(Path(file), MAX_BYTES)
+    try:
+        license_ = load(data, TrustedKeys.load(trusted_keys))
+    except TrustedKeysError as error:
+        raise CommandError(str(error)) from None
+    except LicenseError as error:
+        raise CommandError(f"{file}: {error.reason}: {error.message}", EXIT_PROBLEM) from None
+    if license_.expired(datetime.now(UTC)):
+        message = "its time is over, so nothing is rendered with it; ask the vendor for a new one"
+        raise CommandError(f"{file}: {LicenseReason.EXPIRED}: {message}", EXIT_PROBLEM)
+    return license_
+
+
+def read_file(file: Path, limit: int) -> bytes:
+    """The bytes of a file of at most ``limit`` bytes. Raises CommandError."""
+    try:
+        with file.open("rb") as opened:
+            return _bounded(opened.read(limit + 1), str(file), limit)
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror or error}") from None
+
+
+def _bounded(data: bytes, name: str, limit: int = MAX_SOURCE_BYTES) -> bytes:
+    if len(data) > limit:
+        raise CommandError(f"{name}: larger than the {limit // MIB} MiB that are read", EXIT_PROBLEM)
+    return data
+
+
+def _files(path: Path) -> Iterator[tuple[Path, str]]:
+    if not path.is_dir():
+        yield path, path.name
+        return
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path)
+        hidden = any(part.startswith(".") for part in name.parts)
+        if not hidden and file.name.lower().endswith(_ENDINGS) and file.is_file():
+            yield file, name.as_posix()

@@ -1,0 +1,201 @@
+"""``kotsapp render``: the operator's own core on files, for pipelines and GitOps."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.folder import write_folder
+from kotsapp.cli.inputs import read_license, source_files
+from kotsapp.cli.release import DEFAULT_NAMESPACE, Reader
+from kotsapp.cli.routes import Rules, decide
+from kotsapp.images.image_path import ImagePath, InvalidImagePathError
+from kotsapp.images.podspec import find_images
+from kotsapp.images.rewrite import Pull
+from kotsapp.images.routing import Domains
+from kotsapp.license import License
+from kotsapp.manifests.release import Release
+from kotsapp.pullsecret import default_name, pull_secret
+from kotsapp.registry.verdict import Verdict
+from kotsapp.render.diff import differences
+from kotsapp.render.files import SECRET_FILE, file_names
+from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
+from kotsapp.render.patched import Patched, in_order, patch, secret_namespaces, title
+from kotsapp.render.yaml_text import dump_all
+
+_ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "render", help="rewrite manifests as the operator would, without a cluster", description=run.__doc__
+    )
+    add = parser.add_argument
+    add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR", help="manifests, archives")
+    add("--license", required=True, metavar="FILE", help="the license, which the pull secret is made from")
+    add("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
+    add("-n", "--namespace", metavar="NS", help="where the app goes: for the pull secret, charts and templates")
+    add("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")
+    add("--patch-helm-v2", action="store_true", help="also render and patch charts that KOTS leaves to Helm")
+    _add_image_options(parser.add_argument_group("images"))
+    _add_output_options(parser.add_argument_group("output"))
+    parser.set_defaults(run=run)
+
+
+def _add_image_options(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--assume", choices=_ASSUMPTIONS, help="what images are, instead of asking their registries")
+    add("--verdicts", metavar="FILE", help="what kotsapp probe -o json printed, instead of asking registries")
+    add("--registries", metavar="FILE", help="where registries really are, when they are asked")
+    add("--timeout", type=_seconds, default=10.0, metavar="SECONDS", help="for asking about one image (default: 10)")
+    add("--exclude", action="append", default=[], metavar="GLOB", help="images that are left as written; repeatable")
+    where = "[GROUP/]KIND:PATH[,SECRETS]"
+    text = "images outside pod specs, such as monitoring.coreos.com/Prometheus:spec.image; repeatable"
+    add("--image-path", action="append", default=[], type=_image_path, metavar=where, help=text)
+    add("--proxy-domain", metavar="HOST", help="the proxy, if not the release's or the license's")
+    add("--registry-domain", metavar="HOST", help="the vendor's registry, if not the release's")
+    add("--pull-secret", metavar="NAME", help="the pull secret's name (default: <app slug>-registry)")
+
+
+def _add_output_options(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--to", type=Path, metavar="DIR", help="write files into this folder instead of printing")
+    add("--kustomize", action="store_true", help="write the layout that KOTS writes for kustomize; needs --to")
+    add("--no-secret", action="store_true", help="leave the pull secret out, for those who keep secrets elsewhere")
+    add("--diff", action="store_true", help="print what changes, and nothing else")
+    add("-o", "--output", choices=("yaml", "json"), default="yaml", help="what to print (default: yaml)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Route the images of manifests through the proxy where they need it, give their pods the pull secret, and print
+    what kubectl apply then applies. Exit code 1 if a license, manifest or image stands in the way, 2 for bad usage.
+    """
+    _check_usage(args)
+    license_ = read_license(args.license, args.trusted_keys)
+    for field in license_.differences:
+        _note(f"{args.license}: {field} was changed after signing; the signed value is used")
+    secret_name = args.pull_secret or default_name(license_.app_slug)
+    reader = Reader(
+        license=license_,
+        pull_secret=secret_name,
+        namespace=args.namespace or DEFAULT_NAMESPACE,
+        proxy_domain=args.proxy_domain,
+        registry_domain=args.registry_domain,
+        patch_helm_v2=args.patch_helm_v2,
+        helm=args.helm,
+    )
+    files = source_files(args.filename)
+    release = reader.read(files)
+    domains = reader.domains(release.application)
+    pulls = _decide(args, release, domains, license_)
+    if release.local_images:
+        release = reader.read(files, {image: pulls[image].reference for image in release.local_images})
+        pulls |= _decide(args, release, domains, license_)
+    for chart in release.unpatched_charts:
+        _note(f"{chart} is left to Helm, as KOTS does it, and not rendered; --patch-helm-v2 renders it")
+    objects = [(source, dict(obj)) for source, obj in zip(release.sources, release.objects, strict=True)]
+    patched = patch(objects, pulls, secret_name, args.image_path)
+    namespaces = [] if args.no_secret else secret_namespaces(patched, pulls, args.image_path)
+    secrets = [_secret(secret_name, name or args.namespace, license_, domains) for name in namespaces]
+    _write(args, patched, _distinct(secrets), pulls)
+    return EXIT_OK
+
+
+def _check_usage(args: argparse.Namespace) -> None:
+    if args.kustomize and args.to is None:
+        raise CommandError("--kustomize writes a folder: name it with --to")
+    if args.diff and args.to is not None:
+        raise CommandError("--diff prints, so it does not go with --to")
+    if args.registries and (args.assume or args.verdicts):
+        raise CommandError("--registries is for asking registries, which --assume and --verdicts replace")
+    if args.output == "json" and (args.diff or args.to is not None):
+        raise CommandError("-o json is for printing the objects, and goes neither with --to nor with --diff")
+
+
+def _decide(args: argparse.Namespace, release: Release, domains: Domains, license_: License) -> dict[str, Pull]:
+    users: dict[str, list[str]] = {image: ["LocalImageName"] for image in release.local_images}
+    for obj in release.objects:
+        for use in find_images(obj, args.image_path):
+            users.setdefault(use.image, []).append(title(obj))
+    rules = Rules(
+        domains=domains,
+        public_images=release.proxy_public_images,
+        exclude=tuple(args.exclude),
+        assume=_ASSUMPTIONS.get(args.assume),
+        verdicts=args.verdicts,
+        registries=args.registries,
+        timeout=args.timeout,
+    )
+    return decide(users, rules, license_)
+
+
+def _secret(name: str, namespace: str | None, license_: License, domains: Domains) -> dict[str, Any]:
+    secret = pull_secret(name, namespace or "", license_.license_id, domains, {})
+    return secret | {"metadata": {key: value for key, value in secret["metadata"].items() if value}}
+
+
+def _distinct(secrets: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Objects that name the app's namespace and objects that name none may need the same secret."""
+    return [secret for index, secret in enumerate(secrets) if secret not in secrets[:index]]
+
+
+def _write(
+    args: argparse.Namespace, patched: Sequence[Patched], secrets: Sequence[dict[str, Any]], pulls: Mapping[str, Pull]
+) -> None:
+    if args.diff:
+        sys.stdout.write(differences(patched, secrets))
+    elif args.kustomize:
+        try:
+            written = layout(patched, pulls, secrets)
+        except DuplicateObjectError as error:
+            raise CommandError(str(error), EXIT_PROBLEM) from None
+        for note in written.notes:
+            _note(note)
+        write_folder(args.to, written.files, frozenset({f"{MIDSTREAM}/{SECRET_FILE}"}))
+    elif args.to is not None:
+        files = {name: dump_all(obj.after for obj in group) for name, group in file_names(patched).items()}
+        if secrets:
+            files[SECRET_FILE] = dump_all(secrets)
+        write_folder(args.to, files, frozenset({SECRET_FILE}))
+    else:
+        objects = in_order(patched, secrets)
+        if args.output == "json":
+            text = (
+                json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2, ensure_ascii=False) + "\n"
+            )
+        else:
+            text = dump_all(objects)
+        sys.stdout.buffer.write(text.encode())
+
+
+def _note(text: str) -> None:
+    print(f"kotsapp: {text}", file=sys.stderr)
+
+
+def _image_path(text: str) -> ImagePath:
+    kind, colon, path = text.partition(":")
+    group, _, kind = kind.rpartition("/")
+    path, comma, secrets = path.partition(",")
+    if not (kind and colon and path):
+        raise argparse.ArgumentTypeError(f"expected [GROUP/]KIND:PATH, found {text!r}")
+    try:
+        return ImagePath(group, kind, path, secrets if comma else None)
+    except InvalidImagePathError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text.removesuffix("s"))
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _MAX_TIMEOUT:
+        raise argparse.ArgumentTypeError(f"expected seconds, at most {_MAX_TIMEOUT:g}, found {text!r}")
+    return seconds
+
+
+# A person is waiting; beyond this a registry is down.
+_MAX_TIMEOUT = 300.0

@@ -1,0 +1,133 @@
+"""Where the images of a rendered release are pulled from: assumed, known from earlier, or probed now."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
+from kotsapp.cli.inputs import read_file
+from kotsapp.images.reference import InvalidReferenceError, Reference, parse
+from kotsapp.images.rewrite import Pull
+from kotsapp.images.routing import Domains, Route, pull_reference
+from kotsapp.license import License
+from kotsapp.pullsecret import USER_NAME
+from kotsapp.registry.classify import classify
+from kotsapp.registry.settle import route_of
+from kotsapp.registry.verdict import Verdict
+from kotsapp.render.verdicts import MAX_BYTES, Found, VerdictsError, read_verdicts
+
+_MAX_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the person says about images. ``assume`` and ``verdicts`` stand in for probing; with neither, registries
+    are asked, as ``registries`` (a file) maps them. ``timeout`` is in seconds, for one image."""
+
+    domains: Domains
+    public_images: bool = False
+    exclude: tuple[str, ...] = ()
+    assume: Verdict | None = None
+    verdicts: str | None = None
+    registries: str | None = None
+    timeout: float = 10.0
+
+
+def decide(images: Mapping[str, Sequence[str]], rules: Rules, license_: License) -> dict[str, Pull]:
+    """How pods get each image, by the reference as written; ``images`` names what uses it.
+
+    Raises CommandError that names every image which is no reference, or whose route nothing decides.
+    """
+    references = _parse(images)
+    routes: dict[str, Route] = {}
+    unknown: list[Reference] = []
+    known = _known(rules)
+    for reference in references:
+        verdict = classify(reference, rules.domains, rules.exclude, public_images=rules.public_images)
+        route = _route(reference, verdict, known, rules.assume)
+        if route is None:
+            unknown.append(reference)
+        else:
+            routes[reference.written] = route
+    if unknown and rules.verdicts is None:
+        routes |= _probed(unknown, rules, license_)
+    elif unknown:
+        listed = [f"{reference.written} ({images[reference.written][0]})" for reference in unknown]
+        raise CommandError(f"{rules.verdicts} does not decide {_some(listed)}; add --assume for them", EXIT_PROBLEM)
+    return {
+        reference.written: Pull(
+            pull_reference(reference, routes[reference.written], rules.domains, license_.app_slug),
+            routes[reference.written].needs_secret,
+        )
+        for reference in references
+    }
+
+
+def _parse(images: Mapping[str, Sequence[str]]) -> list[Reference]:
+    references: list[Reference] = []
+    problems: list[str] = []
+    for image, users in images.items():
+        try:
+            references.append(parse(image))
+        except InvalidReferenceError as error:
+            problems.append(f"{users[0]}: {error}")
+    if problems:
+        raise CommandError(_some(problems, "; "), EXIT_PROBLEM)
+    return references
+
+
+def _known(rules: Rules) -> Mapping[str, Found]:
+    if rules.verdicts is None:
+        return {}
+    try:
+        return read_verdicts(read_file(Path(rules.verdicts), MAX_BYTES))
+    except VerdictsError as error:
+        raise CommandError(f"{rules.verdicts} {error}") from None
+
+
+def _route(
+    reference: Reference, verdict: Verdict | None, known: Mapping[str, Found], assume: Verdict | None
+) -> Route | None:
+    if verdict is not None:
+        return route_of(verdict)
+    found = known.get(reference.written)
+    if found is not None and found.route is not None:
+        return found.route
+    return route_of(assume) if assume is not None else None
+
+
+def _probed(references: Sequence[Reference], rules: Rules, license_: License) -> dict[str, Route]:
+    # The clients take as long to import as rendering a large release, which most of the time needs none.
+    import asyncio
+
+    from kotsapp.registry.credential import Credential
+    from kotsapp.registry.hosts import Registries, RegistriesError
+    from kotsapp.registry.prober import Prober
+    from kotsapp.registry.resolve import Policy, resolve
+    from kotsapp.registry.settle import Settled
+
+    try:
+        registries = Registries.load(Path(rules.registries)) if rules.registries else Registries.empty()
+    except RegistriesError as error:
+        raise CommandError(str(error)) from None
+    credential = Credential(USER_NAME, license_.license_id, frozenset({rules.domains.proxy, rules.domains.registry}))
+    policy = Policy(rules.domains, license_.app_slug, verify=False, timeout=rules.timeout)
+
+    async def settle_all() -> list[Settled]:
+        async with Prober(registries) as prober:
+            return await asyncio.gather(
+                *(resolve(prober, reference, policy, credential=credential) for reference in references)
+            )
+
+    settled = asyncio.run(settle_all())
+    undecided = [f"{one.image}: {one.message}" for one in settled if one.route is None]
+    if undecided:
+        ways = "try again, or say what it is with --assume or --verdicts"
+        raise CommandError(f"nothing decides {_some(undecided, '; ')}; {ways}", EXIT_PROBLEM)
+    return {one.image: one.route for one in settled if one.route is not None}
+
+
+def _some(items: Iterable[str], separator: str = ", ") -> str:
+    listed = list(items)
+    more = f" and {len(listed) - _MAX_NAMED} more" if len(listed) > _MAX_NAMED else ""
+    return separator.join(listed[:_MAX_NAMED]) + more
