@@ -184,10 +184,10 @@ def _read(file: _Text, filled: Filled) -> _Read:
     """The documents; where a call that is left makes the text unreadable, the error names the call."""
     try:
         return file, filled, documents.read(filled.text, file.origin)
-    except ManifestError as error:
+    except ManifestError:
         if filled.refusals:
-            suspect = next((r for r in reversed(filled.refusals) if r.line <= error.place.line), filled.refusals[0])
-            raise templates.refusal_error(error.place, suspect) from None
+            first = next((r for r in filled.refusals if r.breaks_text), filled.refusals[0])
+            raise templates.refusal_error(Place(file.origin), first) from None
         raise
 
 

@@ -33,6 +33,8 @@ _NOT_FINITE = {
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
 _SIGNED_BINARY = re.compile(r"0b([-+][01]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+# Read by other rules than what starts with a digit: an underscore only between two digits.
+_POINT_FLOAT = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
 _TIMESTAMP = re.compile(
     r"[0-9]{4}-(?:1[0-2]|0?[1-9])-(?:3[01]|[12][0-9]|0?[1-9])"
     r"(?:[Tt][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:[.,][0-9]+)?(?:Z|[-+][0-9]{2}:[0-9]{2})"
@@ -144,8 +146,8 @@ def resolve(text: str) -> Any:
     if first == ".":
         if text in _NOT_FINITE:
             return _NOT_FINITE[text]
-        if _FLOAT.fullmatch(text):
-            return _finite(text, text)
+        if _POINT_FLOAT.fullmatch(text):
+            return _finite(text.replace("_", ""), text)
     return text
 
 

@@ -25,20 +25,21 @@ class Chunk:
 
 
 def decode(data: bytes, origin: str) -> str:
-    """The source as text with ``\\n`` line ends. Raises ManifestError: too large, or no UTF-8."""
+    """The source as text with ``\\n`` line ends, UTF-8, or UTF-16 with a byte-order mark.
+
+    Raises ManifestError: too large, or not that encoding (where kubectl puts other characters in silently).
+    """
     place = Place(origin)
     if len(data) > MAX_SOURCE_BYTES:
         size = f"{len(data) / MIB:.0f} MiB, more than the {MAX_SOURCE_BYTES // MIB} MiB"
         raise ManifestError(place, f"is {size} that one source may have: split it")
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ManifestError(place, "is UTF-16 text: save it as UTF-8")
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
     try:
-        text = data.decode("utf-8")
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ManifestError(
-            place.at_line(line), f"byte {data[error.start]:#04x} is not UTF-8 text: save it as UTF-8"
-        ) from None
+        problem = f"byte {data[error.start]:#04x} is not {encoding.upper()} text: save it as UTF-8"
+        raise ManifestError(place.at_line(line), problem) from None
     return text.replace("\r\n", "\n") if "\r" in text else text
 
 

@@ -30,6 +30,7 @@ _ACTION = re.compile(
 )
 _START = re.compile(r"\{\{repl\b|repl\{\{")
 _CALL = re.compile(r"([A-Za-z][A-Za-z0-9]*)((?:\s+(?:\"(?:[^\"\\\n]|\\.)*\"|`[^`]*`))*)", re.DOTALL)
+_CONTROL = frozenset({"block", "break", "continue", "define", "else", "end", "if", "range", "template", "with"})
 _LITERAL = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|`[^`]*`", re.DOTALL)
 # What KOTS knows of a license beside its entitlements, and a License here does not carry.
 _UNKNOWN_FIELDS = frozenset(
@@ -84,6 +85,11 @@ class Refusal:
     call: str
     line: int
     reason: str
+
+    @property
+    def breaks_text(self) -> bool:
+        """Whether it is part of a condition or loop, without which the text around it may be no YAML."""
+        return self.call.partition(" ")[0] in _CONTROL
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +182,12 @@ def refusal_error(place: Place, refusal: Refusal) -> ManifestError:
 
 
 def _value(call: str, context: TemplateContext | None, local_images: list[str]) -> str:
+    if call.partition(" ")[0] in _CONTROL:
+        raise CallError("it is part of a condition or loop; write the outcome out")
     match = _CALL.fullmatch(call)
     if match is None:
         known = ", ".join(sorted(_FUNCTIONS))
-        raise CallError(f"only single calls with literal arguments are, of {known}; write the value out")
+        raise CallError(f"it is no single call with literal arguments (of {known}); write the value out")
     name, arguments = match[1], [_literal(text) for text in _LITERAL.findall(match[2])]
     if name not in _FUNCTIONS:
         raise CallError(f"{name} needs the KOTS console's configuration; write the value out")

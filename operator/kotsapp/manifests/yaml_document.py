@@ -237,6 +237,8 @@ def _refuse(text: str, place: Place) -> None:
 
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
     """What libyaml says, with the line's key; never its value, which may be out of a Secret."""
+    if error.problem == "did not find expected <document start>":
+        return "is not YAML: more text follows the document's end; put --- before a further document"
     problem = f"is not YAML: {error.problem or 'syntax error'}"
     if error.context:
         problem += f" {error.context}"
