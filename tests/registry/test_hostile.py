@@ -222,6 +222,15 @@ async def test_a_wish_to_wait_for_ever_is_capped(prober: Prober) -> None:
     assert result.retry_after <= MAX_RETRY_AFTER * 1.25
 
 
+@pytest.mark.parametrize("image", ["a.b:99999/x:1", "a-.b:0/x:1", "[::zz]:5000/x:1", "a..b/x:1", "[]/x:1", "a.b:/x:1"])
+async def test_a_host_that_is_none(prober: Prober, image: str) -> None:
+    try:
+        reference = parse(image)
+    except ValueError:
+        return  # not even a reference
+    assert (await prober.probe(reference, timeout=TIMEOUT, max_age=60)).verdict is UNREACHABLE
+
+
 async def test_nobody_answers(prober: Prober) -> None:
     async with HostileRegistry(BEHAVIOURS) as gone:
         endpoint = gone.endpoint

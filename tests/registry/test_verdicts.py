@@ -65,6 +65,7 @@ async def test_a_token_service_that_refuses_makes_an_image_private(prober: Probe
     assert result.verdict is Verdict.PRIVATE
     assert result.http_status in {401, 403}
     assert result.code == "DENIED"
+    assert result.requests == 2
 
 
 async def test_digests(prober: Prober, local: LocalRegistries) -> None:

@@ -4,6 +4,7 @@ Two gates: ``Guard.registry``, ``realm`` and ``redirect`` judge the URL; ``refus
 socket is about to connect to, so that a name which resolves differently the second time gains nothing.
 """
 
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -23,6 +24,8 @@ _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.g
 _SHARED = IPv4Network("100.64.0.0/10")  # RFC 6598: neither private nor global to Python, used inside clusters
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are the IPv4 address
 _UNIQUE_LOCAL = ip_network("fc00::/7")
+# Printable ASCII but for the backslash, which some readers of URLs take for a slash.
+_URL_CHARACTERS = re.compile(r"[!-\[\]-~]*")
 
 
 class Refused(Exception):  # noqa: N818 - an answer of the guard, read as one: "refused: ..."
@@ -161,7 +164,7 @@ def _plain(address: Address) -> Address:
 def _url(text: str) -> URL:
     if len(text) > MAX_URL:
         raise Refused(f"it is longer than {MAX_URL} characters")
-    if not all("!" <= char <= "~" for char in text) or "\\" in text:
+    if not _URL_CHARACTERS.fullmatch(text):
         raise Refused("it is not a URL")
     try:
         url = URL(text, encoded=True)

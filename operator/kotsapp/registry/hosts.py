@@ -96,8 +96,16 @@ class Registries:
         return cls(entries)
 
     def host(self, host: str) -> RegistryHost:
-        """The registry for a reference's canonical host; its own name over https when the file doesn't list it."""
+        """The registry for a reference's canonical host; its own name over https when the file doesn't list it.
+
+        Raises ValueError for a host that can't be one in a URL, such as one with port 99999.
+        """
         return self._entries.get(host) or RegistryHost(host, _default_endpoint(host))
+
+    def max_concurrent(self, host: str) -> int:
+        """How many requests the registry may get at once, for any text that stands where a host does."""
+        entry = self._entries.get(host)
+        return DEFAULT_MAX_CONCURRENT if entry is None else entry.max_concurrent
 
     def listed(self, authority: str) -> RegistryHost | None:
         """The entry, with an endpoint of its own, for a URL's ``host[:port]``: a token service can be mapped too."""

@@ -35,11 +35,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """An Authorization header; ``reused`` when its token was there before this question."""
+    """What a request is made with: an Authorization header, or none (empty) when the token service refused one.
+
+    ``reused`` when its token was there before this question; ``refusal`` is the token service's.
+    """
 
     header: str = field(repr=False)
     wanted: Wanted | None = None
     reused: bool = False
+    refusal: Evidence | None = None
 
 
 class TokenRefused(Exception):  # noqa: N818 - carries the token service's answer, which decides
@@ -61,7 +65,8 @@ class Logins:
     async def foresee(self, question: Question, known: Challenge, trail: Trail) -> Authorization | None:
         """The authorization for a challenge the host is known to make, before it makes it.
 
-        Raises TokenRefused, NoAnswer. None when the challenge is better met when it comes.
+        A refused token is no verdict yet: the registry may serve this image without one. Raises NoAnswer, and
+        TokenRefused for an answer that is no refusal. None when the challenge is better met when it comes.
         """
         if known.scheme == "basic":
             credential = question.credential
@@ -72,7 +77,12 @@ class Logins:
         realm = self._realm(question, known)
         if isinstance(realm, Evidence):
             return None
-        return await self._authorize(question, realm, known, trail)
+        try:
+            return await self._authorize(question, realm, known, trail)
+        except TokenRefused as refused:
+            if refused.evidence.status not in {401, 403}:
+                raise
+            return Authorization("", _wanted(question, realm, known), refusal=refused.evidence)
 
     async def log_in(
         self, question: Question, offered: tuple[Challenge, ...], used: Authorization | None, trail: Trail
@@ -84,6 +94,8 @@ class Logins:
         if bearer is not None and isinstance(realm, Destination):
             wanted = _wanted(question, realm, bearer)
             if used is not None and used.wanted == wanted:
+                if used.refusal is not None:
+                    return used.refusal
                 if not used.reused or bearer.error == "insufficient_scope":
                     return question.refused(Login.BEARER)
                 self._tokens.drop(wanted, used.header)

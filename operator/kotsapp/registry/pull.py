@@ -124,18 +124,13 @@ class Puller:
             return None
         try:
             return await self._logins.foresee(Question(home, reference.repository, credential), known.challenge, trail)
-        except TokenRefused as refused:
-            if refused.evidence.status in {401, 403}:
-                return None  # the host itself decides: it may serve this one without a token
-            known.discovered = False
-            raise
-        except NoAnswer:
+        except (TokenRefused, NoAnswer):
             known.discovered = False  # the realm may have moved; the next question finds out
             raise
 
     async def _send(self, method: str, at: Destination, used: Authorization | None, trail: Trail) -> Answer:
         headers = {"Accept": manifest.ACCEPT}
-        if used is not None:
+        if used is not None and used.header:
             headers["Authorization"] = used.header
         limit = 0 if method == "HEAD" else MAX_MANIFEST_BODY
         return await trail.ask(self._client, f"manifest_{method.lower()}", method, at, headers, limit)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from kotsapp.registry.limits import (
 
 # Between the server's stamp and our use lie its clock, the way back and the way to the registry.
 _SKEW = 10.0
+_PRINTABLE = re.compile(r"[!-~]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def read_token(body: bytes, asked_at: float) -> Token:
     if not isinstance(value, str):
         raise MalformedTokenError("has neither token nor access_token")
     # A header is made of it: a line break or blank would be header injection.
-    if not all("!" <= char <= "~" for char in value) or len(value) > MAX_TOKEN_BODY // 4:
+    if len(value) > MAX_TOKEN_BODY // 4 or not _PRINTABLE.fullmatch(value):
         raise MalformedTokenError("has a token that can't be sent in a header")
     lifetime = _lifetime(document.get("expires_in"))
     return Token(value, asked_at + lifetime - min(_SKEW, lifetime / 2))

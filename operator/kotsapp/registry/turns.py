@@ -112,5 +112,5 @@ class Turns:
                 idle = [key for key, one in self._hosts.items() if not one.users and not one.pause.remaining(now)]
                 for key in idle[: MAX_HOSTS // 4]:
                     del self._hosts[key]
-            host = self._hosts[name] = _Host(asyncio.Semaphore(self._registries.host(name).max_concurrent))
+            host = self._hosts[name] = _Host(asyncio.Semaphore(self._registries.max_concurrent(name)))
         return host
