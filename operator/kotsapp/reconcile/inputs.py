@@ -1,5 +1,6 @@
 """Reads what a KotsApp names: the license and the manifests' sources, from its own namespace alone."""
 
+import asyncio
 import base64
 import binascii
 from datetime import UTC, datetime
@@ -34,7 +35,9 @@ async def read_license(app: App, spec: Spec, services: Services) -> License:
             " spec.license's key",
         )
     try:
-        license_ = load(_value(obj, ref, ref.key or ""), services.keys, services.settings.license_policy)
+        document = _value(obj, ref, ref.key or "")
+        # A thread, because a hostile document of 1 MiB takes most of a second, and other apps go on meanwhile.
+        license_ = await asyncio.to_thread(load, document, services.keys, services.settings.license_policy)
     except LicenseError as error:
         raise _license_halt(error.reason, f"{ref}: {error.message}") from None
     except ValueError as error:

@@ -1,5 +1,6 @@
 """The release's objects: read from its files, charts rendered, each put into its namespace."""
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,7 +72,8 @@ async def read_release(
         )
 
     try:
-        release = read_files(files, context, patch_helm_v2=spec.patch_helm_v2)
+        # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
+        release = await asyncio.to_thread(read_files, files, context, patch_helm_v2=spec.patch_helm_v2)
         release = await _with_charts(release, app, services)
     except (ManifestError, HelmError) as error:
         raise stop(Reason.INVALID_MANIFEST, str(error)) from None

@@ -1,0 +1,114 @@
+"""One app of 200 objects: until all are there, against kubectl and helm with the same objects, in one run.
+
+Prints the median of RUNS for each, and the ratio to the faster peer. Usage: python bench/apply.py [RUNS]
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / part) for part in ("", "e2e")]
+
+from apps import LICENSE_ID, PUBLIC, deployment
+from licenses import Signer
+from localworld.world import World
+from running import ROOT, Operator
+from waiting import until
+
+OBJECTS = 200
+
+
+def objects() -> list[dict[str, Any]]:
+    """A third each of Deployments, Services and ConfigMaps, as a chart of some size has them."""
+    made: list[dict[str, Any]] = []
+    for i in range(OBJECTS):
+        name = f"part-{i:03}"
+        if i % 3 == 0:
+            made.append(deployment(name, PUBLIC, replicas=0))
+        elif i % 3 == 1:
+            spec = {"selector": {"app": name}, "ports": [{"port": 80}]}
+            made.append({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec})
+        else:
+            data = {"config.yaml": "key: value\n" * 20}
+            made.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+    return made
+
+
+def count(world: World, namespace: str) -> int:
+    """How many of the objects are there, by names alone."""
+    total = 0
+    for prefix, plural in (("/apis/apps/v1", "deployments"), ("/api/v1", "services"), ("/api/v1", "configmaps")):
+        items = world.api.get(f"{prefix}/namespaces/{namespace}/{plural}")["items"]
+        total += sum(item["metadata"]["name"].startswith("part-") for item in items)
+    return total
+
+
+def timed(world: World, namespace: str, *command: str) -> float:
+    started = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True)
+    until(lambda: count(world, namespace) == OBJECTS, "all objects are there", 120)
+    return time.monotonic() - started
+
+
+def main() -> int:
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    folder = Path(tempfile.mkdtemp(prefix="kotsapp-bench-"))
+    made = objects()
+    manifest = folder / "all.yaml"
+    manifest.write_text(yaml.safe_dump_all(made, sort_keys=False))
+    chart = folder / "chart"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: bench\nversion: 1.0.0\n")
+    (chart / "templates" / "all.yaml").write_text(manifest.read_text())
+    signer = Signer.make(folder / "keys")
+    times: dict[str, list[float]] = {"kotsapp": [], "kubectl": [], "helm": []}
+    with World.start(folder / "world", licenses=[LICENSE_ID], node=False) as world:
+        world.push_image(PUBLIC)
+        world.kubectl("apply", "-k", str(ROOT / "deploy"))
+        operator = Operator(world, folder, signer.folder).start()
+        kubectl = [str(world.programs.kubectl), f"--kubeconfig={world.kubeconfig}"]
+        helm = [str(world.programs.helm), f"--kubeconfig={world.kubeconfig}"]
+        for run in range(runs):
+            for tool in times:
+                namespace = f"{tool}-{run}"
+                world.create_namespace(namespace)
+                if tool == "kubectl":
+                    command = [*kubectl, "-n", namespace, "apply", "--server-side", "-f", str(manifest)]
+                elif tool == "helm":
+                    command = [*helm, "-n", namespace, "install", "bench", str(chart)]
+                else:
+                    app = kotsapp(world, signer, namespace, made, folder)
+                    command = [*kubectl, "-n", namespace, "apply", "-f", str(app)]
+                times[tool].append(timed(world, namespace, *command))
+        operator.stop()
+    print(f"{OBJECTS} objects, {runs} runs, seconds until all are there (median, min-max)")
+    for tool, values in times.items():
+        print(f"  {tool:<8} {statistics.median(values):6.2f}   {min(values):.2f}-{max(values):.2f}")
+    best = min(statistics.median(times["kubectl"]), statistics.median(times["helm"]))
+    print(f"kotsapp takes {statistics.median(times['kotsapp']) / best:.2f} of the faster peer's time")
+    return 0
+
+
+def kotsapp(world: World, signer: Signer, namespace: str, made: list[dict[str, Any]], folder: Path) -> Path:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "my-license"}}
+    secret["stringData"] = {"license.yaml": signer.sign().decode()}  # type: ignore[assignment]
+    world.api.create(f"/api/v1/namespaces/{namespace}/secrets", secret)
+    spec = {
+        "license": {"secretRef": {"name": "my-license"}},
+        "manifests": [{"inline": yaml.safe_dump_all(made, sort_keys=False)}],
+    }
+    body = {"apiVersion": "kotsapp.dev/v1alpha1", "kind": "KotsApp", "metadata": {"name": "bench"}, "spec": spec}
+    file = folder / f"{namespace}.json"
+    file.write_text(json.dumps(body))
+    return file
+
+
+if __name__ == "__main__":
+    sys.exit(main())
