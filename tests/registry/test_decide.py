@@ -54,6 +54,12 @@ def test_an_answer(evidence: Evidence, verdict: Verdict) -> None:
     assert decision.message.startswith("h ")
 
 
+def test_a_token_services_answer_is_told_as_such() -> None:
+    decision = decide(Evidence(T, "auth.docker.io", 403, registry="docker.io"))
+
+    assert decision.message == "docker.io's token service auth.docker.io refused an anonymous token"
+
+
 @pytest.mark.parametrize("trouble", Trouble)
 def test_no_answer_is_never_a_verdict_on_the_image(trouble: Trouble) -> None:
     decision = decide_trouble(NoAnswer(trouble, "quay.io", "did not answer"))

@@ -19,22 +19,21 @@ OK = f"HTTP/1.1 200 OK\r\nContent-Type: {MANIFEST_TYPE}\r\nContent-Length: {len(
 REDIRECT = b"HTTP/1.1 302 Found\r\nLocation: {me}/v2/x/y/manifests/1\r\nContent-Length: 0\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 NO_HEAD = b"HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n"
+HEADERS = [
+    b"Content-Length: 5",
+    b"Transfer-Encoding: chunked",
+    b"Location: x",
+    b"Retry-After: -1",
+    b"Content-Type: \xff",
+]
 LINES = st.sampled_from(
     [
-        b"\r\n",
-        b"\n",
-        b"HTTP/1.0 200 OK\r\n",
-        b"Content-Length: 5\r\n",
-        b"Transfer-Encoding: chunked\r\n",
-        b"Location: x\r\n",
+        *(line + b"\r\n" for line in (b"", b"HTTP/1.0 200 OK", *HEADERS)),
         b"WWW-Authenticate: ",
-        b"Retry-After: -1\r\n",
-        b"Content-Type: \xff\r\n",
+        b"\n",
         b"\x00",
         b":",
-        b" ",
         b'"',
-        b"{me}",
     ]
 )
 

@@ -1,6 +1,10 @@
 """``kotsapp probe`` against real registries."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +102,22 @@ def test_an_undecided_image_is_a_problem(local: LocalRegistries, capsys: pytest.
     assert code == 1
     assert heads.split() == ["IMAGE", "VERDICT", "ROUTE", "STATUS", "MESSAGE"]
     assert row.split()[:4] == ["registry.k8s.io/pause:gone", "NotFound", "-", "404"]
+
+
+def test_a_person_who_waits_sees_a_bar_and_a_pipe_does_not(local: LocalRegistries) -> None:
+    images = [f"quay.io/my-org/app-{number}:v1" for number in range(20)]
+    command = [sys.executable, "-m", "kotsapp", "probe", "--registries", str(local.file), "-o", "json", *images]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm"}
+    terminal, end = pty.openpty()
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=end, env=environment, timeout=60)
+    os.close(end)
+    shown = os.read(terminal, 65536)
+    os.close(terminal)
+    piped = subprocess.run(command, capture_output=True, env=environment, timeout=60)
+
+    assert len(json.loads(done.stdout)["images"]) == 20
+    assert b"20/20" in shown
+    assert piped.stderr == b""
 
 
 def test_an_application_names_the_domains(

@@ -133,15 +133,15 @@ class Logins:
         wanted = _wanted(question, realm, bearer)
 
         async def fetch() -> Token:
-            return await self._fetch(wanted, realm, question.credential, trail)
+            return await self._fetch(wanted, realm, question, trail)
 
         token, reused = await self._tokens.get(wanted, fetch)
         return Authorization(token.header, wanted, reused)
 
-    async def _fetch(self, wanted: Wanted, realm: Destination, credential: Credential | None, trail: Trail) -> Token:
+    async def _fetch(self, wanted: Wanted, realm: Destination, question: Question, trail: Trail) -> Token:
         headers = {"Accept": "application/json"}
-        if credential is not None:
-            headers["Authorization"] = credential.basic
+        if question.credential is not None:
+            headers["Authorization"] = question.credential.basic
         asked_at = monotonic()
         place = replace(realm, url=wanted.url)
         answer = await trail.ask(self._client, "token", "GET", place, headers, MAX_TOKEN_BODY)
@@ -155,6 +155,7 @@ class Logins:
                     answer.status,
                     code=manifest.first_code(answer.body),
                     retry_after=retry_after(answer.headers.get("Retry-After")),
+                    registry=question.at.name,
                 )
             )
         if not answer.complete:

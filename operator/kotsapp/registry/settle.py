@@ -80,9 +80,9 @@ def route_of(verdict: Verdict) -> Route | None:
 def unprobed(reference: Reference, verdict: Verdict) -> ProbeResult:
     """The result for an image that ``classify`` decided."""
     messages = {
-        Verdict.PROXIED: "is on the proxy already",
-        Verdict.REPLICATED: "is on the Replicated registry",
-        Verdict.EXCLUDED: "is excluded from probing",
+        Verdict.PROXIED: "it is on the proxy already",
+        Verdict.REPLICATED: "it is on the Replicated registry",
+        Verdict.EXCLUDED: "it is excluded from probing",
         Verdict.PRIVATE: "every image goes through the proxy",
     }
     return ProbeResult(reference.written, verdict, messages[verdict], host=reference.host)

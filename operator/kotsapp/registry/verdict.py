@@ -75,7 +75,8 @@ class Evidence:
     """The answer that decides: its stage, the host that gave it, HTTP status, registry error code.
 
     ``login`` is what a 401 asked for; ``is_manifest`` is whether a 200 really was one; ``note`` says what else is
-    known, in words of our own; ``retry_after`` is the server's wish in seconds.
+    known, in words of our own; ``retry_after`` is the server's wish in seconds; ``registry`` is whose token service
+    ``host`` is, at the token stage.
     """
 
     stage: Stage
@@ -86,6 +87,7 @@ class Evidence:
     is_manifest: bool = False
     note: str = ""
     retry_after: float | None = None
+    registry: str = ""
 
 
 class Trouble(StrEnum):
@@ -132,7 +134,7 @@ _REFUSAL_CODES = frozenset({"UNAUTHORIZED", "DENIED"})
 
 def decide(evidence: Evidence) -> Decision:
     """The verdict for an anonymous pull, from the answer that decides it."""
-    host, status = evidence.host, evidence.status
+    host, status = _who(evidence), evidence.status
     if status == 429:
         return Decision(Verdict.RATE_LIMITED, f"{host} limits the rate of requests")
     if status >= 500:
@@ -164,7 +166,7 @@ def error_code(value: object) -> str | None:
 
 def _decide_token(evidence: Evidence) -> Decision:
     if evidence.status in {401, 403}:
-        return Decision(Verdict.PRIVATE, f"{evidence.host} refused an anonymous token")
+        return Decision(Verdict.PRIVATE, f"{_who(evidence)} refused an anonymous token")
     return Decision(Verdict.ERROR, _odd(evidence))
 
 
@@ -178,4 +180,10 @@ def _refusal(evidence: Evidence) -> str:
 def _odd(evidence: Evidence) -> str:
     what = "a token" if evidence.stage is Stage.TOKEN else "the manifest"
     code = f" {evidence.code}" if evidence.code else ""
-    return f"{evidence.host} answered {evidence.status}{code} when asked for {what}"
+    return f"{_who(evidence)} answered {evidence.status}{code} when asked for {what}"
+
+
+def _who(evidence: Evidence) -> str:
+    if evidence.registry in {"", evidence.host}:
+        return evidence.host
+    return f"{evidence.registry}'s token service {evidence.host}"
