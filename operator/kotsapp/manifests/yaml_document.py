@@ -18,7 +18,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from kotsapp.manifests import scalars
+from kotsapp.manifests import plain_block, scalars
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import ALIAS_CHARACTERS_PER_NODE, MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES
 from kotsapp.manifests.scalars import ScalarError
@@ -44,6 +44,7 @@ class Budget:
         self.alias_nodes = MAX_ALIAS_NODES
         self.values: dict[str, Any] = {}
         self.keys: dict[str, str] = {}
+        self.lines = plain_block.Lines()
 
 
 def read(text: str, place: Place, budget: Budget) -> tuple[Any, Place]:
@@ -52,9 +53,17 @@ def read(text: str, place: Place, budget: Budget) -> tuple[Any, Place]:
     ``place`` is where the text starts. Raises ManifestError.
     """
     _refuse(text, place)
+    value = _plain_document(text, budget)
+    if value is None:
+        value = _built(text, place, budget)
+    first = _CONTENT.search(text)
+    return value, place.at_line(place.line + (text.count("\n", 0, first.start()) if first else 0))
+
+
+def _built(text: str, place: Place, budget: Budget) -> Any:
     builder = _Builder(text, place, budget)
     try:
-        value = builder.document()
+        return builder.document()
     except ScalarError as error:
         raise builder.error(str(error)) from None
     except yaml.reader.ReaderError as error:
@@ -66,8 +75,17 @@ def read(text: str, place: Place, budget: Budget) -> tuple[Any, Place]:
         mark = error.problem_mark or error.context_mark
         line = mark.line if mark else 0
         raise ManifestError(place.at_line(place.line + line), _syntax_problem(error, text, line)) from None
-    first = _CONTENT.search(text)
-    return value, place.at_line(place.line + (text.count("\n", 0, first.start()) if first else 0))
+
+
+def _plain_document(text: str, budget: Budget) -> Any:
+    """The value of a document in the plainest style; None for the event loop to read it, and to keep the bounds."""
+    nodes = plain_block.NODES_PER_LINE * (text.count("\n") + 1)
+    if nodes > budget.nodes:
+        return None
+    value = plain_block.read(text, budget.lines)
+    if value is not None:
+        budget.nodes -= nodes
+    return value
 
 
 class _Builder:
