@@ -136,13 +136,19 @@ class Tenant:
     # -- what a person waits for
 
     def wait_ready(self, name: str, seconds: float = 40.0) -> None:
+        seen: list[Object] = []
+
         def ready() -> bool:
             app = self.app(name)
             condition = next((c for c in app.get("status", {}).get("conditions", ()) if c["type"] == "Ready"), {})
+            seen[:] = [condition]
             generation = app["metadata"]["generation"]
             return condition.get("status") == "True" and app["status"].get("observedGeneration") == generation
 
-        until(ready, f"KotsApp {name} is Ready: {self.condition(name)}", seconds)
+        try:
+            until(ready, f"KotsApp {name} is Ready", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {seen}") from None
 
     def wait_reason(self, name: str, reason: str, seconds: float = 30.0) -> Object:
         """The Ready condition, once it has this reason."""

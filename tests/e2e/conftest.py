@@ -17,6 +17,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A control plane with the operator's manifests applied, registries with the samples, a node that pulls."""
     folder = tmp_path_factory.mktemp("world")
     with World.start(folder, audit=True, licenses=[LICENSE_ID]) as started:
+        started.registries.add_alias("images.vendor.invalid", "proxy.replicated.com")
         started.push_image(PRIVATE, proxied_for=SLUG)
         started.push_image(PUBLIC)
         started.push_image(VENDOR)
