@@ -2,67 +2,85 @@
 
     python -m probing.relay ROUND_TRIP_MS PORT...
 
-prints the new ports, one a line, and runs until its standard input ends.
+prints the new ports, one a line, and runs until its standard input ends. It delays, it doesn't narrow: what is under
+way at once stays so.
 """
 
 import asyncio
 import contextlib
 import sys
-from collections import deque
 
 LOOPBACK = "127.0.0.1"
 
 
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
-    """Pass bytes on, each so much later; what is under way at once stays so: this is delay, not bandwidth."""
-    loop = asyncio.get_running_loop()
-    waiting: deque[tuple[float, bytes]] = deque()
-    arrived = asyncio.Event()
+class End(asyncio.Protocol):
+    """One end of a relayed connection; what it receives is written to its peer half a round trip later."""
 
-    async def deliver() -> None:
-        while True:
-            while not waiting:
-                arrived.clear()
-                await arrived.wait()
-            due, data = waiting.popleft()
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            if not data:
-                writer.close()
-                return
-            writer.write(data)
-            await writer.drain()
+    def __init__(self, delay: float) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.delay = delay
+        self.transport: asyncio.Transport | None = None
+        self.peer: End | None = None
 
-    delivering = asyncio.create_task(deliver())
-    with contextlib.suppress(OSError):
-        while True:
-            data = await reader.read(65536)
-            waiting.append((loop.time() + delay, data))
-            arrived.set()
-            if not data:
-                break
-    with contextlib.suppress(OSError):
-        await delivering
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.loop.call_later(self.delay, self._pass, data)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.loop.call_later(self.delay, self._pass, b"")
+
+    def _pass(self, data: bytes) -> None:
+        if self.peer is None or self.peer.transport is None:
+            return
+        if data:
+            self.peer.transport.write(data)
+        else:
+            self.peer.transport.close()
+
+
+class NearEnd(End):
+    """The client's end. The kernel accepts at once; a real peer's first sign of life takes a round trip."""
+
+    def __init__(self, delay: float, port: int) -> None:
+        super().__init__(delay)
+        self.port = port
+        self.early: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.connecting = self.loop.create_task(self._connect())
+
+    def data_received(self, data: bytes) -> None:
+        if self.peer is None:
+            self.early.append(data)
+        else:
+            super().data_received(data)
+
+    async def _connect(self) -> None:
+        await asyncio.sleep(2 * self.delay)
+        far = End(self.delay)
+        far.peer = self
+        with contextlib.suppress(OSError):
+            await self.loop.create_connection(lambda: far, LOOPBACK, self.port)
+        self.peer = far
+        for data in self.early:
+            super().data_received(data)
 
 
 async def main(round_trip: float, ports: list[int]) -> None:
     """Serve until standard input ends."""
-    servers = []
+    loop = asyncio.get_running_loop()
     for port in ports:
 
-        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int = port) -> None:
-            # The kernel accepts at once; a real peer's answer to the first packet takes a round trip.
-            await asyncio.sleep(round_trip)
-            with contextlib.suppress(OSError):
-                far_reader, far_writer = await asyncio.open_connection(LOOPBACK, port)
-                with contextlib.suppress(asyncio.CancelledError):  # the end of the bench
-                    await asyncio.gather(
-                        _carry(reader, far_writer, round_trip / 2), _carry(far_reader, writer, round_trip / 2)
-                    )
+        def near(port: int = port) -> NearEnd:
+            return NearEnd(round_trip / 2, port)
 
-        server = await asyncio.start_server(relay, LOOPBACK, 0, backlog=1024)
-        servers.append(server)
+        server = await loop.create_server(near, LOOPBACK, 0, backlog=1024)
         print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await loop.run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
