@@ -3,9 +3,10 @@
 Both are measured as whole processes, from start to exit, by the kernel's accounting. kustomize gets what KOTS gives
 it, one ``images:`` entry for each repository and one pull-secret patch for each workload, in the faster of the two
 forms that it knows (``patches``; the deprecated ``patchesStrategicMerge`` is ten times slower). Before anything is
-measured, both outputs are compared.
+measured, both outputs are compared. What a Helm chart adds is measured apart, against ``helm template`` alone.
 
-    python bench/render.py [--objects 1000] [--images 100] [--runs 5] [--kubectl-runs 3] [--grow 5000]
+    PYTHONPATH=operator python bench/render.py [--objects 1000] [--images 100] [--runs 5] [--kubectl-runs 3]
+        [--grow 5000] [--helm PROGRAM]
 """
 
 import argparse
@@ -14,6 +15,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Sequence
@@ -27,6 +29,7 @@ from kotsapp.images.podspec import find_images
 from kotsapp.license.sign import SigningKeys, sign
 from kotsapp.manifests.documents import load
 
+EXAMPLE = Path(__file__).parent.parent / "examples" / "chart"
 SLUG = "my-kots-app"
 SECRET = f"{SLUG}-registry"
 LICENSE = f"""
@@ -60,37 +63,59 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--kubectl-runs", type=int, default=3, help="0 leaves kubectl out")
+    parser.add_argument("--helm", help="the helm program (default: the one on PATH)")
     parser.add_argument("--grow", type=int, nargs="*", default=[5000], help="further sizes, without kubectl")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-render-") as name:
         folder = Path(name)
         _write_license(folder)
-        ours = _measured(folder, args.objects, args.images, args.runs)
+        app = _written(folder, args.objects, args.images)
         if args.kubectl_runs:
-            theirs = [_run(_kustomize(folder / str(args.objects))) for _ in range(args.kubectl_runs)]
-            _print(f"kubectl kustomize, {args.objects} Deployments", theirs)
-            faster = _median(theirs, "elapsed") / _median(ours, "elapsed")
-            less_cpu = _median(theirs, "cpu") / _median(ours, "cpu")
-            smaller = _median(theirs, "memory") / _median(ours, "memory")
+            _compare(load(_output(_render(folder, app)), "ours"), load(_output(_kustomize(app)), "theirs"))
+        ours = _measured(f"kotsapp render, {args.objects} Deployments", _render(folder, app), args.runs)
+        if args.kubectl_runs:
+            name = f"kubectl kustomize, {args.objects} Deployments"
+            theirs = _measured(name, _kustomize(app), args.kubectl_runs)
+            faster, less, smaller = (_ratio(theirs, ours, field) for field in ("elapsed", "cpu", "memory"))
             print(
-                f"kotsapp render: {faster:.1f} times faster, {less_cpu:.1f} times less CPU, {smaller:.1f} less memory"
+                f"kotsapp render: {faster:.1f} times faster, {less:.1f} times less CPU, {smaller:.1f} times less memory"
             )
         for size in args.grow:
-            grown = _measured(folder, size, args.images, max(args.runs // 2, 1))
-            ratio = _median(grown, "elapsed") / _median(ours, "elapsed")
-            print(f"{size / args.objects:g} times the objects cost {ratio:.2f} times the time")
+            command = _render(folder, _written(folder, size, args.images))
+            grown = _measured(f"kotsapp render, {size} Deployments", command, max(args.runs // 2, 1))
+            ratio = _ratio(grown, ours, "elapsed")
+            print(f"{size / args.objects:g} times the objects took {ratio:.2f} times as long")
+        _measure_chart(folder, args.helm, args.runs)
     return 0
 
 
-def _measured(folder: Path, objects: int, images: int, runs: int) -> list[Cost]:
-    """Write an application, check that both tools agree on it, and run ours."""
-    app = folder / str(objects)
-    _write_application(app, objects, images)
-    output = _output(_render(folder, app))
-    if objects <= 1000:
-        _compare(load(output, "kotsapp render"), load(_output(_kustomize(app)), "kubectl kustomize"))
-    costs = [_run(_render(folder, app)) for _ in range(runs)]
-    _print(f"kotsapp render, {objects} Deployments", costs)
+def _measure_chart(folder: Path, program: str | None, runs: int) -> None:
+    helm = shutil.which(program or "helm")
+    if helm is None:
+        print("the cost of a chart was not measured: there is no helm on PATH, and --helm names none")
+        return
+    release = folder / "release"
+    release.mkdir()
+    shutil.copy(EXAMPLE / "helmchart.yaml", release)
+    with tarfile.open(release / "my-shop.tgz", "w:gz") as archive:
+        archive.add(EXAMPLE / "my-shop", "my-shop")
+    _measured("helm template, the example chart", [helm, "template", "shop", str(release / "my-shop.tgz")], runs)
+    _measured("kotsapp render, the example chart", [*_render(folder, release), f"--helm={helm}"], runs)
+
+
+def _measured(title: str, command: Sequence[str], runs: int) -> list[Cost]:
+    """Run a command, once to warm up, and print what it costs."""
+    if runs > 1:
+        _run(command)
+    costs = [_run(command) for _ in range(runs)]
+    times = sorted(cost.elapsed for cost in costs)
+    shown = [
+        f"{_median(costs, 'elapsed'):.3f} s ({times[0]:.3f} to {times[-1]:.3f})",
+        f"CPU {_median(costs, 'cpu'):.3f} s",
+        f"{_median(costs, 'memory'):.0f} MiB",
+        f"median of {len(costs)}",
+    ]
+    print(f"{title}: {', '.join(shown)}", flush=True)
     return costs
 
 
@@ -110,9 +135,10 @@ def _deployment(index: int, images: int) -> dict[str, Any]:
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
 
 
-def _write_application(app: Path, objects: int, images: int) -> None:
-    """The manifests, and the layout that KOTS would write for them: ``base`` and ``overlays/midstream``."""
-    base, midstream = app / "base", app / "overlays" / "midstream"
+def _written(folder: Path, objects: int, images: int) -> Path:
+    """The folder of the manifests; beside it ``overlays/midstream``, which KOTS would write for them."""
+    base = folder / str(objects) / "base"
+    midstream = folder / str(objects) / "overlays" / "midstream"
     base.mkdir(parents=True)
     midstream.mkdir(parents=True)
     deployments = [_deployment(index, images) for index in range(objects)]
@@ -133,6 +159,7 @@ def _write_application(app: Path, objects: int, images: int) -> None:
     entries = [{"name": name, "newName": f"proxy.replicated.com/proxy/{SLUG}/{name}"} for name in repositories]
     patches = [{"path": "pullsecrets.yaml"}]
     _dump(midstream / "kustomization.yaml", {"resources": ["../../base"], "images": entries, "patches": patches})
+    return base / "app.yaml"
 
 
 def _dump(path: Path, *objects: Any) -> None:
@@ -146,26 +173,17 @@ def _write_license(folder: Path) -> None:
     (folder / "license.yaml").write_bytes(sign(LICENSE.encode(), keys))
 
 
-def _render(folder: Path, app: Path) -> list[str]:
+def _render(folder: Path, manifests: Path) -> list[str]:
     license_ = ["--license", str(folder / "license.yaml"), "--trusted-keys", str(folder / "keys")]
-    return [
-        sys.executable,
-        "-m",
-        "kotsapp",
-        "render",
-        "-f",
-        str(app / "base" / "app.yaml"),
-        *license_,
-        "--assume=private",
-    ]
+    return [sys.executable, "-m", "kotsapp", "render", "-f", str(manifests), *license_, "--assume=private"]
 
 
-def _kustomize(app: Path) -> list[str]:
+def _kustomize(manifests: Path) -> list[str]:
     beside = Path(sys.executable).with_name("kubectl")
     kubectl = str(beside) if beside.exists() else shutil.which("kubectl")
     if kubectl is None:
         sys.exit("kubectl is missing: it comes with the development requirements")
-    return [kubectl, "kustomize", str(app / "overlays" / "midstream")]
+    return [kubectl, "kustomize", str(manifests.parent.parent / "overlays" / "midstream")]
 
 
 def _environment() -> dict[str, str]:
@@ -209,15 +227,8 @@ def _median(costs: Sequence[Cost], field: str) -> float:
     return float(statistics.median(getattr(cost, field) for cost in costs))
 
 
-def _print(title: str, costs: Sequence[Cost]) -> None:
-    times = sorted(cost.elapsed for cost in costs)
-    shown = [
-        f"{_median(costs, 'elapsed'):.3f} s ({times[0]:.3f} to {times[-1]:.3f})",
-        f"CPU {_median(costs, 'cpu'):.3f} s",
-        f"{_median(costs, 'memory'):.0f} MiB",
-        f"median of {len(costs)}",
-    ]
-    print(f"{title}: {', '.join(shown)}", flush=True)
+def _ratio(theirs: Sequence[Cost], ours: Sequence[Cost], field: str) -> float:
+    return _median(theirs, field) / _median(ours, field)
 
 
 if __name__ == "__main__":
