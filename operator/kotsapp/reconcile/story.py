@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -46,6 +46,9 @@ ROLLING_POLL = 3.0
 UNHEALTHY_POLL = 30.0
 
 
+Tell = Callable[[Sequence[Condition]], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``status`` None means to leave everything as it is; ``wake_after`` is in seconds, None for no alarm.
@@ -61,21 +64,20 @@ class Outcome:
 
 async def reconcile(
     app: App,
-    status: Mapping[str, Any],
+    report: Report,
     memory: Memory,
     services: Services,
-    write: Callable[[dict[str, Any]], Awaitable[None]],
+    tell: Tell,
 ) -> Outcome:
     """Bring the app to what its spec asks for; never raises for bad input.
 
-    ``write`` stores a status on the way, before the outcome's.
+    ``report`` starts as the status that is there; ``tell`` stores conditions on the way, before the outcome's.
     """
     if app.spec.get("suspend") is True:
         return Outcome(None, None)
-    report = Report(status)
     told: list[events.Event] = []
     try:
-        conditions, wake_after = await _reconcile(app, memory, services, report, told, write)
+        conditions, wake_after = await _reconcile(app, memory, services, report, told, tell)
         backoff = False
     except Halt as halt:
         conditions, wake_after, backoff = halt.conditions, halt.retry_after, halt.backoff
@@ -89,12 +91,10 @@ async def reconcile(
     return Outcome(report.finish(main, app.generation), wake_after, backoff, tuple(told))
 
 
-def first_status(app: App, status: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What to say at once about a generation that nobody has looked at yet; None when something was said."""
+def was_told(app: App, status: Mapping[str, Any]) -> bool:
+    """Whether the status says something about this generation already."""
     known = [c for c in status.get("conditions") or () if c.get("type") == "Ready"]
-    if app.spec.get("suspend") is True or (known and known[0].get("observedGeneration") == app.generation):
-        return None
-    return Report(status).finish(progressing(f"reconciling generation {app.generation}"), app.generation)
+    return bool(known) and known[0].get("observedGeneration") == app.generation
 
 
 async def _reconcile(
@@ -103,7 +103,7 @@ async def _reconcile(
     services: Services,
     report: Report,
     told: list[events.Event],
-    write: Callable[[dict[str, Any]], Awaitable[None]],
+    tell: Tell,
 ) -> tuple[list[Condition], float | None]:
     spec = _spec(app)
     await services.follow(app, spec.references)
@@ -123,9 +123,7 @@ async def _reconcile(
     client = identity_for(app, spec.service_account, services)
 
     async def checkpoint() -> None:
-        before = report.finish(progressing(f"applying {len(plan.objects) + len(secrets)} objects"), app.generation)
-        await write(before)
-        report.before = before
+        await tell(progressing(f"applying {len(plan.objects) + len(secrets)} objects"))
 
     rollout = await roll_out(app, plan, secrets, client, services, report, memory, checkpoint, prune=spec.prune)
     told += events.of_rollout(rollout)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,15 @@ from kotsapp.reconcile.app import App, Memory
 from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.rollout import clean_up, identity_for
 from kotsapp.reconcile.services import Services
-from kotsapp.reconcile.story import Outcome, first_status, reconcile
+from kotsapp.reconcile.story import Outcome, reconcile, was_told
 from kotsapp.resource import API_VERSION, KIND
-from kotsapp.resource.conditions import Reason, retrying
+from kotsapp.resource.conditions import Condition, Reason, progressing, retrying
 
 logger = logging.getLogger(__name__)
 
 BACKOFF_BASE, BACKOFF_MAX = 1.0, 300.0
+# Most reconciliations are over, or have a better status to tell, before it is worth saying that one has begun.
+QUIET = 0.5
 # Changes come in bursts (a rollout touches many objects); one look a moment later sees them all.
 SETTLE = 0.05
 
@@ -64,14 +66,7 @@ class Worker:
     async def _once(self, services: Services) -> float | None:
         app = self.app
         try:
-            early = first_status(app, self.status)
-            if early is not None:
-                await self._write(app, early, services)
-
-            async def write(status: dict[str, Any]) -> None:
-                await self._write(app, status, services)
-
-            outcome = await reconcile(app, self.status, self.memory, services, write)
+            outcome = await self._reconcile(app, services)
             await self._tell(app, outcome, services)
         except ApiError as error:
             logger.warning("%s/%s: %s", app.namespace, app.name, error)
@@ -88,6 +83,25 @@ class Worker:
             return self._backoff()
         self.failures = 0
         return outcome.wake_after
+
+    async def _reconcile(self, app: App, services: Services) -> Outcome:
+        """Reconcile; when that takes longer than a moment, say meanwhile that it has begun."""
+        report = Report(self.status)
+        writing = asyncio.Lock()
+
+        async def tell(conditions: Sequence[Condition]) -> None:
+            async with writing:
+                await self._write(app, report.finish(conditions, app.generation), services)
+                report.before = self.status
+
+        work = asyncio.create_task(reconcile(app, report, self.memory, services, tell))
+        try:
+            done, _ = await asyncio.wait({work}, timeout=QUIET)
+            if not done and not was_told(app, self.status):
+                await tell(progressing(f"reconciling generation {app.generation}"))
+            return await work
+        finally:
+            work.cancel()
 
     async def _tell(self, app: App, outcome: Outcome, services: Services) -> None:
         if outcome.status is None:
