@@ -95,6 +95,23 @@ def test_both_registries_count_as_the_registry() -> None:
     assert not CUSTOM.is_registry("quay.io")
 
 
+@pytest.mark.parametrize(
+    ("written", "runnable"),
+    [
+        ("quay.io/o/api:1", True),
+        ("registry/image", True),
+        ("localhost/image", True),
+        ("registry:5000/image:1", False),
+        ("Quay.io/o/api:1", False),
+        ("[::1]:5000/image", False),
+    ],
+)
+def test_what_no_runtime_takes_through_the_proxy_is_known(written: str, runnable: bool) -> None:
+    pull = parse(pull_reference(parse(written), Route.PROXY, Domains(), "slug"))
+    assert parse(written).runnable
+    assert pull.runnable is runnable
+
+
 _repositories = st.sampled_from(
     [
         "redis",

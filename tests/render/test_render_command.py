@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from kotsapp.cli import main
+from kotsapp.images.podspec import find_images
 from kotsapp.images.rewrite import ORIGINAL_IMAGES
 from kotsapp.manifests.documents import load
 from licenses import LICENSE_ID, Signer
 from localworld.registries.registries import Registries as LocalRegistries
+from manifests.charts_for_tests import EXAMPLE, helm, pack_folder
 from registry.loopback import start_registries
 from render.test_kustomize import by_identity, kustomize
 
@@ -358,9 +360,48 @@ def test_bad_usage(render: Render, words: list[str], problem: str) -> None:
     assert render.errors.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--proxy-domain", "https://images.example.com"],
+        ["--registry-domain", "images"],
+        ["--pull-secret", "My_Secret"],
+        ["--timeout", "0"],
+        ["--timeout", "soon"],
+        ["--image-path", "Prometheus"],
+        ["--image-path", "Prometheus:spec["],
+        ["--assume", "hidden"],
+    ],
+)
+def test_options_that_can_not_be_meant(render: Render, words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        render("--assume=private", *words)
+    assert ended.value.code == 2
+    assert words[0] in render.capsys.readouterr().err
+
+
 def test_a_folder_without_manifests_is_said(render: Render) -> None:
     render("--assume=public", code=2)
     assert "no manifests found" in render.errors
+
+
+def test_an_image_that_no_runtime_takes_through_the_proxy_is_said(render: Render) -> None:
+    render.add("a.yaml", deployment("web", "registry.example:5000/api:1"))
+    _, web = render.objects("--assume=private")
+    assert images(web) == ["proxy.replicated.com/proxy/my-kots-app/registry.example:5000/api:1"]
+    assert "registry.example:5000/api:1 becomes proxy.replicated.com/" in render.errors
+    assert "container runtimes refuse" in render.errors
+
+
+def test_the_example_chart_is_rendered_and_patched(render: Render) -> None:
+    (render.manifests / "my-shop-1.4.0.tgz").write_bytes(pack_folder(EXAMPLE / "my-shop"))
+    (render.manifests / "helmchart.yaml").write_bytes((EXAMPLE / "helmchart.yaml").read_bytes())
+    objects = render.objects("--assume=private", f"--helm={helm()}", "-n", "shops")
+    used = [use.image for obj in objects for use in find_images(obj)]
+    assert len(used) >= 4
+    assert all(image.startswith("proxy.replicated.com/proxy/my-kots-app/") for image in used)
+    render("--assume=private", "--helm=/nowhere/helm", code=1)
+    assert "/nowhere/helm is no program" in render.errors
 
 
 def test_an_object_twice_is_refused_for_kustomize(render: Render, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,9 +15,11 @@ from kotsapp.cli.release import DEFAULT_NAMESPACE, Reader
 from kotsapp.cli.routes import Rules, decide
 from kotsapp.images.image_path import ImagePath, InvalidImagePathError
 from kotsapp.images.podspec import find_images
+from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
 from kotsapp.license import License
+from kotsapp.license.domains import is_domain
 from kotsapp.manifests.release import Release
 from kotsapp.pullsecret import default_name, pull_secret
 from kotsapp.registry.verdict import Verdict
@@ -26,6 +29,11 @@ from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
 from kotsapp.render.patched import Patched, in_order, patch, secret_namespaces, title
 from kotsapp.render.yaml_text import dump_all
 
+# A person is waiting; beyond this a registry is down.
+_MAX_TIMEOUT = 300.0
+# Kubernetes' own rule for the names of most objects (RFC 1123 subdomains).
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LONGEST_NAME = 253
 _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
 
 
@@ -55,9 +63,11 @@ def _add_image_options(group: argparse._ArgumentGroup) -> None:
     where = "[GROUP/]KIND:PATH[,SECRETS]"
     text = "images outside pod specs, such as monitoring.coreos.com/Prometheus:spec.image; repeatable"
     add("--image-path", action="append", default=[], type=_image_path, metavar=where, help=text)
-    add("--proxy-domain", metavar="HOST", help="the proxy, if not the release's or the license's")
-    add("--registry-domain", metavar="HOST", help="the vendor's registry, if not the release's")
-    add("--pull-secret", metavar="NAME", help="the pull secret's name (default: <app slug>-registry)")
+    add("--proxy-domain", type=_domain, metavar="HOST", help="the proxy, if not the release's or the license's")
+    add("--registry-domain", type=_domain, metavar="HOST", help="the vendor's registry, if not the release's")
+    add(
+        "--pull-secret", type=_object_name, metavar="NAME", help="the pull secret's name (default: <app slug>-registry)"
+    )
 
 
 def _add_output_options(group: argparse._ArgumentGroup) -> None:
@@ -94,6 +104,8 @@ def run(args: argparse.Namespace) -> int:
     if release.local_images:
         release = reader.read(files, {image: pulls[image].reference for image in release.local_images})
         pulls |= _decide(args, release, domains, license_)
+    for image in sorted(image for image, pull in pulls.items() if not parse(pull.reference).runnable):
+        _note(f"{image} becomes {pulls[image].reference}, which container runtimes refuse for the host within its path")
     for chart in release.unpatched_charts:
         _note(f"{chart} is left to Helm, as KOTS does it, and not rendered; --patch-helm-v2 renders it")
     objects = [(source, dict(obj)) for source, obj in zip(release.sources, release.objects, strict=True)]
@@ -187,6 +199,18 @@ def _image_path(text: str) -> ImagePath:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _domain(text: str) -> str:
+    if not is_domain(text):
+        raise argparse.ArgumentTypeError(f"expected a host, such as images.example.com, found {text!r}")
+    return text
+
+
+def _object_name(text: str) -> str:
+    if len(text) > _LONGEST_NAME or not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"expected a Secret's name, such as my-app-registry, found {text!r}")
+    return text
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text.removesuffix("s"))
@@ -195,7 +219,3 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= _MAX_TIMEOUT:
         raise argparse.ArgumentTypeError(f"expected seconds, at most {_MAX_TIMEOUT:g}, found {text!r}")
     return seconds
-
-
-# A person is waiting; beyond this a registry is down.
-_MAX_TIMEOUT = 300.0

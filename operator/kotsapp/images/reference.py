@@ -84,6 +84,12 @@ class Reference:
         """``:tag@digest`` as written, empty when there is neither."""
         return self.written[len(self.name) :]
 
+    @property
+    def runnable(self) -> bool:
+        """False for a proxied reference that container runtimes refuse: one of a registry with a port or in upper case,
+        which the proxy spells out within the path, where the grammar allows neither."""
+        return _PATH.fullmatch(self.path) is not None
+
     def __str__(self) -> str:
         return self.written
 
