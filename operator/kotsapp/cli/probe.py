@@ -11,6 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.options import DEFAULT_TIMEOUT, seconds
 from kotsapp.cli.output import add_output_option, plain_table, print_result
 from kotsapp.cli.progress import Progress
 from kotsapp.images.podspec import find_images
@@ -32,9 +33,6 @@ from kotsapp.registry.settle import Settled
 from kotsapp.registry.verify import Verified
 
 _SUFFIXES = {".yaml", ".yml", ".json"}
-_DEFAULT_TIMEOUT = 10.0
-# Many images of one slow host wait for their turn; a probe's own timeout starts when its turn comes.
-_MAX_TIMEOUT = 300.0
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,7 +48,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("--registries", type=Path, metavar="FILE", help="where registries really are")
     parser.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="never probed; repeatable")
     parser.add_argument(
-        "--timeout", type=_seconds, default=_DEFAULT_TIMEOUT, metavar="SECONDS", help="for one image (default: 10)"
+        "--timeout", type=seconds, default=DEFAULT_TIMEOUT, metavar="SECONDS", help="for one image (default: 10)"
     )
     parser.add_argument("--deny-private-networks", action="store_true", help="ask no registry at a private address")
     add_output_option(parser)
@@ -206,13 +204,3 @@ def _table(settled: Sequence[Settled], license_: License | None) -> Table:
             cells.append(str(one.verified) if routed else "-")
         table.add_row(*cells, _message(one, license_))
     return table
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text.removesuffix("s"))
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= _MAX_TIMEOUT:
-        raise argparse.ArgumentTypeError(f"expected seconds, up to {_MAX_TIMEOUT:g}, found {text!r}")
-    return seconds

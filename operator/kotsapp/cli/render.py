@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,15 +10,14 @@ from typing import Any
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.folder import write_folder
 from kotsapp.cli.inputs import read_license, source_files
+from kotsapp.cli.options import DEFAULT_TIMEOUT, domain, image_path, object_name, seconds
 from kotsapp.cli.release import DEFAULT_NAMESPACE, Reader
 from kotsapp.cli.routes import Rules, decide
-from kotsapp.images.image_path import ImagePath, InvalidImagePathError
 from kotsapp.images.podspec import find_images
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
 from kotsapp.license import License
-from kotsapp.license.domains import is_domain
 from kotsapp.manifests.release import Release
 from kotsapp.pullsecret import default_name, pull_secret
 from kotsapp.registry.verdict import Verdict
@@ -29,11 +27,6 @@ from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
 from kotsapp.render.patched import Patched, in_order, patch, secret_namespaces, title
 from kotsapp.render.yaml_text import dump_all
 
-# A person is waiting; beyond this a registry is down.
-_MAX_TIMEOUT = 300.0
-# Kubernetes' own rule for the names of most objects (RFC 1123 subdomains).
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_LONGEST_NAME = 253
 _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
 
 
@@ -45,7 +38,13 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR", help="manifests, archives")
     add("--license", required=True, metavar="FILE", help="the license, which the pull secret is made from")
     add("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
-    add("-n", "--namespace", metavar="NS", help="where the app goes: for the pull secret, charts and templates")
+    add(
+        "-n",
+        "--namespace",
+        type=object_name,
+        metavar="NS",
+        help="where the app goes (for secret, charts and templates)",
+    )
     add("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")
     add("--patch-helm-v2", action="store_true", help="also render and patch charts that KOTS leaves to Helm")
     _add_image_options(parser.add_argument_group("images"))
@@ -58,16 +57,20 @@ def _add_image_options(group: argparse._ArgumentGroup) -> None:
     add("--assume", choices=_ASSUMPTIONS, help="what images are, instead of asking their registries")
     add("--verdicts", metavar="FILE", help="what kotsapp probe -o json printed, instead of asking registries")
     add("--registries", metavar="FILE", help="where registries really are, when they are asked")
-    add("--timeout", type=_seconds, default=10.0, metavar="SECONDS", help="for asking about one image (default: 10)")
+    add(
+        "--timeout",
+        type=seconds,
+        default=DEFAULT_TIMEOUT,
+        metavar="SECONDS",
+        help="for asking about one image (default: 10)",
+    )
     add("--exclude", action="append", default=[], metavar="GLOB", help="images that are left as written; repeatable")
     where = "[GROUP/]KIND:PATH[,SECRETS]"
     text = "images outside pod specs, such as monitoring.coreos.com/Prometheus:spec.image; repeatable"
-    add("--image-path", action="append", default=[], type=_image_path, metavar=where, help=text)
-    add("--proxy-domain", type=_domain, metavar="HOST", help="the proxy, if not the release's or the license's")
-    add("--registry-domain", type=_domain, metavar="HOST", help="the vendor's registry, if not the release's")
-    add(
-        "--pull-secret", type=_object_name, metavar="NAME", help="the pull secret's name (default: <app slug>-registry)"
-    )
+    add("--image-path", action="append", default=[], type=image_path, metavar=where, help=text)
+    add("--proxy-domain", type=domain, metavar="HOST", help="the proxy, if not the release's or the license's")
+    add("--registry-domain", type=domain, metavar="HOST", help="the vendor's registry, if not the release's")
+    add("--pull-secret", type=object_name, metavar="NAME", help="the pull secret's name (default: <app slug>-registry)")
 
 
 def _add_output_options(group: argparse._ArgumentGroup) -> None:
@@ -185,37 +188,3 @@ def _write(
 
 def _note(text: str) -> None:
     print(f"kotsapp: {text}", file=sys.stderr)
-
-
-def _image_path(text: str) -> ImagePath:
-    kind, colon, path = text.partition(":")
-    group, _, kind = kind.rpartition("/")
-    path, comma, secrets = path.partition(",")
-    if not (kind and colon and path):
-        raise argparse.ArgumentTypeError(f"expected [GROUP/]KIND:PATH, found {text!r}")
-    try:
-        return ImagePath(group, kind, path, secrets if comma else None)
-    except InvalidImagePathError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _domain(text: str) -> str:
-    if not is_domain(text):
-        raise argparse.ArgumentTypeError(f"expected a host, such as images.example.com, found {text!r}")
-    return text
-
-
-def _object_name(text: str) -> str:
-    if len(text) > _LONGEST_NAME or not _NAME.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"expected a Secret's name, such as my-app-registry, found {text!r}")
-    return text
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text.removesuffix("s"))
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= _MAX_TIMEOUT:
-        raise argparse.ArgumentTypeError(f"expected seconds, at most {_MAX_TIMEOUT:g}, found {text!r}")
-    return seconds

@@ -1,0 +1,49 @@
+"""Values of options that several commands take; each raises ArgumentTypeError with what was expected and found."""
+
+import argparse
+import re
+
+from kotsapp.images.image_path import ImagePath, InvalidImagePathError
+from kotsapp.license.domains import is_domain
+
+# Seconds for asking about one image: a person is waiting, and beyond the longest a registry is down.
+DEFAULT_TIMEOUT = 10.0
+MAX_TIMEOUT = 300.0
+
+# Kubernetes' own rule for the names of most objects (RFC 1123 subdomains).
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LONGEST_NAME = 253
+
+
+def image_path(text: str) -> ImagePath:
+    kind, colon, path = text.partition(":")
+    group, _, kind = kind.rpartition("/")
+    path, comma, secrets = path.partition(",")
+    if not (kind and colon and path):
+        raise argparse.ArgumentTypeError(f"expected [GROUP/]KIND:PATH, found {text!r}")
+    try:
+        return ImagePath(group, kind, path, secrets if comma else None)
+    except InvalidImagePathError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def domain(text: str) -> str:
+    if not is_domain(text):
+        raise argparse.ArgumentTypeError(f"expected a host, such as images.example.com, found {text!r}")
+    return text
+
+
+def object_name(text: str) -> str:
+    if len(text) > _LONGEST_NAME or not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"expected a name of lower-case letters, digits and '-', found {text!r}")
+    return text
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text.removesuffix("s"))
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= MAX_TIMEOUT:
+        raise argparse.ArgumentTypeError(f"expected seconds, at most {MAX_TIMEOUT:g}, found {text!r}")
+    return value
