@@ -46,7 +46,12 @@ class Workers:
             worker.see(app, status)
         return worker
 
-    def forget(self, key: Owner) -> None:
+    def forget(self, app: App) -> None:
+        """The resource is gone, unless another of its name was seen already."""
+        key = app.key
+        known = self._workers.get(key)
+        if known is not None and known.app.uid != app.uid:
+            return
         self._workers.pop(key, None)
         self._references.pop(key, None)
         if self._watch is not None and not any(namespace == key[0] for namespace, _ in self._workers):
@@ -124,7 +129,7 @@ def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def seen(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - Kopf's name
         if type == "DELETED":
-            workers.forget(App.of(body).key)
+            workers.forget(App.of(body))
         else:
             workers.see(body)
 
@@ -136,6 +141,8 @@ def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
         for task in (work, stop):
             task.cancel()
         await asyncio.gather(work, stop, return_exceptions=True)
+        if not work.cancelled():
+            work.result()  # only a fault ends a worker; Kopf starts the daemon again after a while
 
     @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry)
     async def clean_up(body: kopf.Body, retry: int, **_: Any) -> None:

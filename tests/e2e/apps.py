@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+
 from licenses import Signer
 from localworld.api import ApiError
 from localworld.world import World

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from apps import LICENSE_ID, PRIVATE, PUBLIC, SLUG, VENDOR, Tenant
+from running import ROOT, Operator
+
 from licenses import Signer
 from localworld.world import World
-from running import ROOT, Operator
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import base64
 import json
 
 from apps import LICENSE_ID, PRIVATE, PROXIED, PUBLIC, VENDOR, Tenant, deployment
+
 from waiting import until
 
 
@@ -75,7 +76,9 @@ def test_a_license_that_the_proxy_refuses_leaves_the_pod_unpulled_and_says_so(te
 
 
 def test_manifests_come_from_config_maps_and_secrets_in_order(tenant: Tenant) -> None:
-    tenant.put_config_map("manifests", {"b.yaml": json.dumps(deployment("two")), "a.yaml": json.dumps(deployment("one"))})
+    tenant.put_config_map(
+        "manifests", {"b.yaml": json.dumps(deployment("two")), "a.yaml": json.dumps(deployment("one"))}
+    )
     tenant.put_secret("more", {"c.yaml": json.dumps(deployment("three", PUBLIC)), "unused.yaml": "kind: {"})
     sources = [{"configMapRef": {"name": "manifests"}}, {"secretRef": {"name": "more", "key": "c.yaml"}}]
     tenant.put_app_spec("app", {"license": {"secretRef": {"name": "my-license"}}, "manifests": sources})

@@ -17,7 +17,7 @@ from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.output import add_output_option, plain_table, print_result
 from kotsapp.cluster.client import KubeClient, connect
 from kotsapp.cluster.errors import ApiError, UnknownKindError
-from kotsapp.resource import API_VERSION, KIND, REQUEST_ANNOTATIONS
+from kotsapp.resource import API_VERSION, KIND, REQUEST_ANNOTATION
 
 
 def parser() -> argparse.ArgumentParser:
@@ -150,8 +150,8 @@ def _image_table(images: Sequence[dict[str, Any]]) -> Table:
 async def _retry(args: argparse.Namespace, client: KubeClient, app: dict[str, Any]) -> int:
     kind = await client.resource_type(API_VERSION, KIND)
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    annotation = REQUEST_ANNOTATIONS[-1]
-    await client.merge(kind, args.name, app["metadata"]["namespace"], {"metadata": {"annotations": {annotation: now}}})
+    patch = {"metadata": {"annotations": {REQUEST_ANNOTATION: now}}}
+    await client.merge(kind, args.name, app["metadata"]["namespace"], patch)
     print(f"kotsapp/{args.name}: asked for a fresh probe of every image")
     return EXIT_OK
 

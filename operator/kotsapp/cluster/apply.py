@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
+from kotsapp.cluster.client import KubeClient
 from kotsapp.cluster.errors import ApiError, UnknownKindError
-from kotsapp.cluster.fields import digest, fields_digest
+from kotsapp.cluster.fields import digest
 from kotsapp.cluster.inventory import Entry
 from kotsapp.cluster.objects import ObjectKey, key_of
 from kotsapp.cluster.owned import OwnedObjects
@@ -121,7 +121,7 @@ class Applier:
                     raise
                 live = await self._replace(obj, key)
             seen = self._owned.note(live, key)
-        applied(Entry(key, digest(obj), seen.fields or fields_digest(live["metadata"], FIELD_MANAGER)))
+        applied(Entry(key, digest(obj), seen.fields))
         if key.kind == "CustomResourceDefinition":
             await self._established(key)
 

@@ -20,7 +20,7 @@ from kubernetes.aio.dynamic import DynamicClient
 from kubernetes.aio.dynamic.exceptions import ResourceNotFoundError
 
 from kotsapp.cluster.errors import ApiError, UnknownKindError, from_exception
-from kotsapp.cluster.objects import key_of
+from kotsapp.cluster.objects import is_path_segment, key_of
 
 FIELD_MANAGER: Final = "kotsapp"
 MAX_CONNECTIONS = 256
@@ -51,6 +51,10 @@ class ResourceType:
     namespaced: bool
 
     def path(self, namespace: str | None = None, name: str | None = None) -> str:
+        """The request's path; raises ApiError for a name that would lead it elsewhere."""
+        for segment in (namespace, name):
+            if segment and not is_path_segment(segment):
+                raise ApiError(400, "BadRequest", f"{segment!r} is no name of an object")
         parts = ["/api" if "/" not in self.api_version else "/apis", self.api_version]
         if self.namespaced and namespace:
             parts += ["namespaces", namespace]
@@ -83,10 +87,12 @@ class KubeClient:
     def server_version(self) -> str:
         return str(self._dynamic.version["kubernetes"]["gitVersion"])
 
-    async def get(self, kind: ResourceType, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+    async def get(
+        self, kind: ResourceType, name: str, namespace: str | None = None, *, metadata_only: bool = False
+    ) -> dict[str, Any] | None:
         """The object, or None when there is none."""
         try:
-            return await self._json("get", kind.path(namespace, name))
+            return await self._json("get", kind.path(namespace, name), accept=METADATA_ONLY if metadata_only else None)
         except ApiError as error:
             if error.not_found:
                 return None
@@ -117,8 +123,12 @@ class KubeClient:
         try:
             await self._json("delete", kind.path(namespace, name), body=options)
         except ApiError as error:
-            if error.status in (404, 409):
+            if error.not_found:
                 return False
+            if error.status == 409 and uid:
+                live = await self.get(kind, name, namespace, metadata_only=True)
+                if live is None or live["metadata"]["uid"] != uid:
+                    return False
             raise
         return True
 

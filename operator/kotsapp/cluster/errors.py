@@ -47,8 +47,8 @@ class ApiError(Exception):
 
     @property
     def transient(self) -> bool:
-        """Worth trying again without anybody changing anything."""
-        return self.status in (0, 408, 429) or self.status >= 500
+        """Worth trying again without anybody changing anything; an apply by force meets a 409 only in a race."""
+        return self.status in (0, 408, 409, 429) or self.status >= 500
 
 
 class UnknownKindError(Exception):

@@ -35,7 +35,12 @@ def fields_digest(metadata: Mapping[str, Any], manager: str) -> str:
     return "" if fields is None else digest(fields)
 
 
+def managers(metadata: Mapping[str, Any]) -> list[str]:
+    """Everybody who manages fields of the object, status aside."""
+    entries = metadata.get("managedFields") or ()
+    return sorted({str(e.get("manager")) for e in entries if not e.get("subresource")})
+
+
 def other_managers(metadata: Mapping[str, Any], manager: str) -> list[str]:
     """Everybody else who manages fields of the object, status aside."""
-    entries = metadata.get("managedFields") or ()
-    return sorted({str(e.get("manager")) for e in entries if e.get("manager") != manager and not e.get("subresource")})
+    return [name for name in managers(metadata) if name != manager]

@@ -37,6 +37,11 @@ class ObjectKey:
         return f"{self} in namespace {self.namespace}"
 
 
+def is_path_segment(text: str) -> bool:
+    """Whether a name stays one segment of a request's path: with others it would address another object."""
+    return text not in ("", ".", "..") and not any(c in "/%?#" or not c.isprintable() or c.isspace() for c in text)
+
+
 def key_of(obj: Mapping[str, Any]) -> ObjectKey:
     metadata = obj.get("metadata") or {}
     return ObjectKey(obj["apiVersion"], obj["kind"], metadata.get("namespace") or "", metadata.get("name") or "")

@@ -63,7 +63,8 @@ class OwnedObjects:
         self._on_change = on_change
         self._seen: dict[Identity, Seen] = {}
         self._scopes: dict[tuple[str, str, str | None, str | None], _Scope] = {}
-        self._applying: set[Identity] = set()
+        # Objects that are being applied, with the uids that were seen deleted meanwhile.
+        self._applying: dict[Identity, set[str]] = {}
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -80,7 +81,7 @@ class OwnedObjects:
         scope = self._scopes.get(key)
         if scope is None:
             scope = self._scopes[key] = _Scope(kind, namespace, client)
-            scope.task = asyncio.create_task(self._run(scope), name=f"watch {kind.plural} {namespace or '*'}")
+            scope.task = asyncio.create_task(self._keep(scope), name=f"watch {kind.plural} {namespace or '*'}")
         try:
             async with asyncio.timeout(FIRST_LIST_TIMEOUT):
                 await scope.synced.wait()
@@ -89,13 +90,19 @@ class OwnedObjects:
         return not scope.forbidden
 
     def note(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
-        """Remember an object as an answer showed it, ahead of the watch."""
+        """Remember an object as an answer showed it, ahead of the watch; returns what the answer showed.
+
+        Where the watch was faster and has shown a later change, the owner is told of that one.
+        """
         seen = self._read(obj, key)
         held = self._seen.get(key.identity)
-        if held is None or held.uid != seen.uid or held.version <= seen.version:
+        if seen.uid in self._applying.get(key.identity, ()):
+            self._on_change(seen.owner)
+        elif held is None or held.uid != seen.uid or held.version <= seen.version:
             self._seen[key.identity] = seen
-            return seen
-        return held
+        elif (held.fields, held.deleting) != (seen.fields, seen.deleting):
+            self._on_change(seen.owner)
+        return seen
 
     def forget(self, key: ObjectKey) -> None:
         self._seen.pop(key.identity, None)
@@ -103,11 +110,11 @@ class OwnedObjects:
     @contextlib.contextmanager
     def applying(self, key: ObjectKey) -> Iterator[None]:
         """Changes seen meanwhile are our own and wake nobody."""
-        self._applying.add(key.identity)
+        self._applying[key.identity] = set()
         try:
             yield
         finally:
-            self._applying.discard(key.identity)
+            self._applying.pop(key.identity, None)
 
     async def close(self) -> None:
         tasks = [scope.task for scope in self._scopes.values() if scope.task is not None]
@@ -115,6 +122,15 @@ class OwnedObjects:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._scopes.clear()
+
+    async def _keep(self, scope: _Scope) -> None:
+        """Watch for ever: a fault in reading one answer must not leave drift unseen from then on."""
+        while True:
+            try:
+                await self._run(scope)
+            except Exception:
+                logger.exception("watching %s failed unexpectedly", scope.kind.plural)
+                await asyncio.sleep(RELIST_BACKOFF[-1])
 
     async def _run(self, scope: _Scope) -> None:
         failures = 0
@@ -158,8 +174,11 @@ class OwnedObjects:
             self._observe(scope.kind, "LISTED" if not scope.synced.is_set() else "MODIFIED", item)
         group = scope.kind.api_version.rpartition("/")[0]
         for identity in [i for i in self._seen if i[:2] == (group, scope.kind.kind)]:
-            if identity not in listed and scope.namespace in (None, identity[2]) and identity not in self._applying:
-                self._on_change(self._seen.pop(identity).owner)
+            if identity in listed or scope.namespace not in (None, identity[2]) or identity in self._applying:
+                continue
+            if version.isdigit() and self._seen[identity].version > int(version):
+                continue  # made after the list was
+            self._on_change(self._seen.pop(identity).owner)
         return version
 
     def _observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
@@ -171,6 +190,8 @@ class OwnedObjects:
         if event == "DELETED":
             if held is not None and held.uid != seen.uid:
                 return
+            if key.identity in self._applying:
+                self._applying[key.identity].add(seen.uid)
             self._seen.pop(key.identity, None)
             self._on_change((held or seen).owner)
             return

@@ -38,7 +38,7 @@ class ReferenceWatch:
         key = (kind, namespace)
         if key not in self._tasks:
             self._started[key] = asyncio.Event()
-            self._tasks[key] = asyncio.create_task(self._run(kind, namespace), name=f"names of {kind} in {namespace}")
+            self._tasks[key] = asyncio.create_task(self._keep(kind, namespace), name=f"names of {kind} in {namespace}")
         await self._started[key].wait()
 
     def unfollow(self, namespace: str) -> None:
@@ -52,6 +52,15 @@ class ReferenceWatch:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _keep(self, kind: str, namespace: str) -> None:
+        """Watch for ever: a fault in reading one answer must not leave changes unseen from then on."""
+        while True:
+            try:
+                await self._run(kind, namespace)
+            except Exception:
+                logger.exception("watching names of %s in %s failed unexpectedly", kind, namespace)
+                await asyncio.sleep(BACKOFF[-1])
+
     async def _run(self, kind: str, namespace: str) -> None:
         failures, version = 0, ""
         while True:
@@ -59,7 +68,7 @@ class ReferenceWatch:
                 resource = await self._client.resource_type("v1", kind)
                 if not version:
                     version = await self._client.version_of(resource, namespace)
-                    if failures:
+                    if self._started[kind, namespace].is_set():
                         self._on_gap(kind, namespace)
                     self._started[kind, namespace].set()
                 version = await self._watch(resource, namespace, version)

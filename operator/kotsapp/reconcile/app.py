@@ -5,19 +5,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kotsapp.manifests.release import Release
-from kotsapp.resource import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUEST_ANNOTATIONS
+from kotsapp.resource import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """Identity and spec of one KotsApp; ``requested`` is the newest value of the annotations that ask for a probe."""
+    """Identity and spec of one KotsApp.
+
+    ``requested`` are the annotations that ask for a fresh probe, by the status field in which each is answered;
+    ``version`` is the resourceVersion, which grows with every change.
+    """
 
     namespace: str
     name: str
     uid: str
     generation: int
     spec: Mapping[str, Any]
-    requested: str = ""
+    requested: Mapping[str, str] = field(default_factory=dict)
+    version: int = 0
     deleting: bool = False
 
     @classmethod
@@ -30,7 +35,8 @@ class App:
             uid=metadata["uid"],
             generation=int(metadata.get("generation") or 0),
             spec=body.get("spec") or {},
-            requested=max((str(annotations.get(name) or "") for name in REQUEST_ANNOTATIONS), default=""),
+            requested={answer: str(annotations[name]) for name, answer in REQUESTS.items() if annotations.get(name)},
+            version=int(version) if (version := str(metadata.get("resourceVersion"))).isdigit() else 0,
             deleting="deletionTimestamp" in metadata,
         )
 
@@ -74,3 +80,4 @@ class Memory:
     rollout_started: float | None = None
     repairs: dict[tuple[str, str, str, str], list[float]] = field(default_factory=dict)
     expiry_warned: str = ""
+    may_impersonate: str = ""

@@ -13,9 +13,13 @@ class Halt(Exception):  # noqa: N818 - not an error of the program: one of the w
         self.backoff = backoff
 
 
-def stop(reason: str, message: str, *also: Condition) -> Halt:
-    """A person must mend an input; its change wakes the app."""
-    return Halt([*stalled(reason, message), *also], None)
+# Seconds between looks at what is mended unseen: a right granted, a quota raised, somebody else's object removed.
+UNWATCHED_POLL = 60.0
+
+
+def stop(reason: str, message: str, *also: Condition, retry_after: float | None = None) -> Halt:
+    """A person must mend an input; its change wakes the app. ``retry_after`` is for what is mended unseen."""
+    return Halt([*stalled(reason, message), *also], retry_after)
 
 
 def settle_unwell(reason: str, message: str, *also: Condition, retry_after: float | None = None) -> Halt:

@@ -86,7 +86,7 @@ async def decide_images(
     for image in release.local_images:
         users.setdefault(image, []).append("LocalImageName")
     references = _parse(users)
-    refresh = bool(app.requested) and app.requested != report.before.get("lastHandledReconcileAt")
+    refresh = any(report.before.get(answer) != value for answer, value in app.requested.items())
     policy = Policy(
         domains=domains,
         app_slug=license_.app_slug,

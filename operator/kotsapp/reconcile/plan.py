@@ -6,7 +6,7 @@ from typing import Any
 
 from kotsapp.cluster.inventory import NEVER_PRUNED
 from kotsapp.cluster.objects import ObjectKey, key_of
-from kotsapp.cluster.permitted import foreign_owner, refusal
+from kotsapp.cluster.permitted import misleading, refusal
 from kotsapp.images.image_path import ImagePath
 from kotsapp.images.podspec import built_in_pod_spec, find_images
 from kotsapp.images.rewrite import Pull, rewrite
@@ -110,7 +110,7 @@ def make_plan(
             problems.append(f"{key.within(app.namespace)} is defined twice in the manifests")
         seen.add(key.identity)
         pod_spec = built_in_pod_spec(obj)
-        problem = foreign_owner(obj)
+        problem = misleading(obj, app.labels)
         if problem is None and lend_rights:
             problem = refusal(obj, [pod_spec] if pod_spec else [], app.namespace, accounts)
         if problem is not None:

@@ -125,8 +125,9 @@ class Report:
         gone = {entry.key.identity for entry in entries}
         self.inventory = Inventory({i: entry for i, entry in self.inventory.entries.items() if i not in gone})
 
-    def handled(self, request: str) -> None:
-        self._fields["lastHandledReconcileAt"] = request
+    def handled(self, requested: Mapping[str, str]) -> None:
+        """Requests for a fresh probe that were acted on, by the field that answers each."""
+        self._fields.update(requested)
 
     def finish(self, conditions: Sequence[Condition], generation: int) -> dict[str, Any]:
         """The whole status with these Ready, Reconciling and Stalled conditions."""

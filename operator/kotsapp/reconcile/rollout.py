@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from kotsapp.cluster.apply import Applier, RefusedError
 from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
@@ -18,7 +17,8 @@ from kotsapp.manifests.charts import hook_of
 from kotsapp.pullsecret import Clash, decide
 from kotsapp.reconcile.app import App, Memory
 from kotsapp.reconcile.contest import remember, taken_paths, wait_before_repair
-from kotsapp.reconcile.halt import again, stop
+from kotsapp.reconcile.halt import UNWATCHED_POLL, again, stop
+from kotsapp.reconcile.ownership import refuse_claimed, refuse_controlled, refuse_strangers
 from kotsapp.reconcile.plan import Object, Plan, own
 from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
@@ -63,13 +63,6 @@ def force_allowed(obj: Object) -> bool:
     return bool(annotations.get(FORCE_ANNOTATION) == "enabled")
 
 
-def identity_for(app: App, account: str | None, services: Services) -> KubeClient:
-    """The client that writes for this app: as the account that it names, else as the operator."""
-    if account is None:
-        return services.client
-    return services.client.impersonating(f"system:serviceaccount:{app.namespace}:{account}")
-
-
 async def roll_out(
     app: App,
     plan: Plan,
@@ -90,13 +83,16 @@ async def roll_out(
     objects = (*plan.objects, *owned_secrets)
     keys = [key_of(obj) for obj in objects]
     blind = await _follow(keys, client, services)
-    _refuse_claimed(app, keys, services)
+    refuse_claimed(app, keys, services)
     changed, drifted = await _differing(objects, client, services, report, blind)
-    await _check_secrets([o for o in changed + drifted if key_of(o) in {key_of(s) for s in owned_secrets}], client)
+    secret_keys = {key_of(secret) for secret in owned_secrets}
+    await _check_secrets([o for o in changed + drifted if key_of(o) in secret_keys], client)
     contested, drifted = _contested(drifted, memory)
     applier = Applier(client, services.owned, force_allowed)
-    if changed:
-        await _rehearse(app, applier, changed, plan)
+    new = await _rehearse(app, applier, changed, plan) if changed else frozenset()
+    if client.user is None:
+        over = [obj for obj in (*changed, *drifted) if key_of(obj) not in new | secret_keys]
+        await refuse_strangers(app, over, client, services, report)
     unknown = [key_of(obj) for obj in changed if report.inventory.get(key_of(obj)) is None]
     if unknown:
         for key in unknown:
@@ -199,17 +195,6 @@ async def _follow(keys: Sequence[ObjectKey], client: KubeClient, services: Servi
     return blind
 
 
-def _refuse_claimed(app: App, keys: Sequence[ObjectKey], services: Services) -> None:
-    claims = []
-    for key in keys:
-        seen = services.owned.get(key)
-        if seen is not None and seen.owner != app.key and all(seen.owner):
-            claims.append(f"{key.within(app.namespace)} is applied by KotsApp {'/'.join(seen.owner)}")
-    if claims:
-        message = "; ".join(claims[:5]) + "; one object can't have two, remove it from one of them"
-        raise stop(Reason.OBJECT_CLAIMED, message, Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_CLAIMED, message))
-
-
 async def _differing(
     objects: Sequence[Object], client: KubeClient, services: Services, report: Report, blind: set[tuple[str, str]]
 ) -> tuple[list[Object], list[Object]]:
@@ -251,32 +236,23 @@ async def _check_secrets(secrets: Sequence[Object], client: KubeClient) -> None:
         )
 
 
-async def _rehearse(app: App, applier: Applier, changed: Sequence[Object], plan: Plan) -> None:
+async def _rehearse(app: App, applier: Applier, changed: Sequence[Object], plan: Plan) -> frozenset[ObjectKey]:
+    """Keys of the objects that would be made; raises Halt when one is refused or a controller's."""
     try:
         stored = await applier.rehearse(changed, plan.brought)
     except RefusedError as error:
         raise _refused(error, Reason.OBJECT_REFUSED) from None
-    taken = [problem for obj in stored if (problem := _owned_by_other(obj, app))]
-    if taken:
-        message = "; ".join(taken[:5])
-        raise stop(Reason.OBJECT_REFUSED, message, Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, message))
-
-
-def _owned_by_other(obj: Mapping[str, Any], app: App) -> str | None:
-    """An object that a controller made is that controller's, and lasts as long as its owner does."""
-    for owner in obj["metadata"].get("ownerReferences") or ():
-        if owner.get("controller") and owner.get("uid") != app.uid:
-            return (
-                f"{key_of(obj).within(app.namespace)} belongs to {owner.get('kind')} {owner.get('name')};"
-                " give the object in the manifests another name"
-            )
-    return None
+    refuse_controlled(app, stored)
+    # The server gives an object that it would make no resourceVersion yet.
+    return frozenset(key_of(obj) for obj in stored if not obj["metadata"].get("resourceVersion"))
 
 
 def _refused(error: RefusedError, reason: Reason) -> Exception:
     message = str(error)
     condition = Condition.false(WORKLOADS_APPLIED, reason, message)
-    return again(reason, message, condition) if error.transient else stop(reason, message, condition)
+    if error.transient:
+        return again(reason, message, condition)
+    return stop(reason, message, condition, retry_after=UNWATCHED_POLL)
 
 
 def _secrets_ready(secrets: Sequence[Object]) -> Condition:

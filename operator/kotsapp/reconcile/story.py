@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 from kotsapp.cluster.errors import ApiError
@@ -17,14 +18,15 @@ from kotsapp.manifests.release import Release
 from kotsapp.pullsecret import pull_secret
 from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App, Memory
-from kotsapp.reconcile.halt import Halt, again, settle_unwell, stop
+from kotsapp.reconcile.halt import UNWATCHED_POLL, Halt, again, settle_unwell, stop
 from kotsapp.reconcile.health import check_health
+from kotsapp.reconcile.identity import check_impersonation, identity_for
 from kotsapp.reconcile.images import Decided, decide_images
 from kotsapp.reconcile.inputs import read_license, read_sources
 from kotsapp.reconcile.objects import domains, read_release, secret_name
 from kotsapp.reconcile.plan import Object, Plan, PlanError, make_plan
 from kotsapp.reconcile.report import Report, parse_timestamp
-from kotsapp.reconcile.rollout import BLIND_INTERVAL, Contested, Rollout, identity_for, roll_out
+from kotsapp.reconcile.rollout import BLIND_INTERVAL, Contested, Rollout, roll_out
 from kotsapp.reconcile.services import Services
 from kotsapp.resource.conditions import (
     LICENSE_VALID,
@@ -34,7 +36,6 @@ from kotsapp.resource.conditions import (
     Condition,
     Reason,
     progressing,
-    retrying,
     succeeded,
 )
 from kotsapp.resource.spec import Spec, SpecError, parse_spec
@@ -79,16 +80,22 @@ async def reconcile(
     try:
         conditions, wake_after = await _reconcile(app, memory, services, report, told, tell)
         backoff = False
-    except Halt as halt:
+    except (Halt, ApiError) as end:
+        halt = end if isinstance(end, Halt) else _api_halt(end)
         conditions, wake_after, backoff = halt.conditions, halt.retry_after, halt.backoff
-    except ApiError as error:
-        reason = Reason.API_UNAVAILABLE if error.transient else Reason.APPLY_FAILED
-        conditions, wake_after, backoff = retrying(reason, str(error)), None, True
     for condition in conditions:
         if condition.type not in ("Ready", "Reconciling", "Stalled"):
             report.note(condition)
     main = [c for c in conditions if c.type in ("Ready", "Reconciling", "Stalled")]
     return Outcome(report.finish(main, app.generation), wake_after, backoff, tuple(told))
+
+
+def _api_halt(error: ApiError) -> Halt:
+    """What a request's failure means where no step of the story knows better."""
+    if error.status == HTTPStatus.FORBIDDEN:
+        condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
+        return stop(Reason.OBJECT_REFUSED, str(error), condition, retry_after=UNWATCHED_POLL)
+    return again(Reason.API_UNAVAILABLE if error.transient else Reason.APPLY_FAILED, str(error))
 
 
 def was_told(app: App, status: Mapping[str, Any]) -> bool:
@@ -120,6 +127,7 @@ async def _reconcile(
         decided = await decide_images(app, spec, license_, routes, release, memory, services, report)
         _hold_back(decided)
     plan, secrets = _plan(app, spec, license_, routes, release, decided)
+    await check_impersonation(app, spec.service_account, services, memory)
     client = identity_for(app, spec.service_account, services)
 
     async def checkpoint() -> None:

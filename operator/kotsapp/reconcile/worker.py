@@ -12,8 +12,9 @@ from kotsapp.cluster.events import post
 from kotsapp.cluster.inventory import Inventory
 from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App, Memory
+from kotsapp.reconcile.identity import identity_for
 from kotsapp.reconcile.report import Report
-from kotsapp.reconcile.rollout import clean_up, identity_for
+from kotsapp.reconcile.rollout import clean_up
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.story import Outcome, reconcile, was_told
 from kotsapp.resource import API_VERSION, KIND
@@ -30,7 +31,10 @@ SETTLE = 0.05
 
 @dataclass(slots=True)
 class Worker:
-    """The state of one app's worker. ``app`` and ``status`` are the newest that are known."""
+    """The state of one app's worker. ``app`` and ``status`` are the newest that are known.
+
+    ``certain`` is false after a write whose answer was lost: it may have been done or not.
+    """
 
     app: App
     status: dict[str, Any]
@@ -38,9 +42,12 @@ class Worker:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     memory: Memory = field(default_factory=Memory)
     failures: int = 0
+    certain: bool = True
 
     def see(self, app: App, status: Mapping[str, Any]) -> None:
         """A newer state of the resource; wakes when there is something to do about it, not for our own writes."""
+        if app.version < self.app.version:
+            return  # the events of a resource and of its successor of the same name come in any order
         before, self.app = self.app, app
         if before.uid != app.uid:
             self.status, self.memory = dict(status), Memory()
@@ -66,6 +73,8 @@ class Worker:
     async def _once(self, services: Services) -> float | None:
         app = self.app
         try:
+            if not self.certain and not await self._read_back(app, services):
+                return None
             outcome = await self._reconcile(app, services)
             await self._tell(app, outcome, services)
         except ApiError as error:
@@ -102,6 +111,8 @@ class Worker:
             return await work
         finally:
             work.cancel()
+            # The lock is let go only when nothing is written any more.
+            await asyncio.gather(work, return_exceptions=True)
 
     async def _tell(self, app: App, outcome: Outcome, services: Services) -> None:
         if outcome.status is None:
@@ -121,7 +132,7 @@ class Worker:
 
     async def _write(self, app: App, status: dict[str, Any], services: Services) -> None:
         """One patch of the whole status, and none when it is the same."""
-        if status == self.status:
+        if status == self.status and self.certain:
             return
         kind = await services.client.resource_type(API_VERSION, KIND)
         patch = [
@@ -131,10 +142,20 @@ class Worker:
         try:
             await services.client.patch_status(kind, app.name, app.namespace, patch)
         except ApiError as error:
-            if error.not_found or (error.status == 422 and "test" in error.message):
+            if error.not_found or (error.status == 422 and not await self._read_back(app, services)):
                 return  # deleted meanwhile, or another resource of the same name by now
+            self.certain = self.certain and not error.transient
             raise
-        self.status = status
+        self.status, self.certain = status, True
+
+    async def _read_back(self, app: App, services: Services) -> bool:
+        """Take the status as the API server has it; False when the resource is gone."""
+        kind = await services.client.resource_type(API_VERSION, KIND)
+        live = await services.client.get(kind, app.name, app.namespace)
+        if live is None or live["metadata"]["uid"] != app.uid:
+            return False
+        self.status, self.certain = dict(live.get("status") or {}), True
+        return True
 
     def _backoff(self) -> float:
         delay = min(BACKOFF_BASE * 2.0**self.failures, BACKOFF_MAX)

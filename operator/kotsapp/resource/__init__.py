@@ -12,5 +12,10 @@ NAME_LABEL = f"{GROUP}/name"
 NAMESPACE_LABEL = f"{GROUP}/namespace"
 PRUNE_ANNOTATION = f"{GROUP}/prune"
 FORCE_ANNOTATION = f"{GROUP}/force"
-# Either annotation asks for a fresh probe now; the first is what `flux reconcile` writes.
-REQUEST_ANNOTATIONS = ("reconcile.fluxcd.io/requestedAt", f"{GROUP}/requestedAt")
+# A new value of either annotation asks for a fresh probe now; the status field tells which value was acted on last.
+# The first pair is what `flux reconcile` writes and waits for.
+REQUEST_ANNOTATION = f"{GROUP}/requestedAt"
+REQUESTS = {
+    "reconcile.fluxcd.io/requestedAt": "lastHandledReconcileAt",
+    REQUEST_ANNOTATION: "lastHandledRequestedAt",
+}

@@ -55,6 +55,7 @@ class Reason(StrEnum):
     IMAGES_NOT_PULLABLE = "ImagesNotPullable"
     PULL_SECRET_CLASH = "PullSecretClash"  # noqa: S105 - a reason
     OBJECT_REFUSED = "ObjectRefused"
+    IMPERSONATION_FORBIDDEN = "ImpersonationForbidden"
     OBJECT_CLAIMED = "ObjectClaimed"
     APPLY_FAILED = "ApplyFailed"
     PRUNE_FAILED = "PruneFailed"

@@ -1,0 +1,82 @@
+"""Whose the objects are that a plan would write over."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
+from kotsapp.cluster.objects import ObjectKey, key_of
+from kotsapp.cluster.permitted import stranger
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.halt import UNWATCHED_POLL, Halt, stop
+from kotsapp.reconcile.plan import Object
+from kotsapp.reconcile.report import Report
+from kotsapp.reconcile.services import Services
+from kotsapp.resource.conditions import WORKLOADS_APPLIED, Condition, Reason
+
+MAX_SHOWN = 5
+CONCURRENCY = 16
+
+
+def refuse_claimed(app: App, keys: Sequence[ObjectKey], services: Services) -> None:
+    """Raises Halt when another app applies one of these objects."""
+    claims = []
+    for key in keys:
+        seen = services.owned.get(key)
+        if seen is not None and seen.owner != app.key and all(seen.owner):
+            claims.append(f"{key.within(app.namespace)} is applied by KotsApp {'/'.join(seen.owner)}")
+    if claims:
+        message = "; ".join(claims[:MAX_SHOWN]) + "; one object can't have two, remove it from one of them"
+        raise stop(Reason.OBJECT_CLAIMED, message, Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_CLAIMED, message))
+
+
+def refuse_controlled(app: App, stored: Sequence[Object]) -> None:
+    """Raises Halt when a controller made one of these live objects: it lasts as long as that controller's owner."""
+    problems = [problem for obj in stored if (problem := _controlled_by_other(obj, app))]
+    if problems:
+        raise _refusal(problems)
+
+
+async def refuse_strangers(
+    app: App, objects: Sequence[Object], client: KubeClient, services: Services, report: Report
+) -> None:
+    """Raises Halt when one of these objects is there and is not the app's, so that the operator's rights make it so."""
+    unsure = [key for key in map(key_of, objects) if not _is_known(app, key, services)]
+    gate = asyncio.Semaphore(CONCURRENCY)
+
+    async def one(key: ObjectKey) -> str | None:
+        async with gate:
+            kind = await client.resource_type(key.api_version, key.kind)
+            live = await client.get(kind, key.name, key.namespace, metadata_only=True)
+        if live is None:
+            return None
+        reason = stranger(live, app.labels, FIELD_MANAGER, applied=report.inventory.get(key) is not None)
+        return f"{key.within(app.namespace)} {reason}" if reason else None
+
+    problems = [problem for problem in await asyncio.gather(*(one(key) for key in unsure)) if problem]
+    if problems:
+        raise _refusal(problems)
+
+
+def _is_known(app: App, key: ObjectKey, services: Services) -> bool:
+    """Whether the watch shows the app's labels on the live object."""
+    seen = services.owned.get(key)
+    return seen is not None and seen.owner == app.key
+
+
+def _controlled_by_other(obj: Mapping[str, Any], app: App) -> str | None:
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller") and owner.get("uid") != app.uid:
+            return (
+                f"{key_of(obj).within(app.namespace)} belongs to {owner.get('kind')} {owner.get('name')};"
+                " give the object in the manifests another name"
+            )
+    return None
+
+
+def _refusal(problems: Sequence[str]) -> Halt:
+    message = "; ".join(problems[:MAX_SHOWN])
+    if len(problems) > MAX_SHOWN:
+        message += f"; and {len(problems) - MAX_SHOWN} more"
+    condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, message)
+    return stop(Reason.OBJECT_REFUSED, message, condition, retry_after=UNWATCHED_POLL)
