@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def until(
-    condition: Callable[[], T], what: str, seconds: float = 30.0, check: Callable[[], None] | None = None
+    condition: Callable[[], T | None], what: str, seconds: float = 30.0, check: Callable[[], None] | None = None
 ) -> T:
     """What ``condition`` returns once it is truthy; fails with ``what`` and the last value after ``seconds``.
 

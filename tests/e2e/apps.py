@@ -141,7 +141,9 @@ class Tenant:
 
         def ready() -> bool:
             app = self.app(name)
-            condition = next((c for c in app.get("status", {}).get("conditions", ()) if c["type"] == "Ready"), {})
+            condition: Object = next(
+                (c for c in app.get("status", {}).get("conditions", ()) if c["type"] == "Ready"), {}
+            )
             seen[:] = [condition]
             generation = app["metadata"]["generation"]
             return condition.get("status") == "True" and app["status"].get("observedGeneration") == generation

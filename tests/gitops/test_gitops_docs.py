@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kotsapp.resource import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUEST_ANNOTATIONS
+from kotsapp.resource import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUESTS
 from kotsapp.resource.conditions import Reason
 from kotsapp.resource.spec import parse_spec
 
@@ -45,7 +45,7 @@ def test_health_checks_of_flux_name_the_resource() -> None:
     [
         FINALIZER,
         f"{NAME_LABEL}=my-kots-app,{NAMESPACE_LABEL}=apps",
-        *(f"{annotation}=" for annotation in REQUEST_ANNOTATIONS),
+        *(f"{annotation}=" for annotation in REQUESTS),
         f"`{Reason.LICENSE_NOT_FOUND}`",
         f"`{Reason.MANIFESTS_NOT_FOUND}`",
         f"`{Reason.WORKLOADS_UNHEALTHY}`",
