@@ -92,7 +92,7 @@ class Puller:
         while trail.requests < MAX_REQUESTS:
             used = authorizations.get(at.origin)
             answer = await self._send(method, at, used, trail)
-            offered = challenges.parse(answer.headers.getall("WWW-Authenticate", ())) if answer.status == 401 else ()
+            offered = challenges.parse(answer.headers.get_list("WWW-Authenticate")) if answer.status == 401 else ()
             if at.origin == home.origin:
                 _learn(known, answer, offered, used)
             await leading.aclose()
