@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-export PYTHONPATH := operator:deploy/local:tests
+export PYTHONPATH := operator:deploy/local:tests:tests/e2e
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: demo test lint cluster bench soak lock clean
@@ -25,9 +25,9 @@ lint: $(READY) ## formatting, linting, types, layers
 cluster: $(READY) ## the local world, until Ctrl-C
 	@$(BIN)/python -m localworld
 
-bench: $(READY) ## measure speed and memory against peers, minutes each
+bench: $(READY) ## measure speed and memory against peers, minutes each; one alone: make bench ONLY=probe
 	@$(BIN)/python -m localworld build
-	@for bench in bench/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+	@for bench in $(if $(ONLY),bench/$(ONLY).py,bench/[a-z]*.py); do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
 lock: ## bring the lock files up to date with pyproject.toml and requirements-tools.in
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)

@@ -1,0 +1,137 @@
+"""Many KotsApps: time to all Ready, what idling costs, and how long one changed license takes.
+
+Prints a row for each number of apps. Arguments: numbers of apps (default: 100 1000).
+"""
+
+import base64
+import json
+import os
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from apps import LICENSE_ID, PRIVATE, SLUG, config_map, deployment
+from licenses import Signer
+from localworld.world import World
+from running import ROOT, Operator
+from waiting import until
+
+NAMESPACES = 10
+IDLE_SECONDS = int(os.environ.get("IDLE_SECONDS", "120"))
+OTHER_ID = "another-license-id"
+
+
+def body(name: str, namespace: str) -> dict[str, Any]:
+    """An app of five objects, with a license Secret of its own."""
+    service = {"selector": {"app": name}, "ports": [{"port": 80}]}
+    made = [
+        deployment(name, PRIVATE, replicas=0),
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": service},
+        *(config_map(f"{name}-{i}", key="value") for i in range(3)),
+    ]
+    return {
+        "apiVersion": "kotsapp.dev/v1alpha1",
+        "kind": "KotsApp",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "license": {"secretRef": {"name": f"license-{name}"}},
+            "manifests": [{"inline": yaml.safe_dump_all(made)}],
+            "pullSecret": {"name": f"{name}-registry"},
+        },
+    }
+
+
+def license_secret(name: str, namespace: str, document: bytes) -> dict[str, Any]:
+    data = {"license.yaml": base64.b64encode(document).decode()}
+    metadata = {"name": f"license-{name}", "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
+
+
+def ready(world: World) -> int:
+    apps = world.api.get("/apis/kotsapp.dev/v1alpha1/kotsapps")["items"]
+    conditions = [c for app in apps for c in app.get("status", {}).get("conditions", ())]
+    return sum(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def writes(world: World, at: int) -> int:
+    """Write calls by the operator's account in the audit log from byte ``at`` on."""
+    assert world.audit_log is not None
+    count = 0
+    with world.audit_log.open("rb") as log:
+        log.seek(at)
+        for line in log:
+            event = json.loads(line)
+            by_operator = event["user"]["username"].endswith(":kotsapp-operator")
+            count += by_operator and event["verb"] in ("create", "update", "patch", "delete")
+    return count
+
+
+def measure(number: int, folder: Path) -> str:
+    signer = Signer.make(folder / "keys")
+    signed, other = signer.sign(), signer.sign(licenseID=OTHER_ID, licenseSequence=4)
+    with World.start(folder / "world", audit=True, licenses=[LICENSE_ID, OTHER_ID], node=False) as world:
+        world.push_image(PRIVATE, proxied_for=SLUG)
+        world.kubectl("apply", "-k", str(ROOT / "deploy"))
+        names = [(f"app-{i:04}", f"many-{i % NAMESPACES}") for i in range(number)]
+        for i in range(NAMESPACES):
+            world.create_namespace(f"many-{i}")
+        operator = Operator(world, folder, signer.folder).start()
+        empty = operator.rss()
+        with ThreadPoolExecutor(8) as pool:
+            secrets = "/api/v1/namespaces/{}/secrets"
+            list(pool.map(lambda n: world.api.create(secrets.format(n[1]), license_secret(*n, signed)), names))
+            started = time.monotonic()
+            apps = "/apis/kotsapp.dev/v1alpha1/namespaces/{}/kotsapps"
+            list(pool.map(lambda n: world.api.create(apps.format(n[1]), body(*n)), names))
+        until(lambda: ready(world) == number, "all are Ready", 900)
+        took = time.monotonic() - started
+        assert world.audit_log is not None
+        time.sleep(5)
+        at, cpu = world.audit_log.stat().st_size, cpu_seconds(operator.pid)
+        time.sleep(IDLE_SECONDS)
+        busy = (cpu_seconds(operator.pid) - cpu) / IDLE_SECONDS * 100
+        idle_writes, rss = writes(world, at), operator.rss()
+        changed = changed_license(world, names[number // 2], other)
+        operator.stop()
+    mib = 1024 * 1024
+    return (
+        f"{number:>5}  {took:8.1f}  {took / number * 1000:9.1f}  {idle_writes:11}  {busy:10.2f}"
+        f"  {empty / mib:9.0f}  {rss / mib:8.0f}  {changed:15.2f}"
+    )
+
+
+def changed_license(world: World, name: tuple[str, str], document: bytes) -> float:
+    """Seconds from the new document to the pull secret made from it."""
+    path = f"/api/v1/namespaces/{name[1]}/secrets"
+    wanted = base64.b64encode(f"LICENSE_ID:{OTHER_ID}".encode()).decode()
+    started = time.monotonic()
+    world.api.merge(f"{path}/license-{name[0]}", {"data": license_secret(*name, document)["data"]})
+
+    def held() -> bool:
+        secret = world.api.get(f"{path}/{name[0]}-registry")
+        return wanted in base64.b64decode(secret["data"][".dockerconfigjson"]).decode()
+
+    until(held, "the pull secret holds the new license", 30)
+    return time.monotonic() - started
+
+
+def main() -> int:
+    print(" apps  Ready, s  each, ms   idle writes  idle CPU %  empty MiB  RSS MiB  new license, s", flush=True)
+    for number in [int(a) for a in sys.argv[1:]] or [100, 1000]:
+        with tempfile.TemporaryDirectory(prefix="kotsapp-bench-") as folder:
+            print(measure(number, Path(folder)), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
