@@ -13,6 +13,7 @@ demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
 	@$(BIN)/python examples/demo/demo.py
 
 test: $(READY) ## every test, on a real API server and real registries
+	@command -v lua5.1 >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq lua5.1)
 	$(BIN)/python -m localworld build
 	$(BIN)/pytest
 
