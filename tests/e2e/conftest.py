@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from apps import LICENSE_ID, PRIVATE, PUBLIC, SLUG, VENDOR, Tenant
-from running import ROOT, Operator
 
+from apps import LICENSE_ID, PRIVATE, PUBLIC, SLUG, VENDOR, Tenant
 from licenses import Signer
 from localworld.world import World
+from running import ROOT, Operator
 
 
 @pytest.fixture(scope="session")

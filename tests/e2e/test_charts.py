@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 
 import yaml
+
 from apps import PRIVATE, PROXIED, PUBLIC, SLUG, Tenant, config_map, deployment
 from localworld.world import World
 from running import ROOT
@@ -33,10 +34,11 @@ def chart_archive(folder: Path) -> bytes:
 
 def release() -> dict[str, bytes]:
     """The example's release folder: a HelmChart document with its chart archive beside it."""
+    plain = config_map("plain", of='repl{{ LicenseFieldValue "customerName" }}')
     return {
         "manifests/helmchart.yaml": (CHART / "helmchart.yaml").read_bytes(),
         "manifests/my-shop-1.4.0.tgz": chart_archive(CHART / "my-shop"),
-        "manifests/plain.yaml": yaml.safe_dump(config_map("plain", of='repl{{ LicenseFieldValue "customerName" }}')).encode(),
+        "manifests/plain.yaml": yaml.safe_dump(plain).encode(),
         "manifests/k8s-app.yaml": b"apiVersion: app.k8s.io/v1beta1\nkind: Application\nmetadata: {name: shop}\n",
     }
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
-from running import Operator
 
+from apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
 from licenses import Signer
 from localworld.world import World
+from running import Operator
 from waiting import until
 
 OPERATOR = "system:serviceaccount:kotsapp-system:kotsapp-operator"

@@ -4,7 +4,6 @@ import base64
 import json
 
 from apps import LICENSE_ID, PRIVATE, PROXIED, PUBLIC, VENDOR, Tenant, deployment
-
 from waiting import until
 
 

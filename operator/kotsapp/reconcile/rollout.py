@@ -48,7 +48,11 @@ class _Contest:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """What was done: objects ``written`` because the plan changed, ``repaired`` because somebody changed them."""
+    """What was done: objects ``written`` because the plan changed, ``repaired`` because somebody changed them.
+
+    ``waiting`` are hooks that have to end before the rest is applied; ``ended`` are Jobs that ended and removed
+    themselves.
+    """
 
     written: tuple[ObjectKey, ...]
     repaired: tuple[ObjectKey, ...]
@@ -56,6 +60,7 @@ class Rollout:
     blind: frozenset[tuple[str, str]]
     contested: Contested | None
     waiting: tuple[ObjectKey, ...]
+    ended: frozenset[ObjectKey]
 
 
 def force_allowed(obj: Object) -> bool:
@@ -85,6 +90,8 @@ async def roll_out(
     blind = await _follow(keys, client, services)
     refuse_claimed(app, keys, services)
     changed, drifted = await _differing(objects, client, services, report, blind)
+    ended = frozenset(key_of(obj) for obj in drifted if _removed_itself(obj, services, report))
+    drifted = [obj for obj in drifted if key_of(obj) not in ended]
     secret_keys = {key_of(secret) for secret in owned_secrets}
     await _check_secrets([o for o in changed + drifted if key_of(o) in secret_keys], client)
     contested, drifted = _contested(drifted, memory)
@@ -109,6 +116,7 @@ async def roll_out(
         frozenset(blind),
         await _explain(contested, client) if contested else None,
         waiting,
+        ended,
     )
 
 
@@ -215,6 +223,19 @@ async def _differing(
             if seen is None or seen.fields != entry.fields or seen.deleting:
                 drifted.append(obj)
     return changed, drifted
+
+
+def _removed_itself(obj: Object, services: Services, report: Report) -> bool:
+    """Whether it is a Job that ended well and whose time to live is over: gone by its own wish, not by drift."""
+    key = key_of(obj)
+    lives_on = key.group_kind != ("batch", "Job") or (obj.get("spec") or {}).get("ttlSecondsAfterFinished") is None
+    if lives_on or services.owned.get(key) is not None:
+        return False
+    return any(
+        (entry.get("kind"), entry.get("namespace"), entry.get("name")) == (key.kind, key.namespace, key.name)
+        and entry.get("state") == WorkloadState.READY
+        for entry in report.before.get("workloads") or ()
+    )
 
 
 async def _check_secrets(secrets: Sequence[Object], client: KubeClient) -> None:

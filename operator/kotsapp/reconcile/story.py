@@ -138,7 +138,9 @@ async def _reconcile(
     _note_applied(report, rollout, release)
     if rollout.written:
         memory.rollout_started = time.time()
-    healths = await check_health(client, services.owned, plan.keys, rollout.blind, _messages(report))
+    present = [key for key in plan.keys if key not in rollout.ended]
+    healths = await check_health(client, services.owned, present, rollout.blind, _messages(report))
+    healths |= dict.fromkeys(rollout.ended, Health(WorkloadState.READY, "ended, and its time to live is over"))
     report.workloads(healths)
     if rollout.contested is not None:
         raise _contested(rollout.contested)
