@@ -130,6 +130,7 @@ def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
     async def seen(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - Kopf's name
         if type == "DELETED":
             workers.forget(App.of(body))
+            services.metrics.forget(App.of(body).key)
         else:
             workers.see(body)
 

@@ -18,6 +18,7 @@ from kotsapp.cluster.owned import OwnedObjects
 from kotsapp.cluster.references import ReferenceWatch
 from kotsapp.endpoints import serve
 from kotsapp.license import Policy, TrustedKeys, TrustedKeysError
+from kotsapp.reconcile.metrics import Metrics as ReconcileMetrics
 from kotsapp.reconcile.services import Services, Settings
 from kotsapp.registry.hosts import Registries, RegistriesError
 from kotsapp.registry.metrics import Metrics
@@ -97,7 +98,7 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
         )
         _count(metrics, workers, owned)
         settings = Settings(frozenset(args.namespace), Policy(args.license_verification), args.helm)
-        services = Services(client, owned, prober, keys, settings, workers.follow)
+        services = Services(client, owned, prober, keys, settings, ReconcileMetrics(metrics), workers.follow)
         await _served(client)
         logger.info("kotsapp-operator %s on Kubernetes %s", __version__, client.server_version)
         await kopf.operator(

@@ -9,6 +9,7 @@ from kotsapp.cluster.client import KubeClient
 from kotsapp.cluster.owned import OwnedObjects
 from kotsapp.license import Policy, TrustedKeys
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.metrics import Metrics
 from kotsapp.registry.prober import Prober
 
 # Reconciliations under way at once. Most of one is waiting for registries and the API server; the bound keeps a
@@ -34,5 +35,6 @@ class Services:
     prober: Prober
     keys: TrustedKeys
     settings: Settings
+    metrics: Metrics
     follow: Callable[[App, frozenset[tuple[str, str]]], Awaitable[None]]
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_RECONCILIATIONS))

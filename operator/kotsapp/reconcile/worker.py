@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,7 +76,9 @@ class Worker:
         try:
             if not self.certain and not await self._read_back(app, services):
                 return None
+            started = time.monotonic()
             outcome = await self._reconcile(app, services)
+            services.metrics.reconciled(app.key, outcome.status or self.status, time.monotonic() - started)
             await self._tell(app, outcome, services)
         except ApiError as error:
             logger.warning("%s/%s: %s", app.namespace, app.name, error)
