@@ -1,7 +1,7 @@
 """Kubernetes Events: what `kubectl describe` shows under the object."""
 
 import logging
-import uuid
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +25,8 @@ async def post(
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {
-            "name": f"{regarding['name'][:200]}.{uuid.uuid4().hex[:16]}",
+            # Names grow with time: kubectl shows events of the same second in the order of their names.
+            "name": f"{regarding['name'][:200]}.{time.time_ns():x}",
             "namespace": regarding["namespace"],
         },
         "involvedObject": dict(regarding),
