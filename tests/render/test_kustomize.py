@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kotsapp.images.rewrite import Pull
 from kotsapp.manifests.documents import load
 from kotsapp.render.kustomize import DuplicateObjectError, Layout, layout
-from kotsapp.render.patched import patch
+from kotsapp.render.patched import find, patch
 from render.applications import SECRET, applications, decisions, workloads
 
 PROXY = "proxy.replicated.com/proxy/slug"
@@ -53,7 +53,7 @@ def by_identity(objects: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str
 
 
 def check_equal(objects: list[dict[str, Any]], pulls: dict[str, Pull], folder: Path) -> Layout:
-    patched = patch([("app.yaml", obj) for obj in objects], pulls, SECRET)
+    patched = patch(find([("app.yaml", obj) for obj in objects]), pulls, SECRET)
     written = layout(patched, pulls, [SECRET_OBJECT])
     write(written, folder)
     expected = by_identity([SECRET_OBJECT, *(obj.after for obj in patched)])
@@ -149,7 +149,9 @@ def test_an_object_without_a_name_goes_beside_the_layout(tmp_path: Path) -> None
         "metadata": {"generateName": "migrate-"},
         "spec": {"template": {"spec": {"containers": [{"name": "a", "image": "quay.io/o/api:v1"}]}}},
     }
-    patched = patch([("app.yaml", job), ("app.yaml", deployment("a", "redis"))], proxied("quay.io/o/api:v1"), SECRET)
+    patched = patch(
+        find([("app.yaml", job), ("app.yaml", deployment("a", "redis"))]), proxied("quay.io/o/api:v1"), SECRET
+    )
     written = layout(patched, proxied("quay.io/o/api:v1"), [])
     write(written, tmp_path)
     assert [obj["kind"] for obj in kustomize(tmp_path)] == ["Deployment"]
@@ -158,7 +160,7 @@ def test_an_object_without_a_name_goes_beside_the_layout(tmp_path: Path) -> None
 
 
 def test_an_object_that_is_there_twice_is_refused_by_name() -> None:
-    patched = patch([("a.yaml", deployment("a", "redis")), ("b.yaml", deployment("a", "redis"))], {}, SECRET)
+    patched = patch(find([("a.yaml", deployment("a", "redis")), ("b.yaml", deployment("a", "redis"))]), {}, SECRET)
     with pytest.raises(DuplicateObjectError, match="Deployment/a is there twice"):
         layout(patched, {}, [])
 
@@ -178,5 +180,5 @@ def test_objects_of_one_name_in_two_namespaces_are_patched_apart(tmp_path: Path)
 def test_the_same_input_gives_the_same_files(data: st.DataObject) -> None:
     objects = [data.draw(workloads())]
     pulls = data.draw(decisions(objects))
-    patched = patch([("a.yaml", obj) for obj in objects], pulls, SECRET)
+    patched = patch(find([("a.yaml", obj) for obj in objects]), pulls, SECRET)
     assert layout(patched, pulls, []).files == layout(patched, dict(reversed(pulls.items())), []).files

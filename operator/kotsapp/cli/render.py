@@ -13,7 +13,6 @@ from kotsapp.cli.inputs import read_license, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, domain, image_path, object_name, seconds
 from kotsapp.cli.release import DEFAULT_NAMESPACE, Reader
 from kotsapp.cli.routes import Rules, decide
-from kotsapp.images.podspec import find_images
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
@@ -24,7 +23,7 @@ from kotsapp.registry.verdict import Verdict
 from kotsapp.render.diff import differences
 from kotsapp.render.files import SECRET_FILE, file_names
 from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
-from kotsapp.render.patched import Patched, in_order, patch, secret_namespaces, title
+from kotsapp.render.patched import Found, Patched, find, in_order, patch, secret_namespaces, users
 from kotsapp.render.yaml_text import dump_all
 
 _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
@@ -90,31 +89,24 @@ def run(args: argparse.Namespace) -> int:
     license_ = read_license(args.license, args.trusted_keys)
     for field in license_.differences:
         _note(f"{args.license}: {field} was changed after signing; the signed value is used")
-    secret_name = args.pull_secret or default_name(license_.app_slug)
-    reader = Reader(
-        license=license_,
-        pull_secret=secret_name,
-        namespace=args.namespace or DEFAULT_NAMESPACE,
-        proxy_domain=args.proxy_domain,
-        registry_domain=args.registry_domain,
-        patch_helm_v2=args.patch_helm_v2,
-        helm=args.helm,
-    )
+    reader = _reader(args, license_)
     files = source_files(args.filename)
     release = reader.read(files)
     domains = reader.domains(release.application)
-    pulls = _decide(args, release, domains, license_)
+    rules = _rules(args, release, domains)
+    found = _found(args, release)
+    pulls = decide(dict.fromkeys(release.local_images, "LocalImageName") | users(found), rules, license_)
     if release.local_images:
         release = reader.read(files, {image: pulls[image].reference for image in release.local_images})
-        pulls |= _decide(args, release, domains, license_)
+        found = _found(args, release)
+        pulls |= decide({image: user for image, user in users(found).items() if image not in pulls}, rules, license_)
     for image in sorted(image for image, pull in pulls.items() if not parse(pull.reference).runnable):
         _note(f"{image} becomes {pulls[image].reference}, which container runtimes refuse for the host within its path")
     for chart in release.unpatched_charts:
         _note(f"{chart} is left to Helm, as KOTS does it, and not rendered; --patch-helm-v2 renders it")
-    objects = [(source, dict(obj)) for source, obj in zip(release.sources, release.objects, strict=True)]
-    patched = patch(objects, pulls, secret_name, args.image_path)
-    namespaces = [] if args.no_secret else secret_namespaces(patched, pulls, args.image_path)
-    secrets = [_secret(secret_name, name or args.namespace, license_, domains) for name in namespaces]
+    patched = patch(found, pulls, reader.pull_secret)
+    namespaces = [] if args.no_secret else secret_namespaces(patched)
+    secrets = [_secret(reader.pull_secret, name or args.namespace, license_, domains) for name in namespaces]
     _write(args, patched, _distinct(secrets), pulls)
     return EXIT_OK
 
@@ -130,12 +122,20 @@ def _check_usage(args: argparse.Namespace) -> None:
         raise CommandError("-o json is for printing the objects, and goes neither with --to nor with --diff")
 
 
-def _decide(args: argparse.Namespace, release: Release, domains: Domains, license_: License) -> dict[str, Pull]:
-    users: dict[str, list[str]] = {image: ["LocalImageName"] for image in release.local_images}
-    for obj in release.objects:
-        for use in find_images(obj, args.image_path):
-            users.setdefault(use.image, []).append(title(obj))
-    rules = Rules(
+def _reader(args: argparse.Namespace, license_: License) -> Reader:
+    return Reader(
+        license=license_,
+        pull_secret=args.pull_secret or default_name(license_.app_slug),
+        namespace=args.namespace or DEFAULT_NAMESPACE,
+        proxy_domain=args.proxy_domain,
+        registry_domain=args.registry_domain,
+        patch_helm_v2=args.patch_helm_v2,
+        helm=args.helm,
+    )
+
+
+def _rules(args: argparse.Namespace, release: Release, domains: Domains) -> Rules:
+    return Rules(
         domains=domains,
         public_images=release.proxy_public_images,
         exclude=tuple(args.exclude),
@@ -144,7 +144,11 @@ def _decide(args: argparse.Namespace, release: Release, domains: Domains, licens
         registries=args.registries,
         timeout=args.timeout,
     )
-    return decide(users, rules, license_)
+
+
+def _found(args: argparse.Namespace, release: Release) -> list[Found]:
+    objects = zip(release.sources, map(dict, release.objects), strict=True)
+    return find(objects, args.image_path)
 
 
 def _secret(name: str, namespace: str | None, license_: License, domains: Domains) -> dict[str, Any]:

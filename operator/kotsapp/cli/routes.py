@@ -33,8 +33,8 @@ class Rules:
     timeout: float = 10.0
 
 
-def decide(images: Mapping[str, Sequence[str]], rules: Rules, license_: License) -> dict[str, Pull]:
-    """How pods get each image, by the reference as written; ``images`` names what uses it.
+def decide(images: Mapping[str, str], rules: Rules, license_: License) -> dict[str, Pull]:
+    """How pods get each image, by the reference as written; ``images`` names an object that uses it.
 
     Raises CommandError that names every image which is no reference, or whose route nothing decides.
     """
@@ -52,7 +52,7 @@ def decide(images: Mapping[str, Sequence[str]], rules: Rules, license_: License)
     if unknown and rules.verdicts is None:
         routes |= _probed(unknown, rules, license_)
     elif unknown:
-        listed = [f"{reference.written} ({images[reference.written][0]})" for reference in unknown]
+        listed = [f"{reference.written} ({images[reference.written]})" for reference in unknown]
         raise CommandError(f"{rules.verdicts} does not decide {_some(listed)}; add --assume for them", EXIT_PROBLEM)
     return {
         reference.written: Pull(
@@ -63,14 +63,14 @@ def decide(images: Mapping[str, Sequence[str]], rules: Rules, license_: License)
     }
 
 
-def _parse(images: Mapping[str, Sequence[str]]) -> list[Reference]:
+def _parse(images: Mapping[str, str]) -> list[Reference]:
     references: list[Reference] = []
     problems: list[str] = []
-    for image, users in images.items():
+    for image, user in images.items():
         try:
             references.append(parse(image))
         except InvalidReferenceError as error:
-            problems.append(f"{users[0]}: {error}")
+            problems.append(f"{user}: {error}")
     if problems:
         raise CommandError(_some(problems, "; "), EXIT_PROBLEM)
     return references

@@ -40,10 +40,19 @@ def rewrite(
     return edit.root
 
 
+def rewrite_uses(
+    obj: dict[str, Any], uses: Sequence[ImageUse], pulls: Mapping[str, Pull], secret_name: str
+) -> dict[str, Any]:
+    """As ``rewrite``, for one object that is no list, where ``images_of`` found the uses already."""
+    edit = _CopyOnWrite(obj)
+    _rewrite_item(obj, (), uses, pulls, secret_name, edit)
+    return edit.root
+
+
 def _rewrite_item(
     item: Mapping[str, Any],
     place: Path,
-    uses: list[ImageUse],
+    uses: Sequence[ImageUse],
     pulls: Mapping[str, Pull],
     secret_name: str,
     edit: "_CopyOnWrite",

@@ -1,6 +1,6 @@
 """What is wrong with a manifest, and where."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 # Enough to recognise a value by, short enough for a condition's message.
 MAX_QUOTED = 80
@@ -18,7 +18,7 @@ class Place:
     line: int = 0
 
     def at_line(self, line: int) -> "Place":
-        return replace(self, line=line)
+        return Place(self.origin, self.document, line)
 
     def __str__(self) -> str:
         text = self.origin

@@ -68,6 +68,7 @@ def read(text: str, lines: Lines) -> Any:
 
 def _read(text: str, lines: Lines) -> Any:
     known = lines.known
+    scalar, nothing = _Kind.SCALAR, _Kind.NOTHING
     root: Any = None
     # Where the innermost open container stands and what it is, and the same for those around it.
     at = -1
@@ -109,7 +110,7 @@ def _read(text: str, lines: Lines) -> Any:
             raise ValueError
         if dash:
             if key is None:
-                top.append(_fresh(kind, value))
+                top.append(value if kind is scalar else _fresh(kind))
                 continue
             at = indent + 2
             mapping: dict[str, Any] = {}
@@ -119,21 +120,19 @@ def _read(text: str, lines: Lines) -> Any:
             containers.append(top)
             if len(indents) > MAX_DEPTH:
                 raise ValueError
-        if kind is _Kind.SCALAR:
+        if kind is scalar:
             top[key] = value
-        elif kind is _Kind.NOTHING:
+        elif kind is nothing:
             waiting, waiting_key, waiting_indent = top, key, at
         else:
-            top[key] = _fresh(kind, value)
+            top[key] = _fresh(kind)
     if waiting is not None:
         waiting[waiting_key] = None
     return root
 
 
-def _fresh(kind: _Kind, value: Any) -> Any:
-    if kind is _Kind.EMPTY_MAPPING:
-        return {}
-    return [] if kind is _Kind.EMPTY_LIST else value
+def _fresh(kind: _Kind) -> dict[str, Any] | list[Any]:
+    return {} if kind is _Kind.EMPTY_MAPPING else []
 
 
 def _taken_apart(line: str) -> _Line:

@@ -5,43 +5,64 @@ from dataclasses import dataclass
 from typing import Any
 
 from kotsapp.images.image_path import ImagePath
-from kotsapp.images.podspec import find_images
-from kotsapp.images.rewrite import Pull, rewrite
+from kotsapp.images.podspec import ImageUse, images_of
+from kotsapp.images.rewrite import Pull, rewrite_uses
 
 _FIRST = frozenset({"Namespace", "CustomResourceDefinition"})
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """One object, which is no list, with its images. ``source`` is the name of the file that it came from."""
+
+    source: str
+    obj: dict[str, Any]
+    uses: tuple[ImageUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Patched:
-    """One object. ``source`` is the name of the file it came from, or that it should go to; ``after`` shares with
-    ``before`` what did not change, and is ``before`` itself where nothing did."""
+    """One object before and after. ``after`` shares with ``before`` what did not change, and is ``before`` itself where
+    nothing did. ``needs_secret`` says that its pods pull something with the license."""
 
     source: str
     before: dict[str, Any]
     after: dict[str, Any]
+    needs_secret: bool = False
 
 
-def patch(
-    objects: Iterable[tuple[str, dict[str, Any]]],
-    pulls: Mapping[str, Pull],
-    secret_name: str,
-    image_paths: Sequence[ImagePath] = (),
-) -> list[Patched]:
-    """Route the images of all objects, given with their source's name."""
-    return [Patched(source, obj, rewrite(obj, pulls, secret_name, image_paths)) for source, obj in objects]
+def find(objects: Iterable[tuple[str, dict[str, Any]]], image_paths: Sequence[ImagePath] = ()) -> list[Found]:
+    """Find the images of all objects, given with their source's name."""
+    return [Found(source, obj, tuple(images_of(obj, image_paths))) for source, obj in objects]
 
 
-def secret_namespaces(
-    objects: Iterable[Patched], pulls: Mapping[str, Pull], image_paths: Sequence[ImagePath] = ()
-) -> list[str | None]:
-    """The namespaces in which pods need the pull secret, sorted; None first, for objects that name no namespace."""
+def users(objects: Iterable[Found]) -> dict[str, str]:
+    """Every image with the first object that uses it, in the objects' order."""
+    first: dict[str, str] = {}
+    for found in objects:
+        for use in found.uses:
+            if use.image not in first:
+                first[use.image] = title(found.obj)
+    return first
+
+
+def patch(objects: Iterable[Found], pulls: Mapping[str, Pull], secret_name: str) -> list[Patched]:
+    """Route the images of all objects."""
     needing = {reference for reference, pull in pulls.items() if pull.needs_secret}
-    namespaces = {
-        namespace(obj.before)
-        for obj in objects
-        if any(use.image in needing for use in find_images(obj.before, image_paths))
-    }
-    return sorted(namespaces, key=lambda name: name or "")
+    return [
+        Patched(
+            found.source,
+            found.obj,
+            rewrite_uses(found.obj, found.uses, pulls, secret_name),
+            any(use.image in needing for use in found.uses),
+        )
+        for found in objects
+    ]
+
+
+def secret_namespaces(objects: Iterable[Patched]) -> list[str | None]:
+    """The namespaces in which pods need the pull secret, sorted; None first, for objects that name no namespace."""
+    return sorted({namespace(obj.before) for obj in objects if obj.needs_secret}, key=lambda name: name or "")
 
 
 def in_order(objects: Iterable[Patched], secrets: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
