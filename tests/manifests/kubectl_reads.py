@@ -39,7 +39,7 @@ class _Discovery(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *message: object) -> None:
         """Silent."""
 
 

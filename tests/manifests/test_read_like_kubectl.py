@@ -106,6 +106,8 @@ SOURCES = {
     "empty list": b"apiVersion: v1\nkind: List\nitems: []\n",
     "no kind": b"apiVersion: v1\nmetadata: {name: s20}\n",
     "text": b"hello\n",
+    "almost JSON": b'{"apiVersion":"v1","kind":"Probe","metadata":{"name":"s22"},"v":NaN,"w":1_0,}',
+    "JSON number out of range": b'{"apiVersion":"v1","kind":"Probe","metadata":{"name":"s23"},"v":1e400}',
     "JSON lone surrogate": b'{"apiVersion":"v1","kind":"Probe","metadata":{"name":"s21"},"v":"\\ud83d"}',
 }
 

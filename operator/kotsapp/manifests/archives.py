@@ -87,7 +87,9 @@ def has_outer_schema(files: tuple[ArchiveFile, ...]) -> bool:
 def _safe_path(name: str, place: Place) -> str | None:
     """The path with ``.`` parts left out; None for the folder itself and for what macOS adds to archives."""
     path = PurePosixPath(name)
-    if "\\" in name or "\0" in name or path.is_absolute() or ".." in path.parts:
+    if not name.isprintable():
+        raise ManifestError(place, f"{quote(name)} has characters that can't be printed: rename the file")
+    if "\\" in name or path.is_absolute() or ".." in path.parts:
         raise ManifestError(place, f"{quote(name)} leads outside the archive: use paths inside it")
     if not path.parts or path.name.startswith("._") or path.name == ".DS_Store":
         return None

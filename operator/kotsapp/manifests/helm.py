@@ -31,6 +31,7 @@ MAX_ERROR_CHARACTERS = 500
 # A release's name is a label's value and part of most names in the chart; Helm's own bound.
 MAX_RELEASE_NAME = 53
 
+_PIECE = 64 * 1024
 _RELEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # Nothing answers there, so whatever a template or schema would fetch fails at once.
@@ -162,40 +163,39 @@ async def _run(request: ChartRequest, command: list[str], folder: Path, timeout:
         _bound_memory(process.pid)
         async with asyncio.timeout(timeout):
             output, complaint = await asyncio.gather(
-                _read(process.stdout, MAX_SOURCE_BYTES), _read_last(process.stderr, MAX_ERROR_BYTES)
+                _read_first(process, MAX_SOURCE_BYTES), _read_last(process.stderr, MAX_ERROR_BYTES)
             )
             code = await process.wait()
     except TimeoutError:
         raise HelmError(f"{request}: helm took longer than {timeout:g} s: the chart's templates may not end") from None
-    except _TooMuchError:
-        problem = f"helm wrote more than {MAX_SOURCE_BYTES // MIB} MiB: the chart's templates may not end"
-        raise HelmError(f"{request}: {problem}") from None
     finally:
         await _end(process)
+    if output is None:
+        problem = f"helm wrote more than {MAX_SOURCE_BYTES // MIB} MiB: the chart's templates may not end"
+        raise HelmError(f"{request}: {problem}")
     if code != 0:
         raise HelmError(f"{request}: {_told(complaint, request.secrets, folder) or f'helm ended with code {code}'}")
     return output
 
 
-class _TooMuchError(Exception):
-    """A stream has more than is wanted of it."""
-
-
-async def _read(stream: asyncio.StreamReader | None, most: int) -> bytes:
+async def _read_first(process: asyncio.subprocess.Process, most: int) -> bytes | None:
+    """The output; None if there is more than is wanted, and then nothing of it runs on."""
     parts: list[bytes] = []
     total = 0
-    while stream is not None and (part := await stream.read(64 * 1024)):
+    while process.stdout is not None and (part := await process.stdout.read(_PIECE)):
         total += len(part)
         if total > most:
-            raise _TooMuchError
-        parts.append(part)
-    return b"".join(parts)
+            _kill(process)
+            parts.clear()
+        else:
+            parts.append(part)
+    return b"".join(parts) if total <= most else None
 
 
 async def _read_last(stream: asyncio.StreamReader | None, most: int) -> bytes:
     last = b""
-    while stream is not None and (part := await stream.read(64 * 1024)):
-        last = (last + part)[-most:]
+    while stream is not None and (part := await stream.read(_PIECE)):
+        last = (last + part)[-most:] if most else b""
     return last
 
 
@@ -207,11 +207,17 @@ def _bound_memory(pid: int) -> None:
             resource.prlimit(pid, resource.RLIMIT_DATA, (MAX_MEMORY, MAX_MEMORY))
 
 
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Leave nothing running, whatever happened."""
     if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill(process)
+        # A process counts as ended only when its pipes are read to their ends.
+        await asyncio.gather(_read_last(process.stdout, 0), _read_last(process.stderr, 0))
         await process.wait()
 
 

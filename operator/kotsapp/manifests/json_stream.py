@@ -89,7 +89,7 @@ def _float(digits: str) -> int | float:
 
 
 def _no_constant(word: str) -> Any:
-    raise ScalarError(f"{word} is no JSON: quote it if it is text")
+    raise json.JSONDecodeError(f"{word} is no JSON", word, 0)
 
 
 _decoder = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_constant=_no_constant)

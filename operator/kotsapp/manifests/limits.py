@@ -12,7 +12,7 @@ MAX_DOCUMENTS = 20_000
 # The deepest known schemas (CustomResourceDefinitions) nest about 60 levels; Python's own recursion ends near 1,000.
 MAX_DEPTH = 128
 # Scalars, lists and mappings of one source, aliases expanded; 5,000 ordinary Deployments have about 420,000.
-MAX_NODES = 3_000_000
+MAX_NODES = 1_000_000
 # What aliases may add. kubectl stops at about 400,000 nodes; real manifests share a few label blocks.
 MAX_ALIAS_NODES = 100_000
 # A string that an alias repeats counts as one node for each so many characters.
