@@ -27,6 +27,7 @@ REPOSITORIES = (
     "ghcr.io/my-org/deep/er/api",
     "localhost:5000/api",
     "registry.example:8443/team/api",
+    "[::1]:5000/api",
     "registry.replicated.com/my-kots-app/web",
     "proxy.replicated.com/proxy/my-kots-app/quay.io/my-org/api",
 )

@@ -1,9 +1,11 @@
 """``kotsapp render``: the operator's own core on files, for pipelines and GitOps."""
 
 import argparse
+import gc
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,12 @@ def run(args: argparse.Namespace) -> int:
     what kubectl apply then applies. Exit code 1 if a license, manifest or image stands in the way, 2 for bad usage.
     """
     _check_usage(args)
+    with _no_collector():
+        _render(args)
+    return EXIT_OK
+
+
+def _render(args: argparse.Namespace) -> None:
     license_ = read_license(args.license, args.trusted_keys)
     for field in license_.differences:
         _note(f"{args.license}: {field} was changed after signing; the signed value is used")
@@ -108,7 +116,19 @@ def run(args: argparse.Namespace) -> int:
     namespaces = [] if args.no_secret else secret_namespaces(patched)
     secrets = [_secret(reader.pull_secret, name or args.namespace, license_, domains) for name in namespaces]
     _write(args, patched, _distinct(secrets), pulls)
-    return EXIT_OK
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Manifests are trees, freed as soon as nothing refers to them; the cycle collector would only go through all of
+    them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _check_usage(args: argparse.Namespace) -> None:
