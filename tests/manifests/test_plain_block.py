@@ -1,5 +1,6 @@
 """The quick reader reads what libyaml's events say, or leaves the document to them."""
 
+import copy
 from typing import Any
 from unittest import mock
 
@@ -117,6 +118,10 @@ VALUES = (
         "?x",
         "...",
         "---x",
+        "--x=:80",
+        "--",
+        "--x: y",
+        "[--x, -y, ---z]",
     ),
     *(
         "2001-01-01",
@@ -134,6 +139,31 @@ VALUES = (
         "x\x07",
         "x\xa0",
         "500m",
+        "[a, b]",
+        "[a,b]",
+        "[ a ,'b c', \"d, e\" ]",
+        "[a b]",
+        "[a, ]",
+        "[a:1]",
+        "[a: 1]",
+        "[-1, -, - x]",
+        "[[a]]",
+        "[a] b",
+        "[a]#",
+        "[1, 0777, y, null, .5, .inf]",
+        '["a\\n"]',
+        "{a: b, c: 1}",
+        '{a: \'x, y\', "b c": "d"}',
+        "{a: b, a: c}",
+        "{ on: off }",
+        "{1: 1e3, .inf: 2}",
+        "{a:b}",
+        "{a: }",
+        "{a}",
+        "{<<: x}",
+        "{a: {b: c}}",
+        "{a: [b]}",
+        "{null: x}",
     ),
 )
 COMMENTS = ("", " ", "# x", "  # x", "#", "# é", "# \x07", "\t", "...", "---")
@@ -219,7 +249,16 @@ def test_memory_for_lines_is_bounded() -> None:
     assert len(lines.known) < 10_000
 
 
-def test_containers_are_not_shared_between_equal_lines() -> None:
-    first, second = plain_block.read("- a: {}\n- a: {}\n", Lines())
-    first["a"]["b"] = 1
-    assert second == {"a": {}}
+@pytest.mark.parametrize("text", ["{}", "[]", "{b: c}", "[b, c]"])
+def test_containers_are_not_shared_between_equal_lines(text: str) -> None:
+    first, second = plain_block.read(f"- a: {text}\n- a: {text}\n", Lines())
+    before = copy.deepcopy(second)
+    first["a"].clear()
+    first["a"] = "x"
+    assert second == before
+
+
+def test_lists_and_mappings_on_one_line_are_read_without_the_events() -> None:
+    text = "command: [sh, --c, \"a, b\"]\nselector: {app: 'x y', tier: 1}\nports: [80, 0x50]\n"
+    expected = {"command": ["sh", "--c", "a, b"], "selector": {"app": "x y", "tier": 1}, "ports": [80, 80]}
+    assert plain_block.read(text, Lines()) == expected == by_events(text)

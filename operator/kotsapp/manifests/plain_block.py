@@ -1,8 +1,9 @@
 """The plain part of YAML, read line by line: what most manifests are written in from end to end.
 
-Mappings and lists in block style, scalars that are plain, in quotes without escapes, or empty braces, all on one line,
-in printable ASCII. A document that has anything else is left to libyaml, whole. Where this reads a document, it reads
-what libyaml's events say, several times faster: manifests repeat their lines, and a line is taken apart once.
+Mappings and lists in block style; scalars that are plain or in quotes without escapes, and flat lists and mappings of
+such in braces, all on one line, in printable ASCII. A document that has anything else is left to libyaml, whole. Where
+this reads a document, it reads what libyaml's events say, several times faster: manifests repeat their lines, and a
+line is taken apart once.
 """
 
 import re
@@ -11,15 +12,15 @@ from typing import Any
 
 from kotsapp.manifests import scalars
 from kotsapp.manifests.limits import MAX_DEPTH
-from kotsapp.manifests.scalars import ScalarError
 
 # Lines kept, taken apart, while a source is read; then the memory starts anew. Long ones hardly repeat.
 _KEPT_LINES = 8192
 _LONGEST_KEPT = 160
-# What a line can add to a document: a list's item, a mapping in it, a key and its value.
-NODES_PER_LINE = 4
+# What an ordinary line adds to a document, a key and its value; and a comma in braces.
+_NODES_PER_LINE = 2
+_NODES_PER_COMMA = 2
 
-_PLAIN = r"(?:[A-Za-z0-9_./]|-(?=[A-Za-z0-9.]))(?:[A-Za-z0-9_./@+=,()$%*&!?~^;-]|:(?=[^ ])|[ ](?=[^ #]))*"
+_PLAIN = r"(?:[A-Za-z0-9_./]|-{1,2}(?=[A-Za-z0-9.]))(?:[A-Za-z0-9_./@+=,()$%*&!?~^;-]|:(?=[^ ])|[ ](?=[^ #]))*"
 _LINE = re.compile(
     r"(?P<indent> *)(?P<dash>- )?(?:"
     r"""(?P<key>[A-Za-z0-9_./][A-Za-z0-9_./-]{0,200}|"(?P<quoted>[ !#-\[\]-~]{0,200})"):(?: +(?P<value>(?=[^ ]).*))?"""
@@ -27,14 +28,19 @@ _LINE = re.compile(
 )
 _PLAIN_VALUE = re.compile(_PLAIN)
 _QUOTED_VALUE = re.compile(r"""\"([ !#-\[\]-~]*)\"|'([ -&(-~]*)'""")
+_FLOW_SCALAR = r"""(?:-{0,2}[A-Za-z0-9_./][A-Za-z0-9_./@+=$()%*!~^;-]*|"[ !#-\[\]-~]*"|'[ -&(-~]*')"""
+_FLOW_ENTRY = rf"""(?:[A-Za-z0-9_./][A-Za-z0-9_./-]*|"[ !#-\[\]-~]*"): +{_FLOW_SCALAR}"""
+_FLOW_LIST = re.compile(rf"\[ *(?:{_FLOW_SCALAR}(?: *, *{_FLOW_SCALAR})* *)?\]")
+_FLOW_MAPPING = re.compile(rf"\{{ *(?:{_FLOW_ENTRY}(?: *, *{_FLOW_ENTRY})* *)?\}}")
+_FLOW_TOKEN = re.compile(_FLOW_SCALAR)
+_FLOW_PAIR = re.compile(rf"""(?P<key>[A-Za-z0-9_./][A-Za-z0-9_./-]*|"[^"]*"): +(?P<value>{_FLOW_SCALAR})""")
 _NO_CONTENT = re.compile(r" *(?:#[ -~]*)?")
 
 
 class _Kind(Enum):
     SCALAR = 0
     NOTHING = 1
-    EMPTY_MAPPING = 2
-    EMPTY_LIST = 3
+    COLLECTION = 2
 
 
 _Line = tuple[int, bool, str | None, _Kind, Any]
@@ -56,6 +62,11 @@ class Lines:
                 self.known.clear()
             self.known[line] = entry
         return entry
+
+
+def most_nodes(text: str) -> int:
+    """About how many nodes the text has, if it is plain: no less than half of them."""
+    return _NODES_PER_LINE * (text.count("\n") + 1) + _NODES_PER_COMMA * text.count(",")
 
 
 def read(text: str, lines: Lines) -> Any:
@@ -110,7 +121,7 @@ def _read(text: str, lines: Lines) -> Any:
             raise ValueError
         if dash:
             if key is None:
-                top.append(value if kind is scalar else _fresh(kind))
+                top.append(value if kind is scalar else value.copy())
                 continue
             at = indent + 2
             mapping: dict[str, Any] = {}
@@ -125,14 +136,10 @@ def _read(text: str, lines: Lines) -> Any:
         elif kind is nothing:
             waiting, waiting_key, waiting_indent = top, key, at
         else:
-            top[key] = _fresh(kind)
+            top[key] = value.copy()
     if waiting is not None:
         waiting[waiting_key] = None
     return root
-
-
-def _fresh(kind: _Kind) -> dict[str, Any] | list[Any]:
-    return {} if kind is _Kind.EMPTY_MAPPING else []
 
 
 def _taken_apart(line: str) -> _Line:
@@ -155,17 +162,22 @@ def _taken_apart(line: str) -> _Line:
 
 
 def _value(text: str) -> tuple[_Kind, Any]:
-    if text == "{}":
-        return _Kind.EMPTY_MAPPING, None
-    if text == "[]":
-        return _Kind.EMPTY_LIST, None
+    if _FLOW_LIST.fullmatch(text):
+        return _Kind.COLLECTION, [_scalar(item) for item in _FLOW_TOKEN.findall(text)]
+    if _FLOW_MAPPING.fullmatch(text):
+        return _Kind.COLLECTION, {_key(m["key"]): _scalar(m["value"]) for m in _FLOW_PAIR.finditer(text)}
+    return _Kind.SCALAR, _scalar(text)
+
+
+def _key(text: str) -> str:
+    return text[1:-1] if text.startswith('"') else scalars.key(text)
+
+
+def _scalar(text: str) -> Any:
+    """Raises ValueError if the text needs libyaml, or is in error: the event loop knows the line to name."""
     if _PLAIN_VALUE.fullmatch(text):
-        try:
-            return _Kind.SCALAR, scalars.plain(text)
-        except ScalarError:
-            # The event loop knows the line to name.
-            raise ValueError from None
+        return scalars.plain(text)
     quoted = _QUOTED_VALUE.fullmatch(text)
     if quoted is None:
         raise ValueError
-    return _Kind.SCALAR, quoted[1] if quoted[1] is not None else quoted[2]
+    return quoted[1] if quoted[1] is not None else quoted[2]

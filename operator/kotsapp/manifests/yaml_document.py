@@ -79,7 +79,7 @@ def _built(text: str, place: Place, budget: Budget) -> Any:
 
 def _plain_document(text: str, budget: Budget) -> Any:
     """The value of a document in the plainest style; None for the event loop to read it, and to keep the bounds."""
-    nodes = plain_block.NODES_PER_LINE * (text.count("\n") + 1)
+    nodes = plain_block.most_nodes(text)
     if nodes > budget.nodes:
         return None
     value = plain_block.read(text, budget.lines)
