@@ -45,7 +45,8 @@ logger = logging.getLogger(__name__)
 # While workloads roll out their status wakes the app; their pods' troubles are asked for this often.
 ROLLING_POLL = 3.0
 UNHEALTHY_POLL = 30.0
-
+# Pods that were just made have nothing to tell yet.
+POD_GRACE = 1.5
 
 Tell = Callable[[Sequence[Condition]], Awaitable[None]]
 
@@ -136,10 +137,16 @@ async def _reconcile(
     rollout = await roll_out(app, plan, secrets, client, services, report, memory, checkpoint, prune=spec.prune)
     told += events.of_rollout(rollout)
     _note_applied(report, rollout, release)
-    if rollout.written:
-        memory.rollout_started = time.time()
     present = [key for key in plan.keys if key not in rollout.ended]
-    healths = await check_health(client, services.owned, present, rollout.blind, _messages(report))
+    started = memory.rollout_started
+    healths = await check_health(
+        client,
+        services.owned,
+        present,
+        rollout.blind,
+        _messages(report),
+        look_at_pods=started is None or time.time() - started >= POD_GRACE,
+    )
     healths |= dict.fromkeys(rollout.ended, Health(WorkloadState.READY, "ended, and its time to live is over"))
     report.workloads(healths)
     if rollout.contested is not None:
@@ -255,9 +262,8 @@ def _conclude(
     healthy = overall.state is WorkloadState.READY
     if healthy:
         memory.rollout_started = None
-        report.note(Condition.true(WORKLOADS_HEALTHY, overall.message))
-    if healthy:
         memory.release = None  # nothing to look at again soon
+        report.note(Condition.true(WORKLOADS_HEALTHY, overall.message))
     if healthy or not (spec.wait or waiting):
         if not healthy:
             report.note(Condition.unknown(WORKLOADS_HEALTHY, Reason.PROGRESSING, overall.message))

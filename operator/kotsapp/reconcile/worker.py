@@ -27,7 +27,7 @@ BACKOFF_BASE, BACKOFF_MAX = 1.0, 300.0
 # Most reconciliations are over, or have a better status to tell, before it is worth saying that one has begun.
 QUIET = 0.5
 # Changes come in bursts (a rollout touches many objects); one look a moment later sees them all.
-SETTLE = 0.05
+SETTLE = 0.1
 
 
 @dataclass(slots=True)
