@@ -85,7 +85,7 @@ def test_a_list_gives_the_images_of_its_items() -> None:
     ]
 
 
-SCHEMA = {"properties": {"containers": {"type": "array", "default": [{"name": "a", "image": "redis"}]}}}
+SCHEMA = {"properties": {"pod": {"type": "object", "default": {"containers": [{"name": "a", "image": "redis"}]}}}}
 
 
 @pytest.mark.parametrize(

@@ -113,17 +113,31 @@ def test_a_name_that_kustomize_reads_as_a_pattern_is_not_an_entry(tmp_path: Path
 def test_an_image_where_kustomize_never_looks_is_patched(tmp_path: Path) -> None:
     image = "quay.io/o/tool@sha512:" + "c" * 128
     volume = [{"name": "v", "image": {"reference": "quay.io/o/data:1"}}]
-    cron = {
-        "apiVersion": "batch/v1",
-        "kind": "CronJob",
-        "metadata": {"name": "c"},
-        "spec": {
-            "jobTemplate": {
-                "spec": {"template": {"spec": {"containers": [{"name": "a", "image": image}], "volumes": volume}}}
-            }
+    template = {"template": {"spec": {"containers": [{"name": "a", "image": image}], "volumes": volume}}}
+    debug = {"ephemeralContainers": [{"name": "e", "image": "quay.io/o/debug:1"}]}
+    objects = [
+        {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": {"name": "c"},
+            "spec": {"jobTemplate": {"spec": template}},
         },
-    }
-    check_equal([cron], proxied(image, "quay.io/o/data:1"), tmp_path)
+        {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "t"}, **template},
+        {
+            "apiVersion": "example.com/v1",
+            "kind": "Box",
+            "metadata": {"name": "b"},
+            "spec": {"a": template, "b": template},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "p"},
+            "spec": {"containers": [], "volumes": volume} | debug,
+        },
+    ]
+    written = check_equal(objects, proxied(image, "quay.io/o/data:1", "quay.io/o/debug:1"), tmp_path)
+    assert overlay(written)["images"] == [{"name": "quay.io/o/data", "newName": f"{PROXY}/quay.io/o/data"}]
 
 
 def test_a_list_of_pull_secrets_keeps_its_order(tmp_path: Path) -> None:
