@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from apps import LICENSE_ID, PRIVATE, PUBLIC, SLUG, VENDOR, Tenant
+from apps import DOWN, LICENSE_ID, PRIVATE, PUBLIC, SLUG, VENDOR, Tenant
 from licenses import Signer
+from localworld.ports import free_port
 from localworld.world import World
 from running import ROOT, Operator
 
@@ -19,6 +20,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     with World.start(folder, audit=True, licenses=[LICENSE_ID]) as started:
         started.registries.add_alias("images.vendor.invalid", "proxy.replicated.com")
+        started.registries.add_alias("images.license.invalid", "proxy.replicated.com")
+        started.registries.add_alias("registry.vendor.invalid", "registry.replicated.com")
+        started.registries.add_endpoint(DOWN, f"http://127.0.0.1:{free_port()}")
         started.push_image(PRIVATE, proxied_for=SLUG)
         started.push_image(PUBLIC)
         started.push_image(VENDOR)

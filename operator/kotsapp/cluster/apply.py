@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from kotsapp.cluster.client import KubeClient
 from kotsapp.cluster.errors import ApiError, UnknownKindError
-from kotsapp.cluster.fields import digest
+from kotsapp.cluster.fields import object_digest
 from kotsapp.cluster.inventory import Entry
 from kotsapp.cluster.objects import ObjectKey, key_of
 from kotsapp.cluster.owned import OwnedObjects
@@ -56,10 +56,14 @@ class RefusedError(Exception):
 class Applier:
     """Applies the objects of one app as one identity.
 
-    ``force`` says whether an object may be deleted and made anew when a field can't be changed.
+    ``force`` says whether an object may be deleted and made anew when a field can't be changed; ``seal`` keys the
+    digests of Secrets (``fields.object_digest``).
     """
 
-    def __init__(self, client: KubeClient, owned: OwnedObjects, force: Callable[[Object], bool]) -> None:
+    def __init__(
+        self, client: KubeClient, owned: OwnedObjects, force: Callable[[Object], bool], seal: bytes = b""
+    ) -> None:
+        self._seal = seal
         self._client = client
         self._owned = owned
         self._force = force
@@ -121,7 +125,7 @@ class Applier:
                     raise
                 live = await self._replace(obj, key)
             seen = self._owned.note(live, key)
-        applied(Entry(key, digest(obj), seen.fields))
+        applied(Entry(key, object_digest(obj, self._seal), seen.fields))
         if key.kind == "CustomResourceDefinition":
             await self._established(key)
 
@@ -201,12 +205,12 @@ class Applier:
 
 def _explain(error: ApiError, key: ObjectKey) -> str:
     if error.immutable:
-        fields = ", ".join(sorted({cause.field for cause in error.causes if cause.field})) or "a field"
+        fields = ", ".join(error.fields) or "a field"
         return (
             f"{fields} can't be changed on the live object (immutable). Annotate it kotsapp.dev/force: enabled in the"
             " manifest to have it deleted and made anew, or undo the change"
         )
-    if key.group_kind == ("", "Secret") and error.causes:
-        # A Secret's complaint may quote what it holds.
-        return "the API server finds it invalid at " + ", ".join(sorted({cause.field for cause in error.causes}))
+    if key.group_kind == ("", "Secret") and error.invalid:
+        # A complaint about a Secret may quote what it holds.
+        return "the API server finds it invalid" + (f" at {', '.join(error.fields)}" if error.fields else "")
     return error.message

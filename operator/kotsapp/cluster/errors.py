@@ -1,6 +1,7 @@
 """Answers of the API server that are no success, without what must not be shown (headers, credentials)."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 from kubernetes.aio.client.exceptions import ApiException
 
 MAX_SHOWN = 1000
+# A server-side apply of an object that does not fit its schema; the server calls that an internal error.
+_MISFIT = "failed to create typed patch object"
+_MISFIT_FIELD = re.compile(r"(?:\): |\n  )(\.[A-Za-z][^\s:]*): ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,21 @@ class ApiError(Exception):
         return self.status == 422 and "immutable" in (self.message + " ".join(c.message for c in self.causes))
 
     @property
+    def invalid(self) -> bool:
+        """The object that was sent can't be one; the message may quote its values."""
+        return self.status in (400, 422) or _MISFIT in self.message
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that the server complains of."""
+        named = {cause.field for cause in self.causes} | set(_MISFIT_FIELD.findall(self.message))
+        return sorted(named - {""})
+
+    @property
     def transient(self) -> bool:
         """Worth trying again without anybody changing anything; an apply by force meets a 409 only in a race."""
+        if self.invalid:
+            return False
         return self.status in (0, 408, 409, 429) or self.status >= 500
 
 

@@ -16,8 +16,21 @@ DIGEST_BYTES = 8
 
 def digest(value: Any) -> str:
     """A short digest of a JSON value, the same for equal values."""
+    return _digest(value, b"")
+
+
+def _digest(value: Any, key: bytes) -> str:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()
+    return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES, key=key).hexdigest()
+
+
+def object_digest(obj: Mapping[str, Any], seal: bytes) -> str:
+    """A digest of a whole object. A Secret's is keyed with ``seal``, which whoever sees the digest must not know:
+    against a plain one, guesses of a password could be tried."""
+    if (obj.get("apiVersion"), obj.get("kind")) != ("v1", "Secret"):
+        return digest(obj)
+    key = hashlib.blake2b(seal, digest_size=hashlib.blake2b.MAX_KEY_SIZE).digest()
+    return _digest(obj, key)
 
 
 def owned_fields(metadata: Mapping[str, Any], manager: str) -> Mapping[str, Any] | None:

@@ -79,5 +79,4 @@ class Memory:
     release: tuple[bytes, Release] | None = field(default=None, repr=False)
     rollout_started: float | None = None
     repairs: dict[tuple[str, str, str, str], list[float]] = field(default_factory=dict)
-    expiry_warned: str = ""
     may_impersonate: str = ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kotsapp.cluster.objects import ObjectKey
 from kotsapp.license import EXPIRY_WARNING, License, LicenseState
 from kotsapp.license.change import compare, facts, from_status
-from kotsapp.reconcile.app import Memory
+from kotsapp.resource.conditions import Reason
 
 if TYPE_CHECKING:
     from kotsapp.reconcile.rollout import Rollout
@@ -23,20 +23,28 @@ class Event:
     warning: bool = False
 
 
-def of_license(license_: License, before: Mapping[str, Any], memory: Memory) -> list[Event]:
-    """What a new license document changes, and a warning, once for each expiry date, that it ends soon."""
+def of_license(license_: License, before: Mapping[str, Any], warned: bool) -> list[Event]:
+    """What a new license document changes, and a warning, once for each expiry date, that it ends soon.
+
+    ``before`` is the status' license; ``warned`` says that the warning for the expiry date in there was given.
+    """
     told = []
-    change = compare(from_status(before), facts(license_))
+    previous, current = from_status(before), facts(license_)
+    change = compare(previous, current)
     if change is not None:
         told.append(Event(str(change.reason), change.message, change.warning))
-    ends = license_.expires_at
-    if ends is not None and license_.state(datetime.now(UTC)) is LicenseState.EXPIRING_SOON:
-        day = ends.strftime("%Y-%m-%d %H:%M UTC")
-        if memory.expiry_warned != day:
-            memory.expiry_warned = day
-            message = f"the license expires on {day}, within {EXPIRY_WARNING.days} days; ask the vendor to renew it"
-            told.append(Event("LicenseExpiringSoon", message, warning=True))
+    warned = warned and previous is not None and previous.expires_at == current.expires_at
+    if not warned and (message := ends_soon(license_)):
+        told.append(Event(Reason.LICENSE_EXPIRING_SOON, message, warning=True))
     return told
+
+
+def ends_soon(license_: License) -> str | None:
+    """What to tell of a license whose end is near."""
+    ends = license_.expires_at
+    if ends is None or license_.state(datetime.now(UTC)) is not LicenseState.EXPIRING_SOON:
+        return None
+    return f"the license expires on {ends:%Y-%m-%d %H:%M UTC}, within {EXPIRY_WARNING.days} days; have it renewed"
 
 
 def of_rollout(rollout: "Rollout") -> list[Event]:

@@ -114,7 +114,7 @@ async def decide_images(
     if refresh:
         report.handled(app.requested)
     held = tuple(s for s in settled if _is_held(s)) if spec.proxy.verify is Verify.ENFORCE else ()
-    resolved, pullable = _resolved(settled), _pullable(settled, spec.proxy.verify)
+    resolved, pullable = _resolved(settled, users), _pullable(settled, spec.proxy.verify)
     report.note(resolved, *pullable)
     if not pullable:
         report.drop(IMAGES_PULLABLE)
@@ -127,7 +127,7 @@ def _parse(users: Mapping[str, Sequence[str]]) -> list[Reference]:
         try:
             references.append(parse(image))
         except InvalidReferenceError as error:
-            problems.append(f"{', '.join(names[:MAX_NAMED])}: {error}")
+            problems.append(f"{_shown(names)}: {error}; mend it in the manifests")
     if problems:
         message = "; ".join(problems[:MAX_NAMED])
         raise stop(Reason.INVALID_IMAGE, message, Condition.false(IMAGES_RESOLVED, Reason.INVALID_IMAGE, message))
@@ -163,12 +163,19 @@ def _is_held(settled: Settled) -> bool:
     return settled.route is not None and settled.route.needs_secret and settled.verified is not Verified.TRUE
 
 
-def _resolved(settled: Sequence[Settled]) -> Condition:
+def _resolved(settled: Sequence[Settled], users: Mapping[str, Sequence[str]]) -> Condition:
     undecided = [s for s in settled if s.undecided]
     if not undecided:
         return Condition.true(IMAGES_RESOLVED, f"{len(settled)} images resolved")
-    named = "; ".join(f"{s.image}: {s.message}" for s in undecided[:MAX_NAMED])
-    return Condition.false(IMAGES_RESOLVED, Reason.IMAGES_UNDECIDED, f"{len(undecided)} of {len(settled)}: {named}")
+    named = "; ".join(f"{s.image} ({_shown(users[s.image])}): {s.message}" for s in undecided[:MAX_NAMED])
+    more = f"; and {len(undecided) - MAX_NAMED} more" if len(undecided) > MAX_NAMED else ""
+    message = f"{len(undecided)} of {len(settled)} images undecided: {named}{more}"
+    return Condition.false(IMAGES_RESOLVED, Reason.IMAGES_UNDECIDED, message)
+
+
+def _shown(users: Sequence[str]) -> str:
+    more = f" and {len(users) - MAX_NAMED} more" if len(users) > MAX_NAMED else ""
+    return ", ".join(users[:MAX_NAMED]) + more
 
 
 def _pullable(settled: Sequence[Settled], verify: Verify) -> tuple[Condition, ...]:

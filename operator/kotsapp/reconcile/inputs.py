@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kotsapp.cluster.client import KubeClient
-from kotsapp.license import License, LicenseError, load
+from kotsapp.license import License, LicenseError, LicenseReason, load
 from kotsapp.manifests.release import SourceFile
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.halt import Halt, stop
@@ -17,7 +17,7 @@ from kotsapp.resource.spec import Inline, KeyRef, SourceKind, Spec
 
 
 async def read_license(app: App, spec: Spec, services: Services) -> License:
-    """The license, verified; raises Halt when it is missing, can't be used or has expired."""
+    """The license, verified; raises Halt when it is missing or can't be used. It may have expired."""
     ref = spec.license
     obj = await _read(services.client, app, ref)
     if obj is None:
@@ -37,19 +37,22 @@ async def read_license(app: App, spec: Spec, services: Services) -> License:
     try:
         document = _value(obj, ref, ref.key or "")
         # A thread, because a hostile document of 1 MiB takes most of a second, and other apps go on meanwhile.
-        license_ = await asyncio.to_thread(load, document, services.keys, services.settings.license_policy)
+        return await asyncio.to_thread(load, document, services.keys, services.settings.license_policy)
     except LicenseError as error:
         raise _license_halt(error.reason, f"{ref}: {error.message}") from None
     except ValueError as error:
-        raise _license_halt("LicenseInvalid", f"{ref}: {error}") from None
-    if license_.expired(datetime.now(UTC)):
-        ended = license_.expires_at.strftime("%Y-%m-%d %H:%M UTC") if license_.expires_at else ""
-        raise _license_halt(
-            Reason.LICENSE_EXPIRED,
-            f"{ref}: the license expired on {ended}; what runs is left as it is and nothing new rolls out. Put a"
-            " renewed license in its place",
-        )
-    return license_
+        raise _license_halt(LicenseReason.INVALID, f"{ref}: {error}") from None
+
+
+def refuse_expired(license_: License, ref: KeyRef) -> None:
+    """Raises Halt once the license's time is over."""
+    if license_.expires_at is None or not license_.expired(datetime.now(UTC)):
+        return
+    raise _license_halt(
+        Reason.LICENSE_EXPIRED,
+        f"{ref}: the license expired on {license_.expires_at:%Y-%m-%d %H:%M UTC}; what runs is left as it is and"
+        " nothing new rolls out. Put a renewed license in its place",
+    )
 
 
 async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceFile]:

@@ -21,10 +21,10 @@ from kotsapp.manifests.release import read_release as read_files
 from kotsapp.manifests.templates import TemplateContext, license_fields
 from kotsapp.pullsecret import default_name, dockerconfigjson
 from kotsapp.reconcile.app import App, Memory
-from kotsapp.reconcile.halt import stop
+from kotsapp.reconcile.halt import UNWATCHED_POLL, stop
 from kotsapp.reconcile.plan import Object, place, scope_in
 from kotsapp.reconcile.services import Services
-from kotsapp.resource.conditions import Reason
+from kotsapp.resource.conditions import WORKLOADS_APPLIED, Condition, Reason
 from kotsapp.resource.spec import Spec
 
 
@@ -104,7 +104,9 @@ async def _placed(obj: Object, app: App, scope: Any, client: KubeClient) -> Obje
         try:
             namespaced = (await client.resource_type(api_version, kind)).namespaced
         except UnknownKindError as error:
-            raise stop(Reason.OBJECT_REFUSED, f"{kind}/{obj['metadata'].get('name')}: {error}") from None
+            message = f"{kind}/{obj['metadata'].get('name')}: {error}"
+            condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, message)
+            raise stop(Reason.OBJECT_REFUSED, message, condition, retry_after=UNWATCHED_POLL) from None
     return place(obj, app.namespace, namespaced)
 
 

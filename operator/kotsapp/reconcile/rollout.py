@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kotsapp.cluster.apply import Applier, RefusedError
 from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
 from kotsapp.cluster.errors import UnknownKindError
-from kotsapp.cluster.fields import digest, fields_digest, other_managers
+from kotsapp.cluster.fields import fields_digest, object_digest, other_managers
 from kotsapp.cluster.health import WorkloadState
 from kotsapp.cluster.inventory import Entry, spared
 from kotsapp.cluster.objects import ObjectKey, key_of
@@ -79,23 +79,25 @@ async def roll_out(
     checkpoint: Callable[[], Awaitable[None]],
     *,
     prune: bool,
+    seal: bytes,
 ) -> Rollout:
     """Apply what differs and prune what has left; raises Halt when an object is refused, claimed or clashes.
 
     ``checkpoint`` stores the report's inventory before anything new is made, so that nothing made is ever forgotten.
+    ``seal`` keys the digests of Secrets in there.
     """
     owned_secrets = tuple(own(secret, app) for secret in secrets)
     objects = (*plan.objects, *owned_secrets)
     keys = [key_of(obj) for obj in objects]
     blind = await _follow(keys, client, services)
     refuse_claimed(app, keys, services)
-    changed, drifted = await _differing(objects, client, services, report, blind)
+    changed, drifted = await _differing(objects, client, services, report, blind, seal)
     ended = frozenset(key_of(obj) for obj in drifted if _removed_itself(obj, services, report))
     drifted = [obj for obj in drifted if key_of(obj) not in ended]
     secret_keys = {key_of(secret) for secret in owned_secrets}
     await _check_secrets([o for o in changed + drifted if key_of(o) in secret_keys], client)
     contested, drifted = _contested(drifted, memory)
-    applier = Applier(client, services.owned, force_allowed)
+    applier = Applier(client, services.owned, force_allowed, seal)
     new = await _rehearse(app, applier, changed, plan) if changed else frozenset()
     if client.user is None:
         over = [obj for obj in (*changed, *drifted) if key_of(obj) not in new | secret_keys]
@@ -204,7 +206,12 @@ async def _follow(keys: Sequence[ObjectKey], client: KubeClient, services: Servi
 
 
 async def _differing(
-    objects: Sequence[Object], client: KubeClient, services: Services, report: Report, blind: set[tuple[str, str]]
+    objects: Sequence[Object],
+    client: KubeClient,
+    services: Services,
+    report: Report,
+    blind: set[tuple[str, str]],
+    seal: bytes,
 ) -> tuple[list[Object], list[Object]]:
     """The objects whose wanted state changed, and those that somebody else changed in the cluster."""
     changed: list[Object] = []
@@ -212,7 +219,7 @@ async def _differing(
     for obj in objects:
         key = key_of(obj)
         entry = report.inventory.get(key)
-        if entry is None or entry.digest != digest(obj) or entry.key != key:
+        if entry is None or entry.digest != object_digest(obj, seal) or entry.key != key:
             changed.append(obj)
         elif key.group_kind in blind:
             live = await client.get(await client.resource_type(key.api_version, key.kind), key.name, key.namespace)
@@ -252,9 +259,8 @@ async def _check_secrets(secrets: Sequence[Object], client: KubeClient) -> None:
     ]
     if clashes:
         message = "; ".join(clashes)
-        raise stop(
-            Reason.PULL_SECRET_CLASH, message, Condition.false(PULL_SECRET_READY, Reason.PULL_SECRET_CLASH, message)
-        )
+        condition = Condition.false(PULL_SECRET_READY, Reason.PULL_SECRET_CLASH, message)
+        raise stop(Reason.PULL_SECRET_CLASH, message, condition, retry_after=UNWATCHED_POLL)
 
 
 async def _rehearse(app: App, applier: Applier, changed: Sequence[Object], plan: Plan) -> frozenset[ObjectKey]:

@@ -22,7 +22,7 @@ from kotsapp.reconcile.halt import UNWATCHED_POLL, Halt, again, settle_unwell, s
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.identity import check_impersonation, identity_for
 from kotsapp.reconcile.images import Decided, decide_images
-from kotsapp.reconcile.inputs import read_license, read_sources
+from kotsapp.reconcile.inputs import read_license, read_sources, refuse_expired
 from kotsapp.reconcile.objects import domains, read_release, secret_name
 from kotsapp.reconcile.plan import Object, Plan, PlanError, make_plan
 from kotsapp.reconcile.report import Report, parse_timestamp
@@ -38,7 +38,7 @@ from kotsapp.resource.conditions import (
     progressing,
     succeeded,
 )
-from kotsapp.resource.spec import Spec, SpecError, parse_spec
+from kotsapp.resource.spec import SourceKind, Spec, SpecError, check_name, parse_spec
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ Tell = Callable[[Sequence[Condition]], Awaitable[None]]
 class Outcome:
     """``status`` None means to leave everything as it is; ``wake_after`` is in seconds, None for no alarm.
 
-    ``backoff`` asks for the worker's growing delay instead.
+    ``backoff`` asks for the worker's growing delay instead, at most ``wake_after``.
     """
 
     status: dict[str, Any] | None
@@ -116,7 +116,10 @@ async def _reconcile(
     spec = _spec(app)
     await services.follow(app, spec.references)
     license_ = await read_license(app, spec, services)
-    _note_license(license_, report, memory, told)
+    _note_license(license_, report, told)
+    refuse_expired(license_, spec.license)
+    # Whoever holds the pull secret's name may let go of it.
+    await services.follow(app, spec.references | {(SourceKind.SECRET, secret_name(spec, license_))})
     files = await read_sources(app, spec, services)
     release = await read_release(app, spec, license_, files, {}, memory, services)
     routes = domains(spec, license_, release.application)
@@ -134,7 +137,10 @@ async def _reconcile(
     async def checkpoint() -> None:
         await tell(progressing(f"applying {len(plan.objects) + len(secrets)} objects"))
 
-    rollout = await roll_out(app, plan, secrets, client, services, report, memory, checkpoint, prune=spec.prune)
+    seal = license_.license_id.encode()
+    rollout = await roll_out(
+        app, plan, secrets, client, services, report, memory, checkpoint, prune=spec.prune, seal=seal
+    )
     told += events.of_rollout(rollout)
     _note_applied(report, rollout, release)
     present = [key for key in plan.keys if key not in rollout.ended]
@@ -157,13 +163,15 @@ async def _reconcile(
 
 def _spec(app: App) -> Spec:
     try:
+        check_name(app.name)
         return parse_spec(app.spec)
     except SpecError as error:
         raise stop(Reason.INVALID_SPEC, str(error)) from None
 
 
-def _note_license(license_: License, report: Report, memory: Memory, told: list[events.Event]) -> None:
-    told += events.of_license(license_, report.before.get("license") or {}, memory)
+def _note_license(license_: License, report: Report, told: list[events.Event]) -> None:
+    warned = (report.condition_before(LICENSE_VALID) or {}).get("reason") == Reason.LICENSE_EXPIRING_SOON
+    told += events.of_license(license_, report.before.get("license") or {}, warned)
     report.license(to_status(facts(license_)))
     message = f"license of {license_.customer_name or 'the customer'} for {license_.app_slug}"
     if license_.differences:
@@ -171,23 +179,29 @@ def _note_license(license_: License, report: Report, memory: Memory, told: list[
         message += f"; the document differs from what was signed in {shown}: the signed values are used"
     if license_.warnings:
         message += "; " + "; ".join(license_.warnings[:3])
-    report.note(Condition.true(LICENSE_VALID, message))
+    soon = events.ends_soon(license_)
+    if soon is None:
+        report.note(Condition.true(LICENSE_VALID, message))
+    else:
+        report.note(Condition.true(LICENSE_VALID, f"{message}; {soon}", Reason.LICENSE_EXPIRING_SOON))
 
 
 def _hold_back(decided: Decided) -> None:
     """Nothing new rolls out while an image is undecided, or can't be pulled where that is enforced."""
     if decided.undecided:
-        shown = "; ".join(f"{s.image}: {s.message}" for s in decided.undecided[:5])
-        more = f"; and {len(decided.undecided) - 5} more" if len(decided.undecided) > 5 else ""
         message = (
-            f"{len(decided.undecided)} of {len(decided.settled)} images undecided, nothing rolls out: {shown}{more}"
+            f"{decided.condition.message}. Nothing rolls out, and it is asked again by itself; spec.probe.onUndecided"
+            " or spec.probe.exclude settle it without an answer"
         )
         raise again(
             Reason.IMAGES_UNDECIDED, message, decided.condition, *decided.pullable, retry_after=decided.retry_after
         )
     if decided.held:
-        shown = "; ".join(f"{s.pull}: {s.message}" for s in decided.held[:5])
-        message = f"the license can't be shown to pull {len(decided.held)} images, nothing rolls out: {shown}"
+        shown = "; ".join(f"{s.pull}: {s.verified_message}" for s in decided.held[:5])
+        message = (
+            f"the license can't be shown to pull {len(decided.held)} images, nothing rolls out: {shown}. Asked again"
+            " by itself; the vendor grants the license access"
+        )
         raise again(
             Reason.IMAGES_NOT_PULLABLE, message, decided.condition, *decided.pullable, retry_after=decided.retry_after
         )

@@ -92,7 +92,7 @@ class Worker:
             )
             return self._backoff()
         if outcome.backoff:
-            return self._backoff()
+            return self._backoff(BACKOFF_MAX if outcome.wake_after is None else outcome.wake_after)
         self.failures = 0
         return outcome.wake_after
 
@@ -160,8 +160,8 @@ class Worker:
         self.status, self.certain = dict(live.get("status") or {}), True
         return True
 
-    def _backoff(self) -> float:
-        delay = min(BACKOFF_BASE * 2.0**self.failures, BACKOFF_MAX)
+    def _backoff(self, longest: float = BACKOFF_MAX) -> float:
+        delay = min(BACKOFF_BASE * 2.0**self.failures, longest)
         self.failures = min(self.failures + 1, 16)
         return delay * random.uniform(0.8, 1.2)  # noqa: S311 - no secret hangs on it
 

@@ -121,6 +121,7 @@ def settle(
             message = f"{result.message}; kept as written, as onUndecided says"
         else:
             ground = Ground.NOTHING
+            message = f"{result.message}; {verification.message}" if verification is not None else result.message
     checked = verification if route is not None and route.needs_secret else None
     waits = [wait for wait in (result.retry_after, checked.retry_after if checked else None) if wait is not None]
     return Settled(

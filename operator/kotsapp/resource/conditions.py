@@ -47,6 +47,7 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"
     LICENSE_NOT_FOUND = "LicenseNotFound"
     LICENSE_EXPIRED = "LicenseExpired"
+    LICENSE_EXPIRING_SOON = "LicenseExpiringSoon"
     MANIFESTS_NOT_FOUND = "ManifestsNotFound"
     INVALID_MANIFEST = "InvalidManifest"
     HELM_MISSING = "HelmMissing"

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from kotsapp.images.image_path import ImagePath
+from kotsapp.license.domains import is_domain
 from kotsapp.registry.settle import OnUndecided
 from kotsapp.resource.durations import parse_duration
 
@@ -17,6 +18,9 @@ DEFAULT_LICENSE_KEY = "license.yaml"
 MIN_INTERVAL, MAX_INTERVAL = 60.0, 720 * 3600.0
 MIN_PROBE_TIMEOUT, MAX_PROBE_TIMEOUT = 0.1, 300.0
 MIN_TIMEOUT, MAX_TIMEOUT = 1.0, 24 * 3600.0
+# Every object of an app carries its name as a label.
+MAX_APP_NAME = 63
+MAX_ITEMS = 64
 
 T = TypeVar("T", bound=StrEnum)
 
@@ -106,6 +110,12 @@ class Spec:
         return frozenset((source.kind, source.name) for source in sources if isinstance(source, KeyRef))
 
 
+def check_name(name: str) -> None:
+    """Raises SpecError for a KotsApp whose name can't be a label value."""
+    if len(name) > MAX_APP_NAME:
+        raise SpecError(f"metadata.name: {len(name)} characters are too many, at most {MAX_APP_NAME} are possible")
+
+
 def parse_spec(spec: Mapping[str, Any]) -> Spec:
     """Read ``spec``; raises SpecError."""
     proxy, probe = _mapping(spec, "proxy"), _mapping(spec, "probe")
@@ -114,8 +124,8 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
         license=_license(_mapping(spec, "license")),
         manifests=_manifests(spec.get("manifests")),
         proxy=Proxy(
-            domain=_text(proxy, "domain", "spec.proxy"),
-            registry_domain=_text(proxy, "registryDomain", "spec.proxy"),
+            domain=_domain(proxy, "domain"),
+            registry_domain=_domain(proxy, "registryDomain"),
             public_images=_flag(proxy, "publicImages", "spec.proxy", default=False),
             verify=_choice(Verify, proxy, "verify", "spec.proxy", Verify.REPORT),
         ),
@@ -123,7 +133,7 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
             interval=_seconds(probe, "interval", "spec.probe", 3600.0, MIN_INTERVAL, MAX_INTERVAL),
             timeout=_seconds(probe, "timeout", "spec.probe", 10.0, MIN_PROBE_TIMEOUT, MAX_PROBE_TIMEOUT),
             on_undecided=_choice(OnUndecided, probe, "onUndecided", "spec.probe", OnUndecided.WAIT),
-            exclude=tuple(str(glob) for glob in _list(probe, "exclude", "spec.probe")),
+            exclude=tuple(_glob(item, index) for index, item in enumerate(_list(probe, "exclude", "spec.probe"))),
         ),
         image_paths=tuple(_image_path(item, i) for i, item in enumerate(_list(spec, "imagePaths", "spec"))),
         pull_secret=_name(pull_secret, "name", "spec.pullSecret") if pull_secret else None,
@@ -148,6 +158,8 @@ def _license(value: Mapping[str, Any]) -> KeyRef:
 def _manifests(value: Any) -> tuple[KeyRef | Inline, ...]:
     if not isinstance(value, list) or not value:
         raise SpecError("spec.manifests: at least one source of manifests must be set")
+    if len(value) > MAX_ITEMS:
+        raise SpecError(f"spec.manifests: at most {MAX_ITEMS} items are possible, found {len(value)}")
     return tuple(_source(item, index) for index, item in enumerate(value))
 
 
@@ -160,7 +172,7 @@ def _source(item: Any, index: int) -> KeyRef | Inline:
         raise SpecError(f"{where}: exactly one of configMapRef, secretRef and inline must be set")
     if fields == ["inline"]:
         text = item["inline"]
-        if not isinstance(text, str):
+        if not isinstance(text, str) or not text:
             raise SpecError(f"{where}.inline: YAML text is wanted")
         return Inline(index, text)
     kind = SourceKind.SECRET if fields == ["secretRef"] else SourceKind.CONFIG_MAP
@@ -202,14 +214,25 @@ def _list(parent: Mapping[str, Any], field: str, where: str) -> Sequence[Any]:
     value = parent.get(field) or []
     if not isinstance(value, list):
         raise SpecError(f"{where}.{field}: a list is wanted")
+    if len(value) > MAX_ITEMS:
+        raise SpecError(f"{where}.{field}: at most {MAX_ITEMS} items are possible, found {len(value)}")
     return value
 
 
-def _text(parent: Mapping[str, Any], field: str, where: str) -> str | None:
+def _domain(parent: Mapping[str, Any], field: str) -> str | None:
     value = parent.get(field)
-    if value is not None and not isinstance(value, str):
-        raise SpecError(f"{where}.{field}: text is wanted")
-    return value or None
+    if value is None:
+        return None
+    if not isinstance(value, str) or value != value.lower() or not is_domain(value):
+        shown = repr(str(value)[:80])
+        raise SpecError(f"spec.proxy.{field}: a lower-case host such as images.example.com is wanted, found {shown}")
+    return value
+
+
+def _glob(item: Any, index: int) -> str:
+    if not isinstance(item, str) or not item:
+        raise SpecError(f"spec.probe.exclude[{index}]: a text is wanted, such as registry.internal.example/*")
+    return item
 
 
 def _name(parent: Mapping[str, Any], field: str, where: str) -> str:

@@ -56,6 +56,7 @@ class Registries:
             self._by_host[host.name] = Registry(binaries.docker_registry, folder, host, token_auth)
         self._by_host[layout.BASIC_HOST].set_users({_PUSHER: self._password})
         self._names: dict[str, Registry] = dict(self._by_host)
+        self._elsewhere: dict[str, str] = {}
         self._pushers: dict[str, Pusher] = {}
         self._write_file()
 
@@ -67,7 +68,7 @@ class Registries:
     @property
     def endpoints(self) -> dict[str, str]:
         """Where each host name, aliases included, really is."""
-        return {name: registry.endpoint for name, registry in self._names.items()}
+        return {name: registry.endpoint for name, registry in self._names.items()} | self._elsewhere
 
     def __getitem__(self, host: str) -> Registry:
         """The registry that a host name stands for; KeyError for one that the world does not have."""
@@ -154,6 +155,11 @@ class Registries:
     def add_alias(self, alias: str, host: str) -> None:
         """Another name for a registry, such as a custom domain for the proxy."""
         self._names[alias] = self[host]
+        self._write_file()
+
+    def add_endpoint(self, host: str, endpoint: str) -> None:
+        """Where a host is that the world has no registry for, such as a server of the caller's own, or nothing."""
+        self._elsewhere[host] = endpoint
         self._write_file()
 
     def _replace_license(self, license_id: str, pulls: dict[str, tuple[str, ...]]) -> None:
