@@ -1,6 +1,6 @@
 """Licenses for the tests, signed with keys of our own that the operator is told to trust."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,10 +13,11 @@ LICENSE_ID = "local-license-id"
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs licenses; ``folder`` is for ``--trusted-keys``."""
+    """Signs licenses; ``folder`` is for ``--trusted-keys``, ``issued`` are the license ids that it ever signed."""
 
     keys: SigningKeys
     folder: Path
+    issued: set[str] = field(default_factory=set)
 
     @classmethod
     def make(cls, folder: Path) -> Self:
@@ -37,5 +38,6 @@ class Signer:
             "entitlements": {"expires_at": {"title": "Expiration", "value": expires_at, "valueType": "String"}},
             **changes,
         }
+        self.issued.add(str(spec["licenseID"]))
         document = {"apiVersion": f"kots.io/{version}", "kind": "License", "metadata": {"name": "acme"}, "spec": spec}
         return sign(yaml.safe_dump(document, sort_keys=False).encode(), self.keys)

@@ -19,6 +19,8 @@ VENDOR = "registry.replicated.com/my-kots-app/worker:v1.0.1"
 PROXIED = f"proxy.replicated.com/proxy/my-kots-app/{PRIVATE}"
 # Nothing listens where this host is, until a test puts something there.
 DOWN = "down.example.invalid"
+# A test's own server, which repeats in its answers whatever credential it was given.
+TALKATIVE = "talkative.example.invalid"
 SLUG, LICENSE_ID = "my-kots-app", "local-license-id"
 
 _PREFIXES = {

@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from apps import DOWN, LICENSE_ID, PRIVATE, PUBLIC, SLUG, VENDOR, Tenant
+from apps import DOWN, LICENSE_ID, PRIVATE, PUBLIC, SLUG, TALKATIVE, VENDOR, Tenant
 from licenses import Signer
 from localworld.ports import free_port
 from localworld.world import World
 from running import ROOT, Operator
+from witness import Witness
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks at everything that the whole session made comes last."""
+    items.sort(key=lambda item: item.path.name == "test_secrecy.py")
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +29,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         started.registries.add_alias("images.vendor.invalid", "proxy.replicated.com")
         started.registries.add_alias("images.license.invalid", "proxy.replicated.com")
         started.registries.add_alias("registry.vendor.invalid", "registry.replicated.com")
-        started.registries.add_endpoint(DOWN, f"http://127.0.0.1:{free_port()}")
+        for host in (DOWN, TALKATIVE):
+            started.registries.add_endpoint(host, f"http://127.0.0.1:{free_port()}")
         started.push_image(PRIVATE, proxied_for=SLUG)
         started.push_image(PUBLIC)
         started.push_image(VENDOR)
@@ -38,7 +46,16 @@ def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
 
 
 @pytest.fixture(scope="session")
-def shared_operator(world: World, signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+def witness(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witness]:
+    """Has seen every KotsApp, workload and event of the session, as it was at any time."""
+    with Witness(world, tmp_path_factory.mktemp("witness")) as witness:
+        yield witness
+
+
+@pytest.fixture(scope="session")
+def shared_operator(
+    world: World, signer: Signer, witness: Witness, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operator]:
     operator = Operator(world, tmp_path_factory.mktemp("operator"), signer.folder)
     yield operator
     if operator.running:

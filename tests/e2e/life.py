@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
-
 from waiting import until
 
 NAME = "life"
@@ -93,9 +92,11 @@ class Life:
         self.ready()
 
     def drifted(self) -> None:
-        path = self.tenant.path("deployments", "example")
+        path, told = self.tenant.path("deployments", "example"), self.tenant.events().count("DriftRepaired")
         self.tenant.world.api.merge(path, {"spec": {"replicas": 3}})
         until(lambda: self.tenant.get("deployments", "example")["spec"]["replicas"] == 1, "the drift is repaired")
+        # Ready as it was before would pass for Ready again.
+        until(lambda: self.tenant.events().count("DriftRepaired") > told, "the repair is told")
         self.ready()
 
     def object_deleted(self) -> None:

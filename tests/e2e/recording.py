@@ -1,4 +1,4 @@
-"""Every state that a namespace's KotsApps were ever in, as the API server's own watch tells them."""
+"""Every state that a namespace's objects were ever in, as the API server's own watch tells them."""
 
 import json
 import subprocess
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from apps import Tenant
-
 from waiting import until
 
 Object = dict[str, Any]
@@ -17,8 +16,9 @@ Object = dict[str, Any]
 class Recording:
     """The watch's events, oldest first; nothing is left out and nothing is merged."""
 
-    def __init__(self, tenant: Tenant, file: Path) -> None:
+    def __init__(self, tenant: Tenant, plural: str, file: Path) -> None:
         self._tenant = tenant
+        self._plural = plural
         self._file = file
 
     def events(self) -> list[tuple[str, Object]]:
@@ -27,8 +27,8 @@ class Recording:
         return [(event["type"], event["object"]) for event in read if event["type"] != "BOOKMARK"]
 
     def states(self, name: str) -> list[Object]:
-        """All states of one KotsApp up to now, those that are on their way included."""
-        live = self._tenant.app(name)
+        """All states of one object up to now, those that are on their way included."""
+        live = self._tenant.get(self._plural, name)
         version = live["metadata"]["resourceVersion"] if live else ""
 
         def caught_up() -> list[tuple[str, Object]]:
@@ -50,16 +50,16 @@ class Recording:
 
 
 @contextmanager
-def recording(tenant: Tenant, folder: Path) -> Iterator[Recording]:
+def recording(tenant: Tenant, folder: Path, plural: str = "kotsapps") -> Iterator[Recording]:
     """Record from now on until the block ends."""
-    version = tenant.world.api.get(tenant.path("kotsapps"))["metadata"]["resourceVersion"]
-    path = f"{tenant.path('kotsapps')}?watch=1&resourceVersion={version}"
-    world, file = tenant.world, folder / "kotsapps.jsonl"
+    version = tenant.world.api.get(tenant.path(plural))["metadata"]["resourceVersion"]
+    path = f"{tenant.path(plural)}?watch=1&resourceVersion={version}"
+    world, file = tenant.world, folder / f"{plural}.jsonl"
     command = [str(world.programs.kubectl), "--kubeconfig", str(world.kubeconfig), "get", "--raw", path]
     with file.open("wb") as output:
         watch = subprocess.Popen(command, stdout=output)
     try:
-        yield Recording(tenant, file)
+        yield Recording(tenant, plural, file)
     finally:
         watch.terminate()
         watch.wait(10)

@@ -7,7 +7,7 @@ import sys
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from localworld.world import World
 from waiting import until
@@ -17,11 +17,17 @@ ACCOUNT = ("kotsapp-system", "kotsapp-operator")
 
 
 class Operator:
-    """Started with the shipped ServiceAccount's kubeconfig; ``log`` holds all that it ever printed."""
+    """Started with the shipped ServiceAccount's kubeconfig; ``log`` holds all that it ever printed.
+
+    ``logs`` are those of every operator that the tests made.
+    """
+
+    logs: ClassVar[list[Path]] = []
 
     def __init__(self, world: World, folder: Path, keys: Path, *flags: str) -> None:
         self.world = world
         self.log = folder / "operator.log"
+        self.logs.append(self.log)
         self._flags = flags
         self._keys = keys
         self._kubeconfig = world.kubeconfig_for_service_account(*ACCOUNT)

@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from apps import DOWN, LICENSE_ID, PRIVATE, PUBLIC, SLUG, Object, Tenant, config_map, deployment
-from running import Operator
 
+from apps import DOWN, LICENSE_ID, PRIVATE, PUBLIC, SLUG, Object, Tenant, config_map, deployment
 from bad_specs import BAD_SPECS, GOOD, UNKNOWN_FIELDS, BadSpec
 from licenses import Signer
 from localworld.api import ApiError
 from localworld.process import ProcessError
 from localworld.world import World
+from running import Operator
 from waiting import until
 
 LICENSE_KEY, MANIFEST_KEY = "license.yaml", "app.yaml"
@@ -108,7 +108,12 @@ BREAKS = (
         (f"{_SOURCE}: no Kubernetes object found", "put the app's manifests there"),
         manifests=_manifest("# nothing here\n---\n"),
     ),
-    Break("manifests no yaml", "InvalidManifest", (f"{_SOURCE}, document 1, line 3: is not YAML",), manifests=_manifest("kind: A\nb: {")),
+    Break(
+        "manifests no yaml",
+        "InvalidManifest",
+        (f"{_SOURCE}, document 1, line 3: is not YAML",),
+        manifests=_manifest("kind: A\nb: {"),
+    ),
     Break(
         "object without kind",
         "InvalidManifest",

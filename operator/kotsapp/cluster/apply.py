@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ CRD_WAIT = 30.0
 GONE_WAIT = 60.0
 POLL = 0.1
 MAX_SHOWN_REFUSALS = 5
+# Behind this come the words of an admission webhook or policy.
+_DENIAL = re.compile(r"denied (?:the )?request")
 
 T = TypeVar("T")
 Object = Mapping[str, Any]
@@ -210,7 +213,16 @@ def _explain(error: ApiError, key: ObjectKey) -> str:
             f"{fields} can't be changed on the live object (immutable). Annotate it kotsapp.dev/force: enabled in the"
             " manifest to have it deleted and made anew, or undo the change"
         )
-    if key.group_kind == ("", "Secret") and error.invalid:
-        # A complaint about a Secret may quote what it holds.
+    if key.group_kind == ("", "Secret"):
+        return _without_values(error)
+    return error.message
+
+
+def _without_values(error: ApiError) -> str:
+    """What the API server says about a Secret, less what may quote the Secret's content."""
+    denied = _DENIAL.search(error.message)
+    if denied:
+        return f"{error.message[: denied.end()]} (its words are left out: they may quote the Secret)"
+    if error.invalid:
         return "the API server finds it invalid" + (f" at {', '.join(error.fields)}" if error.fields else "")
     return error.message

@@ -1,0 +1,257 @@
+"""No license id and no credential in anything that the operator emitted, in the whole session and after failures.
+
+These tests run last, so that they look at what all the others made the operator say; it logs at debug level.
+"""
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+import pytest
+
+from apps import PRIVATE, SLUG, TALKATIVE, Object, Tenant, deployment
+from licenses import Signer
+from localworld.world import World
+from running import Operator
+from waiting import until
+from witness import Witness
+
+ID = "talked-about-license-id"
+PASSWORD = "a-password-of-the-vendors"
+_JWT = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}")
+_BASIC = re.compile(r"\b(?:Basic|Bearer) [A-Za-z0-9+/=._-]{12,}")
+
+
+def spellings(secret: str) -> set[str]:
+    """The secret as it is, and as it looks inside base64 once and twice, whatever stands around it."""
+    found, level = {secret}, {secret}
+    for _ in range(2):
+        level = {piece for text in level for piece in _encoded(text)}
+        found |= level
+    return found
+
+
+def _encoded(text: str) -> Iterator[str]:
+    for before in range(3):
+        data = b"\0" * before + text.encode()
+        whole = base64.b64encode(data + b"\0" * (-len(data) % 3)).decode()
+        # The first characters hold bits of what stands before, the last ones of what comes after.
+        yield whole[(0, 2, 3)[before] : len(data) * 8 // 6]
+
+
+def test_spellings_find_a_license_id_in_a_pull_secret() -> None:
+    auth = base64.b64encode(f"LICENSE_ID:{ID}".encode()).decode()
+    content = base64.b64encode(json.dumps({"auths": {"proxy.replicated.com": {"auth": auth}}}).encode()).decode()
+
+    for text in (ID, auth, content):
+        assert any(spelling in f"before {text} after" for spelling in spellings(ID))
+    assert not any(spelling in content for spelling in spellings("another-license-id"))
+
+
+# -- failures that talk
+
+
+class _Talkative(BaseHTTPRequestHandler):
+    """Asks for a password, and says what it got in every place that an answer has."""
+
+    def do_HEAD(self) -> None:
+        given = self.headers.get("Authorization", "")
+        if not given:
+            self._answer(401, "UNAUTHORIZED", "who are you?")
+            return
+        said = base64.b64decode(given.removeprefix("Basic ")).decode()
+        how = self.path.split("/")[-3].rpartition("-")[2]
+        if how == "redirect":
+            self._answer(307, said, said, Location=f"http://{TALKATIVE}/{said}?auth={given}")
+        else:
+            self._answer(int(how), said, f"{given} {said}", **{"Retry-After": "1", "Docker-Distribution-Error": said})
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+
+    def _answer(self, status: int, code: str, message: str, **headers: str) -> None:
+        body = json.dumps({"errors": [{"code": code, "message": message, "detail": message}]}).encode()
+        self.send_response(status, message if status != 401 else None)
+        self.send_header("WWW-Authenticate", f'Basic realm="{message}"')
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def talkative_proxy(world: World) -> Iterator[None]:
+    port = urlsplit(world.registries.endpoints[TALKATIVE]).port
+    server = ThreadingHTTPServer(("127.0.0.1", port or 0), _Talkative)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_proxy_that_repeats_the_credential_is_not_quoted(
+    world: World, new_tenant: Callable[..., Tenant], operator: Operator
+) -> None:
+    tenant = new_tenant(licenseID=ID)
+    images = [f"quay.io/my-org/how-{how}:1" for how in ("400", "401", "403", "404", "418", "500", "redirect")]
+    with talkative_proxy(world):
+        tenant.put_app(
+            "app",
+            [deployment(f"d{number}", image) for number, image in enumerate(images)],
+            proxy={"domain": TALKATIVE, "verify": "Enforce"},
+        )
+        tenant.wait_reason("app", "ImagesNotPullable")
+
+    entries = tenant.images("app")
+    assert {entry["verified"] for entry in entries.values()} <= {"False", "Unknown"}
+    assert set(entries) == set(images)
+    assert not _leaks(json.dumps(tenant.status("app")), spellings(ID))
+
+
+def _policy(name: str) -> list[Object]:
+    """Refuses every Secret of the namespace, quoting it."""
+    group = "admissionregistration.k8s.io/v1"
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["secrets"]}
+    quote = "'no: ' + string(object.data['.dockerconfigjson'])"
+    validation = {"expression": "false", "reason": "Forbidden", "messageExpression": quote}
+    return [
+        {
+            "apiVersion": group,
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": {"name": name},
+            "spec": {"matchConstraints": {"resourceRules": [rule]}, "validations": [validation]},
+        },
+        {
+            "apiVersion": group,
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": {"name": name},
+            "spec": {
+                "policyName": name,
+                "validationActions": ["Deny"],
+                "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}},
+            },
+        },
+    ]
+
+
+def test_an_admission_policy_that_quotes_the_pull_secret_is_not_quoted(new_tenant: Callable[..., Tenant]) -> None:
+    tenant = new_tenant(licenseID=ID)
+    if tenant.world.programs.minor < 30:
+        pytest.xfail("ValidatingAdmissionPolicy came with Kubernetes 1.30")
+    name = tenant.namespace
+    for obj in _policy(name):
+        tenant.world.kubectl("apply", "-f", "-", stdin=json.dumps(obj))
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "probe"},
+        "data": {".dockerconfigjson": "e30="},
+    }
+
+    def refused() -> str:
+        try:
+            tenant.world.api.apply(tenant.path("secrets", "probe"), secret)
+        except Exception as error:
+            return str(error)
+        return ""
+
+    # The policy takes a moment to count, and it does quote.
+    assert "no: e30=" in until(refused, "the policy is in force", 20)
+
+    tenant.put_app("app", [deployment("one", PRIVATE)], proxy={"verify": "Off"})
+
+    message = tenant.wait_reason("app", "ObjectRefused")["message"]
+    assert f"Secret/{SLUG}-registry" in message
+    assert name in message
+    assert not _leaks(json.dumps(tenant.app("app")), spellings(ID))
+
+
+def test_an_object_that_is_no_secret_does_not_lead_to_the_vendors_passwords(tenant: Tenant) -> None:
+    """Digests of what was applied are in status; one of a Secret must be no means to try passwords against."""
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}, "stringData": {"password": PASSWORD}}
+    digests = []
+    for license_id in ("digest-license-1", "digest-license-2"):
+        tenant.put_license(licenseID=license_id)
+        tenant.put_app("app", [secret])
+        tenant.wait_ready("app")
+        until(lambda: tenant.get("secrets", "db"), "it is applied")
+
+        def entry() -> str:
+            inventory = tenant.status("app").get("inventory") or ()
+            return next((e["digest"] for e in inventory if e["name"] == "db"), "")
+
+        until(lambda: entry() not in ("", *digests), "its digest depends on the license id")
+        digests.append(entry())
+
+
+# -- everything that was ever emitted
+
+
+def _leaks(text: str, secrets: set[str]) -> list[str]:
+    return [text[max(0, (at := text.find(s)) - 100) : at + len(s)] for s in secrets if s in text]
+
+
+@pytest.fixture(scope="module")
+def never_said(signer: Signer) -> set[str]:
+    ids = {*signer.issued, PASSWORD, "4711471147"}
+    return {spelling for secret in ids for spelling in spellings(secret)}
+
+
+def test_no_log_line_ever_held_a_credential(operator: Operator, never_said: set[str]) -> None:
+    said = "\n".join(log.read_text(errors="replace") for log in Operator.logs if log.exists())
+
+    assert "talkative.example.invalid" in said
+    assert not _leaks(said, never_said)
+    assert not _JWT.findall(said)
+    assert not _BASIC.findall(said)
+
+
+def test_no_event_ever_held_a_credential(witness: Witness, tenant: Tenant, never_said: set[str]) -> None:
+    events = witness.lines("events")
+
+    assert any("ImagesNotPullable" in line for line in events)
+    assert not _leaks("\n".join(events), never_said)
+
+
+def test_no_status_and_no_metadata_ever_held_a_credential(
+    witness: Witness, tenant: Tenant, never_said: set[str]
+) -> None:
+    told = []
+    for line in witness.lines("kotsapps"):
+        try:
+            obj = json.loads(line)["object"]
+        except ValueError:
+            continue  # the half of a line at which a stream was cut
+        told.append(json.dumps([obj.get("metadata"), obj.get("status")]))
+
+    assert any(TALKATIVE in text for text in told)
+    assert not _leaks("\n".join(told), never_said)
+
+
+def test_no_workload_ever_held_a_credential(witness: Witness, tenant: Tenant, never_said: set[str]) -> None:
+    workloads = witness.lines("deployments")
+
+    assert workloads
+    assert not _leaks("\n".join(workloads), never_said)
+
+
+def test_no_metric_holds_a_credential(operator: Operator, never_said: set[str]) -> None:
+    metrics = operator.metrics()
+
+    assert "kotsapp_apps" in metrics
+    assert not _leaks(metrics, never_said)
