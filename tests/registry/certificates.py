@@ -29,6 +29,7 @@ class Authority:
         certificate = (
             _builder(name, name, key, NOW - DAY, NOW + DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(_CA_USAGE, critical=True)
             .sign(key, hashes.SHA256())
         )
         authority = cls(folder, key, certificate)
@@ -44,11 +45,13 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         issuer = subject if self_signed else self.certificate.subject
+        issuer_key = key if self_signed else self.key
         until = NOW - DAY if expired else NOW + DAY
         certificate = (
             _builder(subject, issuer, key, NOW - 3 * DAY, until)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-            .sign(key if self_signed else self.key, hashes.SHA256())
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+            .sign(issuer_key, hashes.SHA256())
         )
         file = self.folder / f"{name}-{expired}-{self_signed}.pem"
         file.write_bytes(
@@ -77,4 +80,19 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(since)
         .not_valid_after(until)
+        # Python 3.13 and newer verify strictly by RFC 5280, which wants key identifiers.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
+
+
+_CA_USAGE = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)

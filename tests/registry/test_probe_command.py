@@ -14,6 +14,7 @@ import yaml
 from kotsapp.cli import main
 from kotsapp.license.sign import SigningKeys, sign
 from localworld.registries.registries import Registries as LocalRegistries
+from manifests.charts_for_tests import helm, pack_chart
 from registry.loopback import LICENSE_ID, OTHER_LICENSE_ID, SLUG
 
 PRIVATE = "quay.io/my-org/api:v1.0.1"
@@ -80,6 +81,30 @@ def test_manifests_and_a_license(
     assert code == 0
     assert image["pull"] == f"proxy.replicated.com/proxy/{SLUG}/{PRIVATE}"
     assert (image["verdict"], image["verified"]) == ("Private", "True")
+
+
+def test_a_release_with_a_chart_and_a_template_call(
+    local: LocalRegistries, keys: tuple[SigningKeys, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "web-1.0.0.tgz").write_bytes(pack_chart("web", {"templates/api.yaml": yaml.safe_dump(DEPLOYMENT)}))
+    chart = {"chart": {"name": "web", "chartVersion": "1.0.0"}, "values": {}}
+    document = {"apiVersion": "kots.io/v1beta1", "kind": "HelmChart", "metadata": {"name": "web"}, "spec": chart}
+    (tmp_path / "chart.yaml").write_text(yaml.safe_dump(document))
+    calling = DEPLOYMENT | {"metadata": {"name": 'repl{{ LicenseFieldValue "channelName" | lower }}'}}
+    (tmp_path / "plain.yaml").write_text(yaml.safe_dump(calling))
+    license_ = license_file(tmp_path / "..", keys[0], LICENSE_ID)
+
+    words = ("-f", tmp_path, "--license", license_, "--trusted-keys", keys[1], "--helm", helm(), "-o", "json")
+    refused = probe(local, *words)
+    complaint = capsys.readouterr().err
+    (tmp_path / "plain.yaml").unlink()
+    code = probe(
+        local, "-f", tmp_path, "--license", license_, "--trusted-keys", keys[1], "--helm", helm(), "-o", "json"
+    )
+
+    assert (refused, code) == (1, 0)
+    assert "LicenseFieldValue" in complaint
+    assert [image["image"] for image in printed(capsys)] == [PRIVATE]
 
 
 def test_a_license_that_can_not_pull_is_a_problem(

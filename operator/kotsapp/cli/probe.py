@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,28 +11,23 @@ from typing import Any
 from rich.table import Table
 
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.inputs import read_license, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, seconds
 from kotsapp.cli.output import add_output_option, plain_table, print_result
 from kotsapp.cli.progress import Progress
+from kotsapp.cli.release import Reader
 from kotsapp.images.podspec import find_images
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.routing import Route
-from kotsapp.license import License, LicenseError, TrustedKeys, TrustedKeysError, load
-from kotsapp.license.document import MAX_BYTES
-from kotsapp.license.domains import resolve_domains
-from kotsapp.manifests import kots
-from kotsapp.manifests.documents import read
-from kotsapp.manifests.errors import ManifestError
-from kotsapp.manifests.kots import Application
-from kotsapp.pullsecret import USER_NAME
+from kotsapp.license import License
+from kotsapp.manifests.release import Release
+from kotsapp.pullsecret import USER_NAME, default_name
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.hosts import Registries, RegistriesError
 from kotsapp.registry.prober import Prober
 from kotsapp.registry.resolve import Policy, resolve
 from kotsapp.registry.settle import Settled
 from kotsapp.registry.verify import Verified
-
-_SUFFIXES = {".yaml", ".yml", ".json"}
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,10 +36,11 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     parser.add_argument("images", metavar="IMAGE", nargs="*", help="an image reference")
     parser.add_argument(
-        "-f", "--filename", action="append", default=[], type=Path, metavar="FILE|DIR", help="manifests; repeatable"
+        "-f", "--filename", action="append", default=[], metavar="FILE|DIR", help="manifests, - for standard input"
     )
-    parser.add_argument("--license", type=Path, metavar="FILE", help="also ask the proxy, with this license")
-    parser.add_argument("--trusted-keys", type=Path, metavar="DIR", help="further license keys, <key id>.pem each")
+    parser.add_argument("--license", metavar="FILE", help="also ask the proxy, with this license")
+    parser.add_argument("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
+    parser.add_argument("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")
     parser.add_argument("--registries", type=Path, metavar="FILE", help="where registries really are")
     parser.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="never probed; repeatable")
     parser.add_argument(
@@ -59,23 +55,19 @@ def run(args: argparse.Namespace) -> int:
     """Probe images: exit code 0 if each one's route is known (and the license, if given, opens it), 1 if not."""
     if not args.images and not args.filename:
         raise CommandError("give images, or manifests with -f")
-    images, application = _read_manifests(args.filename)
-    references = _references([*args.images, *images])
+    license_ = _license(args) if args.license else None
+    reader = Reader(license_, default_name(license_.app_slug if license_ else ""), helm=args.helm, patch_helm_v2=True)
+    release = reader.read(source_files(args.filename)) if args.filename else Release()
+    references = _references([*args.images, *_images(release)])
     try:
         registries = Registries.load(args.registries) if args.registries else Registries.empty()
     except RegistriesError as error:
         raise CommandError(str(error)) from None
-    license_ = _license(args.license, args.trusted_keys) if args.license else None
-    domains = resolve_domains(
-        application_proxy=application.proxy_domain,
-        application_registry=application.registry_domain,
-        license_proxy=license_.proxy_domain if license_ else None,
-    )
     policy = Policy(
-        domains=domains,
+        domains=reader.domains(release.application),
         app_slug=license_.app_slug if license_ else "",
         exclude=tuple(args.exclude),
-        public_images=application.proxy_public_images,
+        public_images=release.proxy_public_images,
         timeout=args.timeout,
     )
     prober = Prober(registries, allow_private=not args.deny_private_networks)
@@ -113,51 +105,17 @@ def _references(images: Iterable[str]) -> list[Reference]:
     return list(references.values())
 
 
-def _read_manifests(paths: Iterable[Path]) -> tuple[list[str], Application]:
-    """The images that the manifests use, ask for or collect with, and what their Application says of domains."""
-    images: list[str] = []
-    application = Application()
-    for file in _files(paths):
-        try:
-            documents = read(file.read_bytes(), str(file))
-            for document in documents:
-                if kots.is_application(document.value):
-                    application = kots.application(document.value, document.place)
-                    images.extend(application.additional_images)
-                elif kots.is_applied(document.value) and kots.included(document.value, document.place):
-                    images.extend(use.image for use in find_images(document.value))
-                images.extend(kots.collector_images(document.value))
-        except OSError as error:
-            raise CommandError(f"{file}: {error.strerror or error}") from None
-        except ManifestError as error:
-            raise CommandError(str(error), EXIT_PROBLEM) from None
-    return images, application
-
-
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
-        elif path.exists():
-            yield path
-        else:
-            raise CommandError(f"{path}: no such file or folder")
-
-
-def _license(file: Path, trusted_keys: Path | None) -> License:
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_BYTES + 1)
-        license_ = load(data, TrustedKeys.load(trusted_keys))
-    except OSError as error:
-        raise CommandError(f"{file}: {error.strerror or error}") from None
-    except TrustedKeysError as error:
-        raise CommandError(str(error)) from None
-    except LicenseError as error:
-        raise CommandError(f"{file}: {error.reason}: {error.message}", EXIT_PROBLEM) from None
+def _license(args: argparse.Namespace) -> License:
+    license_ = read_license(args.license, args.trusted_keys, even_expired=True)
     if license_.expired(datetime.now(UTC)):
-        print(f"kotsapp: {file}: the license has expired; the proxy may refuse it", file=sys.stderr)
+        print(f"kotsapp: {args.license}: the license has expired; the proxy may refuse it", file=sys.stderr)
     return license_
+
+
+def _images(release: Release) -> list[str]:
+    """The images that the release's objects use, and those that it asks for without an object."""
+    used = [use.image for obj in release.objects for use in find_images(obj)]
+    return [*used, *release.reported_images, *release.local_images]
 
 
 def _entry(settled: Settled, license_: License | None) -> Mapping[str, Any]:
