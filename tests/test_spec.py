@@ -40,6 +40,7 @@ VALUES: Mapping[str, Any] = {
     "imagePaths[].group": "example.com",
     "imagePaths[].kind": "Thing",
     "imagePaths[].path": "spec.parts[*].image",
+    "imagePaths[].pullSecretsPath": "spec.imagePullSecrets",
     "helm.patchV2": True,
     "pullSecret.name": "pulls",
     "serviceAccountName": "deployer",

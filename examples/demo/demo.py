@@ -130,9 +130,7 @@ def tour(demo: Demo) -> None:
 
 
 def hint() -> int:
-    print(
-        "Next: `KEEP=1 make demo` leaves this world up to play with; `kubectl apply -k deploy/` is for your own cluster."
-    )
+    print("Next: `KEEP=1 make demo` leaves this world up to play with; `kubectl apply -k deploy/` is for your cluster.")
     return 0
 
 

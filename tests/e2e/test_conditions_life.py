@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apps import PRIVATE, SLUG, Tenant, config_map, deployment
-from life import NAME, Life
-from recording import Recording, recording
 
+from apps import PRIVATE, SLUG, Tenant, config_map, deployment
 from gitops import lua
 from gitops.conditions_rules import violations
+from life import NAME, Life
+from recording import Recording, recording
 from waiting import stays, until
 
 HEALTH = Path(__file__).parents[2] / "deploy" / "argocd" / "health.lua"

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from apps import PRIVATE, PUBLIC, Tenant, config_map, deployment
 from life import NAME, UNKNOWN, Life, unready
-
 from waiting import stays, until
 
 

@@ -122,3 +122,13 @@ def test_a_route_that_the_license_can_not_pull_is_reported_and_asked_again() -> 
     found = settled(Verdict.PRIVATE, verification=NO)
 
     assert (found.route, found.verified, found.retry_after) == (Route.PROXY, Verified.FALSE, 5.0)
+
+
+def test_a_proxied_reference_that_no_runtime_takes_is_said_to_be_one() -> None:
+    reference = parse("registry.vendor.invalid:5000/team/api:1")
+    result = ProbeResult(reference.written, Verdict.PRIVATE, "refused")
+
+    found = settle(reference, result, domains=Domains(), app_slug="shop")
+
+    assert found.pull == "proxy.replicated.com/proxy/shop/registry.vendor.invalid:5000/team/api:1"
+    assert "container runtimes refuse" in found.message

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kotsapp.images.reference import Reference
+from kotsapp.images.reference import Reference, parse
 from kotsapp.images.routing import Domains, Route, pull_reference
 from kotsapp.registry.verdict import ProbeResult, Verdict
 from kotsapp.registry.verify import Verification, Verified
@@ -122,13 +122,16 @@ def settle(
         else:
             ground = Ground.NOTHING
             message = f"{result.message}; {verification.message}" if verification is not None else result.message
+    pull = None if route is None else pull_reference(reference, route, domains, app_slug)
+    if pull is not None and pull != reference.written and not parse(pull).runnable:
+        message = f"{message}; container runtimes refuse {pull}, for the host within its path: mirror or exclude it"
     checked = verification if route is not None and route.needs_secret else None
     waits = [wait for wait in (result.retry_after, checked.retry_after if checked else None) if wait is not None]
     return Settled(
         image=reference.written,
         verdict=verdict,
         route=route,
-        pull=None if route is None else pull_reference(reference, route, domains, app_slug),
+        pull=pull,
         ground=ground,
         message=message,
         http_status=http_status,

@@ -196,7 +196,10 @@ def _image_path(item: Any, index: int) -> ImagePath:
     if not isinstance(item, Mapping):
         raise SpecError(f"{where}: an object with group, kind and path is wanted")
     try:
-        return ImagePath(str(item["group"]), str(item["kind"]), str(item["path"]))
+        secrets = item.get("pullSecretsPath")
+        return ImagePath(
+            str(item["group"]), str(item["kind"]), str(item["path"]), None if secrets is None else str(secrets)
+        )
     except KeyError as missing:
         raise SpecError(f"{where}: {missing.args[0]} is missing") from None
     except ValueError as error:
