@@ -7,7 +7,6 @@ from typing import Any
 
 import kopf
 
-from kotsapp.cluster.events import post
 from kotsapp.cluster.owned import Owner
 from kotsapp.cluster.references import ReferenceWatch
 from kotsapp.reconcile.app import App
@@ -46,16 +45,17 @@ class Workers:
             worker.see(app, status)
         return worker
 
-    def forget(self, app: App) -> None:
-        """The resource is gone, unless another of its name was seen already."""
+    def forget(self, app: App) -> bool:
+        """The resource is gone; False when another of its name was seen already."""
         key = app.key
         known = self._workers.get(key)
         if known is not None and known.app.uid != app.uid:
-            return
+            return False
         self._workers.pop(key, None)
         self._references.pop(key, None)
         if self._watch is not None and not any(namespace == key[0] for namespace, _ in self._workers):
             self._watch.unfollow(key[0])
+        return True
 
     def wake(self, key: Owner) -> None:
         worker = self._workers.get(key)
@@ -129,8 +129,9 @@ def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def seen(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - Kopf's name
         if type == "DELETED":
-            workers.forget(App.of(body))
-            services.metrics.forget(App.of(body).key)
+            if workers.forget(App.of(body)):
+                services.owned.forget_owner(App.of(body).key)
+                services.metrics.forget(App.of(body).key)
         else:
             workers.see(body)
 
@@ -146,14 +147,11 @@ def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
             work.result()  # only a fault ends a worker; Kopf starts the daemon again after a while
 
     @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry)
-    async def clean_up(body: kopf.Body, retry: int, **_: Any) -> None:
+    async def clean_up(body: kopf.Body, **_: Any) -> None:
         worker = workers.see(body)
         problems = await worker.remove(services)
         if problems:
-            message = "; ".join(problems[:5])
-            if retry == 0:
-                await post(services.client, worker.app.regarding, "CleanupFailed", message, warning=True)
-            raise kopf.TemporaryError(f"not everything could be deleted: {message}", delay=CLEANUP_RETRY)
+            raise kopf.TemporaryError(f"{len(problems)} objects could not be deleted", delay=CLEANUP_RETRY)
 
     @kopf.on.cleanup(registry=registry)
     async def stop_watching(**_: Any) -> None:

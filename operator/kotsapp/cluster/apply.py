@@ -1,19 +1,22 @@
 """Applying, deleting and replacing objects, many at a time."""
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from kotsapp.cluster.client import KubeClient
+from kotsapp.cluster.brought import Brought, defined
+from kotsapp.cluster.client import KubeClient, ResourceType
+from kotsapp.cluster.differences import differing, shown
 from kotsapp.cluster.errors import ApiError, UnknownKindError
 from kotsapp.cluster.fields import object_digest
-from kotsapp.cluster.inventory import Entry
+from kotsapp.cluster.inventory import Entry, Marks, other_owners, spared
 from kotsapp.cluster.objects import ObjectKey, key_of
 from kotsapp.cluster.owned import OwnedObjects
-from kotsapp.cluster.tiers import in_tiers, tier
+from kotsapp.cluster.tiers import LAST_TIER, in_tiers, tier
 
 logger = logging.getLogger(__name__)
 
@@ -21,8 +24,12 @@ logger = logging.getLogger(__name__)
 CONCURRENCY = 16
 CRD_WAIT = 30.0
 GONE_WAIT = 60.0
+LINGER = 15.0
 POLL = 0.1
 MAX_SHOWN_REFUSALS = 5
+MAX_SHOWN_FIELDS = 3
+# The API server may show many fields otherwise than they were written (quantities, defaults in lists).
+MAX_DIFFERENCES = 50
 # Behind this come the words of an admission webhook or policy.
 _DENIAL = re.compile(r"denied (?:the )?request")
 
@@ -37,6 +44,7 @@ class Refusal:
     key: ObjectKey
     message: str
     transient: bool
+    forbidden: bool = False
 
     def __str__(self) -> str:
         return f"{self.key}: {self.message}"
@@ -56,6 +64,10 @@ class RefusedError(Exception):
         return all(refusal.transient for refusal in self.refusals)
 
 
+class UnchangeableError(ApiError):
+    """The live object can't become what is wanted; the message names the fields, never a value."""
+
+
 class Applier:
     """Applies the objects of one app as one identity.
 
@@ -71,12 +83,12 @@ class Applier:
         self._owned = owned
         self._force = force
 
-    async def rehearse(self, objects: Sequence[Object], brought: frozenset[tuple[str, str]]) -> list[Object]:
+    async def rehearse(self, objects: Sequence[Object]) -> list[Object]:
         """Dry-run all of them, changing nothing; raises RefusedError. Answers are as the server would store them.
 
-        ``brought`` are the (group, kind) pairs and ``("", namespace)`` names that the same objects bring: what needs
-        one of them can't be rehearsed before it is there.
+        What needs another of the objects can't be rehearsed before that one is there, and has no answer.
         """
+        brought = Brought.by(objects)
         results = await self._each(objects, lambda obj: self._rehearse(obj, brought))
         return [result for result in results if result is not None]
 
@@ -86,37 +98,50 @@ class Applier:
         for keys in in_tiers(by_key):
             await self._each([by_key[key] for key in keys], lambda obj: self._apply(obj, applied))
 
-    async def delete(self, entries: Iterable[Entry], spared: Callable[[Object, ObjectKey], str | None]) -> list[Entry]:
-        """Delete what is live and not spared, last tier first; the entries that are done with.
+    async def delete(self, entries: Iterable[Entry], marks: Marks, done: Callable[[Entry, str | None], None]) -> None:
+        """Delete what is live and not spared, last tier first; raises RefusedError for what could not be deleted.
 
-        Raises RefusedError for what could not be deleted.
+        ``done`` is told of each entry that is done with, and why its object was left where it was. Custom resources
+        have a while to go before what may have to clean up after them.
         """
-        done: list[Entry] = []
+        gate = asyncio.Semaphore(CONCURRENCY)
         ordered = sorted(entries, key=lambda entry: (-tier(entry.key), entry.key))
         by_tier: dict[int, list[Entry]] = {}
         for entry in ordered:
             by_tier.setdefault(tier(entry.key), []).append(entry)
         refusals: list[Refusal] = []
-        for members in by_tier.values():
-            results = await asyncio.gather(*(self._delete(entry, spared) for entry in members))
-            done += [entry for entry, refusal in zip(members, results, strict=True) if refusal is None]
-            refusals += [refusal for refusal in results if refusal is not None]
-        if refusals:
-            raise RefusedError(refusals)
-        return done
 
-    async def _rehearse(self, obj: Object, brought: frozenset[tuple[str, str]]) -> Object | None:
-        key = key_of(obj)
-        if key.group_kind in brought or ("", key.namespace) in brought:
+        async def one(entry: Entry) -> None:
+            async with gate:
+                try:
+                    reason = await self._delete(entry.key, marks)
+                except UnknownKindError:
+                    reason = None  # its definition is gone, and all its objects with it
+                except ApiError as error:
+                    refusals.append(Refusal(entry.key, error.message, error.transient, error.status == 403))
+                    return
+            done(entry, reason)
+
+        for members in by_tier.values():
+            await asyncio.gather(*(one(entry) for entry in members))
+        if refusals:
+            raise RefusedError(sorted(refusals, key=lambda refusal: refusal.key))
+
+    async def _rehearse(self, obj: Object, brought: Brought) -> Object | None:
+        if key_of(obj).group_kind in brought.kinds:
             return None
         try:
             return await self._client.apply(obj, dry_run=True)
         except ApiError as error:
             if error.status == 400 and "does not support dry run" in error.message:
                 return None
-            if error.immutable and self._force(obj):
+            if error.awaits_another and brought.is_needed_by(obj):
                 return None
-            raise
+            if not await self._is_unchangeable(obj, error):
+                raise
+            if self._force(obj):
+                return None
+            raise await self._unchangeable(obj, error) from None
 
     async def _apply(self, obj: Object, applied: Callable[[Entry], None]) -> None:
         key = key_of(obj)
@@ -124,36 +149,80 @@ class Applier:
             try:
                 live = await self._client.apply(obj)
             except ApiError as error:
-                if not (error.immutable and self._force(obj)):
+                if not await self._is_unchangeable(obj, error):
                     raise
+                if not self._force(obj):
+                    raise await self._unchangeable(obj, error) from None
                 live = await self._replace(obj, key)
             seen = self._owned.note(live, key)
         applied(Entry(key, object_digest(obj, self._seal), seen.fields))
         if key.kind == "CustomResourceDefinition":
-            await self._established(key)
+            await self._established(key, obj)
+
+    async def _is_unchangeable(self, obj: Object, error: ApiError) -> bool:
+        """Whether the object is refused for what the live one is, and could be made anew.
+
+        API servers say so in many words; what is sure is that they would take the object if it were not there yet.
+        """
+        if error.status != 422:
+            return False
+        if error.immutable:
+            return True
+        try:
+            await self._client.create(obj, dry_run=True)
+        except ApiError as refusal:
+            return refusal.status == 409
+        return False
+
+    async def _unchangeable(self, obj: Object, error: ApiError) -> "UnchangeableError":
+        """The error, its message naming the fields and no value of theirs."""
+        key = key_of(obj)
+        live = await self._client.get(
+            await self._client.resource_type(key.api_version, key.kind), key.name, key.namespace
+        )
+        named = error.fields
+        paths = [shown(path) for path in differing(obj, live or {}, MAX_DIFFERENCES)]
+        fields = [path for path in paths if any(path.startswith(field) for field in named)] or named or ["a field"]
+        message = (
+            f"{', '.join(fields[:MAX_SHOWN_FIELDS])} can't be changed on the live object. Annotate it"
+            " kotsapp.dev/force: enabled in the manifest to have it deleted and made anew, or undo the change"
+        )
+        return UnchangeableError(error.status, error.reason, message)
 
     async def _replace(self, obj: Object, key: ObjectKey) -> dict[str, Any]:
         kind = await self._client.resource_type(key.api_version, key.kind)
         live = await self._client.get(kind, key.name, key.namespace)
         if live is not None:
             uid = live["metadata"]["uid"]
-            await self._client.delete(kind, key.name, key.namespace, uid=uid, propagation="Foreground")
+            await self._client.delete(kind, key.name, key.namespace, uid=uid)
             await self._until(lambda: self._is_gone(kind, key, uid), GONE_WAIT, f"{key} was deleted to be made anew")
         return await self._client.apply(obj)
 
-    async def _is_gone(self, kind: Any, key: ObjectKey, uid: str) -> bool:
+    async def _is_gone(self, kind: ResourceType, key: ObjectKey, uid: str) -> bool:
         live = await self._client.get(kind, key.name, key.namespace)
         return live is None or live["metadata"]["uid"] != uid
 
-    async def _established(self, key: ObjectKey) -> None:
+    async def _established(self, key: ObjectKey, obj: Object) -> None:
         kind = await self._client.resource_type(key.api_version, key.kind)
+        group, defined_kind = defined(obj)
+        versions = [version for version in (obj.get("spec") or {}).get("versions") or () if version.get("served")]
 
         async def established() -> bool:
             crd = await self._client.get(kind, key.name)
             conditions = ((crd or {}).get("status") or {}).get("conditions") or ()
             return any(c.get("type") == "Established" and c.get("status") == "True" for c in conditions)
 
+        async def served() -> bool:
+            try:
+                for version in versions:
+                    self._client.forget_kind(f"{group}/{version.get('name')}", defined_kind)
+                    await self._client.resource_type(f"{group}/{version.get('name')}", defined_kind)
+            except UnknownKindError:
+                return False
+            return True
+
         await self._until(established, CRD_WAIT, f"{key} was applied")
+        await self._until(served, CRD_WAIT, f"{key} was applied")
 
     @staticmethod
     async def _until(condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
@@ -166,24 +235,34 @@ class Applier:
                 0, "Timeout", f"{what}, and the API server is not done with it after {seconds:g} s"
             ) from None
 
-    async def _delete(self, entry: Entry, spared: Callable[[Object, ObjectKey], str | None]) -> Refusal | None:
-        key = entry.key
-        try:
-            kind = await self._client.resource_type(key.api_version, key.kind)
-            live = await self._client.get(kind, key.name, key.namespace)
-            if live is None or "deletionTimestamp" in live["metadata"]:
-                return None
-            if reason := spared(live, key):
-                logger.info("%s is left alone: %s", key, reason)
-                return None
+    async def _delete(self, key: ObjectKey, marks: Marks) -> str | None:
+        """Delete one object; the reason when it is left."""
+        kind = await self._client.resource_type(key.api_version, key.kind)
+        live = await self._client.get(kind, key.name, key.namespace)
+        if live is None:
+            return None
+        metadata = live["metadata"]
+        reason = spared(live, key, marks)
+        if reason is not None:
+            logger.info("%s is left alone: %s", key, reason)
+            others = other_owners(live, marks)
+            if others is not None:
+                # The garbage collector would delete it with the app.
+                patch = {"resourceVersion": metadata["resourceVersion"], "ownerReferences": others}
+                await self._client.merge(kind, key.name, key.namespace, {"metadata": patch})
+            return reason
+        if "deletionTimestamp" not in metadata:
             with self._owned.applying(key):
-                await self._client.delete(kind, key.name, key.namespace, uid=live["metadata"]["uid"])
+                await self._client.delete(kind, key.name, key.namespace, uid=metadata["uid"])
             self._owned.forget(key)
-        except UnknownKindError:
-            return None  # its definition is gone, and all its objects with it
-        except ApiError as error:
-            return Refusal(key, error.message, error.transient)
+        if tier(key) == LAST_TIER and metadata.get("finalizers"):
+            await self._linger(kind, key, metadata["uid"])
         return None
+
+    async def _linger(self, kind: ResourceType, key: ObjectKey, uid: str) -> None:
+        """Give the controller that a custom resource waits for the time to act: it may be deleted next."""
+        with contextlib.suppress(ApiError):
+            await self._until(lambda: self._is_gone(kind, key, uid), LINGER, f"{key} was deleted")
 
     async def _each(self, objects: Iterable[Object], work: Callable[[Object], Awaitable[T]]) -> list[T]:
         """Run ``work`` on each, bounded; every one is tried before RefusedError is raised."""
@@ -207,13 +286,7 @@ class Applier:
 
 
 def _explain(error: ApiError, key: ObjectKey) -> str:
-    if error.immutable:
-        fields = ", ".join(error.fields) or "a field"
-        return (
-            f"{fields} can't be changed on the live object (immutable). Annotate it kotsapp.dev/force: enabled in the"
-            " manifest to have it deleted and made anew, or undo the change"
-        )
-    if key.group_kind == ("", "Secret"):
+    if key.group_kind == ("", "Secret") and not isinstance(error, UnchangeableError):
         return _without_values(error)
     return error.message
 

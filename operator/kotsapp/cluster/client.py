@@ -79,6 +79,10 @@ class KubeClient:
     async def resource_type(self, api_version: str, kind: str) -> ResourceType:
         return await self._discovery.find(api_version, kind)
 
+    def forget_kind(self, api_version: str, kind: str) -> None:
+        """The kind's definition was made, changed or removed: what was discovered of it holds no longer."""
+        self._discovery.forget(api_version, kind)
+
     async def api_versions(self) -> Sequence[str]:
         """Every served group/version and group/version/Kind, as Helm's ``--api-versions`` takes them."""
         return await self._discovery.api_versions()
@@ -108,10 +112,13 @@ class KubeClient:
         path = kind.path(key.namespace, key.name)
         return await self._json("patch", path, body=obj, query=query, content_type="application/apply-patch+yaml")
 
-    async def create(self, obj: Mapping[str, Any]) -> dict[str, Any]:
+    async def create(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         key = key_of(obj)
         kind = await self.resource_type(key.api_version, key.kind)
-        return await self._json("post", kind.path(key.namespace), body=obj, query=[("fieldManager", FIELD_MANAGER)])
+        query: list[tuple[str, str]] = [("fieldManager", FIELD_MANAGER)]
+        if dry_run:
+            query.append(("dryRun", "All"))
+        return await self._json("post", kind.path(key.namespace), body=obj, query=query)
 
     async def delete(
         self, kind: ResourceType, name: str, namespace: str | None, *, uid: str | None, propagation: str = "Background"
@@ -230,7 +237,9 @@ class KubeClient:
                 async with response:
                     return dict(await response.json())
             except ApiError as error:
-                if not error.transient or attempt == ATTEMPTS:
+                # Asking again helps an apply that met another write; a name that is taken stays so.
+                lost = error.status == 409 and method != "patch"
+                if not error.transient or lost or attempt == ATTEMPTS:
                     raise
                 wait = error.retry_after if error.retry_after is not None else 0.1 * 4**attempt
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -279,6 +288,13 @@ class _Discovery:
         self._found: dict[tuple[str, str], ResourceType] = {}
         self._unknown: dict[tuple[str, str], float] = {}
         self._lock = asyncio.Lock()
+        self._stale = False
+
+    def forget(self, api_version: str, kind: str) -> None:
+        """The next search for the kind asks the API server."""
+        self._found.pop((api_version, kind), None)
+        self._unknown.pop((api_version, kind), None)
+        self._stale = True
 
     async def find(self, api_version: str, kind: str) -> ResourceType:
         key = (api_version, kind)
@@ -295,6 +311,9 @@ class _Discovery:
             raise UnknownKindError(api_version, kind)
         group, _, version = api_version.rpartition("/")
         try:
+            if self._stale:
+                await self._dynamic.resources.invalidate_cache()
+                self._stale = False
             found = await self._dynamic.resources.get(
                 prefix="apis" if group else "api", group=group or None, api_version=version, kind=kind
             )

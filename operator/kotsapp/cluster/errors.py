@@ -46,7 +46,7 @@ class ApiError(Exception):
 
     @property
     def immutable(self) -> bool:
-        """A field can't be changed on the live object: only another object could have it."""
+        """The API server says in so many words that a field can't be changed on the live object."""
         return self.status == 422 and "immutable" in (self.message + " ".join(c.message for c in self.causes))
 
     @property
@@ -59,6 +59,11 @@ class ApiError(Exception):
         """The fields that the server complains of."""
         named = {cause.field for cause in self.causes} | set(_MISFIT_FIELD.findall(self.message))
         return sorted(named - {""})
+
+    @property
+    def awaits_another(self) -> bool:
+        """Something that the object refers to may be missing; a right that RBAC denies is not what is meant."""
+        return self.status == 404 or (self.status == 403 and 'User "' not in self.message)
 
     @property
     def transient(self) -> bool:

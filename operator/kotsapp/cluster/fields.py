@@ -12,6 +12,7 @@ from typing import Any
 
 # 64 bits tell two states of one object apart; status lists one digest of each sort for every object.
 DIGEST_BYTES = 8
+STATUS = "status"  # the subresource that controllers write to; changing a spec through `scale` is changing the spec
 
 
 def digest(value: Any) -> str:
@@ -51,7 +52,7 @@ def fields_digest(metadata: Mapping[str, Any], manager: str) -> str:
 def managers(metadata: Mapping[str, Any]) -> list[str]:
     """Everybody who manages fields of the object, status aside."""
     entries = metadata.get("managedFields") or ()
-    return sorted({str(e.get("manager")) for e in entries if not e.get("subresource")})
+    return sorted({str(e.get("manager")) for e in entries if e.get("subresource") != STATUS})
 
 
 def other_managers(metadata: Mapping[str, Any], manager: str) -> list[str]:

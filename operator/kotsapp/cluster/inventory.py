@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kotsapp.cluster.fields import managers
 from kotsapp.cluster.objects import ObjectKey
 
 # Deleting one of these deletes what can't be made again: data, or everything inside.
@@ -60,19 +61,39 @@ class Inventory:
         return [entry for identity, entry in self.entries.items() if identity not in identities]
 
 
-def spared(
-    obj: Mapping[str, Any], key: ObjectKey, owner_labels: Mapping[str, str], prune_annotation: str
-) -> str | None:
-    """Why a live object must not be pruned; None when it may be.
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How an app's objects are known: its label pair, its uid among their owners, its field manager.
 
-    ``owner_labels`` are the labels that every object of the app carries.
+    ``prune_annotation`` is the one that keeps an object from being deleted when it says ``disabled``.
     """
+
+    labels: Mapping[str, str]
+    uid: str
+    prune_annotation: str
+    manager: str
+
+
+def spared(obj: Mapping[str, Any], key: ObjectKey, marks: Marks) -> str | None:
+    """Why a live object that was applied for the app must not be deleted; None when it may be."""
     metadata = obj.get("metadata") or {}
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     if key.group_kind in NEVER_PRUNED:
         return f"a {key.kind} is never pruned"
-    if annotations.get(prune_annotation) == "disabled":
-        return f"its annotation {prune_annotation} says disabled"
-    if any(labels.get(name) != value for name, value in owner_labels.items()):
-        return "it belongs to somebody else"
+    if annotations.get(marks.prune_annotation) == "disabled":
+        return f"its annotation {marks.prune_annotation} says disabled"
+    for owner in metadata.get("ownerReferences") or ():
+        if owner.get("controller") and owner.get("uid") != marks.uid:
+            return f"it belongs to {owner.get('kind')} {owner.get('name')}"
+    if any(labels.get(name, value) != value for name, value in marks.labels.items()):
+        return "its labels name another KotsApp"
+    if marks.labels.keys() - labels.keys() and marks.manager not in managers(metadata):
+        return "it was made anew by somebody else"
     return None
+
+
+def other_owners(obj: Mapping[str, Any], marks: Marks) -> list[Any] | None:
+    """The object's owners without the app; None when the app is none of them."""
+    owners = (obj.get("metadata") or {}).get("ownerReferences") or []
+    others = [owner for owner in owners if owner.get("uid") != marks.uid]
+    return None if len(others) == len(owners) else others

@@ -7,7 +7,7 @@ only a few facts are kept.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,7 @@ class _Scope:
     kind: ResourceType
     namespace: str | None
     client: KubeClient
+    followers: set[Owner] = field(default_factory=set)
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     forbidden: bool = False
     task: asyncio.Task[None] | None = None
@@ -65,6 +66,9 @@ class OwnedObjects:
         self._scopes: dict[tuple[str, str, str | None, str | None], _Scope] = {}
         # Objects that are being applied, with the uids that were seen deleted meanwhile.
         self._applying: dict[Identity, set[str]] = {}
+        # Objects that are about to be applied, by whom, and who waits for the ones that are somebody else's.
+        self._reserved: dict[Identity, Owner] = {}
+        self._waiting: dict[Identity, dict[Owner, Owner]] = {}
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -72,16 +76,18 @@ class OwnedObjects:
     def get(self, key: ObjectKey) -> Seen | None:
         return self._seen.get(key.identity)
 
-    async def follow(self, kind: ResourceType, namespace: str | None, client: KubeClient) -> bool:
+    async def follow(self, kind: ResourceType, namespace: str | None, client: KubeClient, owner: Owner) -> bool:
         """Start watching, once, and wait for the first list; False when this identity may not watch.
 
-        Raises ApiError when the API server doesn't answer in time.
+        The watch lasts until every owner who asked for it is forgotten. Raises ApiError when the API server doesn't
+        answer in time.
         """
         key = (kind.api_version, kind.kind, namespace, client.user)
         scope = self._scopes.get(key)
         if scope is None:
             scope = self._scopes[key] = _Scope(kind, namespace, client)
             scope.task = asyncio.create_task(self._keep(scope), name=f"watch {kind.plural} {namespace or '*'}")
+        scope.followers.add(owner)
         try:
             async with asyncio.timeout(FIRST_LIST_TIMEOUT):
                 await scope.synced.wait()
@@ -96,6 +102,7 @@ class OwnedObjects:
         """
         seen = self._read(obj, key)
         held = self._seen.get(key.identity)
+        self._hand_over(key.identity, held, seen.owner)
         if seen.uid in self._applying.get(key.identity, ()):
             self._on_change(seen.owner)
         elif held is None or held.uid != seen.uid or held.version <= seen.version:
@@ -107,6 +114,42 @@ class OwnedObjects:
     def forget(self, key: ObjectKey) -> None:
         self._seen.pop(key.identity, None)
 
+    def forget_owner(self, owner: Owner) -> None:
+        """The app is gone: end the watches that nobody else needs, and tell who waited for what it held."""
+        for key, scope in list(self._scopes.items()):
+            scope.followers.discard(owner)
+            if not scope.followers and scope.task is not None:
+                scope.task.cancel()
+                del self._scopes[key]
+        for identity in [identity for identity, seen in self._seen.items() if seen.owner == owner]:
+            del self._seen[identity]
+        for identity, waiting in list(self._waiting.items()):
+            waiting.pop(owner, None)
+            self._let_go(identity, owner)
+
+    def reserve(self, owner: Owner, keys: Iterable[ObjectKey]) -> dict[ObjectKey, Owner]:
+        """Keep others off objects that the owner is about to apply; those that others have reserved, and who.
+
+        All of them are reserved, or none.
+        """
+        unsure = [key for key in keys if (seen := self._seen.get(key.identity)) is None or seen.owner != owner]
+        taken = {key: self._reserved[key.identity] for key in unsure if key.identity in self._reserved}
+        taken = {key: holder for key, holder in taken.items() if holder != owner}
+        if not taken:
+            self._reserved.update((key.identity, owner) for key in unsure)
+        return taken
+
+    def release(self, owner: Owner) -> None:
+        """Done with applying: the objects' labels say from now on whose they are."""
+        for identity in [identity for identity, holder in self._reserved.items() if holder == owner]:
+            del self._reserved[identity]
+            self._let_go(identity, owner)
+
+    def await_release(self, owner: Owner, taken: Mapping[ObjectKey, Owner]) -> None:
+        """Tell the owner when one of these objects is deleted or changes hands, or its holder is gone."""
+        for key, holder in taken.items():
+            self._waiting.setdefault(key.identity, {})[owner] = holder
+
     @contextlib.contextmanager
     def applying(self, key: ObjectKey) -> Iterator[None]:
         """Changes seen meanwhile are our own and wake nobody."""
@@ -115,6 +158,20 @@ class OwnedObjects:
             yield
         finally:
             self._applying.pop(key.identity, None)
+
+    def _let_go(self, identity: Identity, holder: Owner | None = None) -> None:
+        """Tell who waits for the object, or only those who wait for this holder to let go of it."""
+        waiting = self._waiting.get(identity, {})
+        for owner in [owner for owner, known in waiting.items() if holder in (None, known)]:
+            del waiting[owner]
+            self._on_change(owner)
+        if not waiting:
+            self._waiting.pop(identity, None)
+
+    def _hand_over(self, identity: Identity, held: Seen | None, owner: Owner) -> None:
+        if held is not None and held.owner != owner:
+            self._on_change(held.owner)
+            self._let_go(identity)
 
     async def close(self) -> None:
         tasks = [scope.task for scope in self._scopes.values() if scope.task is not None]
@@ -159,8 +216,11 @@ class OwnedObjects:
                     scope.synced.set()
                     delay, version = FORBIDDEN_RETRY, ""
                     logger.warning("may not watch %s: %s", scope.kind.plural, error)
-                elif error.status in (404, 410):
+                elif error.status == 410:
                     version = ""
+                elif error.status == 404:
+                    version = ""
+                    scope.client.forget_kind(scope.kind.api_version, scope.kind.kind)
                 await asyncio.sleep(delay)
 
     async def _list(self, scope: _Scope) -> str:
@@ -179,6 +239,7 @@ class OwnedObjects:
             if version.isdigit() and self._seen[identity].version > int(version):
                 continue  # made after the list was
             self._on_change(self._seen.pop(identity).owner)
+            self._let_go(identity)
         return version
 
     def _observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
@@ -194,14 +255,14 @@ class OwnedObjects:
                 self._applying[key.identity].add(seen.uid)
             self._seen.pop(key.identity, None)
             self._on_change((held or seen).owner)
+            self._let_go(key.identity)
             return
         self._seen[key.identity] = seen
-        if event == "LISTED" or key.identity in self._applying:
+        self._hand_over(key.identity, held, seen.owner)
+        if (held is None and event == "LISTED") or key.identity in self._applying:
             return
         if held is None or (held.fields, held.facts, held.deleting) != (seen.fields, seen.facts, seen.deleting):
             self._on_change(seen.owner)
-            if held is not None and held.owner != seen.owner:
-                self._on_change(held.owner)
 
     def _read(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
         metadata = obj.get("metadata") or {}

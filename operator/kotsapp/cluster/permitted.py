@@ -61,6 +61,11 @@ def refusal(
 def misleading(obj: Mapping[str, Any], own_labels: Mapping[str, str]) -> str | None:
     """Why an object can't be applied with any rights: it would pass for another object or for somebody else's."""
     key, metadata = key_of(obj), obj.get("metadata") or {}
+    if not key.name and metadata.get("generateName"):
+        return (
+            f"{key.kind}/{metadata['generateName']}*: metadata.generateName would make another object every time; give"
+            " it a metadata.name"
+        )
     if not is_path_segment(key.name):
         return f"{key.kind} {key.name!r}: metadata.name is no name of an object; mend it"
     if metadata.get("ownerReferences"):
@@ -77,15 +82,14 @@ def stranger(
     """Why a live object is not taken over with the operator's own rights; None when it is the app's.
 
     ``live`` needs its metadata alone. The app's labels on it say whose it is: whoever may label the object may hand
-    it over. ``applied`` says that the app's inventory has it, so that one whose labels were taken off is still known
-    by ``field_manager``.
+    it over. ``applied`` says that the app's inventory has it and no other app's, so that one whose labels were taken
+    off or changed is still known by ``field_manager``.
     """
     labels = live["metadata"].get("labels") or {}
     if all(labels.get(name) == value for name, value in own_labels.items()):
         return None
-    unnamed = not any(name in labels for name in own_labels)
     made_by = managers(live["metadata"])
-    if applied and unnamed and field_manager in made_by:
+    if applied and field_manager in made_by:
         return None
     marks = ",".join(f"{name}={value}" for name, value in own_labels.items())
     return (

@@ -79,4 +79,5 @@ class Memory:
     release: tuple[bytes, Release] | None = field(default=None, repr=False)
     rollout_started: float | None = None
     repairs: dict[tuple[str, str, str, str], list[float]] = field(default_factory=dict)
+    contests: dict[tuple[str, str, str, str], str] = field(default_factory=dict)
     may_impersonate: str = ""

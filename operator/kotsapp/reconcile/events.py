@@ -53,8 +53,11 @@ def of_rollout(rollout: "Rollout") -> list[Event]:
         told.append(Event("Applied", f"applied {_named(rollout.written)}"))
     if rollout.repaired:
         told.append(Event("DriftRepaired", f"changed by somebody else and put right: {_named(rollout.repaired)}"))
-    if rollout.pruned:
-        told.append(Event("Pruned", f"no longer in the manifests: {_named(rollout.pruned)}"))
+    if rollout.removal.deleted:
+        told.append(Event("Pruned", f"no longer in the manifests: {_named(rollout.removal.deleted)}"))
+    if rollout.removal.left:
+        reasons = "; ".join(f"{key}: {reason}" for key, reason in rollout.removal.left[:MAX_NAMED])
+        told.append(Event("NotPruned", f"no longer in the manifests, left in the cluster: {reasons}"))
     return told
 
 

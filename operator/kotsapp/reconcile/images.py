@@ -110,7 +110,7 @@ async def decide_images(
 
     settled = tuple(await asyncio.gather(*(one(reference) for reference in references)))
     memory.images_settled = True
-    report.images(settled, users, verified=policy.verify)
+    report.images(settled, users, verified=policy.verify, trusted=trusted)
     if refresh:
         report.handled(app.requested)
     held = tuple(s for s in settled if _is_held(s)) if spec.proxy.verify is Verify.ENFORCE else ()

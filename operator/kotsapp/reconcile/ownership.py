@@ -5,29 +5,49 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
+from kotsapp.cluster.inventory import Inventory
 from kotsapp.cluster.objects import ObjectKey, key_of
+from kotsapp.cluster.owned import Owner
 from kotsapp.cluster.permitted import stranger
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.halt import UNWATCHED_POLL, Halt, stop
 from kotsapp.reconcile.plan import Object
 from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
+from kotsapp.resource import API_VERSION, KIND
 from kotsapp.resource.conditions import WORKLOADS_APPLIED, Condition, Reason
 
 MAX_SHOWN = 5
 CONCURRENCY = 16
 
 
-def refuse_claimed(app: App, keys: Sequence[ObjectKey], services: Services) -> None:
-    """Raises Halt when another app applies one of these objects."""
-    claims = []
-    for key in keys:
-        seen = services.owned.get(key)
-        if seen is not None and seen.owner != app.key and all(seen.owner):
-            claims.append(f"{key.within(app.namespace)} is applied by KotsApp {'/'.join(seen.owner)}")
-    if claims:
-        message = "; ".join(claims[:MAX_SHOWN]) + "; one object can't have two, remove it from one of them"
-        raise stop(Reason.OBJECT_CLAIMED, message, Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_CLAIMED, message))
+async def claim(app: App, keys: Sequence[ObjectKey], services: Services) -> None:
+    """Reserve the objects until ``services.owned.release``; raises Halt when another app applies one of them.
+
+    Labels alone claim nothing: the app that they name has to be there, and to have the object in its inventory.
+    """
+    owned = services.owned
+    claims = owned.reserve(app.key, keys)
+    if not claims:
+        labelled = {key: seen.owner for key in keys if (seen := owned.get(key)) is not None and all(seen.owner)}
+        others = {key: owner for key, owner in labelled.items() if owner != app.key}
+        claims = {key: owner for key, owner in others.items() if await _holds(owner, key, services)}
+    if not claims:
+        return
+    owned.release(app.key)
+    owned.await_release(app.key, claims)
+    told = [f"{key.within(app.namespace)} is applied by KotsApp {'/'.join(holder)}" for key, holder in claims.items()]
+    message = "; ".join(told[:MAX_SHOWN]) + "; one object can't have two, remove it from one of them"
+    condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_CLAIMED, message)
+    raise stop(Reason.OBJECT_CLAIMED, message, condition, retry_after=UNWATCHED_POLL)
+
+
+async def _holds(holder: Owner, key: ObjectKey, services: Services) -> bool:
+    kind = await services.client.resource_type(API_VERSION, KIND)
+    app = await services.client.get(kind, holder[1], holder[0])
+    if app is None:
+        return False
+    return Inventory.from_status((app.get("status") or {}).get("inventory") or ()).get(key) is not None
 
 
 def refuse_controlled(app: App, stored: Sequence[Object]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kotsapp.cluster.brought import defined
 from kotsapp.cluster.inventory import NEVER_PRUNED
 from kotsapp.cluster.objects import ObjectKey, key_of
 from kotsapp.cluster.permitted import misleading, refusal
@@ -39,17 +40,6 @@ class Plan:
     def keys(self) -> list[ObjectKey]:
         return [key_of(obj) for obj in self.objects]
 
-    @property
-    def brought(self) -> frozenset[tuple[str, str]]:
-        """Kinds that a CustomResourceDefinition here defines, and namespaces (as ``("", name)``) made here."""
-        made: set[tuple[str, str]] = set()
-        for obj in self.objects:
-            if obj["kind"] == "CustomResourceDefinition":
-                made.add(_defined(obj))
-            elif obj["kind"] == "Namespace" and obj["apiVersion"] == "v1":
-                made.add(("", obj["metadata"]["name"]))
-        return frozenset(made)
-
 
 def use_names(objects: Iterable[Object], image_paths: Sequence[ImagePath]) -> dict[str, list[str]]:
     """Every distinct image with the ``Kind/name`` of what uses it, in the objects' order."""
@@ -76,12 +66,12 @@ def place(obj: Object, namespace: str, namespaced: bool) -> Object:
 
 def scope_in(objects: Iterable[Object]) -> Callable[[str, str], bool | None]:
     """Whether a kind is namespaced by the CustomResourceDefinitions among the objects; None when none defines it."""
-    defined = {
-        _defined(obj): (obj.get("spec") or {}).get("scope") != "Cluster"
+    scopes = {
+        defined(obj): (obj.get("spec") or {}).get("scope") != "Cluster"
         for obj in objects
         if obj.get("kind") == "CustomResourceDefinition"
     }
-    return lambda group, kind: defined.get((group, kind))
+    return lambda group, kind: scopes.get((group, kind))
 
 
 def make_plan(
@@ -136,8 +126,3 @@ def own(obj: Object, app: App) -> Object:
 
 def _prune_disabled(metadata: Mapping[str, Any]) -> bool:
     return (metadata.get("annotations") or {}).get(PRUNE_ANNOTATION) == "disabled"
-
-
-def _defined(crd: Object) -> tuple[str, str]:
-    spec = crd.get("spec") or {}
-    return str(spec.get("group") or ""), str((spec.get("names") or {}).get("kind") or "")

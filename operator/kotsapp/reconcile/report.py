@@ -84,8 +84,13 @@ class Report:
     def license(self, facts: Mapping[str, Any]) -> None:
         self._fields["license"] = {name: value for name, value in facts.items() if value not in (None, "")}
 
-    def images(self, settled: Sequence[Settled], users: Mapping[str, Sequence[str]], *, verified: bool) -> None:
-        """Per-image results, worst first, and the counts of all; ``verified`` says that the proxy was asked, too."""
+    def images(
+        self, settled: Sequence[Settled], users: Mapping[str, Sequence[str]], *, verified: bool, trusted: bool = False
+    ) -> None:
+        """Per-image results, worst first, and the counts of all.
+
+        ``verified`` says that the proxy was asked, too; ``trusted`` that verdicts are those of the status before.
+        """
         now, before = timestamp(), self.image_entries()
         ordered = sorted(settled, key=lambda s: (_badness(s), s.image))
         self._fields["images"] = [
@@ -101,7 +106,7 @@ class Report:
             "unverified": sum(verified and _is_routed(s) and s.verified is not Verified.TRUE for s in settled),
         }
         # A registry that is down is asked every minute or so; only an answer is worth a new time.
-        answered = any(s.requests and s.ground is Ground.VERDICT for s in settled)
+        answered = not trusted and any(s.requests and s.ground is Ground.VERDICT for s in settled)
         if answered or "lastProbeTime" not in self._fields:
             self._fields["lastProbeTime"] = now
 

@@ -3,47 +3,33 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from kotsapp.cluster.apply import Applier, RefusedError
 from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
 from kotsapp.cluster.errors import UnknownKindError
-from kotsapp.cluster.fields import fields_digest, object_digest, other_managers
+from kotsapp.cluster.fields import object_digest
 from kotsapp.cluster.health import WorkloadState
-from kotsapp.cluster.inventory import Entry, spared
+from kotsapp.cluster.inventory import Entry
 from kotsapp.cluster.objects import ObjectKey, key_of
 from kotsapp.manifests.charts import hook_of
 from kotsapp.pullsecret import Clash, decide
 from kotsapp.reconcile.app import App, Memory
-from kotsapp.reconcile.contest import remember, taken_paths, wait_before_repair
+from kotsapp.reconcile.drift import Contested, Differences, find_differences, note_repairs
 from kotsapp.reconcile.halt import UNWATCHED_POLL, again, stop
-from kotsapp.reconcile.ownership import refuse_claimed, refuse_controlled, refuse_strangers
+from kotsapp.reconcile.ownership import claim, refuse_controlled, refuse_strangers
 from kotsapp.reconcile.plan import Object, Plan, own
+from kotsapp.reconcile.removal import Removal, remove
 from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
-from kotsapp.resource import FORCE_ANNOTATION, PRUNE_ANNOTATION
+from kotsapp.resource import FORCE_ANNOTATION
 from kotsapp.resource.conditions import PULL_SECRET_READY, WORKLOADS_APPLIED, Condition, Reason
 
 logger = logging.getLogger(__name__)
 
 # Without a watch nothing tells of drift; every object is looked at this often then.
 BLIND_INTERVAL = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Contested:
-    """Objects that somebody else keeps changing back; ``wait`` is in seconds."""
-
-    message: str
-    wait: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Contest:
-    wanted: Object
-    repairs: int
-    wait: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +42,7 @@ class Rollout:
 
     written: tuple[ObjectKey, ...]
     repaired: tuple[ObjectKey, ...]
-    pruned: tuple[ObjectKey, ...]
+    removal: Removal
     blind: frozenset[tuple[str, str]]
     contested: Contested | None
     waiting: tuple[ObjectKey, ...]
@@ -89,37 +75,57 @@ async def roll_out(
     owned_secrets = tuple(own(secret, app) for secret in secrets)
     objects = (*plan.objects, *owned_secrets)
     keys = [key_of(obj) for obj in objects]
-    blind = await _follow(keys, client, services)
-    refuse_claimed(app, keys, services)
-    changed, drifted = await _differing(objects, client, services, report, blind, seal)
-    ended = frozenset(key_of(obj) for obj in drifted if _removed_itself(obj, services, report))
-    drifted = [obj for obj in drifted if key_of(obj) not in ended]
-    secret_keys = {key_of(secret) for secret in owned_secrets}
-    await _check_secrets([o for o in changed + drifted if key_of(o) in secret_keys], client)
-    contested, drifted = _contested(drifted, memory)
-    applier = Applier(client, services.owned, force_allowed, seal)
-    new = await _rehearse(app, applier, changed, plan) if changed else frozenset()
-    if client.user is None:
-        over = [obj for obj in (*changed, *drifted) if key_of(obj) not in new | secret_keys]
-        await refuse_strangers(app, over, client, services, report)
-    unknown = [key_of(obj) for obj in changed if report.inventory.get(key_of(obj)) is None]
-    if unknown:
-        for key in unknown:
-            report.applied(Entry(key))
-        await checkpoint()
-    memory.rollout_started = time.time() if changed else memory.rollout_started
-    waiting = await _apply_phases(objects, {key_of(obj) for obj in (*changed, *drifted)}, applier, services, report)
+    blind = await _follow(app, keys, client, services)
+    try:
+        await claim(app, keys, services)
+        digests = {key_of(obj): object_digest(obj, seal) for obj in objects}
+        found = await find_differences(objects, digests, client, services, report, memory, blind)
+        applier = Applier(client, services.owned, force_allowed, seal)
+        await _check(app, found, owned_secrets, applier, client, services, report)
+        contested = await note_repairs(found, keys, client, memory)
+        unknown = [key_of(obj) for obj in found.changed if report.inventory.get(key_of(obj)) is None]
+        if unknown:
+            for key in unknown:
+                report.applied(Entry(key))
+            await checkpoint()
+        if found.changed:
+            memory.rollout_started = time.time()
+        due = {key_of(obj) for obj in (*found.changed, *found.drifted)}
+        waiting = await _apply_phases(objects, due, applier, services, report)
+        if any(obj["kind"] == "CustomResourceDefinition" for obj in found.changed):
+            blind = await _follow(app, keys, client, services)
+    finally:
+        services.owned.release(app.key)
     report.note(_secrets_ready(owned_secrets))
-    pruned = await _prune(app, keys, applier, report) if prune and not waiting else ()
+    removal = await _prune(app, keys, applier, report) if prune and not waiting else Removal()
     return Rollout(
-        tuple(key_of(obj) for obj in changed),
-        tuple(key_of(obj) for obj in drifted),
-        pruned,
+        tuple(key_of(obj) for obj in found.changed),
+        tuple(key_of(obj) for obj in found.drifted),
+        removal,
         frozenset(blind),
-        await _explain(contested, client) if contested else None,
+        contested,
         waiting,
-        ended,
+        found.ended,
     )
+
+
+async def _check(
+    app: App,
+    found: Differences,
+    secrets: Sequence[Object],
+    applier: Applier,
+    client: KubeClient,
+    services: Services,
+    report: Report,
+) -> None:
+    """Raises Halt, and nothing has changed, when one of the objects must not or can't be applied."""
+    due = (*found.changed, *found.drifted)
+    secret_keys = {key_of(secret) for secret in secrets}
+    await _check_secrets([obj for obj in due if key_of(obj) in secret_keys], client)
+    new = await _rehearse(app, applier, found.changed) if found.changed else frozenset()
+    if client.user is None:
+        over = [obj for obj in due if key_of(obj) not in new | secret_keys]
+        await refuse_strangers(app, over, client, services, report)
 
 
 async def _apply_phases(
@@ -155,94 +161,20 @@ def _has_run(key: ObjectKey, services: Services) -> bool:
     return seen is not None and seen.facts is not None and seen.facts.state is WorkloadState.READY
 
 
-def _contested(drifted: Sequence[Object], memory: Memory) -> tuple[dict[ObjectKey, _Contest], list[Object]]:
-    """Which drifted objects are fought over and left for a while, and which are repaired now."""
-    now = time.monotonic()
-    contested: dict[ObjectKey, _Contest] = {}
-    repaired: list[Object] = []
-    for obj in drifted:
-        key = key_of(obj)
-        repairs = memory.repairs.get(key.identity, [])
-        wait = wait_before_repair(repairs, now)
-        if wait > 0:
-            contested[key] = _Contest(obj, len(repairs), wait)
-        else:
-            memory.repairs[key.identity] = remember(repairs, now)
-            repaired.append(obj)
-    return contested, repaired
-
-
-async def _explain(contested: Mapping[ObjectKey, _Contest], client: KubeClient) -> Contested:
-    """Who takes which field back, of the first few objects."""
-    parts = []
-    for key, contest in list(contested.items())[:3]:
-        live = await client.get(await client.resource_type(key.api_version, key.kind), key.name, key.namespace)
-        fields = ", ".join(taken_paths(contest.wanted, live or {})) or "a field"
-        managers = ", ".join(other_managers((live or {}).get("metadata") or {}, FIELD_MANAGER)) or "somebody"
-        parts.append(
-            f"{key}: {fields} was taken back {contest.repairs} times (other managers of the object: {managers})"
-        )
-    message = (
-        "; ".join(parts) + "; remove it from the manifests or from the other side. Tried again more and more slowly"
-    )
-    return Contested(message, min(contest.wait for contest in contested.values()))
-
-
-async def _follow(keys: Sequence[ObjectKey], client: KubeClient, services: Services) -> set[tuple[str, str]]:
+async def _follow(app: App, keys: Sequence[ObjectKey], client: KubeClient, services: Services) -> set[tuple[str, str]]:
     """Watch every kind of the plan; the (group, kind) pairs that this identity may not watch."""
-    scopes: set[tuple[str, str, str]] = set()
-    for key in keys:
-        namespaced_watch = client.user is not None or services.settings.namespaces
-        scopes.add((key.api_version, key.kind, key.namespace if namespaced_watch else ""))
-    blind: set[tuple[str, str]] = set()
-    for api_version, kind, namespace in sorted(scopes):
+    by_namespace = client.user is not None or services.settings.namespaces
+    scopes = {(key.api_version, key.kind, key.namespace if by_namespace else "") for key in keys}
+
+    async def follow(api_version: str, kind: str, namespace: str) -> tuple[str, str] | None:
         try:
             resource = await client.resource_type(api_version, kind)
         except UnknownKindError:
-            continue  # brought by this very plan, or refused by name when it is applied
-        if not await services.owned.follow(resource, namespace or None, client):
-            blind.add((api_version.rpartition("/")[0], kind))
-    return blind
+            return None  # brought by this very plan, or refused by name when it is applied
+        seen = await services.owned.follow(resource, namespace or None, client, app.key)
+        return None if seen else (api_version.rpartition("/")[0], kind)
 
-
-async def _differing(
-    objects: Sequence[Object],
-    client: KubeClient,
-    services: Services,
-    report: Report,
-    blind: set[tuple[str, str]],
-    seal: bytes,
-) -> tuple[list[Object], list[Object]]:
-    """The objects whose wanted state changed, and those that somebody else changed in the cluster."""
-    changed: list[Object] = []
-    drifted: list[Object] = []
-    for obj in objects:
-        key = key_of(obj)
-        entry = report.inventory.get(key)
-        if entry is None or entry.digest != object_digest(obj, seal) or entry.key != key:
-            changed.append(obj)
-        elif key.group_kind in blind:
-            live = await client.get(await client.resource_type(key.api_version, key.kind), key.name, key.namespace)
-            if live is None or fields_digest(live["metadata"], FIELD_MANAGER) != entry.fields:
-                drifted.append(obj)
-        else:
-            seen = services.owned.get(key)
-            if seen is None or seen.fields != entry.fields or seen.deleting:
-                drifted.append(obj)
-    return changed, drifted
-
-
-def _removed_itself(obj: Object, services: Services, report: Report) -> bool:
-    """Whether it is a Job that ended well and whose time to live is over: gone by its own wish, not by drift."""
-    key = key_of(obj)
-    lives_on = key.group_kind != ("batch", "Job") or (obj.get("spec") or {}).get("ttlSecondsAfterFinished") is None
-    if lives_on or services.owned.get(key) is not None:
-        return False
-    return any(
-        (entry.get("kind"), entry.get("namespace"), entry.get("name")) == (key.kind, key.namespace, key.name)
-        and entry.get("state") == WorkloadState.READY
-        for entry in report.before.get("workloads") or ()
-    )
+    return {pair for pair in await asyncio.gather(*(follow(*scope) for scope in sorted(scopes))) if pair}
 
 
 async def _check_secrets(secrets: Sequence[Object], client: KubeClient) -> None:
@@ -263,10 +195,10 @@ async def _check_secrets(secrets: Sequence[Object], client: KubeClient) -> None:
         raise stop(Reason.PULL_SECRET_CLASH, message, condition, retry_after=UNWATCHED_POLL)
 
 
-async def _rehearse(app: App, applier: Applier, changed: Sequence[Object], plan: Plan) -> frozenset[ObjectKey]:
+async def _rehearse(app: App, applier: Applier, changed: Sequence[Object]) -> frozenset[ObjectKey]:
     """Keys of the objects that would be made; raises Halt when one is refused or a controller's."""
     try:
-        stored = await applier.rehearse(changed, plan.brought)
+        stored = await applier.rehearse(changed)
     except RefusedError as error:
         raise _refused(error, Reason.OBJECT_REFUSED) from None
     refuse_controlled(app, stored)
@@ -289,23 +221,11 @@ def _secrets_ready(secrets: Sequence[Object]) -> Condition:
     return Condition.true(PULL_SECRET_READY, f"pull secret {', '.join(places)} holds the license's credential")
 
 
-async def _prune(app: App, keys: Sequence[ObjectKey], applier: Applier, report: Report) -> tuple[ObjectKey, ...]:
+async def _prune(app: App, keys: Sequence[ObjectKey], applier: Applier, report: Report) -> Removal:
     left_over = report.inventory.left_over(keys)
     if not left_over:
-        return ()
+        return Removal()
     try:
-        done = await applier.delete(left_over, lambda obj, key: spared(obj, key, app.labels, PRUNE_ANNOTATION))
+        return await remove(app, left_over, applier, report)
     except RefusedError as error:
         raise _refused(error, Reason.PRUNE_FAILED) from None
-    report.removed(done)
-    return tuple(entry.key for entry in done)
-
-
-async def clean_up(app: App, inventory: Sequence[Entry], client: KubeClient, services: Services) -> list[str]:
-    """Delete what the app applied, as its finalizer promises; the problems that are left, empty when all is gone."""
-    applier = Applier(client, services.owned, force_allowed)
-    try:
-        await applier.delete(inventory, lambda obj, key: spared(obj, key, app.labels, PRUNE_ANNOTATION))
-    except RefusedError as error:
-        return [str(refusal) for refusal in error.refusals]
-    return []

@@ -18,6 +18,7 @@ from kotsapp.manifests.release import Release
 from kotsapp.pullsecret import pull_secret
 from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App, Memory
+from kotsapp.reconcile.drift import Contested
 from kotsapp.reconcile.halt import UNWATCHED_POLL, Halt, again, settle_unwell, stop
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.identity import check_impersonation, identity_for
@@ -26,7 +27,7 @@ from kotsapp.reconcile.inputs import read_license, read_sources, refuse_expired
 from kotsapp.reconcile.objects import domains, read_release, secret_name
 from kotsapp.reconcile.plan import Object, Plan, PlanError, make_plan
 from kotsapp.reconcile.report import Report, parse_timestamp
-from kotsapp.reconcile.rollout import BLIND_INTERVAL, Contested, Rollout, roll_out
+from kotsapp.reconcile.rollout import BLIND_INTERVAL, Rollout, roll_out
 from kotsapp.reconcile.services import Services
 from kotsapp.resource.conditions import (
     LICENSE_VALID,

@@ -1,6 +1,7 @@
 """One worker per KotsApp: level-triggered, single flight, woken by whatever changes."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -10,12 +11,11 @@ from typing import Any
 
 from kotsapp.cluster.errors import ApiError
 from kotsapp.cluster.events import post
-from kotsapp.cluster.inventory import Inventory
 from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App, Memory
 from kotsapp.reconcile.identity import identity_for
+from kotsapp.reconcile.removal import clean_up
 from kotsapp.reconcile.report import Report
-from kotsapp.reconcile.rollout import clean_up
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.story import Outcome, reconcile, was_told
 from kotsapp.resource import API_VERSION, KIND
@@ -28,6 +28,7 @@ BACKOFF_BASE, BACKOFF_MAX = 1.0, 300.0
 QUIET = 0.5
 # Changes come in bursts (a rollout touches many objects); one look a moment later sees them all.
 SETTLE = 0.1
+MAX_PROBLEMS = 5
 
 
 @dataclass(slots=True)
@@ -64,12 +65,22 @@ class Worker:
             await self._sleep(delay)
 
     async def remove(self, services: Services) -> list[str]:
-        """Delete everything that was applied; the problems that are left."""
+        """Delete everything that was applied; the problems that are left, which status tells, too."""
         async with self.lock:
-            account = self.app.spec.get("serviceAccountName")
-            client = identity_for(self.app, account if isinstance(account, str) else None, services)
-            entries = list(Inventory.from_status(self.status.get("inventory") or ()).entries.values())
-            return await clean_up(self.app, entries, client, services)
+            app, report = self.app, Report(self.status)
+            account = app.spec.get("serviceAccountName")
+            client = identity_for(app, account if isinstance(account, str) else None, services)
+            problems = await clean_up(app, client, services, report)
+            if problems:
+                message = (
+                    f"not everything could be deleted, tried again: {'; '.join(problems[:MAX_PROBLEMS])}. To let go of"
+                    f" what is left: kubectl patch kotsapp {app.name} --namespace {app.namespace} --type=merge"
+                    """ --patch '{"metadata":{"finalizers":null}}'"""
+                )
+                status = report.finish(retrying(Reason.CLEANUP_FAILED, message), app.generation)
+                with contextlib.suppress(ApiError):
+                    await self._tell(app, Outcome(status, None), services)
+            return problems
 
     async def _once(self, services: Services) -> float | None:
         app = self.app
@@ -80,6 +91,7 @@ class Worker:
             outcome = await self._reconcile(app, services)
             services.metrics.reconciled(app.key, outcome.status or self.status, time.monotonic() - started)
             await self._tell(app, outcome, services)
+            logger.debug("%s/%s: reconciled", app.namespace, app.name)
         except ApiError as error:
             logger.warning("%s/%s: %s", app.namespace, app.name, error)
             return self._backoff()

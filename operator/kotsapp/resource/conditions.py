@@ -60,6 +60,7 @@ class Reason(StrEnum):
     OBJECT_CLAIMED = "ObjectClaimed"
     APPLY_FAILED = "ApplyFailed"
     PRUNE_FAILED = "PruneFailed"
+    CLEANUP_FAILED = "CleanupFailed"
     FIELD_CONTESTED = "FieldContested"
     API_UNAVAILABLE = "APIServerUnavailable"
     WORKLOADS_UNHEALTHY = "WorkloadsUnhealthy"

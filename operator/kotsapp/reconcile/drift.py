@@ -1,0 +1,145 @@
+"""What of a plan is not in the cluster as it should be: changed in the plan, or changed by somebody else."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
+from kotsapp.cluster.differences import differing, managers_of, shown
+from kotsapp.cluster.fields import fields_digest, other_managers
+from kotsapp.cluster.health import WorkloadState
+from kotsapp.cluster.inventory import Entry
+from kotsapp.cluster.objects import ObjectKey, key_of
+from kotsapp.reconcile.app import Memory
+from kotsapp.reconcile.contest import is_contested, remember, wait_before_repair
+from kotsapp.reconcile.plan import Object
+from kotsapp.reconcile.report import Report
+from kotsapp.reconcile.services import Services
+
+MAX_CONTESTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """Objects that somebody else keeps changing back; ``wait`` is in seconds."""
+
+    message: str
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Objects that are ``changed`` in the plan, and those that have ``drifted``, by what is to be done about them.
+
+    ``drifted`` are repaired now, ``postponed`` later, since somebody fights over them; ``ended`` are Jobs that ended
+    and removed themselves, about which there is nothing to do.
+    """
+
+    changed: tuple[Object, ...]
+    drifted: tuple[Object, ...]
+    postponed: tuple[Object, ...]
+    ended: frozenset[ObjectKey]
+
+
+async def find_differences(
+    objects: Sequence[Object],
+    digests: Mapping[ObjectKey, str],
+    client: KubeClient,
+    services: Services,
+    report: Report,
+    memory: Memory,
+    blind: Collection[tuple[str, str]],
+) -> Differences:
+    """Compare every object with what the inventory says was applied, by the ``digests`` of what is wanted.
+
+    ``blind`` are (group, kind) pairs that can't be watched: their objects are read one by one.
+    """
+    changed, drifted, postponed, ended = [], [], [], []
+    now = time.monotonic()
+    for obj in objects:
+        key = key_of(obj)
+        entry = report.inventory.get(key)
+        if entry is None or entry.digest != digests[key] or entry.key != key:
+            changed.append(obj)
+        elif not await _has_drifted(entry, client, services, key.group_kind in blind):
+            continue
+        elif _removed_itself(obj, services, report):
+            ended.append(key)
+        elif wait_before_repair(memory.repairs.get(key.identity, ()), now) > 0:
+            postponed.append(obj)
+        else:
+            drifted.append(obj)
+    return Differences(tuple(changed), tuple(drifted), tuple(postponed), frozenset(ended))
+
+
+async def note_repairs(
+    found: Differences, keys: Sequence[ObjectKey], client: KubeClient, memory: Memory
+) -> Contested | None:
+    """Count the repairs that are about to be made; what is told of the objects that are fought over.
+
+    A fight is over when a repair has lasted as long as the next one would have been put off.
+    """
+    now = time.monotonic()
+    for obj in found.drifted:
+        identity = key_of(obj).identity
+        memory.repairs[identity] = remember(memory.repairs.get(identity, ()), now)
+    for obj in found.postponed[:MAX_CONTESTS]:
+        key = key_of(obj)
+        memory.contests[key.identity] = await _explain(obj, len(memory.repairs[key.identity]), client)
+    waits: dict[ObjectKey, float] = {key_of(obj): 0.0 for obj in found.postponed}
+    for key in keys:
+        repairs = memory.repairs.get(key.identity, ())
+        if key in waits or is_contested(repairs, now):
+            waits[key] = wait_before_repair(repairs, now)
+        else:
+            memory.contests.pop(key.identity, None)
+    if not waits:
+        return None
+    told = [memory.contests[key.identity] for key in waits if key.identity in memory.contests][:MAX_CONTESTS]
+    if len(waits) > len(told):
+        told.append(f"and {len(waits) - len(told)} more objects")
+    message = (
+        "; ".join(told) + "; remove it from the manifests or from the other side. Tried again more and more slowly"
+    )
+    return Contested(message, min(waits.values()))
+
+
+async def _has_drifted(entry: Entry, client: KubeClient, services: Services, blind: bool) -> bool:
+    """An object that is being deleted can't be repaired: it is missed when it is gone."""
+    key = entry.key
+    if not blind:
+        seen = services.owned.get(key)
+        return seen is None or (seen.fields != entry.fields and not seen.deleting)
+    kind = await client.resource_type(key.api_version, key.kind)
+    live = await client.get(kind, key.name, key.namespace, metadata_only=True)
+    if live is None:
+        return True
+    metadata = live["metadata"]
+    return fields_digest(metadata, FIELD_MANAGER) != entry.fields and "deletionTimestamp" not in metadata
+
+
+def _removed_itself(obj: Object, services: Services, report: Report) -> bool:
+    """Whether it is a Job that ended well and whose time to live is over: gone by its own wish, not by drift."""
+    key = key_of(obj)
+    lives_on = key.group_kind != ("batch", "Job") or (obj.get("spec") or {}).get("ttlSecondsAfterFinished") is None
+    if lives_on or services.owned.get(key) is not None:
+        return False
+    return any(
+        (entry.get("kind"), entry.get("namespace"), entry.get("name")) == (key.kind, key.namespace, key.name)
+        and entry.get("state") == WorkloadState.READY
+        for entry in report.before.get("workloads") or ()
+    )
+
+
+async def _explain(wanted: Object, repairs: int, client: KubeClient) -> str:
+    """Which field of the object is taken back, and by whom."""
+    key = key_of(wanted)
+    live = await client.get(await client.resource_type(key.api_version, key.kind), key.name, key.namespace)
+    if live is None:
+        return f"{key} was deleted {repairs} times by somebody else"
+    metadata: Mapping[str, object] = live["metadata"]
+    paths = differing(wanted, live)
+    takers = sorted({name for path in paths for name in managers_of(path, metadata, FIELD_MANAGER)})
+    by = ", ".join(takers or other_managers(metadata, FIELD_MANAGER)) or "somebody"
+    fields = ", ".join(shown(path) for path in paths) or "a field"
+    return f"{key}: {fields} was taken back {repairs} times by {by}"
