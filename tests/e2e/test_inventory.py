@@ -3,14 +3,14 @@
 from collections.abc import Callable
 
 import pytest
+
 from apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
 from audit import position, writes
 from deployer import make_deployer
-from objects import annotated, claim, obj, placed, widgets
-from running import Operator
-
 from localworld.api import ApiError
 from localworld.world import World
+from objects import annotated, claim, obj, placed, widgets
+from running import Operator
 from waiting import stays, until
 
 
