@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -19,18 +18,28 @@ ACCOUNT = ("kotsapp-system", "kotsapp-operator")
 class Operator:
     """Started with the shipped ServiceAccount's kubeconfig; ``log`` holds all that it ever printed.
 
+    ``kubeconfig`` is another way to the same API server, ``extra_path`` a folder of modules that it is to find first;
     ``logs`` are those of every operator that the tests made.
     """
 
     logs: ClassVar[list[Path]] = []
 
-    def __init__(self, world: World, folder: Path, keys: Path, *flags: str) -> None:
+    def __init__(
+        self,
+        world: World,
+        folder: Path,
+        keys: Path,
+        *flags: str,
+        kubeconfig: Path | None = None,
+        extra_path: Path | None = None,
+    ) -> None:
         self.world = world
         self.log = folder / "operator.log"
         self.logs.append(self.log)
         self._flags = flags
         self._keys = keys
-        self._kubeconfig = world.kubeconfig_for_service_account(*ACCOUNT)
+        self._kubeconfig = kubeconfig or world.kubeconfig_for_service_account(*ACCOUNT)
+        self._path = [str(path) for path in (extra_path, ROOT / "operator") if path is not None]
         self._process: subprocess.Popen[bytes] | None = None
         self._port_file = 0
 
@@ -43,28 +52,37 @@ class Operator:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def start(self, *, ready: bool = True) -> Self:
-        arguments: Sequence[str] = (
+    @property
+    def arguments(self) -> list[str]:
+        return [
             "run",
             *("--registries", str(self.world.registries_file)),
             *("--trusted-keys", str(self._keys)),
             *("--bind", "127.0.0.1", "--port", "0", "--log-level", "debug"),
             *self._flags,
-        )
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("KUBE")}
-        environment |= {
+        ]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("KUBE")}
+        return inherited | {
             "KUBECONFIG": str(self._kubeconfig),
-            "PYTHONPATH": str(ROOT / "operator"),
-            "PATH": f"{self.world.programs.helm.parent}{os.pathsep}{environment['PATH']}",
+            "PYTHONPATH": os.pathsep.join(self._path),
+            "PATH": f"{self.world.programs.helm.parent}{os.pathsep}{inherited['PATH']}",
         }
+
+    def start(self, *, ready: bool = True) -> Self:
         at = self.log.stat().st_size if self.log.exists() else 0
+        command = [sys.executable, "-m", "kotsapp", *self.arguments]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "kotsapp", *arguments], env=environment, stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         if ready:
-            until(lambda: "watching KotsApps" in self.said(at), "the operator watches KotsApps", 30, self._alive)
+            self.wait_watching(at)
         return self
+
+    def wait_watching(self, at: int) -> None:
+        """Until the log, from this offset on, says that KotsApps are watched."""
+        until(lambda: "watching KotsApps" in self.said(at), "the operator watches KotsApps", 30, self._alive)
 
     def said(self, at: int = 0) -> str:
         return self.log.read_bytes()[at:].decode() if self.log.exists() else ""

@@ -7,6 +7,7 @@ only a few facts are kept.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ from kotsapp.cluster.objects import ObjectKey
 logger = logging.getLogger(__name__)
 
 RELIST_BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+# A watch that stood for so many seconds before it was cut is opened again at once.
+STEADY = 5.0
 FORBIDDEN_RETRY = 60.0
 FIRST_LIST_TIMEOUT = 30.0
 
@@ -190,9 +193,9 @@ class OwnedObjects:
                 await asyncio.sleep(RELIST_BACKOFF[-1])
 
     async def _run(self, scope: _Scope) -> None:
-        failures = 0
-        version = ""
+        failures, version = 0, ""
         while True:
+            began = time.monotonic()
             try:
                 if not version:
                     version = await self._list(scope)
@@ -209,6 +212,8 @@ class OwnedObjects:
                     if event["type"] != "BOOKMARK":
                         self._observe(scope.kind, event["type"], event["object"])
             except ApiError as error:
+                if time.monotonic() - began > STEADY:
+                    failures = 0
                 delay = RELIST_BACKOFF[min(failures, len(RELIST_BACKOFF) - 1)]
                 failures += 1
                 if error.status == 403:

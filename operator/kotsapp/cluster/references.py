@@ -6,6 +6,7 @@ that ``kubectl apply`` leaves in an annotation. Content is read by name, for the
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from kotsapp.cluster.client import KubeClient, ResourceType
@@ -13,6 +14,8 @@ from kotsapp.cluster.errors import ApiError
 
 logger = logging.getLogger(__name__)
 
+# A watch that stood for so many seconds before it was cut is opened again at once.
+STEADY = 5.0
 BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 Watched = tuple[str, str]  # kind and namespace
@@ -64,6 +67,7 @@ class ReferenceWatch:
     async def _run(self, kind: str, namespace: str) -> None:
         failures, version = 0, ""
         while True:
+            began = time.monotonic()
             try:
                 resource = await self._client.resource_type("v1", kind)
                 if not version:
@@ -79,6 +83,8 @@ class ReferenceWatch:
                 if error.status == 403:
                     logger.warning("may not watch %s in %s: %s", resource.plural, namespace, error)
                     self._started[kind, namespace].set()
+                if time.monotonic() - began > STEADY:
+                    failures = 0
                 delay = BACKOFF[min(failures, len(BACKOFF) - 1)]
                 failures += 1
                 await asyncio.sleep(delay)

@@ -1,0 +1,194 @@
+"""Killed, cut off and refused: at the end every app is what a single undisturbed run would have made."""
+
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from apps import LICENSE_ID, PRIVATE, PUBLIC, SLUG, VENDOR, Tenant, config_map, deployment
+from chaos import kill_once
+from faults import LOST, REFUSED, FaultyProxy
+from fleet import Fleet
+from forked import ForkedOperator
+from licenses import Signer
+from localworld.world import World
+from running import ACCOUNT, ROOT, Operator
+from waiting import stays, until
+
+KILLS = 50
+SEED = 20260101
+
+
+@pytest.fixture(scope="module")
+def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world of its own: what is broken here would break the other tests' apps, too."""
+    folder = tmp_path_factory.mktemp("fragile")
+    with World.start(folder, licenses=[LICENSE_ID]) as started:
+        started.push_image(PRIVATE, proxied_for=SLUG)
+        started.push_image(PUBLIC)
+        started.push_image(VENDOR)
+        started.kubectl("apply", "-k", str(ROOT / "deploy"))
+        started.kubectl("wait", "--for=condition=Established", "crd/kotsapps.kotsapp.dev", "--timeout=20s")
+        yield started
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def own_operator(own_world: World, signer: Signer, tmp_path: Path) -> Iterator[Callable[..., Operator]]:
+    """Makes operators for the world; whichever still runs at the end is ended."""
+    made: list[Operator] = []
+
+    def make(*flags: str, kubeconfig: Path | None = None, extra_path: Path | None = None) -> Operator:
+        made.append(Operator(own_world, tmp_path, signer.folder, *flags, kubeconfig=kubeconfig, extra_path=extra_path))
+        return made[-1]
+
+    yield make
+    for operator in made:
+        if operator.running:
+            operator.kill()
+
+
+def test_killed_at_random_moments_while_apps_come_change_and_go(
+    own_world: World, signer: Signer, tmp_path: Path
+) -> None:
+    rng = random.Random(SEED)
+    fleet = Fleet(Tenant.make(own_world, signer), rng)
+    operator = ForkedOperator(own_world, tmp_path, signer.folder)
+    with closing(operator):
+        operator.start()
+        fleet.settle(steady=2, changing=3)
+        operator.kill()
+
+        for _ in range(KILLS):
+            kill_once(operator, fleet, rng)
+
+        operator.start()
+        fleet.wait_ready()
+        fleet.check(Tenant.make(own_world, signer))
+
+
+def test_answers_that_fail_get_lost_or_are_cut(
+    own_world: World, signer: Signer, own_operator: Callable[..., Operator]
+) -> None:
+    rng = random.Random(SEED)
+    fleet = Fleet(Tenant.make(own_world, signer), rng)
+    proxy = FaultyProxy(own_world.server, own_world.ca, random.Random(SEED))
+    with proxy.running():
+        direct = own_world.kubeconfig_for_service_account(*ACCOUNT)
+        operator = own_operator(kubeconfig=proxy.kubeconfig(direct)).start()
+        fleet.settle(steady=2, changing=2)
+
+        proxy.faults, proxy.rate, proxy.watch_seconds = (409, 429, 500, 503, REFUSED, LOST), 0.2, 0.5
+        proxy.cut()
+
+        def met_all() -> bool:
+            fleet.disturb()
+            return proxy.cuts >= 10 and len(proxy.met) == len(proxy.faults)
+
+        until(met_all, f"every sort of fault was met: {proxy}", 30)
+        proxy.quiet()
+
+        fleet.wait_ready()
+        fleet.check(Tenant.make(own_world, signer))
+        assert operator.running
+
+
+def test_an_api_server_that_is_killed_and_comes_back(
+    own_world: World, signer: Signer, own_operator: Callable[..., Operator]
+) -> None:
+    fleet = Fleet(Tenant.make(own_world, signer), random.Random(SEED))
+    operator = own_operator().start()
+    fleet.settle(steady=2, changing=2)
+    for _ in range(4):
+        fleet.disturb()
+
+    own_world.restart_apiserver()
+
+    fleet.disturb()
+    fleet.wait_ready()
+    fleet.check(Tenant.make(own_world, signer))
+    assert operator.running
+
+
+def test_an_etcd_that_stops_answering_for_a_while(
+    own_world: World, signer: Signer, own_operator: Callable[..., Operator]
+) -> None:
+    fleet = Fleet(Tenant.make(own_world, signer), random.Random(SEED))
+    own_operator().start()
+    fleet.settle(steady=1, changing=2)
+    fleet.disturb()
+
+    own_world.etcd.pause()
+    try:
+        time.sleep(3.0)
+    finally:
+        own_world.etcd.resume()
+
+    fleet.disturb()
+    fleet.wait_ready()
+    fleet.check(Tenant.make(own_world, signer))
+
+
+def test_a_clock_that_jumps_a_second_forth_and_back_changes_nothing(
+    own_world: World, signer: Signer, own_operator: Callable[..., Operator], tmp_path: Path
+) -> None:
+    patch = tmp_path / "jumping"
+    patch.mkdir()
+    (patch / "sitecustomize.py").write_text(JUMPING_CLOCK)
+    tenant = Tenant.make(own_world, signer)
+    operator = own_operator(extra_path=patch).start()
+    tenant.put_app("app", [deployment("example"), config_map("settings", a="b")])
+    tenant.wait_ready("app")
+    assert "the clock jumps" in operator.said()
+
+    before = [tenant.app("app"), tenant.get("deployments", "example")["metadata"]["generation"]]
+
+    def unchanged() -> bool:
+        return [tenant.app("app"), tenant.get("deployments", "example")["metadata"]["generation"]] == before
+
+    stays(unchanged, "nothing is written", 3.0)
+    tenant.kubectl("delete", "configmap", "settings")
+    until(lambda: tenant.get("configmaps", "settings"), "drift is still repaired", 5)
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_it_ends_at_once_when_told_to(
+    own_world: World, signer: Signer, own_operator: Callable[..., Operator], busy: bool
+) -> None:
+    fleet = Fleet(Tenant.make(own_world, signer), random.Random(SEED))
+    operator = own_operator().start()
+    fleet.settle(steady=1, changing=2)
+    if busy:
+        for _ in range(4):
+            fleet.disturb()
+
+    began = time.monotonic()
+    code = operator.stop()
+
+    assert time.monotonic() - began < 10
+    assert code in (0, -signal.SIGTERM)
+
+
+# The wall clock of the operator's process: right in even seconds, a second ahead in odd ones.
+JUMPING_CLOCK = """
+import datetime, sys, time
+
+real, monotonic = time.time, time.monotonic
+
+def ahead():
+    return int(monotonic()) % 2
+
+class Jumping(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + datetime.timedelta(seconds=ahead())
+
+time.time = lambda: real() + ahead()
+datetime.datetime = Jumping
+print("the clock jumps", file=sys.stderr, flush=True)
+"""
