@@ -1,6 +1,5 @@
 """Whoever may only create KotsApps gains nothing by it: what they may not do, the operator doesn't do for them."""
 
-import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -306,18 +305,6 @@ def audited_writes(tenant: Tenant) -> list[dict[str, Any]]:
     return found
 
 
-def look_again(tenant: Tenant, name: str, reason: str) -> str:
-    """Ask for a look until Ready has this reason (a right that was granted takes a moment to count); its message."""
-    path, number = tenant.path("kotsapps", name), itertools.count()
-
-    def asked() -> str:
-        tenant.world.api.merge(path, {"metadata": {"annotations": {"kotsapp.dev/requestedAt": str(next(number))}}})
-        ready = tenant.condition(name)
-        return ready["message"] if ready["reason"] == reason else ""
-
-    return until(asked, f"{name} has reason {reason}", 8)
-
-
 def test_with_an_account_every_write_is_made_as_it_and_rbac_decides(tenant: Tenant) -> None:
     tenant.kubectl("create", "serviceaccount", "deployer")
     account = f"system:serviceaccount:{tenant.namespace}:deployer"
@@ -330,13 +317,13 @@ def test_with_an_account_every_write_is_made_as_it_and_rbac_decides(tenant: Tena
     command = message.partition("kubectl ")[2]
     assert "rolebinding" in command
     tenant.kubectl(*command.split())
-    refused = look_again(tenant, "app", "ObjectRefused")
+    refused = tenant.wait_reason("app", "ObjectRefused")["message"]
     assert f'User "{account}" cannot' in refused
 
     verbs = "get,list,watch,create,patch,delete"
     tenant.kubectl("create", "role", "deploy", f"--verb={verbs}", "--resource=deployments.apps,configmaps,secrets")
     tenant.kubectl("create", "rolebinding", "deploy", "--role=deploy", f"--serviceaccount={tenant.namespace}:deployer")
-    look_again(tenant, "app", "ReconciliationSucceeded")
+    tenant.wait_ready("app")
 
     # A kind that the operator's own rights would have made, and the account's do not.
     tenant.put_app("app", [*objects, obj("v1", "ServiceAccount", "extra")], serviceAccountName="deployer")

@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 RELIST_BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 # A watch that stood for so many seconds before it was cut is opened again at once.
 STEADY = 5.0
-FORBIDDEN_RETRY = 60.0
+# An API server that has just started refuses everybody for a moment; what stays refused is asked for seldom.
+FORBIDDEN_BACKOFF = (1.0, 5.0, 15.0, 60.0)
 FIRST_LIST_TIMEOUT = 30.0
 
 Owner = tuple[str, str]  # namespace and name of a KotsApp
@@ -215,13 +216,15 @@ class OwnedObjects:
                 if time.monotonic() - began > STEADY:
                     failures = 0
                 delay = RELIST_BACKOFF[min(failures, len(RELIST_BACKOFF) - 1)]
-                failures += 1
                 if error.status == 403:
-                    scope.forbidden = True
-                    scope.synced.set()
-                    delay, version = FORBIDDEN_RETRY, ""
-                    logger.warning("may not watch %s: %s", scope.kind.plural, error)
-                elif error.status == 410:
+                    delay, version = FORBIDDEN_BACKOFF[min(failures, len(FORBIDDEN_BACKOFF) - 1)], ""
+                    # What was allowed until now is given a little time before drift is looked for without it.
+                    if not scope.forbidden and (failures > 1 or not scope.synced.is_set()):
+                        scope.forbidden = True
+                        scope.synced.set()
+                        logger.warning("may not watch %s: %s", scope.kind.plural, error)
+                failures += 1
+                if error.status == 410:
                     version = ""
                 elif error.status == 404:
                     version = ""

@@ -16,7 +16,7 @@ class Halt(Exception):  # noqa: N818 - not an error of the program: one of the w
         self.backoff = backoff
 
 
-# Seconds between looks at what is mended unseen: a right granted, a quota raised, somebody else's object removed.
+# Seconds at most between looks at what is mended unseen: a right granted, a quota raised, another's object removed.
 UNWATCHED_POLL = 60.0
 
 

@@ -83,7 +83,7 @@ async def reconcile(
         conditions, wake_after = await _reconcile(app, memory, services, report, told, tell)
         backoff = False
     except (Halt, ApiError) as end:
-        halt = end if isinstance(end, Halt) else _api_halt(end)
+        halt = end if isinstance(end, Halt) else _api_halt(app, end)
         conditions, wake_after, backoff = halt.conditions, halt.retry_after, halt.backoff
     for condition in conditions:
         if condition.type not in ("Ready", "Reconciling", "Stalled"):
@@ -92,9 +92,9 @@ async def reconcile(
     return Outcome(report.finish(main, app.generation), wake_after, backoff, tuple(told))
 
 
-def _api_halt(error: ApiError) -> Halt:
+def _api_halt(app: App, error: ApiError) -> Halt:
     """What a request's failure means where no step of the story knows better."""
-    if error.status == HTTPStatus.FORBIDDEN:
+    if error.status == HTTPStatus.FORBIDDEN and app.spec.get("serviceAccountName"):
         condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
         return stop(Reason.OBJECT_REFUSED, str(error), condition, retry_after=UNWATCHED_POLL)
     return again(Reason.API_UNAVAILABLE if error.transient else Reason.APPLY_FAILED, str(error))
