@@ -17,6 +17,8 @@ PRIVATE = "quay.io/my-org/api:v1.0.1"
 PUBLIC = "busybox:1.36"
 VENDOR = "registry.replicated.com/my-kots-app/worker:v1.0.1"
 PROXIED = f"proxy.replicated.com/proxy/my-kots-app/{PRIVATE}"
+# The first minor version of Kubernetes whose API server checks a definition's CEL rules unasked.
+CEL_MINOR = 25
 # Nothing listens where this host is, until a test puts something there.
 DOWN = "down.example.invalid"
 # A test's own server, which repeats in its answers whatever credential it was given.

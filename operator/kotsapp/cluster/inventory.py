@@ -22,10 +22,16 @@ class Entry:
     fields: str = ""
 
     def to_status(self) -> dict[str, str]:
-        entry = {"apiVersion": self.key.api_version, "kind": self.key.kind}
-        if self.key.namespace:
-            entry["namespace"] = self.key.namespace
-        return entry | {"name": self.key.name, "digest": self.digest, "fields": self.fields}
+        """What is unknown is left out: an old API server's JSON patch makes null of an empty text, which is refused."""
+        entry = {
+            "apiVersion": self.key.api_version,
+            "kind": self.key.kind,
+            "namespace": self.key.namespace,
+            "name": self.key.name,
+            "digest": self.digest,
+            "fields": self.fields,
+        }
+        return {name: value for name, value in entry.items() if value}
 
 
 @dataclass(frozen=True, slots=True)

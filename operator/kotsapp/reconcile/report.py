@@ -112,16 +112,7 @@ class Report:
 
     def workloads(self, healths: Mapping[ObjectKey, Health]) -> None:
         ordered = sorted(healths.items(), key=lambda item: (_STATES_WORST_FIRST.index(item[1].state), item[0]))
-        self._fields["workloads"] = [
-            {
-                "kind": key.kind,
-                "name": key.name,
-                "namespace": key.namespace,
-                "state": str(health.state),
-                "message": health.message[:MAX_IMAGE_MESSAGE],
-            }
-            for key, health in ordered[:MAX_WORKLOADS]
-        ]
+        self._fields["workloads"] = [_workload_entry(key, health) for key, health in ordered[:MAX_WORKLOADS]]
 
     def applied(self, entry: Entry) -> None:
         self.inventory = Inventory({**self.inventory.entries, entry.key.identity: entry})
@@ -158,6 +149,17 @@ def _badness(settled: Settled) -> int:
     if settled.verified is Verified.FALSE:
         return 1
     return 1 + _WORST_FIRST.get(settled.verdict, 0)
+
+
+def _workload_entry(key: ObjectKey, health: Health) -> dict[str, str]:
+    entry = {
+        "kind": key.kind,
+        "name": key.name,
+        "namespace": key.namespace,
+        "state": str(health.state),
+        "message": health.message[:MAX_IMAGE_MESSAGE],
+    }
+    return {name: value for name, value in entry.items() if value}
 
 
 def _image_entry(
