@@ -27,7 +27,7 @@ def make_deployer(tenant: Tenant, *, verbs: Sequence[str] = VERBS) -> str:
     _bind(world, bindings, "impersonate", "kotsapp-operator-impersonate", ACCOUNT)
     attributes = {"namespace": namespace, "verb": "impersonate", "resource": "serviceaccounts", "name": NAME}
     _wait_until_allowed(world, ACCOUNT, attributes)
-    _wait_until_allowed(world, (namespace, NAME), {"namespace": namespace, "verb": "list", "resource": "configmaps"})
+    _wait_until_allowed(world, (namespace, NAME), {"namespace": namespace, "verb": verbs[0], "resource": "configmaps"})
     return NAME
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from kotsapp.cluster.client import FIELD_MANAGER, KubeClient, ResourceType
 from kotsapp.cluster.errors import ApiError
 from kotsapp.cluster.fields import fields_digest
-from kotsapp.cluster.health import WorkloadFacts, facts, has_health
+from kotsapp.cluster.health import WorkloadFacts, WorkloadState, facts, has_health
 from kotsapp.cluster.objects import ObjectKey
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,8 @@ class OwnedObjects:
         self._scopes: dict[tuple[str, str, str | None, str | None], _Scope] = {}
         # Objects that are being applied, with the uids that were seen deleted meanwhile.
         self._applying: dict[Identity, set[str]] = {}
+        # Jobs that were gone when they had ended well, and by whom they were applied.
+        self._ended: dict[Identity, Owner] = {}
         # Objects that are about to be applied, by whom, and who waits for the ones that are somebody else's.
         self._reserved: dict[Identity, Owner] = {}
         self._waiting: dict[Identity, dict[Owner, Owner]] = {}
@@ -79,6 +81,10 @@ class OwnedObjects:
 
     def get(self, key: ObjectKey) -> Seen | None:
         return self._seen.get(key.identity)
+
+    def has_ended(self, key: ObjectKey) -> bool:
+        """Whether it is a Job that ended well and is gone since."""
+        return key.identity in self._ended
 
     async def follow(self, kind: ResourceType, namespace: str | None, client: KubeClient, owner: Owner) -> bool:
         """Start watching, once, and wait for the first list; False when this identity may not watch.
@@ -109,7 +115,9 @@ class OwnedObjects:
         self._hand_over(key.identity, held, seen.owner)
         if seen.uid in self._applying.get(key.identity, ()):
             self._on_change(seen.owner)
-        elif held is None or held.uid != seen.uid or held.version <= seen.version:
+            return seen
+        self._ended.pop(key.identity, None)
+        if held is None or held.uid != seen.uid or held.version <= seen.version:
             self._seen[key.identity] = seen
         elif (held.fields, held.deleting) != (seen.fields, seen.deleting):
             self._on_change(seen.owner)
@@ -127,6 +135,7 @@ class OwnedObjects:
                 del self._scopes[key]
         for identity in [identity for identity, seen in self._seen.items() if seen.owner == owner]:
             del self._seen[identity]
+        self._ended = {identity: known for identity, known in self._ended.items() if known != owner}
         for identity, waiting in list(self._waiting.items()):
             waiting.pop(owner, None)
             self._let_go(identity, owner)
@@ -262,6 +271,8 @@ class OwnedObjects:
             if key.identity in self._applying:
                 self._applying[key.identity].add(seen.uid)
             self._seen.pop(key.identity, None)
+            if key.group_kind == ("batch", "Job") and seen.facts and seen.facts.state is WorkloadState.READY:
+                self._ended[key.identity] = seen.owner
             self._on_change((held or seen).owner)
             self._let_go(key.identity)
             return

@@ -48,9 +48,11 @@ READY = Health(WorkloadState.READY)
 
 def judge(obj: Object) -> Health:
     """The health by the object alone; any object may be given, and a malformed status never raises."""
-    if section(obj, "metadata").get("deletionTimestamp"):
-        return Health(WorkloadState.UPDATING, "being deleted")
     group = str(obj.get("apiVersion", "")).rpartition("/")[0]
+    # A Job that is done may remove itself, which undoes nothing.
+    done = (group, obj.get("kind")) == ("batch", "Job") and _is(_conditions(obj), "Complete", "True")
+    if section(obj, "metadata").get("deletionTimestamp") and not done:
+        return Health(WorkloadState.UPDATING, "being deleted")
     return _RULES.get((group, str(obj.get("kind", ""))), _by_conditions)(obj)
 
 

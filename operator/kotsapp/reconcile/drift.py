@@ -124,6 +124,8 @@ def _removed_itself(obj: Object, services: Services, report: Report) -> bool:
     lives_on = key.group_kind != ("batch", "Job") or (obj.get("spec") or {}).get("ttlSecondsAfterFinished") is None
     if lives_on or services.owned.get(key) is not None:
         return False
+    if services.owned.has_ended(key):
+        return True
     return any(
         (entry.get("kind"), entry.get("namespace"), entry.get("name")) == (key.kind, key.namespace, key.name)
         and entry.get("state") == WorkloadState.READY

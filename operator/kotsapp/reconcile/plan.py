@@ -1,5 +1,6 @@
 """From a release's objects and the images' routes to the objects that are applied. Pure."""
 
+import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,7 +109,7 @@ def make_plan(
             continue
         if any(pulls[use.image].needs_secret for use in find_images(obj, image_paths) if use.image in pulls):
             namespaces.add(key.namespace or app.namespace)
-        planned.append(own(rewrite(dict(obj), pulls, secret_name, image_paths), app))
+        planned.append(own(rewrite(_plain(obj), pulls, secret_name, image_paths), app))
     if problems:
         raise PlanError(problems)
     return Plan(tuple(planned), tuple(sorted(namespaces)))
@@ -122,6 +123,20 @@ def own(obj: Object, app: App) -> Object:
     if key.namespace == app.namespace and key.group_kind not in NEVER_PRUNED and not _prune_disabled(metadata):
         metadata["ownerReferences"] = [app.owner_reference]
     return {**obj, "metadata": metadata}
+
+
+def _plain(obj: Object) -> dict[str, Any]:
+    """The object, a Secret's stringData written as data: the API server keeps no record of who owns stringData, and
+    whoever changed a value would go unnoticed. What is no text is left for the API server to refuse by name."""
+    plain = dict(obj)
+    texts = plain.get("stringData")
+    if key_of(obj).group_kind != ("", "Secret") or not isinstance(texts, Mapping):
+        return plain
+    if not all(isinstance(text, str) for text in texts.values()):
+        return plain
+    encoded = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
+    del plain["stringData"]
+    return plain | {"data": {**(plain.get("data") or {}), **encoded}}
 
 
 def _prune_disabled(metadata: Mapping[str, Any]) -> bool:

@@ -91,7 +91,7 @@ async def roll_out(
         if found.changed:
             memory.rollout_started = time.time()
         due = {key_of(obj) for obj in (*found.changed, *found.drifted)}
-        waiting = await _apply_phases(objects, due, applier, services, report)
+        waiting = await _apply_phases(objects, due, found.ended, applier, services, report)
         if any(obj["kind"] == "CustomResourceDefinition" for obj in found.changed):
             blind = await _follow(app, keys, client, services)
     finally:
@@ -129,7 +129,12 @@ async def _check(
 
 
 async def _apply_phases(
-    objects: Sequence[Object], due: set[ObjectKey], applier: Applier, services: Services, report: Report
+    objects: Sequence[Object],
+    due: set[ObjectKey],
+    ended: frozenset[ObjectKey],
+    applier: Applier,
+    services: Services,
+    report: Report,
 ) -> tuple[ObjectKey, ...]:
     """Apply what is due, a chart's hooks in their order; returns the hooks that have to end before it goes on."""
     phases: dict[tuple[int, int], list[Object]] = {}
@@ -147,7 +152,8 @@ async def _apply_phases(
         except RefusedError as error:
             raise _refused(error, Reason.APPLY_FAILED) from None
         due -= {key_of(obj) for obj in phases[order]}
-        waiting = [key for obj in phases[order] if hook_of(obj) and not _has_run(key := key_of(obj), services)]
+        hooks = [key_of(obj) for obj in phases[order] if hook_of(obj)]
+        waiting = [key for key in hooks if key not in ended and not _has_run(key, services)]
         if waiting and order != max(phases):
             return tuple(waiting)
     return ()
@@ -155,7 +161,7 @@ async def _apply_phases(
 
 def _has_run(key: ObjectKey, services: Services) -> bool:
     """Whether a hook's Job or Pod has ended well; other objects have nothing to run."""
-    if key.group_kind not in (("batch", "Job"), ("", "Pod")):
+    if key.group_kind not in (("batch", "Job"), ("", "Pod")) or services.owned.has_ended(key):
         return True
     seen = services.owned.get(key)
     return seen is not None and seen.facts is not None and seen.facts.state is WorkloadState.READY

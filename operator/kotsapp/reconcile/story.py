@@ -274,22 +274,26 @@ def _conclude(
 ) -> tuple[list[Condition], float | None]:
     routed = f"{len(decided.settled)} images, {decided.proxied} through the proxy"
     overall = summary((key.within(app.namespace), health) for key, health in healths.items())
-    healthy = overall.state is WorkloadState.READY
-    if healthy:
+    done = succeeded(f"{routed}; {overall.message}")
+    if overall.state is WorkloadState.READY:
         memory.rollout_started = None
         memory.release = None  # nothing to look at again soon
         report.note(Condition.true(WORKLOADS_HEALTHY, overall.message))
-    if healthy or not (spec.wait or waiting):
-        if not healthy:
-            report.note(Condition.unknown(WORKLOADS_HEALTHY, Reason.PROGRESSING, overall.message))
-        return [*succeeded(f"{routed}; {overall.message}")], next_look
+        return done, next_look
     elapsed = time.time() - _rollout_start(report, memory)
     if elapsed >= spec.timeout:
+        look = UNHEALTHY_POLL
+        health = Condition.false(WORKLOADS_HEALTHY, Reason.WORKLOADS_UNHEALTHY, overall.message)
+    else:
+        look = min(ROLLING_POLL, spec.timeout - elapsed + 0.1)
+        health = Condition.unknown(WORKLOADS_HEALTHY, Reason.PROGRESSING, overall.message)
+    report.note(health)
+    if not (spec.wait or waiting):
+        return done, look if next_look is None else min(look, next_look)
+    if elapsed >= spec.timeout:
         message = f"not healthy after {spec.timeout:g}s: {overall.message}"
-        condition = Condition.false(WORKLOADS_HEALTHY, Reason.WORKLOADS_UNHEALTHY, overall.message)
-        raise settle_unwell(Reason.WORKLOADS_UNHEALTHY, message, condition, retry_after=UNHEALTHY_POLL)
-    report.note(Condition.unknown(WORKLOADS_HEALTHY, Reason.PROGRESSING, overall.message))
-    return progressing(f"rolling out: {overall.message}"), min(ROLLING_POLL, spec.timeout - elapsed + 0.1)
+        raise settle_unwell(Reason.WORKLOADS_UNHEALTHY, message, retry_after=look)
+    return progressing(f"rolling out: {overall.message}"), look
 
 
 def _rollout_start(report: Report, memory: Memory) -> float:

@@ -1,0 +1,133 @@
+"""The health of what runs, per workload, by what controllers and the node really report."""
+
+import pytest
+
+from apps import PRIVATE, PROXIED, PUBLIC, Object, Tenant, config_map, deployment
+from objects import claim, cron_job, daemon_set, job, obj, pod_spec, stateful_set, template
+from waiting import until
+
+
+def unwell(kind: str, name: str, outcome: str) -> Object:
+    made = deployment(name, PUBLIC) if kind == "Deployment" else stateful_set(name, PUBLIC)
+    made["spec"]["template"]["metadata"]["annotations"] = {"localworld/outcome": outcome}
+    return made
+
+
+def workloads(tenant: Tenant, app: str = "app") -> dict[str, tuple[str, str]]:
+    listed = tenant.status(app).get("workloads") or ()
+    return {f"{w['kind']}/{w['name']}": (w["state"], w.get("message", "")) for w in listed}
+
+
+def test_every_kind_of_workload_is_waited_for_and_listed(tenant: Tenant) -> None:
+    replica_set = obj(
+        "apps/v1", "ReplicaSet", "rs", spec={"selector": {"matchLabels": {"app": "rs"}}, "template": template("rs")}
+    )
+    controller = obj("v1", "ReplicationController", "rc", spec={"selector": {"app": "rc"}, "template": template("rc")})
+    bare = obj("v1", "Pod", "pod", spec=pod_spec(PUBLIC))
+    objects = [
+        deployment("deploy", PRIVATE),
+        stateful_set("set", replicas=2),
+        daemon_set("each"),
+        job("once"),
+        cron_job("yearly"),
+        replica_set,
+        controller,
+        bare,
+        config_map("settings"),
+    ]
+    tenant.put_app("app", objects)
+
+    tenant.wait_ready("app")
+
+    assert workloads(tenant) == {
+        f"{kind}/{name}": ("Ready", "")
+        for kind, name in (
+            ("Deployment", "deploy"),
+            ("StatefulSet", "set"),
+            ("DaemonSet", "each"),
+            ("Job", "once"),
+            ("CronJob", "yearly"),
+            ("ReplicaSet", "rs"),
+            ("ReplicationController", "rc"),
+            ("Pod", "pod"),
+        )
+    }
+    healthy = tenant.condition("app", "WorkloadsHealthy")
+    assert (healthy["status"], healthy["message"]) == ("True", "8 of 8 workloads ready")
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_a_workload_that_does_not_become_ready_in_time_is_told_and_recovers(tenant: Tenant, kind: str) -> None:
+    tenant.put_app("app", [unwell(kind, "slow", "unready")], timeout="2s")
+
+    ready = tenant.wait_reason("app", "WorkloadsUnhealthy")
+
+    assert f"{kind}/slow" in ready["message"]
+    assert not tenant.condition("app", "Reconciling"), "it is settled, as far as the operator can bring it"
+    assert tenant.condition("app", "WorkloadsHealthy")["status"] == "False"
+    assert workloads(tenant)[f"{kind}/slow"][0] == "Unavailable"
+    assert tenant.status("app")["observedGeneration"] == tenant.app("app")["metadata"]["generation"]
+
+    fixed = unwell(kind, "slow", "")
+    fixed["spec"]["template"]["metadata"].pop("annotations")
+    tenant.put_app("app", [fixed], timeout="2s")
+    if kind == "StatefulSet":
+        # A broken pod of a StatefulSet is never replaced by its controller (kubernetes issue 67250).
+        tenant.kubectl("delete", "pod", "slow-0", "--wait=false")
+
+    tenant.wait_ready("app")
+    assert tenant.condition("app", "WorkloadsHealthy")["status"] == "True"
+
+
+def test_an_image_that_cant_be_pulled_is_named_by_its_workload(tenant: Tenant) -> None:
+    tenant.put_license(licenseID="an-id-nobody-knows")
+    tenant.put_app("app", [deployment("example", PRIVATE), deployment("fine", PUBLIC)], timeout="3s")
+
+    message = tenant.wait_reason("app", "WorkloadsUnhealthy")["message"]
+
+    assert "Deployment/example" in message
+    assert PROXIED in message
+    assert "ImagePull" in message
+    assert workloads(tenant)["Deployment/fine"] == ("Ready", "")
+
+
+def test_a_pod_that_crashes_and_a_job_that_fails_say_so(tenant: Tenant) -> None:
+    objects = [unwell("Deployment", "crashing", "crash"), job("failing", outcome="fail", backoffLimit=0)]
+    tenant.put_app("app", objects, timeout="2s")
+
+    tenant.wait_reason("app", "WorkloadsUnhealthy")
+
+    def told() -> bool:
+        found = workloads(tenant)
+        crashing, failing = found["Deployment/crashing"], found["Job/failing"]
+        return "CrashLoopBackOff" in crashing[1] and failing[0] == "Unavailable" and bool(failing[1])
+
+    until(told, f"the workloads' messages say why; {workloads(tenant)}", 15)
+
+
+def test_without_wait_the_app_is_ready_at_once_and_its_workloads_still_tell(tenant: Tenant) -> None:
+    tenant.put_app("app", [unwell("Deployment", "slow", "crash"), claim("data")], wait=False, timeout="2s")
+
+    tenant.wait_ready("app", 5)
+
+    until(lambda: "CrashLoopBackOff" in workloads(tenant)["Deployment/slow"][1], "the trouble is told", 15)
+    unhealthy = until(
+        lambda: c if (c := tenant.condition("app", "WorkloadsHealthy"))["status"] == "False" else None,
+        "and that it lasts longer than it should",
+    )
+    assert unhealthy["reason"] == "WorkloadsUnhealthy"
+    assert tenant.condition("app")["status"] == "True"
+    assert not tenant.condition("app", "Reconciling")
+
+
+def test_a_workload_that_fails_later_is_noticed_without_a_change_of_the_app(tenant: Tenant) -> None:
+    tenant.put_app("app", [deployment("example", PUBLIC)], timeout="2s")
+    tenant.wait_ready("app")
+    pod = until(lambda: tenant.all("pods"), "its pod is there")[0]["metadata"]["name"]
+
+    status = {"status": {"conditions": [{"type": "Ready", "status": "False"}], "phase": "Running"}}
+    tenant.world.api.merge(f"{tenant.path('pods', pod)}/status", status)
+
+    until(lambda: tenant.condition("app")["status"] != "True", "it is noticed", 5)
+    tenant.kubectl("delete", "pod", pod, "--wait=false")
+    tenant.wait_ready("app")
