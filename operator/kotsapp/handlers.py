@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 # A worker that is told to stop waits in I/O that is safe to cancel anywhere; this is for what cleans up behind it.
 STOP_SECONDS = 5.0
-CLEANUP_RETRY = 10.0
+MAX_CLEANUP_RETRY = 60.0
 
 
 class Workers:
@@ -147,11 +147,12 @@ def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
             work.result()  # only a fault ends a worker; Kopf starts the daemon again after a while
 
     @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry)
-    async def clean_up(body: kopf.Body, **_: Any) -> None:
+    async def clean_up(body: kopf.Body, retry: int, **_: Any) -> None:
         worker = workers.see(body)
         problems = await worker.remove(services)
         if problems:
-            raise kopf.TemporaryError(f"{len(problems)} objects could not be deleted", delay=CLEANUP_RETRY)
+            delay = min(2.0**retry, MAX_CLEANUP_RETRY)
+            raise kopf.TemporaryError(f"{len(problems)} objects could not be deleted", delay=delay)
 
     @kopf.on.cleanup(registry=registry)
     async def stop_watching(**_: Any) -> None:

@@ -42,9 +42,9 @@ def cron_job(name: str, image: str = PUBLIC, schedule: str = "0 0 1 1 *") -> Obj
     return obj("batch/v1", "CronJob", name, spec={"schedule": schedule, "jobTemplate": {"spec": {"template": pods}}})
 
 
-def stateful_set(name: str, image: str = PUBLIC, **spec: Any) -> Object:
+def stateful_set(name: str, image: str = PUBLIC, *, outcome: str = "", **spec: Any) -> Object:
     selector = {"matchLabels": {"app": name}}
-    pods = template(name, image)
+    pods = template(name, image, outcome=outcome)
     return obj(
         "apps/v1", "StatefulSet", name, spec={"serviceName": name, "selector": selector, "template": pods, **spec}
     )

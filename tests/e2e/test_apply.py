@@ -247,14 +247,14 @@ def test_nothing_changed_means_nothing_written_even_by_an_operator_that_starts_a
     for _ in range(2):
         version = tenant.get("kotsapps", "app")["metadata"]["resourceVersion"]
         tenant.world.api.merge(tenant.path("kotsapps", "app"), {"metadata": {"annotations": {"somebody": version}}})
-        written_nothing(1.5)
+        written_nothing(1)
     operator.stop()
     restarted = len(operator.said())
     operator.start()
     until(lambda: f"{tenant.namespace}/app: reconciled" in operator.said(restarted), "the app was looked at", 20)
     after = tenant.status("app")
     assert after == told
-    written_nothing(3)
+    written_nothing(2)
 
     assert versions(tenant, ("kotsapps", "stalled")) == settled[1:]
 

@@ -1,0 +1,156 @@
+"""From a release's objects to what is applied: placed, patched, labelled, owned, or refused by name."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from kotsapp.images.rewrite import Pull
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.plan import MAX_OBJECTS, PlanError, make_plan, own, place, scope_in, use_names
+
+APP = App(namespace="apps", name="my-app", uid="uid-1", generation=1, spec={})
+PRIVATE, PROXIED = "quay.io/my-org/api:v1", "proxy.replicated.com/proxy/slug/quay.io/my-org/api:v1"
+PULLS = {PRIVATE: Pull(PROXIED, needs_secret=True), "busybox": Pull("busybox", needs_secret=False)}
+
+
+def obj(kind: str = "ConfigMap", name: str = "it", api_version: str = "v1", **fields: Any) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "apps", **fields.pop("metadata", {})}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
+
+
+def pod(image: str, **metadata: Any) -> dict[str, Any]:
+    return obj("Pod", metadata=metadata, spec={"containers": [{"name": "main", "image": image}]})
+
+
+def planned(*objects: dict[str, Any], lend_rights: bool = True) -> Any:
+    return make_plan(objects, PULLS, "pull", (), APP, lend_rights=lend_rights)
+
+
+def test_an_object_without_a_namespace_is_put_into_the_apps() -> None:
+    bare = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}}
+
+    assert place(bare, "apps", namespaced=True)["metadata"] == {"name": "it", "namespace": "apps"}
+    assert place(bare, "apps", namespaced=False)["metadata"] == {"name": "it"}
+    elsewhere = obj(metadata={"namespace": "other"})
+    assert place(elsewhere, "apps", namespaced=True)["metadata"]["namespace"] == "other"
+    assert "namespace" not in place(elsewhere, "apps", namespaced=False)["metadata"]
+    assert "namespace" not in bare["metadata"], "what was given is left as it is"
+
+
+def test_a_definition_among_the_objects_tells_its_kinds_scope() -> None:
+    def crd(group: str, scope: str) -> dict[str, Any]:
+        spec = {"group": group, "scope": scope, "names": {"kind": "Widget"}}
+        return obj("CustomResourceDefinition", api_version="apiextensions.k8s.io/v1", spec=spec)
+
+    scope = scope_in([crd("a.example", "Namespaced"), crd("b.example", "Cluster")])
+
+    assert scope("a.example", "Widget") is True
+    assert scope("b.example", "Widget") is False
+    assert scope("c.example", "Widget") is None
+
+
+def test_objects_are_labelled_and_owned_in_the_apps_namespace_alone() -> None:
+    labels = {"kotsapp.dev/namespace": "apps", "kotsapp.dev/name": "my-app"}
+
+    inside = own(obj(metadata={"labels": {"mine": "1"}}), APP)["metadata"]
+    outside = own(obj(metadata={"namespace": "other"}), APP)["metadata"]
+
+    assert inside["labels"] == labels | {"mine": "1"}
+    assert [owner["uid"] for owner in inside["ownerReferences"]] == ["uid-1"]
+    assert outside["labels"] == labels
+    assert "ownerReferences" not in outside
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        obj("PersistentVolumeClaim"),
+        obj("Namespace", metadata={"namespace": ""}),
+        obj("CustomResourceDefinition", api_version="apiextensions.k8s.io/v1"),
+        obj(metadata={"annotations": {"kotsapp.dev/prune": "disabled"}}),
+    ],
+    ids=["claim", "namespace", "definition", "annotated"],
+)
+def test_what_is_never_pruned_has_no_owner_to_be_collected_for(kept: dict[str, Any]) -> None:
+    assert "ownerReferences" not in own(kept, APP)["metadata"]
+
+
+def test_images_are_patched_and_pull_secrets_go_where_pods_need_them() -> None:
+    plan = planned(
+        pod(PRIVATE),
+        pod(PRIVATE, name="there", namespace="there"),
+        pod("busybox", name="public", namespace="elsewhere"),
+        lend_rights=False,
+    )
+
+    assert plan.objects[0]["spec"]["containers"][0]["image"] == PROXIED
+    assert plan.objects[0]["spec"]["imagePullSecrets"] == [{"name": "pull"}]
+    assert plan.secret_namespaces == ("apps", "there")
+
+
+def test_a_secrets_text_is_applied_as_data() -> None:
+    """The API server keeps no record of who owns stringData."""
+    secret = obj("Secret", stringData={"a": "text", "b": "é"}, data={"a": "b2xk", "c": "a2VwdA=="})
+
+    [made] = planned(secret).objects
+
+    assert "stringData" not in made
+    assert {name: base64.b64decode(value).decode() for name, value in made["data"].items()} == {
+        "a": "text",
+        "b": "é",
+        "c": "kept",
+    }
+    assert "stringData" in secret, "what was given is left as it is"
+
+
+def test_a_secret_whose_text_is_none_is_left_for_the_api_server_to_refuse() -> None:
+    [made] = planned(obj("Secret", stringData={"port": 5432})).objects
+
+    assert made["stringData"] == {"port": 5432}
+
+
+@pytest.mark.parametrize(
+    ("objects", "named"),
+    [
+        pytest.param([obj(), obj()], ["ConfigMap/it", "defined twice"], id="twice"),
+        pytest.param(
+            [
+                obj("Deployment", api_version="apps/v1", spec={}),
+                obj("Deployment", api_version="apps/v1beta1", spec={}),
+            ],
+            ["Deployment/it", "defined twice"],
+            id="twice in two versions",
+        ),
+        pytest.param([obj("Role", api_version="rbac.authorization.k8s.io/v1")], ["Role/it"], id="another kind"),
+        pytest.param(
+            [obj(metadata={"namespace": "other"}), obj("ClusterRole")],
+            ["ConfigMap/it", "ClusterRole/it"],
+            id="every problem",
+        ),
+    ],
+)
+def test_objects_that_cant_be_applied_are_named(objects: list[dict[str, Any]], named: list[str]) -> None:
+    with pytest.raises(PlanError) as caught:
+        planned(*objects)
+
+    assert all(name in str(caught.value) for name in named)
+
+
+def test_with_an_account_rbac_decides() -> None:
+    plan = planned(obj(metadata={"namespace": "other"}), obj("ClusterRole"), lend_rights=False)
+
+    assert [str(key) for key in plan.keys] == ["ConfigMap/it", "ClusterRole/it"]
+
+
+def test_the_number_of_objects_is_bounded_and_so_is_the_message() -> None:
+    with pytest.raises(PlanError, match=str(MAX_OBJECTS)):
+        planned(*(obj(name=str(number)) for number in range(MAX_OBJECTS + 1)))
+    with pytest.raises(PlanError, match="and 95 more"):
+        planned(*(obj("ClusterRole", name=str(number)) for number in range(100)))
+
+
+def test_who_uses_an_image_is_named_once() -> None:
+    two = obj("Pod", "two", spec={"containers": [{"image": PRIVATE}], "initContainers": [{"image": PRIVATE}]})
+
+    assert use_names([pod(PRIVATE), two], ()) == {PRIVATE: ["Pod/it", "Pod/two"]}
