@@ -352,7 +352,8 @@ def test_kubectl_apply_says_which_rule_is_broken(apps: Apps) -> None:
     with pytest.raises(ProcessError) as caught:
         apps.tenant.kubectl("apply", "-f", "-", stdin=json.dumps(app))
 
-    assert 'The KotsApp "app" is invalid: spec.proxy.verify: Unsupported value: "Perhaps"' in str(caught.value)
+    assert 'The KotsApp "app" is invalid' in str(caught.value)
+    assert 'spec.proxy.verify: Unsupported value: "Perhaps"' in str(caught.value)
     assert 'supported values: "Off", "Report", "Enforce"' in str(caught.value)
 
 

@@ -183,6 +183,7 @@ def test_another_applications_license_re_routes_everything_in_one_consistent_ste
         tenant.wait_ready("app")
 
         states = [state for name in names for state in workloads.states(name)]
+        assert secrets.states(fixed_name or f"{OTHER_SLUG}-registry")  # seen up to now, as the workloads are
         for kind, secret in secrets.events():
             seen = versions.setdefault(secret["metadata"]["name"], [])
             seen.append((int(secret["metadata"]["resourceVersion"]), {} if kind == "DELETED" else secret))
