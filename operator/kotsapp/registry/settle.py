@@ -123,7 +123,8 @@ def settle(
             ground = Ground.NOTHING
             message = f"{result.message}; {verification.message}" if verification is not None else result.message
     pull = None if route is None else pull_reference(reference, route, domains, app_slug)
-    if pull is not None and pull != reference.written and not parse(pull).runnable:
+    # Without a license nobody knows the app slug, and the reference is none yet.
+    if pull is not None and pull != reference.written and app_slug and not parse(pull).runnable:
         message = f"{message}; container runtimes refuse {pull}, for the host within its path: mirror or exclude it"
     checked = verification if route is not None and route.needs_secret else None
     waits = [wait for wait in (result.retry_after, checked.retry_after if checked else None) if wait is not None]
