@@ -28,7 +28,11 @@ cluster: $(READY) ## the local world, until Ctrl-C
 
 bench: $(READY) ## measure speed and memory against peers, minutes each; one alone: make bench ONLY=probe
 	@$(BIN)/python -m localworld build
-	@for bench in $(if $(ONLY),bench/$(ONLY).py,bench/[a-z]*.py); do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+	@for bench in $(if $(ONLY),bench/$(ONLY).py,$(filter-out bench/soak.py,$(wildcard bench/[a-z]*.py))); do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+soak: $(READY) ## kill, cut off and refuse the operator for ten minutes, and see that nothing comes of it
+	@$(BIN)/python -m localworld build
+	@$(BIN)/python bench/soak.py
 
 lock: ## bring the lock files up to date with pyproject.toml and requirements-tools.in
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)

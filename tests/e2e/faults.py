@@ -5,7 +5,7 @@ import json
 import random
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,8 @@ _REASONS = {409: "Conflict", 429: "TooManyRequests", 500: "InternalError", 503: 
 class FaultyProxy:
     """Each request meets one of ``faults`` with probability ``rate``; watches are cut after ``watch_seconds`` or so.
 
-    ``met`` counts the faults that were met, ``cuts`` the watches that were cut.
+    ``veto`` says of each request line whether its connection is closed. ``met`` counts the faults that were met, and
+    ``cuts`` the watches that were cut.
     """
 
     server: str
@@ -34,6 +35,7 @@ class FaultyProxy:
     faults: tuple[Fault, ...] = ()
     rate: float = 0.0
     watch_seconds: float | None = None
+    veto: Callable[[str], bool] | None = None
     met: dict[Fault, int] = field(default_factory=dict)
     cuts: int = 0
     port: int = 0
@@ -94,11 +96,11 @@ class FaultyProxy:
         length = next((int(h.split(":")[1]) for h in headers if h.lower().startswith("content-length:")), 0)
         body = await reader.readexactly(length)
         is_watch = "watch=1" in lines[0] or "watch=true" in lines[0]
-        fault = self._fault()
+        fault = self._fault(lines[0].startswith("GET"))
         if isinstance(fault, int):
             writer.write(_answer(fault))
             await writer.drain()
-        if fault == REFUSED or isinstance(fault, int):
+        if fault == REFUSED or isinstance(fault, int) or (self.veto and self.veto(lines[0])):
             return
         at = urlsplit(self.server)
         context = ssl.create_default_context(cafile=str(self.ca))
@@ -144,10 +146,12 @@ class FaultyProxy:
         self.cuts += 1
         writer.transport.abort()
 
-    def _fault(self) -> Fault | None:
+    def _fault(self, reads: bool) -> Fault | None:
         if not self.faults or self.rng.random() >= self.rate:
             return None
         fault = self.rng.choice(self.faults)
+        if fault == 409 and reads:
+            return None  # only a write meets a conflict
         self.met[fault] = self.met.get(fault, 0) + 1
         return fault
 

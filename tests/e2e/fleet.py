@@ -43,6 +43,8 @@ class Fleet:
     templates: dict[str, set[str]] = field(default_factory=dict)
     pods: dict[str, set[str]] = field(default_factory=dict)
     made: int = 0
+    changes: int = 0
+    last: str = ""
 
     def settle(self, *, steady: int, changing: int) -> None:
         """Make the first apps and wait until they run."""
@@ -55,11 +57,14 @@ class Fleet:
 
     def disturb(self) -> None:
         """One change that a person might make."""
+        self.changes += 1
         moving = [name for name in self.apps if name.startswith("app")]
         if len(moving) < 3 or (len(moving) < 8 and self.rng.random() < 0.2):
             self.create()
             return
-        name = self.rng.choice(moving)
+        # What was changed last is often changed again, before the operator has come to the end of the first change.
+        name = self.last if self.last in moving and self.rng.random() < 0.5 else self.rng.choice(moving)
+        self.last = name
         was = self.apps[name]
         kind = self.rng.randrange(5)
         if kind == 0:
@@ -76,7 +81,8 @@ class Fleet:
 
     def create(self) -> None:
         self.made += 1
-        self._put(f"app-{self.made}", Wanted(self.rng.choice(IMAGES), maps=self.rng.randrange(1, 4)))
+        self.last = f"app-{self.made}"
+        self._put(self.last, Wanted(self.rng.choice(IMAGES), maps=self.rng.randrange(1, 4)))
 
     def wait_ready(self, seconds: float = 90.0) -> None:
         """Until all that is wanted is Ready at its newest generation, and nothing else is there."""

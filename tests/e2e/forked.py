@@ -43,6 +43,7 @@ class ForkedOperator(Operator):
         return bool(self._pid) and Path(f"/proc/{self._pid}").exists()
 
     def start(self, *, ready: bool = True) -> Self:
+        assert not self.running, "one at a time"
         if self._parent is None:
             self._parent = subprocess.Popen(
                 [sys.executable, "-c", _PARENT, *self.arguments],

@@ -235,6 +235,8 @@ def test_nothing_changed_means_nothing_written_even_by_an_operator_that_starts_a
     tenant.put_app("stalled", [service("broken", ports=[{"port": 0}])])
     tenant.wait_reason("stalled", "ObjectRefused")
     tenant.wait_ready("pending")
+    # Events come after the status that they tell of.
+    until(lambda: tenant.events().count("ReconciliationSucceeded") == 2, "both apps' events are there")
     settled = versions(tenant, ("kotsapps", "app"), ("kotsapps", "stalled"))
     since = position(world)
     told = tenant.status("app")

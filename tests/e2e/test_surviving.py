@@ -3,6 +3,7 @@
 import random
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -72,6 +73,33 @@ def test_killed_at_random_moments_while_apps_come_change_and_go(
         fleet.check(Tenant.make(own_world, signer))
 
 
+def test_what_was_made_right_before_a_kill_is_known_afterwards(
+    own_world: World, signer: Signer, own_operator: Callable[..., Operator]
+) -> None:
+    tenant = Tenant.make(own_world, signer)
+    proxy = FaultyProxy(own_world.server, own_world.ca, random.Random(SEED))
+    made = threading.Event()
+
+    def veto(line: str) -> bool:
+        """Nothing is told any more once the object is on its way."""
+        if line.startswith("PATCH") and f"{tenant.namespace}/configmaps/extra" in line and "dryRun" not in line:
+            made.set()
+        return made.is_set() and f"{tenant.namespace}/kotsapps/app/status" in line
+
+    proxy.veto = veto
+    with proxy.running():
+        direct = own_world.kubeconfig_for_service_account(*ACCOUNT)
+        operator = own_operator(kubeconfig=proxy.kubeconfig(direct)).start()
+        tenant.put_app("app", [config_map("settings"), config_map("extra")])
+        until(lambda: tenant.get("configmaps", "extra"), "the object is made")
+        operator.kill()
+
+    tenant.put_app("app", [config_map("settings")])
+    own_operator().start()
+    tenant.wait_ready("app")
+    until(lambda: not tenant.get("configmaps", "extra"), "what is wanted no more is pruned")
+
+
 def test_answers_that_fail_get_lost_or_are_cut(
     own_world: World, signer: Signer, own_operator: Callable[..., Operator]
 ) -> None:
@@ -80,10 +108,11 @@ def test_answers_that_fail_get_lost_or_are_cut(
     proxy = FaultyProxy(own_world.server, own_world.ca, random.Random(SEED))
     with proxy.running():
         direct = own_world.kubeconfig_for_service_account(*ACCOUNT)
+        # Already while it starts.
+        proxy.faults, proxy.rate = (409, 429, 500, 503, REFUSED, LOST), 0.2
         operator = own_operator(kubeconfig=proxy.kubeconfig(direct)).start()
         fleet.settle(steady=2, changing=2)
-
-        proxy.faults, proxy.rate, proxy.watch_seconds = (409, 429, 500, 503, REFUSED, LOST), 0.2, 0.5
+        proxy.watch_seconds = 0.5
         proxy.cut()
 
         def met_all() -> bool:

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 import kopf
+from kubernetes.aio.client import ApiClient
 from kubernetes.aio.config import ConfigException
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_PORT = 8080
 CRD_POLL = 5.0
+API_POLL = 1.0
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -88,7 +90,7 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
             serve(args.bind, args.port, metrics, lambda: None if ready.is_set() else "not watching KotsApps yet")
         )
         logger.info("serving metrics and health on port %d", port)
-        client, api = await connect(f"kotsapp-operator/{__version__}")
+        client, api = await _connected()
         stack.push_async_callback(api.close)
         owned = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), workers.wake)
         watch = ReferenceWatch(client, workers.wake_users, workers.wake_namespace)
@@ -111,6 +113,16 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
         )
 
 
+async def _connected() -> tuple[KubeClient, ApiClient]:
+    """Wait for an API server that answers: it may just be starting, and refuse everybody for a moment."""
+    while True:
+        try:
+            return await connect(f"kotsapp-operator/{__version__}")
+        except ApiError as error:
+            logger.warning("%s; trying again", error)
+            await asyncio.sleep(API_POLL)
+
+
 async def _served(client: KubeClient) -> None:
     """Wait for the resource's definition: Kopf would never notice that it came later."""
     while True:
@@ -119,6 +131,9 @@ async def _served(client: KubeClient) -> None:
         except UnknownKindError:
             logger.warning("CustomResourceDefinition kotsapps.kotsapp.dev is not installed; waiting for it")
             await asyncio.sleep(CRD_POLL)
+        except ApiError as error:
+            logger.warning("%s; trying again", error)
+            await asyncio.sleep(API_POLL)
         else:
             return
 

@@ -215,7 +215,7 @@ class Applier:
         async def served() -> bool:
             try:
                 for version in versions:
-                    self._client.forget_kind(f"{group}/{version.get('name')}", defined_kind)
+                    self._client.forget_kinds(f"{group}/{version.get('name')}")
                     await self._client.resource_type(f"{group}/{version.get('name')}", defined_kind)
             except UnknownKindError:
                 return False

@@ -17,7 +17,6 @@ from kubernetes.aio import client as aio_client
 from kubernetes.aio import config as aio_config
 from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.dynamic import DynamicClient
-from kubernetes.aio.dynamic.exceptions import ResourceNotFoundError
 
 from kotsapp.cluster.errors import ApiError, UnknownKindError, from_exception
 from kotsapp.cluster.objects import is_path_segment, key_of
@@ -79,9 +78,9 @@ class KubeClient:
     async def resource_type(self, api_version: str, kind: str) -> ResourceType:
         return await self._discovery.find(api_version, kind)
 
-    def forget_kind(self, api_version: str, kind: str) -> None:
-        """The kind's definition was made, changed or removed: what was discovered of it holds no longer."""
-        self._discovery.forget(api_version, kind)
+    def forget_kinds(self, api_version: str) -> None:
+        """A definition there was made, changed or removed: what was discovered of its kinds holds no longer."""
+        self._discovery.forget(api_version)
 
     async def api_versions(self) -> Sequence[str]:
         """Every served group/version and group/version/Kind, as Helm's ``--api-versions`` takes them."""
@@ -281,73 +280,72 @@ class KubeClient:
 
 
 class _Discovery:
-    """Kinds found once and remembered; an unknown kind is looked up again after a moment."""
+    """Kinds by the group and version that serves them, asked for once; one that is missing is asked for again.
+
+    Only an answer says that a kind is not served. A failure is an ApiError, never taken for a missing kind.
+    """
 
     def __init__(self, dynamic: DynamicClient) -> None:
-        self._dynamic = dynamic
-        self._found: dict[tuple[str, str], ResourceType] = {}
-        self._unknown: dict[tuple[str, str], float] = {}
-        self._lock = asyncio.Lock()
-        self._stale = False
+        self._client = KubeClient(dynamic, self)
+        self._served: dict[str, dict[str, ResourceType]] = {}
+        self._asked: dict[str, float] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
 
-    def forget(self, api_version: str, kind: str) -> None:
-        """The next search for the kind asks the API server."""
-        self._found.pop((api_version, kind), None)
-        self._unknown.pop((api_version, kind), None)
-        self._stale = True
+    def forget(self, api_version: str) -> None:
+        """The next search there asks the API server."""
+        self._served.pop(api_version, None)
+        self._asked.pop(api_version, None)
 
     async def find(self, api_version: str, kind: str) -> ResourceType:
-        key = (api_version, kind)
-        if key in self._found:
-            return self._found[key]
-        async with self._lock:
-            if key not in self._found:
-                self._found[key] = await self._look_up(api_version, kind)
-        return self._found[key]
-
-    async def _look_up(self, api_version: str, kind: str) -> ResourceType:
-        now = asyncio.get_running_loop().time()
-        if now < self._unknown.get((api_version, kind), 0.0):
+        found = self._served.get(api_version, {}).get(kind)
+        if found is not None:
+            return found
+        async with self._locks.setdefault(api_version, asyncio.Lock()):
+            now = asyncio.get_running_loop().time()
+            if api_version not in self._asked or now - self._asked[api_version] > UNKNOWN_KIND_SECONDS:
+                self._served[api_version] = await self._ask(api_version)
+                self._asked[api_version] = now
+        found = self._served.get(api_version, {}).get(kind)
+        if found is None:
             raise UnknownKindError(api_version, kind)
-        group, _, version = api_version.rpartition("/")
-        try:
-            if self._stale:
-                await self._dynamic.resources.invalidate_cache()
-                self._stale = False
-            found = await self._dynamic.resources.get(
-                prefix="apis" if group else "api", group=group or None, api_version=version, kind=kind
-            )
-        except ResourceNotFoundError:
-            self._unknown[(api_version, kind)] = now + UNKNOWN_KIND_SECONDS
-            raise UnknownKindError(api_version, kind) from None
-        except ApiException as error:
-            raise from_exception(error) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ApiError(0, "Unavailable", f"the API server can't be reached: {type(error).__name__}") from None
-        return ResourceType(api_version, kind, found.name, bool(found.namespaced))
+        return found
 
     async def api_versions(self) -> Sequence[str]:
-        versions: list[str] = ["v1"]
-        groups = await self._dynamic.request("get", "/apis", serialize=False)
-        async with groups:
-            for group in (await groups.json())["groups"]:
-                versions += [version["groupVersion"] for version in group["versions"]]
+        groups = await self._client.request("get", "/apis")
+        versions = ["v1", *(version["groupVersion"] for group in groups["groups"] for version in group["versions"])]
         served: list[str] = []
         for version in versions:
             served.append(version)
-            path = f"/apis/{version}" if "/" in version else f"/api/{version}"
             try:
-                answer = await self._dynamic.request("get", path, serialize=False)
-            except ApiException:
+                kinds = await self._ask(version)
+            except ApiError:
                 continue  # an aggregated API whose server is down: its kinds are unknown, the others are not
-            async with answer:
-                kinds = {item["kind"] for item in (await answer.json())["resources"] if "/" not in item["name"]}
             served += [f"{version}/{kind}" for kind in sorted(kinds)]
         return served
 
+    async def _ask(self, api_version: str) -> dict[str, ResourceType]:
+        if not all(is_path_segment(part) for part in api_version.split("/")):
+            return {}
+        try:
+            path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+            answer = await self._client.request("get", path)
+        except ApiError as error:
+            if error.not_found:
+                return {}
+            raise
+        found: dict[str, ResourceType] = {}
+        for item in answer.get("resources") or ():
+            if "/" not in item["name"]:
+                kind = ResourceType(api_version, item["kind"], item["name"], bool(item["namespaced"]))
+                found.setdefault(item["kind"], kind)
+        return found
+
 
 async def connect(user_agent: str, *, context: str | None = None) -> tuple[KubeClient, aio_client.ApiClient]:
-    """A client by the in-cluster account, else by KUBECONFIG; the ApiClient is to be closed at the end."""
+    """A client by the in-cluster account, else by KUBECONFIG; the ApiClient is to be closed at the end.
+
+    Raises ApiError when the API server gives no answer that serves.
+    """
     configuration = aio_client.Configuration()
     if context is None and "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ:
         aio_config.load_incluster_config(client_configuration=configuration)
@@ -360,6 +358,12 @@ async def connect(user_agent: str, *, context: str | None = None) -> tuple[KubeC
     cache = Path(tempfile.mkdtemp(prefix="kotsapp-")) / "discovery.json"
     try:
         dynamic = await DynamicClient(api, cache_file=str(cache))
+    except ApiException as error:
+        await api.close()
+        raise from_exception(error) from None
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        await api.close()
+        raise ApiError(0, "Unavailable", f"the API server can't be reached: {type(error).__name__}") from None
     except BaseException:
         await api.close()
         raise

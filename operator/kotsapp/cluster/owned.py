@@ -237,7 +237,7 @@ class OwnedObjects:
                     version = ""
                 elif error.status == 404:
                     version = ""
-                    scope.client.forget_kind(scope.kind.api_version, scope.kind.kind)
+                    scope.client.forget_kinds(scope.kind.api_version)
                 await asyncio.sleep(delay)
 
     async def _list(self, scope: _Scope) -> str:
