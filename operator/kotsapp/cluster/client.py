@@ -354,10 +354,10 @@ async def connect(user_agent: str, *, context: str | None = None) -> tuple[KubeC
     configuration.connection_pool_maxsize = MAX_CONNECTIONS
     api = aio_client.ApiClient(configuration)
     api.user_agent = user_agent
-    # The default cache file has a predictable name in a folder that everybody may write to.
-    cache = Path(tempfile.mkdtemp(prefix="kotsapp-")) / "discovery.json"
     try:
-        dynamic = await DynamicClient(api, cache_file=str(cache))
+        # The default cache file has a predictable name in a folder that everybody may write to; none is needed.
+        with tempfile.TemporaryDirectory(prefix="kotsapp-") as folder:
+            dynamic = await DynamicClient(api, cache_file=str(Path(folder) / "discovery.json"))
     except ApiException as error:
         await api.close()
         raise from_exception(error) from None
