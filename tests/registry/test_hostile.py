@@ -14,7 +14,8 @@ from kotsapp.registry.prober import Prober
 from kotsapp.registry.verdict import ProbeResult, Verdict
 from registry.hostile import BEHAVIOURS, MANIFEST, MANIFEST_TYPE, OK, HostileRegistry, raw, says
 
-TIMEOUT = 1.0
+# Long enough for a busy machine to answer the honest half of it, short enough to wait for the others.
+TIMEOUT = 2.5
 PUBLIC, PRIVATE, NOT_FOUND = Verdict.PUBLIC, Verdict.PRIVATE, Verdict.NOT_FOUND
 LIMITED, UNREACHABLE, ERROR = Verdict.RATE_LIMITED, Verdict.UNREACHABLE, Verdict.ERROR
 
