@@ -100,6 +100,33 @@ def test_what_was_made_right_before_a_kill_is_known_afterwards(
     until(lambda: not tenant.get("configmaps", "extra"), "what is wanted no more is pruned")
 
 
+def test_nothing_is_made_before_the_finalizer_is_there_to_have_it_removed(
+    own_world: World, signer: Signer, own_operator: Callable[..., Operator]
+) -> None:
+    tenant = Tenant.make(own_world, signer)
+    proxy = FaultyProxy(own_world.server, own_world.ca, random.Random(SEED))
+    tried = threading.Event()
+
+    def veto(line: str) -> bool:
+        """The resource's own patch, with which the finalizer comes, does not get through."""
+        stopped = line.startswith("PATCH") and f"{tenant.namespace}/kotsapps/app" in line and "/status" not in line
+        if stopped:
+            tried.set()
+        return stopped
+
+    proxy.veto = veto
+    with proxy.running():
+        direct = own_world.kubeconfig_for_service_account(*ACCOUNT)
+        own_operator(kubeconfig=proxy.kubeconfig(direct)).start()
+        tenant.put_app("app", [config_map("settings")])
+        until(tried.is_set, "the finalizer was to be set")
+        stays(lambda: not tenant.get("configmaps", "settings"), "nothing is made", 1.0)
+
+        proxy.veto = None
+        tenant.wait_ready("app")
+    assert tenant.get("configmaps", "settings")
+
+
 def test_answers_that_fail_get_lost_or_are_cut(
     own_world: World, signer: Signer, own_operator: Callable[..., Operator]
 ) -> None:

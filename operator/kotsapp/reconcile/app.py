@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kotsapp.manifests.release import Release
-from kotsapp.resource import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUESTS
+from kotsapp.resource import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,8 @@ class App:
     """Identity and spec of one KotsApp.
 
     ``requested`` are the annotations that ask for a fresh probe, by the status field in which each is answered;
-    ``version`` is the resourceVersion, which grows with every change.
+    ``version`` is the resourceVersion, which grows with every change; ``held`` says that our finalizer is there, so
+    that the resource can't go before what is applied for it.
     """
 
     namespace: str
@@ -23,7 +24,7 @@ class App:
     spec: Mapping[str, Any]
     requested: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
-    deleting: bool = False
+    held: bool = False
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> "App":
@@ -37,7 +38,7 @@ class App:
             spec=body.get("spec") or {},
             requested={answer: str(annotations[name]) for name, answer in REQUESTS.items() if annotations.get(name)},
             version=int(version) if (version := str(metadata.get("resourceVersion"))).isdigit() else 0,
-            deleting="deletionTimestamp" in metadata,
+            held=FINALIZER in (metadata.get("finalizers") or ()),
         )
 
     @property

@@ -42,7 +42,7 @@ async def _may_impersonate(client: KubeClient, namespace: str, account: str) -> 
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": wanted},
     }
-    answer = await client.request("post", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
+    answer = await client.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
     return bool((answer.get("status") or {}).get("allowed"))
 
 
@@ -50,7 +50,7 @@ async def _subject(client: KubeClient) -> str:
     """The operator as a flag of ``kubectl create rolebinding``."""
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:
-        answer = await client.request("post", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
+        answer = await client.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
         user = str(answer["status"]["userInfo"]["username"])
     except (ApiError, KeyError):  # API servers before 1.28 have no such review
         return "--serviceaccount <namespace>:<the operator's account>"

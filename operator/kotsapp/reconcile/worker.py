@@ -53,13 +53,17 @@ class Worker:
         before, self.app = self.app, app
         if before.uid != app.uid:
             self.status, self.memory = dict(status), Memory()
-        if (before.uid, before.generation, before.requested) != (app.uid, app.generation, app.requested):
+        if _asks_for(before) != _asks_for(app):
             self.wake.set()
 
     async def run(self, services: Services) -> None:
         """Reconcile now and whenever woken, until cancelled."""
         while True:
             self.wake.clear()
+            if not self.app.held:
+                # Deleted now, it would leave behind what was made for it; the finalizer's event wakes.
+                await self.wake.wait()
+                continue
             async with self.lock, services.gate:
                 delay = await self._once(services)
             await self._sleep(delay)
@@ -184,3 +188,8 @@ class Worker:
         except TimeoutError:
             return
         await asyncio.sleep(SETTLE)
+
+
+def _asks_for(app: App) -> tuple[object, ...]:
+    """What of a resource makes work for its worker."""
+    return app.uid, app.generation, app.requested, app.held
