@@ -13,7 +13,7 @@ from waiting import until
 # Each line read is the path of a log; the answer is the process id of an operator that writes to it.
 _PARENT = """
 import os, signal, sys
-import kotsapp.cli, kotsapp.cli.run, kotsapp.handlers, kubernetes.aio.client, kubernetes.aio.dynamic
+import kotsapp.cli, kotsapp.cli.run, kotsapp.handlers, kubernetes.aio.client
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for line in iter(sys.stdin.readline, ""):
     pid = os.fork()

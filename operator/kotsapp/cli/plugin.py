@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 async def _run(args: argparse.Namespace) -> int:
     namespace = args.namespace or _current_namespace(args.context)
-    client, api = await connect(f"kubectl-kotsapp/{__version__}", context=args.context)
+    client, connection = await connect(f"kubectl-kotsapp/{__version__}", context=args.context)
     try:
         try:
             kind = await client.resource_type(API_VERSION, KIND)
@@ -69,7 +69,7 @@ async def _run(args: argparse.Namespace) -> int:
         code: int = await args.action(args, client, app)
         return code
     finally:
-        await api.close()
+        await connection.close()
 
 
 def _current_namespace(context: str | None) -> str:

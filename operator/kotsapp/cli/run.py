@@ -7,13 +7,13 @@ import logging
 from pathlib import Path
 
 import kopf
-from kubernetes.aio.client import ApiClient
 from kubernetes.aio.config import ConfigException
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from kotsapp import __version__, handlers, logs
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cluster.client import KubeClient, connect
+from kotsapp.cluster.connection import Connection
 from kotsapp.cluster.errors import ApiError, UnknownKindError
 from kotsapp.cluster.owned import OwnedObjects
 from kotsapp.cluster.references import ReferenceWatch
@@ -90,8 +90,8 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
             serve(args.bind, args.port, metrics, lambda: None if ready.is_set() else "not watching KotsApps yet")
         )
         logger.info("serving metrics and health on port %d", port)
-        client, api = await _connected()
-        stack.push_async_callback(api.close)
+        client, connection = await _connected()
+        stack.push_async_callback(connection.close)
         owned = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), workers.wake)
         watch = ReferenceWatch(client, workers.wake_users, workers.wake_namespace)
         workers.watch_with(watch)
@@ -113,7 +113,7 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
         )
 
 
-async def _connected() -> tuple[KubeClient, ApiClient]:
+async def _connected() -> tuple[KubeClient, Connection]:
     """Wait for an API server that answers: it may just be starting, and refuse everybody for a moment."""
     while True:
         try:

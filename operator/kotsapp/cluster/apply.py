@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kotsapp.cluster.brought import Brought, defined
-from kotsapp.cluster.client import KubeClient, ResourceType
+from kotsapp.cluster.client import KubeClient
 from kotsapp.cluster.differences import differing, shown
+from kotsapp.cluster.discovery import ResourceType
 from kotsapp.cluster.errors import ApiError, UnknownKindError
 from kotsapp.cluster.fields import object_digest
 from kotsapp.cluster.inventory import Entry, Marks, other_owners, spared

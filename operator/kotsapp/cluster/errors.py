@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kubernetes.aio.client.exceptions import ApiException
-
 MAX_SHOWN = 1000
 # A server-side apply of an object that does not fit its schema; the server calls that an internal error.
 _MISFIT = "failed to create typed patch object"
@@ -84,25 +82,24 @@ class UnknownKindError(Exception):
         self.kind = kind
 
 
-def from_exception(error: ApiException) -> ApiError:
-    """The Status object of the answer, as an ApiError."""
-    body = _status_object(error.body)
-    message = str(body.get("message") or error.reason or f"HTTP {error.status}")
-    headers: Mapping[str, str] = error.headers or {}
+def from_answer(status: int, phrase: str, headers: Mapping[str, str], body: bytes) -> ApiError:
+    """An answer that is no success, by the Status object in it; ``phrase`` is the status line's."""
+    told = _status_object(body)
+    message = str(told.get("message") or phrase or f"HTTP {status}")
     retry_after = headers.get("Retry-After", "")
     return ApiError(
-        int(error.status or 0),
-        str(body.get("reason") or error.reason or ""),
+        status,
+        str(told.get("reason") or phrase),
         message if len(message) <= MAX_SHOWN else message[: MAX_SHOWN - 3] + "...",
         float(retry_after) if retry_after.isdigit() else None,
         [
             Cause(str(cause.get("field") or ""), str(cause.get("message") or "")[:MAX_SHOWN])
-            for cause in (body.get("details") or {}).get("causes") or ()
+            for cause in (told.get("details") or {}).get("causes") or ()
         ],
     )
 
 
-def _status_object(body: Any) -> Mapping[str, Any]:
+def _status_object(body: bytes) -> Mapping[str, Any]:
     try:
         status = json.loads(body or "{}")
     except (TypeError, ValueError):

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.cluster.client import FIELD_MANAGER, KubeClient, ResourceType
+from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
+from kotsapp.cluster.discovery import ResourceType
 from kotsapp.cluster.errors import ApiError
 from kotsapp.cluster.fields import fields_digest
 from kotsapp.cluster.health import WorkloadFacts, WorkloadState, facts, has_health

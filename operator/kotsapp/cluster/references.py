@@ -9,7 +9,8 @@ import logging
 import time
 from collections.abc import Callable
 
-from kotsapp.cluster.client import KubeClient, ResourceType
+from kotsapp.cluster.client import KubeClient
+from kotsapp.cluster.discovery import ResourceType
 from kotsapp.cluster.errors import ApiError
 
 logger = logging.getLogger(__name__)
