@@ -57,9 +57,16 @@ def soak(world: World, folder: Path, kills: int, seed: int) -> None:
         operator.kill()
         print(f"seed {seed}; {len(fleet.apps)} apps to begin with")
         print(f"{'phase':<36}{'seconds':>9}{'changes':>9}{'apps':>6}{'until all Ready':>17}")
+        at_work = 0
         for done in range(0, kills, KILLS_A_PHASE):
             count = min(KILLS_A_PHASE, kills - done)
-            phase(f"killed {count} times", fleet, operator, partial(kill_often, operator, fleet, rng, count))
+
+            def kill_often(times: int = count) -> None:
+                nonlocal at_work
+                at_work += kill(operator, fleet, rng, times)
+
+            phase(f"killed {count} times", fleet, operator, kill_often)
+        print(f"  after {at_work} of {kills} kills an app was not finished")
         restarts = partial(kill_api_server, world, fleet, rng)
         phase(f"API server killed {API_SERVER_KILLS} times", fleet, operator, restarts)
         phase(f"etcd paused {ETCD_SECONDS:g} s", fleet, operator, lambda: pause_etcd(world, fleet))
@@ -86,11 +93,15 @@ def phase(name: str, fleet: Fleet, operator: Operator, disturb: Callable[[], Non
     print(f"{name:<36}{disturbed - began:>9.1f}{counts}{ready - disturbed:>15.1f} s", flush=True)
 
 
-def kill_often(operator: ForkedOperator, fleet: Fleet, rng: random.Random, times: int) -> None:
+def kill(operator: ForkedOperator, fleet: Fleet, rng: random.Random, times: int) -> int:
+    """Kill it so often; returns how many of the kills came before it was done with what there was to do."""
     if operator.running:
         operator.kill()
+    at_work = 0
     for _ in range(times):
         kill_once(operator, fleet, rng)
+        at_work += bool(fleet.unready())
+    return at_work
 
 
 def kill_api_server(world: World, fleet: Fleet, rng: random.Random) -> None:

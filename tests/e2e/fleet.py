@@ -86,17 +86,16 @@ class Fleet:
 
     def wait_ready(self, seconds: float = 90.0) -> None:
         """Until all that is wanted is Ready at its newest generation, and nothing else is there."""
-
-        def unready() -> list[str]:
-            items = self.tenant.all("kotsapps")
-            there = {app["metadata"]["name"]: app for app in items}
-            odd = sorted(there.keys() ^ self.apps.keys())
-            return odd + [f"{name}: {_ready(app)}" for name, app in there.items() if not _is_ready(app)]
-
         try:
-            until(lambda: not unready(), "every app is Ready", seconds)
+            until(lambda: not self.unready(), "every app is Ready", seconds)
         except AssertionError as error:
-            raise AssertionError(f"{error}: {unready()[:3]}") from None
+            raise AssertionError(f"{error}: {self.unready()[:3]}") from None
+
+    def unready(self) -> list[str]:
+        """The apps that are not as they should be, by their status."""
+        there = {app["metadata"]["name"]: app for app in self.tenant.all("kotsapps")}
+        odd = sorted(there.keys() ^ self.apps.keys())
+        return odd + [f"{name}: {_ready(app)}" for name, app in there.items() if not _is_ready(app)]
 
     def check(self, reference: Tenant) -> None:
         """Against apps of the same wish that one undisturbed operator made in the namespace ``reference``."""
