@@ -75,7 +75,7 @@ async def write_only(world: World, namespace: str, made: list[dict[str, Any]]) -
     """Seconds for the server-side applies, tier by tier, and nothing else."""
     configuration = aio_client.Configuration()
     await aio_config.load_kube_config(config_file=str(world.kubeconfig), client_configuration=configuration)
-    connection = Connection(aio_client.ApiClient(configuration))
+    connection = Connection(configuration, "bench")
     client = KubeClient(connection, Discovery(connection), "")
     gate = asyncio.Semaphore(CONCURRENCY)
     placed = [{**obj, "metadata": {**obj["metadata"], "namespace": namespace}} for obj in made]

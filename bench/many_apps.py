@@ -23,6 +23,7 @@ from waiting import until
 
 NAMESPACES = 10
 IDLE_SECONDS = int(os.environ.get("IDLE_SECONDS", "120"))
+LOOK_SECONDS = 0.5
 OTHER_ID = "another-license-id"
 
 
@@ -53,9 +54,10 @@ def license_secret(name: str, namespace: str, document: bytes) -> dict[str, Any]
 
 
 def ready(world: World) -> int:
-    apps = world.api.get("/apis/kotsapp.dev/v1alpha1/kotsapps")["items"]
-    conditions = [c for app in apps for c in app.get("status", {}).get("conditions", ())]
-    return sum(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    """How many are Ready, by the printed columns: reading every status would load the server that is measured."""
+    time.sleep(LOOK_SECONDS)
+    rows = world.kubectl("get", "kotsapps", "--all-namespaces", "--no-headers").splitlines()
+    return sum(row.split()[2] == "True" for row in rows)
 
 
 def cpu_seconds(pid: int) -> float:

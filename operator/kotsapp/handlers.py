@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import kopf
 
+from kotsapp.cluster.connection import environment_proxy
 from kotsapp.cluster.owned import Owner
 from kotsapp.cluster.references import ReferenceWatch
 from kotsapp.reconcile.app import App
@@ -120,7 +122,10 @@ def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
 
     @kopf.on.login(registry=registry)
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+        info = kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+        if info is None or info.proxy_url:
+            return info
+        return replace(info, proxy_url=environment_proxy(info.server))
 
     @kopf.on.startup(registry=registry)
     def started(**_: Any) -> None:

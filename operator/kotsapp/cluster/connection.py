@@ -14,8 +14,10 @@ from urllib.parse import urlencode
 import aiohttp
 from kubernetes.aio import client as aio_client
 from kubernetes.aio import config as aio_config
+from yarl import URL
 
 from kotsapp.cluster.errors import ApiError, from_answer
+from kotsapp.registry.egress import EnvironmentProxies
 
 MAX_CONNECTIONS = 256
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
@@ -29,11 +31,22 @@ MAX_RETRY_WAIT = 5.0
 _FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
 
 
+def environment_proxy(server: str) -> str | None:
+    """The proxy that HTTPS_PROXY and NO_PROXY name for the API server at this URL; None to connect directly."""
+    return EnvironmentProxies().proxy_for(URL(server))
+
+
 class Connection:
     """JSON over HTTP with the operator's credentials; ``user`` is whom a request impersonates."""
 
-    def __init__(self, api: aio_client.ApiClient) -> None:
-        self._api = api
+    def __init__(self, configuration: aio_client.Configuration, user_agent: str) -> None:
+        configuration.connection_pool_maxsize = MAX_CONNECTIONS
+        # aiohttp's own trust in the environment reads proxies and ~/.netrc in threads, for every single request, and
+        # would send what that file holds to the API server.
+        configuration.client_session_kwargs = {"trust_env": False}
+        configuration.proxy = configuration.proxy or environment_proxy(configuration.host)
+        self._api = aio_client.ApiClient(configuration)
+        self._api.user_agent = user_agent
 
     @classmethod
     async def open(cls, user_agent: str, context: str | None = None) -> "Connection":
@@ -43,10 +56,7 @@ class Connection:
             aio_config.load_incluster_config(client_configuration=configuration)
         else:
             await aio_config.load_kube_config(client_configuration=configuration, context=context)
-        configuration.connection_pool_maxsize = MAX_CONNECTIONS
-        api = aio_client.ApiClient(configuration)
-        api.user_agent = user_agent
-        return cls(api)
+        return cls(configuration, user_agent)
 
     async def close(self) -> None:
         await self._api.close()
