@@ -15,7 +15,7 @@ from aiohttp.abc import AbstractResolver
 from kotsapp import __version__
 from kotsapp.registry.egress import EnvironmentProxies, Resolver, TlsContexts
 from kotsapp.registry.guard import AddressRefusedError, Destination, Guard
-from kotsapp.registry.transport import PROXY, TLS, TRUSTED, GuardedTransport
+from kotsapp.registry.transport import PROXY, TLS, TRUSTED, URL_ASKED, GuardedTransport
 from kotsapp.registry.verdict import NoAnswer, Trouble
 
 _HEADERS = {"User-Agent": f"kotsapp/{__version__}", "Accept-Encoding": "identity"}
@@ -52,7 +52,6 @@ class Client:
             timeout=None,  # noqa: S113 - the caller has one deadline for all requests of an image
             trust_env=False,  # proxies and CAs are chosen for each destination
         )
-        self._http.headers = httpx.Headers(_HEADERS)
         return self
 
     async def __aexit__(
@@ -76,13 +75,15 @@ class Client:
         url = destination.url
         proxy = self._proxies.proxy_for(url)
         extensions = {
+            URL_ASKED: url,
             # The administrator's proxy looks the name up and connects; its own address may well be a private one.
             TRUSTED: destination.trusted or proxy is not None,
             TLS: self._tls.context(destination.tls) if url.scheme == "https" else True,
             PROXY: proxy,
         }
         try:
-            request = self._http.build_request(method, str(url), headers=headers, extensions=extensions)
+            # Not the client's build_request: it merges headers and cookies of its own, which ours has none of.
+            request = httpx.Request(method, str(url), headers={**_HEADERS, **headers}, extensions=extensions)
             response = await self._http.send(request, stream=True)
             try:
                 body, complete = await _read(response, body_limit)

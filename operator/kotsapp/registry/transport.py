@@ -13,20 +13,19 @@ import httpx
 from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
 from aiohttp.http_parser import RawResponseMessage
-from yarl import URL
 
 from kotsapp.registry.egress import guarded_socket, plain_socket
 from kotsapp.registry.guard import Guard
 from kotsapp.registry.limits import DNS_CACHE, KEEPALIVE, MAX_HEADER_LINE, MAX_HEADERS, MAX_INTERIM_ANSWERS
 
-# Keys of a request's extensions.
-TRUSTED, TLS, PROXY = "kotsapp.trusted", "kotsapp.tls", "kotsapp.proxy"
+# Keys of a request's extensions; the URL is asked exactly as it was judged, not as httpx would write it again.
+URL_ASKED, TRUSTED, TLS, PROXY = "kotsapp.url", "kotsapp.trusted", "kotsapp.tls", "kotsapp.proxy"
 # A question has one deadline of its own; separate ones would only add timers.
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """Sends requests; their extensions say whether the destination is trusted, its TLS context, and the proxy.
+    """Sends requests; their extensions say which URL, whether it is trusted, its TLS context, and the proxy.
 
     Raises aiohttp.ClientError, OSError and ValueError as they come, unlike httpx's own transports: they tell apart what
     a verdict's message tells apart.
@@ -41,7 +40,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         session = self._trusted if asked[TRUSTED] else self._guarded
         response = await session.request(
             request.method,
-            URL(str(request.url), encoded=True),
+            asked[URL_ASKED],
             headers=request.headers,
             allow_redirects=False,
             proxy=asked[PROXY],
