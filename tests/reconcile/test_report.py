@@ -19,6 +19,7 @@ from kotsapp.resource.conditions import (
     WORKLOADS_APPLIED,
     Condition,
     Reason,
+    counted,
     merge,
     progressing,
     succeeded,
@@ -183,3 +184,7 @@ def test_times_are_rfc_3339_in_utc() -> None:
     assert parse_timestamp(EARLIER) == datetime(2026, 1, 1, tzinfo=UTC)
     assert parse_timestamp("yesterday") is None
     assert parse_timestamp(None) is None
+
+
+def test_one_thing_is_told_in_the_singular() -> None:
+    assert [counted(number, "image") for number in (0, 1, 2)] == ["0 images", "1 image", "2 images"]

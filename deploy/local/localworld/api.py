@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _CONFLICT = 409
+_BUSY = 429
+# A server that has just started serves custom resources a moment later than it says that it is ready.
+_BUSY_SECONDS = 20.0
 
 
 class ApiError(RuntimeError):
@@ -56,10 +59,15 @@ class Api:
         params: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
-        """One request; ApiError when it is refused."""
+        """One request, asked again while the server is busy; ApiError when it is refused."""
         content = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": content_type} if content is not None else {}
-        answer = self._client.request(method, path, content=content, params=params, headers=headers)
+        end = time.monotonic() + _BUSY_SECONDS
+        while True:
+            answer = self._client.request(method, path, content=content, params=params, headers=headers)
+            if answer.status_code != _BUSY or time.monotonic() > end:
+                break
+            time.sleep(_POLL_SECONDS)
         parsed = _parsed(answer)
         if not answer.is_success:
             raise ApiError(method, path, answer.status_code, str(parsed.get("message") or answer.text[:200]))

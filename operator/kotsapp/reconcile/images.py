@@ -22,7 +22,7 @@ from kotsapp.registry.resolve import Policy, resolve
 from kotsapp.registry.settle import Ground, Previous, Settled
 from kotsapp.registry.verdict import ProbeResult, Verdict
 from kotsapp.registry.verify import Verified
-from kotsapp.resource.conditions import IMAGES_PULLABLE, IMAGES_RESOLVED, Condition, Reason
+from kotsapp.resource.conditions import IMAGES_PULLABLE, IMAGES_RESOLVED, Condition, Reason, counted
 from kotsapp.resource.spec import Spec, Verify
 
 MAX_NAMED = 5
@@ -166,7 +166,7 @@ def _is_held(settled: Settled) -> bool:
 def _resolved(settled: Sequence[Settled], users: Mapping[str, Sequence[str]]) -> Condition:
     undecided = [s for s in settled if s.undecided]
     if not undecided:
-        return Condition.true(IMAGES_RESOLVED, f"{len(settled)} images resolved")
+        return Condition.true(IMAGES_RESOLVED, f"{counted(len(settled), 'image')} resolved")
     named = "; ".join(f"{s.image} ({_shown(users[s.image])}): {s.message}" for s in undecided[:MAX_NAMED])
     more = f"; and {len(undecided) - MAX_NAMED} more" if len(undecided) > MAX_NAMED else ""
     message = f"{len(undecided)} of {len(settled)} images undecided: {named}{more}"

@@ -36,6 +36,7 @@ from kotsapp.resource.conditions import (
     WORKLOADS_HEALTHY,
     Condition,
     Reason,
+    counted,
     progressing,
     succeeded,
 )
@@ -136,7 +137,7 @@ async def _reconcile(
     client = identity_for(app, spec.service_account, services)
 
     async def checkpoint() -> None:
-        await tell(progressing(f"applying {len(plan.objects) + len(secrets)} objects"))
+        await tell(progressing(f"applying {counted(len(plan.objects) + len(secrets), 'object')}"))
 
     seal = license_.license_id.encode()
     rollout = await roll_out(
@@ -200,8 +201,8 @@ def _hold_back(decided: Decided) -> None:
     if decided.held:
         shown = "; ".join(f"{s.pull}: {s.verified_message}" for s in decided.held[:5])
         message = (
-            f"the license can't be shown to pull {len(decided.held)} images, nothing rolls out: {shown}. Asked again"
-            " by itself; the vendor grants the license access"
+            f"the license can't be shown to pull {counted(len(decided.held), 'image')}, nothing rolls out: {shown}."
+            " Asked again by itself; the vendor grants the license access"
         )
         raise again(
             Reason.IMAGES_NOT_PULLABLE, message, decided.condition, *decided.pullable, retry_after=decided.retry_after
@@ -234,7 +235,7 @@ def _plan(
 
 
 def _note_applied(report: Report, rollout: Rollout, release: Release) -> None:
-    message = f"{len(report.inventory.entries)} objects applied"
+    message = f"{counted(len(report.inventory.entries), 'object')} applied"
     if release.unpatched_charts:
         message += (
             f"; not patched, as KOTS does with v2 charts (spec.helm.patchV2): {', '.join(release.unpatched_charts)}"
@@ -272,7 +273,7 @@ def _conclude(
     *,
     waiting: bool,
 ) -> tuple[list[Condition], float | None]:
-    routed = f"{len(decided.settled)} images, {decided.proxied} through the proxy"
+    routed = f"{counted(len(decided.settled), 'image')}, {decided.proxied} through the proxy"
     overall = summary((key.within(app.namespace), health) for key, health in healths.items())
     done = succeeded(f"{routed}; {overall.message}")
     if overall.state is WorkloadState.READY:

@@ -143,3 +143,8 @@ def merge(
             }
         )
     return merged
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 image`` or ``2 images``, for messages; a noun whose plural takes an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
