@@ -46,9 +46,12 @@ def default_name(app_slug: str) -> str:
 
 
 def dockerconfigjson(license_id: str, domains: Domains) -> bytes:
-    """Compact JSON with sorted keys, byte for byte what KOTS writes. The license id is the password of every entry."""
+    """Compact JSON with sorted keys, byte for byte what KOTS writes. The license id is the password of every entry.
+
+    Unlike KOTS, it opens the default proxy beside a custom one, if ``domains`` says that images are pulled from there.
+    """
     auth = base64.b64encode(f"{USER_NAME}:{license_id}".encode()).decode()
-    auths = {host: {"auth": auth} for host in (domains.proxy, domains.registry)}
+    auths = {host: {"auth": auth} for host in domains.hosts}
     return json.dumps({"auths": auths}, sort_keys=True, separators=(",", ":")).encode()
 
 

@@ -349,6 +349,11 @@ def test_with_public_images_everything_goes_through_the_proxy_and_nothing_is_pro
     assert tenant.images("app")[image]["route"] == "Proxy"
     assert not [access for access in hub.requests() if "everything" in access.path]
 
+    # What nobody asked is no evidence later.
+    tenant.put_app("app", [deployment("one", image)], proxy={"publicImages": False})
+    tenant.wait_ready("app")
+    assert [access for access in hub.requests() if "everything" in access.path]
+
 
 def test_an_image_that_only_the_proxy_has_is_routed_on_that_evidence(world: World, tenant: Tenant) -> None:
     image = "registry.k8s.io/hidden/api:1"

@@ -104,12 +104,13 @@ def test_both_registries_count_as_the_registry() -> None:
         ("registry:5000/image:1", False),
         ("Quay.io/o/api:1", False),
         ("[::1]:5000/image", False),
+        (f"quay.io/{'a' * 200}/{'b' * 54}", False),
     ],
 )
 def test_what_no_runtime_takes_through_the_proxy_is_known(written: str, runnable: bool) -> None:
     pull = parse(pull_reference(parse(written), Route.PROXY, Domains(), "slug"))
-    assert parse(written).runnable
-    assert pull.runnable is runnable
+    assert parse(written).refused_for is None
+    assert (pull.refused_for is None) is runnable
 
 
 _repositories = st.sampled_from(
@@ -134,3 +135,11 @@ def test_routing_twice_is_routing_once(name: str, suffix: str, domains: Domains,
     once = parse(pull_reference(parse(name + suffix), route, domains, "slug"))
     assert pull_reference(once, route, domains, "slug") == once.written
     assert once.suffix == suffix
+
+
+def test_the_default_proxy_is_opened_beside_a_custom_one_only_where_an_image_is_on_it() -> None:
+    on_default = [parse("busybox"), parse("proxy.replicated.com/proxy/slug/quay.io/o/api:1")]
+
+    assert CUSTOM.opening(on_default).hosts == CUSTOM.hosts | {"proxy.replicated.com"}
+    assert CUSTOM.opening([parse("busybox")]) == CUSTOM
+    assert Domains().opening(on_default) == Domains()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kotsapp.registry.challenge import Challenge, parse
-from kotsapp.registry.limits import MAX_CHALLENGES
+from kotsapp.registry.limits import MAX_CHALLENGE, MAX_CHALLENGES
 
 BEARER = Challenge(
     "bearer", {"realm": "https://auth.example/token", "service": "registry", "scope": "repository:a:pull"}
@@ -88,3 +88,10 @@ def test_no_header_is_too_odd(headers: list[str]) -> None:
 
 def test_many_challenges_are_bounded() -> None:
     assert len(parse(["Basic," * 1000] * 10)) == MAX_CHALLENGES
+
+
+def test_what_all_headers_hold_together_is_bounded() -> None:
+    long = "=," * (MAX_CHALLENGE // 2)
+
+    assert parse([long, "Basic realm=x"]) == ()
+    assert [one.scheme for one in parse([long[:100], "Basic realm=x"])] == ["basic"]

@@ -1,12 +1,16 @@
 """Addresses that must not be asked, in every spelling."""
 
 import ipaddress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotsapp.registry.guard import forbidden
+from kotsapp.images.reference import parse
+from kotsapp.registry.guard import Destination, Guard, forbidden
+from kotsapp.registry.hosts import Registries
+from registry.certificates import Authority
 
 FORBIDDEN = [
     "127.0.0.1",
@@ -31,8 +35,19 @@ FORBIDDEN = [
     "::127.0.0.1",
     "2002:7f00:1::",
     "64:ff9b::169.254.169.254",
+    "64:ff9b:1::169.254.169.254",
+    "::ffff:0:127.0.0.1",
 ]
-PRIVATE = ["10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::10.0.0.1"]
+PRIVATE = [
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "fd00::1",
+    "fec0::1",
+    "::ffff:10.0.0.1",
+    "64:ff9b::10.0.0.1",
+]
 PUBLIC = ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1"]
 
 
@@ -59,3 +74,57 @@ def test_an_ipv4_address_is_judged_the_same_inside_an_ipv6_one(address: ipaddres
 
     for wrapped in (f"::ffff:{address}", f"64:ff9b::{address}"):
         assert (forbidden(wrapped, allow_private=False) is None) == (plain is None)
+
+
+def guard(*entries: dict[str, object]) -> Guard:
+    return Guard(Registries.read({"registries": list(entries)}, "test"))
+
+
+def asked(of: Guard, host: str = "registry.example.invalid") -> Destination:
+    return of.registry(parse(f"{host}/team/app:1"))
+
+
+@pytest.mark.parametrize("port", ["", ":443"])
+def test_a_host_has_its_own_name_with_the_schemes_port_and_without(port: str) -> None:
+    some = guard()
+
+    assert some.realm(f"https://auth.example.invalid{port}/token", asked(some)).name == "auth.example.invalid"
+    assert some.redirect(f"https://cdn.example.invalid{port}/blob", asked(some)).name == "cdn.example.invalid"
+
+
+def test_a_token_service_is_where_the_file_says() -> None:
+    some = guard({"host": "auth.example.invalid", "endpoint": "http://127.0.0.1:5001"})
+
+    realm = some.realm("https://auth.example.invalid/token?service=x", asked(some))
+
+    assert str(realm.url) == "http://127.0.0.1:5001/token?service=x"
+    assert (realm.name, realm.trusted, realm.is_mapped) == ("auth.example.invalid", True, True)
+
+
+@pytest.fixture
+def ca(tmp_path: Path) -> str:
+    return str(Authority.create(tmp_path).file)
+
+
+@pytest.mark.parametrize("endpoint", [{}, {"endpoint": "https://registry.example.invalid"}])
+def test_a_hosts_own_realm_and_redirects_are_checked_as_the_host_is(ca: str, endpoint: dict[str, object]) -> None:
+    some = guard({"host": "registry.example.invalid", "caFile": ca, "insecureSkipVerify": True, **endpoint})
+
+    for there in (
+        some.realm("https://registry.example.invalid/token", asked(some)),
+        some.redirect("https://registry.example.invalid/elsewhere", asked(some)),
+    ):
+        assert (there.tls.ca_file, there.tls.insecure_skip_verify) == (ca, True)
+
+
+@pytest.mark.parametrize("endpoint", [{}, {"endpoint": "https://registry.example.invalid"}])
+def test_another_hosts_certificate_is_always_checked_unless_its_own_entry_says_otherwise(
+    ca: str, endpoint: dict[str, object]
+) -> None:
+    own = {"host": "lax.example.invalid", "insecureSkipVerify": True}
+    some = guard({"host": "registry.example.invalid", "caFile": ca, "insecureSkipVerify": True, **endpoint}, own)
+
+    there = some.realm("https://auth.example.invalid/token", asked(some)).tls
+    assert (there.ca_file, there.insecure_skip_verify) == (ca, False)
+    lax = some.redirect("https://lax.example.invalid/blob", asked(some)).tls
+    assert (lax.ca_file, lax.insecure_skip_verify) == (None, True)

@@ -69,6 +69,7 @@ def test_an_empty_file_lists_nothing(tmp_path: Path, text: str) -> None:
         ("registries: [{host: quay.io, maxConcurrent: many}]", ["quay.io", "maxConcurrent", "'many'"]),
         ("registries: [{host: quay.io, insecureSkipVerify: 'yes'}]", ["quay.io", "insecureSkipVerify"]),
         ("registries: [{host: quay.io, caFile: /no/such/file}]", ["quay.io", "caFile", "/no/such/file"]),
+        (f"registries: [{{host: quay.io, caFile: {__file__}}}]", ["quay.io", "caFile", "no PEM certificate"]),
         ("registries: [{host: quay.io}, {host: QUAY.io}]", ["entry 2", "quay.io", "already"]),
         ("registries: [", ["not YAML"]),
         ("[" * 2000, ["not YAML"]),

@@ -2,19 +2,34 @@
 
 import asyncio
 import contextlib
+import socket
+import threading
 from collections.abc import AsyncIterator
 from time import monotonic
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from kotsapp.images.reference import parse
+from kotsapp.registry.egress import Resolver
 from kotsapp.registry.hosts import Registries
 from kotsapp.registry.limits import MAX_METRIC_HOSTS
 from kotsapp.registry.metrics import Metrics
 from kotsapp.registry.prober import Prober
 from kotsapp.registry.verdict import ProbeResult, Verdict
-from registry.hostile import BEHAVIOURS, GOOD_TOKEN, JSON, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk
+from registry.hostile import (
+    BEHAVIOURS,
+    GOOD_TOKEN,
+    JSON,
+    MANIFEST,
+    MANIFEST_TYPE,
+    Behaviour,
+    HostileRegistry,
+    Request,
+    Talk,
+    says,
+)
 
 OK = {"Content-Type": MANIFEST_TYPE}
 
@@ -334,3 +349,122 @@ async def test_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "proxy" in tunnel.message
     assert "does not resolve" in inside.message
     assert "password" not in repr((plain, tunnel))
+
+
+async def test_who_waited_for_the_first_answer_keeps_to_the_pause_that_it_brought() -> None:
+    async def limited(request: Request, talk: Talk) -> None:
+        await talk.answer(429, {"Retry-After": "60"})
+
+    async with serving(limited) as (server, prober):
+        results = await asyncio.gather(*(probe(prober, f"t{number}") for number in range(20)))
+
+    assert {result.verdict for result in results} == {Verdict.RATE_LIMITED}
+    assert len(server.requests) == 1
+
+
+async def test_followers_of_a_slow_first_image_have_time_left_to_ask_themselves() -> None:
+    async def first_is_silent(request: Request, talk: Talk) -> None:
+        if request.path.endswith("/slow"):
+            await asyncio.sleep(3600)
+        await talk.answer(200, OK)
+
+    async with serving(first_is_silent) as (_, prober):
+        slow = asyncio.create_task(probe(prober, "slow", timeout=2))
+        await asyncio.sleep(0)
+        others = await asyncio.gather(*(probe(prober, f"t{number}", timeout=2) for number in range(20)))
+        await slow
+
+    assert {result.verdict for result in others} == {Verdict.PUBLIC}
+
+
+async def test_a_deadline_that_is_too_short_is_nobody_elses_trouble() -> None:
+    async def unhurried(request: Request, talk: Talk) -> None:
+        await asyncio.sleep(0.3)
+        await talk.answer(200, OK)
+
+    async with serving(unhurried) as (_, prober):
+        hasty = await asyncio.gather(*(probe(prober, f"t{number}", timeout=0.1) for number in range(5)))
+        patient = await asyncio.gather(*(probe(prober, f"t{number}") for number in range(5)))
+
+    assert {result.verdict for result in hasty} == {Verdict.UNREACHABLE}
+    assert {result.verdict for result in patient} == {Verdict.PUBLIC}
+
+
+async def test_a_realm_that_moved_is_found_again() -> None:
+    registry = TokenRegistry()
+    realm = "gone"
+
+    async def moving(request: Request, talk: Talk) -> None:
+        if request.authorization:
+            await talk.answer(200, OK)
+        else:
+            await talk.challenge(f"{talk.server.endpoint}/token/{realm}/")
+
+    async with serving(moving) as (server, prober):
+        server.behaviours |= {"token:mine": registry.token, "token:gone": says(404, {}, b"")}
+        before = await probe(prober, "1")
+        realm = "mine"
+        after = [await probe(prober, str(number)) for number in range(2, 5)]
+
+    assert before.verdict is Verdict.ERROR
+    assert {result.verdict for result in after} == {Verdict.PUBLIC}
+
+
+async def test_of_two_ways_to_log_in_the_token_is_foreseen() -> None:
+    async def both(request: Request, talk: Talk) -> None:
+        if request.authorization:
+            await talk.answer(200, OK)
+        else:
+            realm = f"{talk.server.endpoint}/token/mine/"
+            await talk.answer(401, {"WWW-Authenticate": f'Basic realm="x", Bearer realm="{realm}",service="quay.io"'})
+
+    registry = TokenRegistry()
+    async with serving(both) as (server, prober):
+        server.behaviours["token:mine"] = registry.token
+        for number in range(10):
+            await probe(prober, str(number))
+
+    assert len(server.requests) == 12  # one 401, one token, a HEAD for each image
+
+
+async def test_a_manifest_is_asked_for_from_the_start_where_head_does_not_tell() -> None:
+    """A store behind a redirect takes what was signed for HEAD for HEAD alone."""
+
+    async def signing(request: Request, talk: Talk) -> None:
+        await talk.answer(307, {"Location": f"{talk.server.endpoint}/v2/store/{request.method}"})
+
+    async def store(request: Request, talk: Talk) -> None:
+        if request.path.endswith("/HEAD"):
+            await talk.answer(405 if request.method == "HEAD" else 403, head=request.method == "HEAD")
+        else:
+            await talk.answer(200, OK, MANIFEST)
+
+    async with serving(signing) as (server, prober):
+        server.behaviours["store"] = store
+        result = await probe(prober)
+
+    assert result.verdict is Verdict.PUBLIC
+
+
+async def test_silent_names_hold_up_neither_other_names_nor_the_end_of_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    silence = threading.Event()
+    look_up = socket.getaddrinfo
+
+    def answer(host: str, *args: Any, **options: Any) -> Any:
+        if host.startswith("silent"):
+            silence.wait(30)
+            raise OSError("no name server answered")
+        return look_up("127.0.0.1", *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    resolver = Resolver()
+    silent = [asyncio.create_task(resolver.resolve(f"silent-{number}.invalid", 443)) for number in range(100)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        found = await resolver.resolve("good.invalid", 443)
+    assert found[0]["host"] == "127.0.0.1"
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "resolve")
+    silence.set()
+    assert all(isinstance(one, OSError) for one in await asyncio.gather(*silent, return_exceptions=True))

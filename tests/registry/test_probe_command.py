@@ -185,6 +185,21 @@ def test_bad_usage_is_one_line(words: list[str], named: str, capsys: pytest.Capt
     assert error.count("\n") == 1
 
 
+def test_a_bad_reference_in_a_manifest_is_a_problem_and_named_with_who_uses_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "one"},
+        "spec": {"containers": [{"name": "c", "image": "Bad/Ref"}]},
+    }
+    (tmp_path / "pod.yaml").write_text(yaml.safe_dump(pod))
+
+    assert main(["probe", "-f", str(tmp_path)]) == 1
+    assert "Pod/one: 'Bad/Ref' is not an image reference" in capsys.readouterr().err
+
+
 def test_a_broken_manifest_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.yaml").write_text("kind: [")
 

@@ -132,3 +132,14 @@ def test_a_proxied_reference_that_no_runtime_takes_is_said_to_be_one() -> None:
 
     assert found.pull == "proxy.replicated.com/proxy/shop/registry.vendor.invalid:5000/team/api:1"
     assert "container runtimes refuse" in found.message
+
+
+def test_a_proxied_reference_that_grows_too_long_is_said_to_be_one() -> None:
+    reference = parse(f"quay.io/{'a' * 200}/{'b' * 50}:1")
+    result = ProbeResult(reference.written, Verdict.PRIVATE, "refused")
+
+    found = settle(reference, result, domains=Domains(), app_slug="shop")
+
+    assert found.pull == f"proxy.replicated.com/proxy/shop/{reference}"
+    assert "container runtimes refuse" in found.message
+    assert "the length of its path" in found.message

@@ -246,3 +246,10 @@ def test_what_we_refuse_to_ask_does_not_count() -> None:
     for _ in range(2 * STRIKES):
         pause.note(100.0, NoAnswer(Trouble.REFUSED, "quay.io", "is not asked"), "quay.io")
     assert pause.remaining(100.0) == 0.0
+
+
+@pytest.mark.parametrize("wish", [0.0, 0.5])
+def test_a_wish_to_be_asked_again_at_once_does_not_end_the_backing_off(wish: float) -> None:
+    pause = HostPause()
+    pause.note(100.0, limited(wish), "quay.io")
+    assert pause.remaining(100.0) >= 1.0

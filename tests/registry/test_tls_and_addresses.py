@@ -339,3 +339,39 @@ async def test_the_license_is_not_sent_to_a_host_it_is_not_for(tmp_path: Path) -
 
     assert result.verified is Verified.UNKNOWN
     assert server.connections == 0
+
+
+async def test_the_license_is_never_sent_in_the_clear_to_a_host_that_is_asked_by_https(authority: Authority) -> None:
+    async with HostileRegistry(BEHAVIOURS) as plain:
+        realm = f"http://127.0.0.1:{plain.port}/token/good/"
+        async with HostileRegistry({"x": bearer(realm)}, tls=authority.server("127.0.0.1")) as server:
+            entry = {"host": HOST, "endpoint": server.endpoint, "insecureSkipVerify": True}
+            async with Prober(Registries.read({"registries": [entry]}, "test")) as prober:
+                result = await prober.verify(parse(f"{HOST}/x/y:1"), credential(HOST), timeout=2, max_age=60)
+
+    assert result.verified is Verified.UNKNOWN
+    assert plain.connections == 0
+
+
+@pytest.mark.usefixtures("trusted_ca")
+async def test_a_realm_inside_is_no_different_for_the_second_image(
+    authority: Authority, inside: HostileRegistry
+) -> None:
+    realm = f"https://inside.example.invalid:{inside.port}/token"
+    names = {"inside.example.invalid": ["127.0.0.1"]}
+    async with outside({"x": bearer(realm), "y": bearer(realm)}, authority.server(HOST), names) as (server, prober):
+        results = [await probe(prober, server, name) for name in ("x", "y")]
+
+    assert {result.verdict for result in results} == {Verdict.PRIVATE}
+    assert inside.connections == 0
+
+
+async def test_two_apps_with_one_license_and_different_domains_have_answers_of_their_own(tmp_path: Path) -> None:
+    async with HostileRegistry(BEHAVIOURS) as server:
+        entries = Registries.read({"registries": [{"host": HOST, "endpoint": server.endpoint}]}, "test")
+        async with Prober(entries) as prober:
+            image = parse(f"{HOST}/ok/x:1")
+            elsewhere = await prober.verify(image, credential("proxy.replicated.com"), timeout=2, max_age=60)
+            here = await prober.verify(image, credential(HOST), timeout=2, max_age=60)
+
+    assert (elsewhere.verified, here.verified) == (Verified.UNKNOWN, Verified.TRUE)

@@ -16,7 +16,7 @@ from kotsapp.cli.options import DEFAULT_TIMEOUT, seconds
 from kotsapp.cli.output import add_output_option, plain_table, print_result
 from kotsapp.cli.progress import Progress
 from kotsapp.cli.release import Reader
-from kotsapp.images.podspec import find_images
+from kotsapp.cli.routes import parse_used
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.routing import Route
 from kotsapp.license import License
@@ -28,6 +28,7 @@ from kotsapp.registry.prober import Prober
 from kotsapp.registry.resolve import Policy, resolve
 from kotsapp.registry.settle import Settled
 from kotsapp.registry.verify import Verified
+from kotsapp.render.patched import find, users
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -58,13 +59,13 @@ def run(args: argparse.Namespace) -> int:
     license_ = _license(args) if args.license else None
     reader = Reader(license_, default_name(license_.app_slug if license_ else ""), helm=args.helm, patch_helm_v2=True)
     release = reader.read(source_files(args.filename)) if args.filename else Release()
-    references = _references([*args.images, *_images(release)])
+    references = _distinct([*_references(args.images), *parse_used(_used(release))])
     try:
         registries = Registries.load(args.registries) if args.registries else Registries.empty()
     except RegistriesError as error:
         raise CommandError(str(error)) from None
     policy = Policy(
-        domains=reader.domains(release.application),
+        domains=reader.domains(release.application).opening(references),
         app_slug=license_.app_slug if license_ else "",
         exclude=tuple(args.exclude),
         public_images=release.proxy_public_images,
@@ -81,8 +82,7 @@ async def _probe(
 ) -> list[Settled]:
     credential = None
     if license_ is not None:
-        hosts = frozenset({policy.domains.proxy, policy.domains.registry})
-        credential = Credential(USER_NAME, license_.license_id, hosts)
+        credential = Credential(USER_NAME, license_.license_id, policy.domains.hosts)
     with Progress("probing", len(references)) as progress:
 
         async def one(reference: Reference) -> Settled:
@@ -95,14 +95,15 @@ async def _probe(
 
 
 def _references(images: Iterable[str]) -> list[Reference]:
+    try:
+        return [parse(image) for image in images]
+    except InvalidReferenceError as error:
+        raise CommandError(str(error)) from None
+
+
+def _distinct(references: Iterable[Reference]) -> list[Reference]:
     """Each image once, in the order in which they came."""
-    references = {}
-    for image in images:
-        try:
-            references[image] = parse(image)
-        except InvalidReferenceError as error:
-            raise CommandError(str(error)) from None
-    return list(references.values())
+    return list({reference.written: reference for reference in references}.values())
 
 
 def _license(args: argparse.Namespace) -> License:
@@ -112,10 +113,11 @@ def _license(args: argparse.Namespace) -> License:
     return license_
 
 
-def _images(release: Release) -> list[str]:
-    """The images that the release's objects use, and those that it asks for without an object."""
-    used = [use.image for obj in release.objects for use in find_images(obj)]
-    return [*used, *release.reported_images, *release.local_images]
+def _used(release: Release) -> dict[str, str]:
+    """The images that the release uses, or asks for without an object, with one of those who do."""
+    objects = find(zip(release.sources, map(dict, release.objects), strict=True))
+    reported = {image: names[0] for image, names in release.reported_images.items()}
+    return users(objects) | reported | dict.fromkeys(release.local_images, "LocalImageName")
 
 
 def _entry(settled: Settled, license_: License | None) -> Mapping[str, Any]:

@@ -108,12 +108,15 @@ def _render(args: argparse.Namespace) -> None:
         release = reader.read(files, {image: pulls[image].reference for image in release.local_images})
         found = _found(args, release)
         pulls |= decide({image: user for image, user in users(found).items() if image not in pulls}, rules, license_)
-    for image in sorted(image for image, pull in pulls.items() if not parse(pull.reference).runnable):
-        _note(f"{image} becomes {pulls[image].reference}, which container runtimes refuse for the host within its path")
+    pulled = {image: parse(pull.reference) for image, pull in pulls.items()}
+    for image, reference in sorted(pulled.items()):
+        if reference.refused_for is not None:
+            _note(f"{image} becomes {reference}, which container runtimes refuse for {reference.refused_for}")
     for chart in release.unpatched_charts:
         _note(f"{chart} is left to Helm, as KOTS does it, and not rendered; --patch-helm-v2 renders it")
     patched = patch(found, pulls, reader.pull_secret)
     namespaces = [] if args.no_secret else secret_namespaces(patched)
+    domains = domains.opening(pulled.values())
     secrets = [_secret(reader.pull_secret, name or args.namespace, license_, domains) for name in namespaces]
     _write(args, patched, _distinct(secrets), pulls)
 

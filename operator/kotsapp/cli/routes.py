@@ -38,7 +38,7 @@ def decide(images: Mapping[str, str], rules: Rules, license_: License) -> dict[s
 
     Raises CommandError that names every image which is no reference, or whose route nothing decides.
     """
-    references = _parse(images)
+    references = parse_used(images)
     routes: dict[str, Route] = {}
     unknown: list[Reference] = []
     known = _known(rules)
@@ -63,7 +63,8 @@ def decide(images: Mapping[str, str], rules: Rules, license_: License) -> dict[s
     }
 
 
-def _parse(images: Mapping[str, str]) -> list[Reference]:
+def parse_used(images: Mapping[str, str]) -> list[Reference]:
+    """The references, given with an object that uses each; raises CommandError that names those that are none."""
     references: list[Reference] = []
     problems: list[str] = []
     for image, user in images.items():
@@ -110,7 +111,7 @@ def _probed(references: Sequence[Reference], rules: Rules, license_: License) ->
         registries = Registries.load(Path(rules.registries)) if rules.registries else Registries.empty()
     except RegistriesError as error:
         raise CommandError(str(error)) from None
-    credential = Credential(USER_NAME, license_.license_id, frozenset({rules.domains.proxy, rules.domains.registry}))
+    credential = Credential(USER_NAME, license_.license_id, rules.domains.hosts)
     policy = Policy(rules.domains, license_.app_slug, verify=False, timeout=rules.timeout)
 
     async def settle_all() -> list[Settled]:

@@ -14,6 +14,8 @@ DEFAULT_TAG = "latest"
 # distribution/reference: RepositoryNameTotalLengthMax, and a tag's own bound in the grammar.
 MAX_REPOSITORY_LENGTH = 255
 MAX_REFERENCE_LENGTH = 1024
+# A proxy's host, its path and an app's slug in front of one.
+MAX_PROXIED_LENGTH = 2 * MAX_REFERENCE_LENGTH
 
 _HEX_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
@@ -85,10 +87,12 @@ class Reference:
         return self.written[len(self.name) :]
 
     @property
-    def runnable(self) -> bool:
-        """False for a proxied reference that container runtimes refuse: one of a registry with a port or in upper case,
-        which the proxy spells out within the path, where the grammar allows neither."""
-        return _PATH.fullmatch(self.path) is not None
+    def refused_for(self) -> str | None:
+        """Why container runtimes refuse a proxied reference: the host that the proxy spells out within the path has a
+        port or upper case, where the grammar allows neither, or the path has grown too long. None when they take it."""
+        if not _PATH.fullmatch(self.path):
+            return "the host within its path"
+        return "the length of its path" if len(self.path) > MAX_REPOSITORY_LENGTH else None
 
     def __str__(self) -> str:
         return self.written
@@ -98,11 +102,12 @@ def parse(written: str) -> Reference:
     """Read a reference; raises InvalidReferenceError.
 
     The first path part is a registry only if it has a ``.`` or a ``:`` or is ``localhost``. Beyond the grammar, a path
-    ``proxy/<app slug>/`` may be followed by a registry's host as it was written, port and all.
+    ``proxy/<app slug>/`` may be followed by a registry's host as it was written, port and all, and by a path that is as
+    long as it may be without that.
     """
     if not written:
         raise InvalidReferenceError(written, "it is empty")
-    if len(written) > MAX_REFERENCE_LENGTH:
+    if len(written) > (MAX_PROXIED_LENGTH if "/proxy/" in written else MAX_REFERENCE_LENGTH):
         raise InvalidReferenceError(written, f"it is longer than {MAX_REFERENCE_LENGTH} characters")
     if _IDENTIFIER.fullmatch(written):
         raise InvalidReferenceError(written, "64 hexadecimal digits are an image ID, not a name")
@@ -117,12 +122,11 @@ def parse(written: str) -> Reference:
         lower = _PATH.fullmatch(path.lower()) is not None
         reason = "a repository is lower case" if lower else f"{through + path!r} is not a repository path"
         raise InvalidReferenceError(written, reason)
-    path = through + path
     if len(path) > MAX_REPOSITORY_LENGTH:
         raise InvalidReferenceError(written, f"its repository is longer than {MAX_REPOSITORY_LENGTH} characters")
     if colon and not _TAG.fullmatch(tag):
         raise InvalidReferenceError(written, f"{tag!r} is not a tag")
-    return Reference(written, domain, path, tag if colon else None, digest)
+    return Reference(written, domain, through + path, tag if colon else None, digest)
 
 
 def strip_tag_and_digest(written: str) -> str:

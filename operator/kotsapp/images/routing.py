@@ -1,6 +1,7 @@
 """Where an image is pulled from: directly, through the license proxy, or from the Replicated registry."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kotsapp.images.reference import Reference
@@ -23,10 +24,25 @@ class Route(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Domains:
-    """The hosts that the license opens: ``proxy`` serves private images, ``registry`` the vendor's own ones."""
+    """The hosts that the license opens: ``proxy`` serves private images, ``registry`` the vendor's own ones.
+
+    ``beside`` are further ones, from which images are pulled as they are written.
+    """
 
     proxy: str = DEFAULT_PROXY_DOMAIN
     registry: str = DEFAULT_REGISTRY_DOMAIN
+    beside: tuple[str, ...] = ()
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Every host that is shown the license id."""
+        return frozenset({self.proxy, self.registry, *self.beside})
+
+    def opening(self, references: Iterable[Reference]) -> "Domains":
+        """The same, and the default proxy beside a custom one, where one of the images is left alone."""
+        if self.proxy == DEFAULT_PROXY_DOMAIN or all(one.host != DEFAULT_PROXY_DOMAIN for one in references):
+            return self
+        return replace(self, beside=(DEFAULT_PROXY_DOMAIN,))
 
     def is_proxy(self, host: str) -> bool:
         """Both the default proxy and the custom one count: an image that is there already is left alone."""

@@ -32,8 +32,12 @@ MIN_RECHECK = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """``held`` are routed images that the license can't be shown to pull, when that is enforced."""
+    """``held`` are routed images that the license can't be shown to pull, when that is enforced.
 
+    ``domains`` are the hosts that the license opens for these images.
+    """
+
+    domains: Domains
     settled: tuple[Settled, ...]
     held: tuple[Settled, ...]
     condition: Condition
@@ -86,6 +90,7 @@ async def decide_images(
     for image in release.local_images:
         users.setdefault(image, []).append("LocalImageName")
     references = _parse(users)
+    domains = domains.opening(references)
     refresh = any(report.before.get(answer) != value for answer, value in app.requested.items())
     policy = Policy(
         domains=domains,
@@ -97,7 +102,7 @@ async def decide_images(
         timeout=spec.probe.timeout,
         max_age=spec.probe.interval,
     )
-    credential = Credential(USER_NAME, license_.license_id, frozenset({domains.proxy, domains.registry}))
+    credential = Credential(USER_NAME, license_.license_id, domains.hosts)
     before = report.image_entries()
     trusted = not refresh and not memory.images_settled and _is_fresh(report, spec)
 
@@ -118,7 +123,7 @@ async def decide_images(
     report.note(resolved, *pullable)
     if not pullable:
         report.drop(IMAGES_PULLABLE)
-    return Decided(settled, held, resolved, pullable)
+    return Decided(domains, settled, held, resolved, pullable)
 
 
 def _parse(users: Mapping[str, Sequence[str]]) -> list[Reference]:
@@ -141,8 +146,9 @@ def _is_fresh(report: Report, spec: Spec) -> bool:
 
 
 def _previous(entry: Mapping[str, Any] | None) -> Previous | None:
-    """The last decisive verdict that status tells; one that was not probed is no evidence."""
-    if entry is None or entry.get("verdict") not in (Verdict.PUBLIC, Verdict.PRIVATE):
+    """The last decisive verdict that status tells; one that was not probed is no evidence, such as that every image is
+    private because spec.proxy.publicImages says so."""
+    if entry is None or entry.get("verdict") not in (Verdict.PUBLIC, Verdict.PRIVATE) or not entry.get("httpStatus"):
         return None
     return Previous(Verdict(str(entry["verdict"])), entry.get("httpStatus"), entry.get("code"))
 

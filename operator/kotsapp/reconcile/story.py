@@ -11,7 +11,6 @@ from typing import Any
 from kotsapp.cluster.errors import ApiError
 from kotsapp.cluster.health import Health, WorkloadState, summary
 from kotsapp.cluster.objects import ObjectKey, key_of
-from kotsapp.images.routing import Domains
 from kotsapp.license import License, next_moment
 from kotsapp.license.change import facts, to_status
 from kotsapp.manifests.release import Release
@@ -132,7 +131,7 @@ async def _reconcile(
         release = await read_release(app, spec, license_, files, known, memory, services)
         decided = await decide_images(app, spec, license_, routes, release, memory, services, report)
         _hold_back(decided)
-    plan, secrets = _plan(app, spec, license_, routes, release, decided)
+    plan, secrets = _plan(app, spec, license_, release, decided)
     await check_impersonation(app, spec.service_account, services, memory)
     client = identity_for(app, spec.service_account, services)
 
@@ -209,9 +208,7 @@ def _hold_back(decided: Decided) -> None:
         )
 
 
-def _plan(
-    app: App, spec: Spec, license_: License, routes: Domains, release: Release, decided: Decided
-) -> tuple[Plan, list[Object]]:
+def _plan(app: App, spec: Spec, license_: License, release: Release, decided: Decided) -> tuple[Plan, list[Object]]:
     name = secret_name(spec, license_)
     lend_rights = spec.service_account is None
     try:
@@ -220,7 +217,7 @@ def _plan(
         condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
         raise stop(Reason.OBJECT_REFUSED, str(error), condition) from None
     namespaces = plan.secret_namespaces
-    secrets = [pull_secret(name, ns, license_.license_id, routes, app.labels) for ns in namespaces]
+    secrets = [pull_secret(name, ns, license_.license_id, decided.domains, app.labels) for ns in namespaces]
     brought = {key.identity for key in plan.keys}
     for secret in secrets:
         if key_of(secret).identity in brought:

@@ -84,6 +84,8 @@ class HostPause:
 
     def _failed(self, now: float, outcome: Evidence | NoAnswer, whole_host: bool, wish: float | None) -> None:
         self._strikes += 1
+        if wish is not None and wish < BACKOFF_BASE:
+            wish = None  # "at once", or a date gone by on another clock: no reason to stop backing off
         if not whole_host and wish is None and self._strikes < STRIKES:
             return
         if wish is None and self.remaining(now):

@@ -43,13 +43,15 @@ class Challenge:
 def parse(headers: Iterable[str]) -> tuple[Challenge, ...]:
     """The challenges of all WWW-Authenticate header values, in order.
 
-    Never raises: what is malformed is left out. At most MAX_CHALLENGES, from at most MAX_CHALLENGE characters a value.
-    The first of two parameters of one name counts.
+    Never raises: what is malformed is left out. At most MAX_CHALLENGES, from at most MAX_CHALLENGE characters of all
+    values together. The first of two parameters of one name counts.
     """
     found: list[Challenge] = []
+    left = MAX_CHALLENGE
     for header in headers:
-        found.extend(_Walk(header[:MAX_CHALLENGE]).challenges())
-        if len(found) >= MAX_CHALLENGES:
+        found.extend(_Walk(header[:left]).challenges())
+        left -= len(header)
+        if left <= 0 or len(found) >= MAX_CHALLENGES:
             break
     return tuple(found[:MAX_CHALLENGES])
 

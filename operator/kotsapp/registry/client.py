@@ -1,6 +1,7 @@
 """One HTTP exchange: bounded, guarded, without redirects, cookies or decompression."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from aiohttp.abc import AbstractResolver
 from kotsapp import __version__
 from kotsapp.registry.egress import EnvironmentProxies, Resolver, TlsContexts
 from kotsapp.registry.guard import AddressRefusedError, Destination, Guard
+from kotsapp.registry.hosts import RegistriesError
+from kotsapp.registry.limits import MAX_ERROR_BODY, MAX_LARGE_BODIES
 from kotsapp.registry.transport import PROXY, TLS, TRUSTED, URL_ASKED, GuardedTransport
 from kotsapp.registry.verdict import NoAnswer, Trouble
 
@@ -43,6 +46,7 @@ class Client:
         self._tls = TlsContexts()
         self._proxies = EnvironmentProxies()
         self._http: httpx.AsyncClient | None = None
+        self._large_bodies = asyncio.Semaphore(MAX_LARGE_BODIES)
 
     async def __aenter__(self) -> Self:
         resolver = self._resolver = self._resolver or Resolver()
@@ -68,25 +72,27 @@ class Client:
     ) -> Answer:
         """One request and its answer, with at most ``body_limit`` bytes of its body (0: none is read).
 
-        Raises NoAnswer, naming the destination's host; never follows a redirect.
+        Of any answer but a 200 it is MAX_ERROR_BODY at the most. Raises NoAnswer, naming the destination's host; never
+        follows a redirect.
         """
         if self._http is None:
             raise RuntimeError("the client is not open: use it as an async context manager")
         url = destination.url
         proxy = self._proxies.proxy_for(url)
-        extensions = {
-            URL_ASKED: url,
-            # The administrator's proxy looks the name up and connects; its own address may well be a private one.
-            TRUSTED: destination.trusted or proxy is not None,
-            TLS: self._tls.context(destination.tls) if url.scheme == "https" else True,
-            PROXY: proxy,
-        }
         try:
+            extensions = {
+                URL_ASKED: url,
+                # The administrator's proxy looks the name up and connects; its own address may well be a private one.
+                TRUSTED: destination.trusted or proxy is not None,
+                TLS: self._tls.context(destination.tls) if url.scheme == "https" else True,
+                PROXY: proxy,
+            }
             # Not the client's build_request: it merges headers and cookies of its own, which ours has none of.
             request = httpx.Request(method, str(url), headers={**_HEADERS, **headers}, extensions=extensions)
             response = await self._http.send(request, stream=True)
             try:
-                body, complete = await _read(response, body_limit)
+                limit = body_limit if response.status_code == 200 else min(body_limit, MAX_ERROR_BODY)
+                body, complete = await self._read(response, limit)
             finally:
                 await response.aclose()
             return Answer(response.status_code, response.headers, body, complete)
@@ -95,16 +101,18 @@ class Client:
         except (aiohttp.ClientError, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise _trouble(error, destination.name) from error
 
-
-async def _read(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
-    """Up to ``limit`` bytes, as they were sent."""
-    body = bytearray()
-    if limit > 0:
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > limit:
-                return bytes(body[:limit]), False
-    return bytes(body), True
+    async def _read(self, response: httpx.Response, limit: int) -> tuple[bytes, bool]:
+        """Up to ``limit`` bytes, as they were sent; what is large waits until few others are."""
+        body = bytearray()
+        async with contextlib.AsyncExitStack() as large:
+            if limit > 0:
+                async for chunk in response.aiter_raw():
+                    if len(body) <= MAX_ERROR_BODY < len(body) + len(chunk):
+                        await large.enter_async_context(self._large_bodies)
+                    body += chunk
+                    if len(body) > limit:
+                        return bytes(body[:limit]), False
+        return bytes(body), True
 
 
 def _trouble(error: Exception, host: str) -> NoAnswer:
@@ -112,6 +120,8 @@ def _trouble(error: Exception, host: str) -> NoAnswer:
     if refused is not None:
         return NoAnswer(Trouble.REFUSED, host, f"is not asked: {refused}")
     match error:
+        case RegistriesError():
+            return NoAnswer(Trouble.TLS, host, f"is not asked: {error}")
         case aiohttp.ClientConnectorCertificateError():
             reason = getattr(error.certificate_error, "verify_message", "") or "not valid for this name"
             return NoAnswer(Trouble.TLS, host, f"has a certificate that does not verify: {reason}")

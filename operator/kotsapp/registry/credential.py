@@ -31,8 +31,9 @@ class Credential:
 
     @property
     def key(self) -> bytes:
-        """Tells credentials apart in caches, without holding one."""
-        return hashlib.blake2b(f"{self.username}:{self.password}".encode(), key=_SALT, digest_size=16).digest()
+        """Tells credentials and their hosts apart in caches, without holding one."""
+        told = "\0".join((self.username, self.password, *sorted(self.hosts)))
+        return hashlib.blake2b(told.encode(), key=_SALT, digest_size=16).digest()
 
     def __str__(self) -> str:
         return f"a credential for {', '.join(sorted(self.hosts))}"

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import threading
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
@@ -15,6 +16,8 @@ from yarl import URL
 from kotsapp.registry.guard import AddressRefusedError, Guard
 from kotsapp.registry.hosts import RegistriesError, Tls
 from kotsapp.registry.limits import RESOLVER_THREADS
+
+T = TypeVar("T")
 
 
 class EnvironmentProxies:
@@ -62,10 +65,10 @@ class TlsContexts:
 
 
 class Resolver(AbstractResolver):
-    """getaddrinfo in threads of its own: a silent name server must not hold up the rest of the process."""
+    """getaddrinfo in threads of its own: a silent name server must hold up neither the process nor its end."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="resolve")
+        self._free = asyncio.Semaphore(RESOLVER_THREADS)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -74,8 +77,9 @@ class Resolver(AbstractResolver):
         look_up = partial(
             socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
         )
+        await self._free.acquire()
         try:
-            found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+            found = await _in_daemon_thread(look_up, self._free.release)
         except UnicodeError as error:
             raise OSError("not a host name") from error
         flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
@@ -86,7 +90,32 @@ class Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Nothing is waited for: what is still looked up ends with the process."""
+
+
+def _in_daemon_thread(work: Callable[[], T], ended: Callable[[], None]) -> "asyncio.Future[T]":
+    """What ``work`` returns or raises; ``ended`` is called in the loop when it is over, awaited or not.
+
+    An executor's threads are joined when the interpreter ends, however long that takes; a daemon's are not.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+
+    def settle(outcome: Callable[[], None]) -> None:
+        ended()
+        if not result.done():
+            outcome()
+
+    def run() -> None:
+        try:
+            outcome: Callable[[], None] = partial(result.set_result, work())
+        except Exception as error:  # noqa: BLE001 - raised where it is awaited
+            outcome = partial(result.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(settle, outcome)
+
+    threading.Thread(target=run, name="resolve", daemon=True).start()
+    return result
 
 
 def guarded_socket(guard: Guard, address: tuple[Any, ...]) -> socket.socket:

@@ -22,8 +22,10 @@ _METADATA = frozenset(
 )
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
 _SHARED = IPv4Network("100.64.0.0/10")  # RFC 6598: neither private nor global to Python, used inside clusters
-_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are the IPv4 address
+# The last 32 bits are an IPv4 address: RFC 6052, RFC 8215's local prefix, RFC 2765's translated addresses.
+_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::ffff:0:0:0/96"))
 _UNIQUE_LOCAL = ip_network("fc00::/7")
+_SITE_LOCAL = ip_network("fec0::/10")  # RFC 3879: deprecated, still somebody's own network
 # Printable ASCII but for the backslash, which some readers of URLs take for a slash.
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]*")
 
@@ -48,6 +50,11 @@ class Destination:
     @property
     def origin(self) -> URL:
         return self.url.origin()
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether the administrator's file says where this name really is, so that the way there is his choice."""
+        return self.trusted and _authority(self.url) != self.name
 
 
 class Guard:
@@ -80,8 +87,8 @@ class Guard:
         if mapped is not None:
             return mapped
         if asked.trusted:
-            return Destination(url, _authority(url), True, asked.tls)
-        return self._public(url)
+            return Destination(url, _authority(url), True, self._tls(url, asked))
+        return self._public(url, asked)
 
     def redirect(self, text: str, asked: Destination) -> Destination:
         """Where a redirect leads; raises Refused. Never to http, except inside what the administrator wrote."""
@@ -92,7 +99,7 @@ class Guard:
         url = _url(str(url))
         if asked.trusted and url.origin() == asked.origin:
             return Destination(url, asked.name, True, asked.tls)
-        return self._mapped(url) or self._public(url)
+        return self._mapped(url) or self._public(url, asked)
 
     def refusal(self, address: str) -> str | None:
         """Why a socket must not be connected to this address; None when it may."""
@@ -108,11 +115,20 @@ class Guard:
             return Destination(URL(f"{moved}?{url.raw_query_string}", encoded=True), entry.host, True, entry.tls)
         return None
 
-    def _public(self, url: URL) -> Destination:
+    def _public(self, url: URL, asked: Destination) -> Destination:
         if url.scheme != "https":
             raise Refused(f"{_authority(url)} is not asked over plain http")
         self._check_host(url)
-        return Destination(url, _authority(url), False, Tls())
+        return Destination(url, _authority(url), False, self._tls(url, asked))
+
+    def _tls(self, url: URL, asked: Destination) -> Tls:
+        """How the next host's certificate is checked: as its own entry says, else with the CA of who sent us there.
+
+        Skipping the check is for the very host that it was written for.
+        """
+        if url.host == asked.url.host:
+            return asked.tls
+        return self._registries.tls(_authority(url)) or Tls(asked.tls.ca_file)
 
     def _check_host(self, url: URL) -> None:
         host = (url.host or "").rstrip(".").lower()
@@ -148,15 +164,16 @@ def forbidden(text: str, *, allow_private: bool) -> str | None:
 
 
 def _is_private(address: Address) -> bool:
-    return address.is_private or address in _SHARED or address in _UNIQUE_LOCAL
+    return address.is_private or address in _SHARED or address in _UNIQUE_LOCAL or address in _SITE_LOCAL
 
 
 def _plain(address: Address) -> Address:
-    """The IPv4 address inside an IPv6 one (mapped, compatible, 6to4, NAT64), which the kernel or a gateway unwraps."""
+    """The IPv4 address inside an IPv6 one (mapped, compatible, 6to4, translated), which kernel or gateway unwraps."""
     if isinstance(address, IPv4Address):
         return address
     inner = address.ipv4_mapped or address.sixtofour
-    if inner is None and (address in _NAT64 or (int(address) >> 32 == 0 and int(address) > 1)):
+    is_compatible = int(address) >> 32 == 0 and int(address) > 1
+    if inner is None and (is_compatible or any(address in network for network in _TRANSLATED)):
         inner = IPv4Address(int(address) & 0xFFFFFFFF)
     return inner or address
 
@@ -179,4 +196,5 @@ def _url(text: str) -> URL:
 
 
 def _authority(url: URL) -> str:
-    return url.authority.rpartition("@")[2]
+    """``host[:port]`` as in image references: the scheme's own port is not written."""
+    return url.host_port_subcomponent or ""

@@ -4,6 +4,7 @@ Its entries are the administrator's word, so an endpoint written there may be ht
 network. Everything else is reached by https at the host's own name.
 """
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,11 @@ class Registries:
         entry = self._entries.get(_canonical(authority))
         return entry if entry is not None and entry.trusted else None
 
+    def tls(self, authority: str) -> Tls | None:
+        """How the certificate of a URL's ``host[:port]`` is checked, None when the file doesn't list it."""
+        entry = self._entries.get(_canonical(authority))
+        return None if entry is None else entry.tls
+
     def at(self, origin: URL) -> RegistryHost | None:
         """The entry whose written endpoint is this origin."""
         return self._trusted_origins.get(origin)
@@ -138,8 +144,8 @@ def _entry(item: Any, where: str) -> RegistryHost:
     where = f"{where} ({host})"
     host = _canonical(host)
     ca_file = _typed(item, "caFile", str, where)
-    if ca_file is not None and not Path(ca_file).is_file():
-        raise RegistriesError(f"{where}: caFile: {ca_file} is not a file")
+    if ca_file is not None:
+        _check_ca(ca_file, where)
     insecure = _typed(item, "insecureSkipVerify", bool, where) or False
     written = _typed(item, "endpoint", str, where)
     try:
@@ -153,6 +159,15 @@ def _entry(item: Any, where: str) -> RegistryHost:
         tls=Tls(ca_file, insecure),
         max_concurrent=_max_concurrent(item, where),
     )
+
+
+def _check_ca(ca_file: str, where: str) -> None:
+    if not Path(ca_file).is_file():
+        raise RegistriesError(f"{where}: caFile: {ca_file} is not a file")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
+    except (OSError, ssl.SSLError):
+        raise RegistriesError(f"{where}: caFile: {ca_file} holds no PEM certificate that can be used") from None
 
 
 def _endpoint(written: str, where: str) -> URL:

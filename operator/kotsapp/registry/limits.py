@@ -5,6 +5,9 @@ MAX_TOKEN_BODY = 64 * 1024
 MAX_ERROR_BODY = 64 * 1024
 # The distribution spec's own bound: a registry may refuse manifests over 4 MiB, so a bigger one is no manifest.
 MAX_MANIFEST_BODY = 4 * 1024 * 1024
+# Most manifests and indexes are smaller than an error may be; of larger ones so many are read at once, over all hosts,
+# so that bodies take 80 MiB at the most.
+MAX_LARGE_BODIES = 16
 # One header line and all of them: CDNs send 2 to 3 KiB in all; a long challenge is under 1 KiB.
 MAX_HEADER_LINE = 16 * 1024
 MAX_HEADERS = 128
@@ -12,7 +15,7 @@ MAX_HEADERS = 128
 MAX_INTERIM_ANSWERS = 8
 # The longest URL that proxies and servers commonly take; a signed redirect is about 1 KiB.
 MAX_URL = 8 * 1024
-# A challenge header with its scopes is under 1 KiB; the parser is linear, this bounds what is kept.
+# All challenges of an answer: one with its scopes is under 1 KiB; reading is linear, this bounds what is kept.
 MAX_CHALLENGE = 8 * 1024
 MAX_CHALLENGES = 16
 
@@ -35,12 +38,17 @@ MAX_MAX_CONCURRENT = 64
 MAX_CONCURRENT_TOTAL = 256
 # Idle connections close themselves before the usual 60 s of load balancers does it for us.
 KEEPALIVE = 30.0
-# getaddrinfo can't be cancelled: a name server that is silent holds a thread for many seconds.
-RESOLVER_THREADS = 32
+# getaddrinfo can't be cancelled: a name server that is silent holds a thread for many seconds, and names that do
+# resolve must not wait for that.
+RESOLVER_THREADS = MAX_CONCURRENT_TOTAL
 DNS_CACHE = 30
 
-# Followers of a host's first request wait for its challenge no longer than this, then ask by themselves.
+# Followers of a host's first request wait for its challenge no longer than this, nor than this part of their own
+# deadline, then ask by themselves.
 MAX_DISCOVERY_WAIT = 2.0
+DISCOVERY_SHARE = 0.25
+# Silence within a deadline that is shorter tells of the deadline, not of the host, and is told to nobody else.
+PATIENT_TIMEOUT = 2.0
 
 # A host that fails waits 1 s, 2 s, 4 s ... 5 min; what a server asks for itself is honoured up to 15 min.
 BACKOFF_BASE = 1.0

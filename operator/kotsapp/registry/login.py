@@ -180,7 +180,7 @@ def _may_see_credential(realm: Destination, question: Question) -> bool:
     if realm.origin == at.origin:
         return True
     is_https = realm.url.scheme == "https"
-    is_mapped = realm.trusted and realm.url.authority != realm.name
     if realm.name in TOKEN_SERVICES or realm.name in credential.hosts:
-        return is_https or is_mapped
-    return realm.url.host == at.url.host and (is_https or at.trusted)
+        return is_https or realm.is_mapped
+    # Plain http on the same host only where the administrator wrote it: never down from https.
+    return realm.url.host == at.url.host and (is_https or at.url.scheme == "http")

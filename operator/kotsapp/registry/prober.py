@@ -17,15 +17,16 @@ from kotsapp.registry.client import Client
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.guard import Guard
 from kotsapp.registry.hosts import Registries
-from kotsapp.registry.limits import MAX_CACHED_VERDICTS
+from kotsapp.registry.limits import MAX_CACHED_VERDICTS, PATIENT_TIMEOUT
 from kotsapp.registry.metrics import Metrics
 from kotsapp.registry.pull import Puller
 from kotsapp.registry.turns import Turns
 from kotsapp.registry.verdict import NoAnswer, ProbeResult, decide, decide_trouble
 from kotsapp.registry.verify import Verification, Verified, judge, judge_trouble
 
-# canonical host, repository, tag or digest: what makes two references the same question
-Key = tuple[str, str, str]
+# canonical host, repository, tag or digest: what makes two references the same question; and the deadline, where that
+# is so short that what comes of it is nobody else's answer (0.0: it is not)
+Key = tuple[str, str, str, float]
 T = TypeVar("T")
 
 
@@ -72,7 +73,7 @@ class Prober:
         than ``max_age`` (seconds) is not asked again. ``refresh`` asks in any case, but keeps to a rate limit's pause.
         Concurrent probes of one image are one.
         """
-        key = _key(reference)
+        key = _key(reference, timeout)
         if not refresh and (kept := self._verdicts.fresh(key, max_age)) is not None:
             self._metrics.cache_hit("verdict")
             return replace(kept[0], image=reference.written, retry_after=kept[1], cached=True, requests=0, elapsed=0.0)
@@ -92,7 +93,7 @@ class Prober:
 
         The credential goes to its own hosts alone, and results are kept per credential.
         """
-        key = (_key(reference), credential.key)
+        key = (_key(reference, timeout), credential.key)
         if not refresh and (kept := self._verifications.fresh(key, max_age)) is not None:
             self._metrics.cache_hit("verification")
             return replace(kept[0], retry_after=kept[1], cached=True, requests=0, elapsed=0.0)
@@ -127,7 +128,7 @@ class Prober:
         if asked.paused:
             return replace(result, retry_after=asked.pause)
         self._metrics.probed(reference.host, result.verdict, asked.elapsed)
-        wait = self._verdicts.keep(_key(reference), result, decisive=result.verdict.decisive, wait=asked.pause)
+        wait = self._verdicts.keep(_key(reference, timeout), result, decisive=result.verdict.decisive, wait=asked.pause)
         return replace(result, retry_after=wait)
 
     async def _verify(
@@ -141,7 +142,7 @@ class Prober:
         result = replace(result, requests=asked.requests, elapsed=asked.elapsed)
         self._metrics.verified(reference.host, str(result.verified))
         wait = self._verifications.keep(
-            (_key(reference), credential.key),
+            (_key(reference, timeout), credential.key),
             result,
             decisive=result.verified is Verified.TRUE,
             wait=asked.pause,
@@ -149,5 +150,6 @@ class Prober:
         return replace(result, retry_after=wait)
 
 
-def _key(reference: Reference) -> Key:
-    return reference.host, reference.repository, reference.target
+def _key(reference: Reference, timeout: float) -> Key:
+    patience = timeout if timeout < PATIENT_TIMEOUT else 0.0
+    return reference.host, reference.repository, reference.target, patience

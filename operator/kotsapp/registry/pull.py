@@ -17,7 +17,6 @@ from kotsapp.registry.client import Answer, Client
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.guard import Destination, Guard, Refused
 from kotsapp.registry.limits import (
-    MAX_DISCOVERY_WAIT,
     MAX_ERROR_BODY,
     MAX_MANIFEST_BODY,
     MAX_REDIRECTS,
@@ -44,6 +43,9 @@ class HostKnowledge:
     def learn(self, challenge: Challenge | None) -> None:
         self.discovered, self.challenge = True, challenge
 
+    def forget(self) -> None:
+        self.discovered, self.challenge = False, None
+
 
 class Puller:
     """Asks registries for manifests; what questions share is the client and the tokens."""
@@ -54,9 +56,14 @@ class Puller:
         self._logins = Logins(client, guard)
 
     async def ask(
-        self, reference: Reference, known: HostKnowledge, trail: Trail, credential: Credential | None = None
+        self,
+        reference: Reference,
+        known: HostKnowledge,
+        trail: Trail,
+        credential: Credential | None = None,
+        leading: contextlib.AsyncExitStack | None = None,
     ) -> Evidence:
-        """The answer that decides, with ``credential`` or anonymously.
+        """The answer that decides, with ``credential`` or anonymously; ``leading`` is closed at the first answer.
 
         Raises NoAnswer. The caller sets the deadline: this waits as long as a registry lets it.
         """
@@ -67,13 +74,7 @@ class Puller:
         if credential is not None and reference.host not in credential.hosts:
             raise NoAnswer(Trouble.REFUSED, reference.host, "is not a host that the license id may be sent to")
         try:
-            async with contextlib.AsyncExitStack() as leading:
-                if not known.discovered:
-                    # One request finds out how the host greets; the others then start with a token at once.
-                    await _lead(known.discovery, leading)
-                    if known.discovered:
-                        await leading.aclose()
-                return await self._ask(reference, home, known, trail, credential, leading)
+            return await self._ask(reference, home, known, trail, credential, leading or contextlib.AsyncExitStack())
         except TokenRefused as refused:
             return refused.evidence
 
@@ -106,7 +107,8 @@ class Puller:
                 authorizations[at.origin] = login
                 rounds += 1
             elif method == "HEAD" and _get_tells_more(answer):
-                method = "GET"
+                # From the start: a store that was redirected to takes what was signed for HEAD for nothing else.
+                at, method = home, "GET"
             else:
                 return _evidence(reference, answer, at, method)
         raise NoAnswer(Trouble.PROTOCOL, at.name, f"wanted more than {MAX_REQUESTS} requests for one image")
@@ -119,14 +121,23 @@ class Puller:
         trail: Trail,
         credential: Credential | None,
     ) -> Authorization | None:
-        """The authorization that the host wanted before, so that its first 401 needn't be fetched for every image."""
+        """The authorization that the host wanted before, so that its first 401 needn't be fetched for every image.
+
+        None where the realm is no longer of use: it may have moved, and the host's own challenge tells.
+        """
         if known.challenge is None:
             return None
         try:
             return await self._logins.foresee(Question(home, reference.repository, credential), known.challenge, trail)
-        except (TokenRefused, NoAnswer):
-            known.discovered = False  # the realm may have moved; the next question finds out
-            raise
+        except TokenRefused as refused:
+            if refused.evidence.status == 429 or refused.evidence.status >= 500:
+                raise
+        except NoAnswer as no_answer:
+            if no_answer.trouble is not Trouble.REFUSED:
+                known.forget()
+                raise
+        known.forget()
+        return None
 
     async def _send(self, method: str, at: Destination, used: Authorization | None, trail: Trail) -> Answer:
         headers = {"Accept": manifest.ACCEPT}
@@ -148,17 +159,10 @@ class Puller:
             raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected to where we don't go: {refused}") from refused
 
 
-async def _lead(lock: asyncio.Lock, leading: contextlib.AsyncExitStack) -> None:
-    """Take the lock until the stack is closed; after MAX_DISCOVERY_WAIT go on without: the leader's image is slow."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(MAX_DISCOVERY_WAIT):
-            await lock.acquire()
-            leading.callback(lock.release)
-
-
 def _learn(known: HostKnowledge, answer: Answer, offered: tuple[Challenge, ...], used: Authorization | None) -> None:
     if answer.status == 401:
-        known.learn(next((one for one in offered if one.scheme in {"bearer", "basic"}), None))
+        by_scheme = {one.scheme: one for one in reversed(offered)}
+        known.learn(by_scheme.get("bearer") or by_scheme.get("basic"))
     elif used is None and not known.discovered:
         known.learn(None)
 

@@ -124,8 +124,9 @@ def settle(
             message = f"{result.message}; {verification.message}" if verification is not None else result.message
     pull = None if route is None else pull_reference(reference, route, domains, app_slug)
     # Without a license nobody knows the app slug, and the reference is none yet.
-    if pull is not None and pull != reference.written and app_slug and not parse(pull).runnable:
-        message = f"{message}; container runtimes refuse {pull}, for the host within its path: mirror or exclude it"
+    refused_for = parse(pull).refused_for if pull is not None and pull != reference.written and app_slug else None
+    if refused_for is not None:
+        message = f"{message}; container runtimes refuse {pull}, for {refused_for}: mirror or exclude it"
     checked = verification if route is not None and route.needs_secret else None
     waits = [wait for wait in (result.retry_after, checked.retry_after if checked else None) if wait is not None]
     return Settled(

@@ -1,6 +1,7 @@
 """Whose turn it is: at most so many requests at once to one host, pauses that all its images share, one deadline."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -8,7 +9,14 @@ from kotsapp.images.reference import Reference
 from kotsapp.registry.backoff import HostPause
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.hosts import Registries
-from kotsapp.registry.limits import MAX_CONCURRENT_TOTAL, MAX_HOSTS, MAX_INLINE_WAIT
+from kotsapp.registry.limits import (
+    DISCOVERY_SHARE,
+    MAX_CONCURRENT_TOTAL,
+    MAX_DISCOVERY_WAIT,
+    MAX_HOSTS,
+    MAX_INLINE_WAIT,
+    PATIENT_TIMEOUT,
+)
 from kotsapp.registry.pull import HostKnowledge, Puller
 from kotsapp.registry.trail import Observer, Trail
 from kotsapp.registry.verdict import Evidence, NoAnswer, Trouble
@@ -74,14 +82,18 @@ class Turns:
                     if wait and (not host.pause.rate_limited or wait > min(MAX_INLINE_WAIT, timeout / 2)):
                         break
                     await asyncio.sleep(wait)
-                    outcome = await self._answer(reference, host, trail, credential)
+                    answer = await self._answer(reference, host, trail, credential, timeout, fresh)
+                    if answer is None:
+                        continue
+                    outcome = answer
                     host.pause.note(monotonic(), outcome, reference.host, answers=host.known.discovered)
                     if again or not (isinstance(outcome, Evidence) and outcome.status == 429):
                         break
         except TimeoutError:
             message = f"did not answer within {timeout:g} s (waiting for {trail.waiting_for})"
             outcome = NoAnswer(Trouble.TIMEOUT, trail.host, message)
-            host.pause.note(monotonic(), outcome, reference.host, answers=host.known.discovered)
+            if timeout >= PATIENT_TIMEOUT and trail.requests:
+                host.pause.note(monotonic(), outcome, reference.host, answers=host.known.discovered)
         now = monotonic()
         pause = host.pause.remaining(now)
         if outcome is None:
@@ -90,12 +102,27 @@ class Turns:
         return Asked(outcome, trail.requests, now - started, pause)
 
     async def _answer(
-        self, reference: Reference, host: _Host, trail: Trail, credential: Credential | None
-    ) -> Evidence | NoAnswer:
-        try:
-            return await self._puller.ask(reference, host.known, trail, credential)
-        except NoAnswer as no_answer:
-            return no_answer
+        self,
+        reference: Reference,
+        host: _Host,
+        trail: Trail,
+        credential: Credential | None,
+        timeout: float,
+        fresh: float | None,
+    ) -> Evidence | NoAnswer | None:
+        """What the host answers; None when another image's answer paused it while this one waited for that."""
+        async with contextlib.AsyncExitStack() as leading:
+            if not host.known.discovered:
+                # One request finds out how the host greets; the others then start with a token at once.
+                await _lead(host.known.discovery, leading, min(MAX_DISCOVERY_WAIT, timeout * DISCOVERY_SHARE))
+                if self._wait(host, fresh):
+                    return None
+                if host.known.discovered:
+                    await leading.aclose()
+            try:
+                return await self._puller.ask(reference, host.known, trail, credential, leading)
+            except NoAnswer as no_answer:
+                return no_answer
 
     def _wait(self, host: _Host, fresh: float | None) -> float:
         """Seconds of the host's pause that apply: who wants a fresh look passes a pause older than the wish, but
@@ -114,3 +141,11 @@ class Turns:
                     del self._hosts[key]
             host = self._hosts[name] = _Host(asyncio.Semaphore(self._registries.max_concurrent(name)))
         return host
+
+
+async def _lead(lock: asyncio.Lock, leading: contextlib.AsyncExitStack, wait: float) -> None:
+    """Take the lock until the stack is closed; after ``wait`` seconds go on without: the leader's image is slow."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(wait):
+            await lock.acquire()
+            leading.callback(lock.release)
