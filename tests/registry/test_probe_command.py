@@ -125,7 +125,7 @@ def test_an_undecided_image_is_a_problem(local: LocalRegistries, capsys: pytest.
 
     heads, row = capsys.readouterr().out.splitlines()
     assert code == 1
-    assert heads.split() == ["IMAGE", "VERDICT", "ROUTE", "STATUS", "MESSAGE"]
+    assert heads.split() == ["IMAGE", "VERDICT", "ROUTE", "HTTP", "MESSAGE"]
     assert row.split()[:4] == ["registry.k8s.io/pause:gone", "NotFound", "-", "404"]
 
 

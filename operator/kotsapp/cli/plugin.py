@@ -2,22 +2,27 @@
 
 import argparse
 import asyncio
+import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from kubernetes.aio import config as aio_config
 from kubernetes.aio.config import ConfigException
-from rich.console import Group
-from rich.table import Table
 
 from kotsapp import __version__
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.output import add_output_option, plain_table, print_result
+from kotsapp.cli.output import add_output_option, print_result, table
 from kotsapp.cluster.client import KubeClient, connect
+from kotsapp.cluster.connection import is_in_cluster
 from kotsapp.cluster.errors import ApiError, UnknownKindError
 from kotsapp.resource import API_VERSION, KIND, REQUEST_ANNOTATION
+
+OPERATOR_LABEL = "app.kubernetes.io/name=kotsapp-operator"
+_TROUBLES = {"undecided": "undecided", "unverified": "not verified"}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("name", metavar="NAME")
         command.add_argument("-n", "--namespace", help="default: the current context's")
         command.add_argument("--context", help="a context of the kubeconfig")
+        command.add_argument("--kubeconfig", metavar="FILE", help="default: as kubectl finds it")
         if action is not _retry:
             add_output_option(command)
         command.set_defaults(action=action)
@@ -56,8 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    namespace = args.namespace or _current_namespace(args.context)
-    client, connection = await connect(f"kubectl-kotsapp/{__version__}", context=args.context)
+    namespace = args.namespace or _current_namespace(args)
+    client, connection = await connect(
+        f"kubectl-kotsapp/{__version__}", context=args.context, kubeconfig=args.kubeconfig
+    )
     try:
         try:
             kind = await client.resource_type(API_VERSION, KIND)
@@ -72,45 +80,81 @@ async def _run(args: argparse.Namespace) -> int:
         await connection.close()
 
 
-def _current_namespace(context: str | None) -> str:
-    try:
-        contexts, current = aio_config.list_kube_config_contexts()
-    except ConfigException:
+def _current_namespace(args: argparse.Namespace) -> str:
+    """Of the chosen context; raises CommandError when there is no kubeconfig to choose from."""
+    if is_in_cluster() and not (args.kubeconfig or args.context):
         return "default"
-    chosen = next((c for c in contexts if c["name"] == context), current) if context else current
+    files = (args.kubeconfig or aio_config.KUBE_CONFIG_DEFAULT_LOCATION).split(os.pathsep)
+    if not any(Path(file).expanduser().is_file() for file in files):
+        raise CommandError(f"no cluster: there is no kubeconfig {' or '.join(files)}", EXIT_PROBLEM)
+    contexts, current = aio_config.list_kube_config_contexts(args.kubeconfig)
+    chosen = next((c for c in contexts if c["name"] == args.context), current) if args.context else current
     return str((chosen.get("context") or {}).get("namespace") or "default")
 
 
 async def _status(args: argparse.Namespace, _client: KubeClient, app: dict[str, Any]) -> int:
     status = app.get("status") or {}
-    ready = _ready(status)
     shown = {"name": args.name, "namespace": app["metadata"]["namespace"], **status}
-    print_result(shown, args.output, lambda: _status_table(app, status))
-    return EXIT_OK if ready == "True" else EXIT_PROBLEM
+    print_result(shown, args.output, lambda: _status_text(app, status))
+    return EXIT_OK if _ready(status).get("status") == "True" and _is_current(app) else EXIT_PROBLEM
 
 
-def _status_table(app: dict[str, Any], status: dict[str, Any]) -> Group:
-    license_ = status.get("license") or {}
-    summary = status.get("imageSummary") or {}
-    head = plain_table("", "")
-    head.show_header = False
-    head.add_row("KotsApp", f"{app['metadata']['namespace']}/{app['metadata']['name']}")
-    head.add_row("License", _license_line(license_))
-    head.add_row(
-        "Images",
-        f"{summary.get('total', 0)}: {summary.get('proxied', 0)} through the proxy, {summary.get('public', 0)} public,"
-        f" {summary.get('undecided', 0)} undecided, {summary.get('unverified', 0)} not verified",
+def _status_text(app: dict[str, Any], status: dict[str, Any]) -> str:
+    lines = [
+        ("KotsApp", f"{app['metadata']['namespace']}/{app['metadata']['name']}"),
+        ("License", _license_line(status.get("license") or {})),
+        ("Images", _images_line(status)),
+    ]
+    if _is_suspended(app):
+        lines.append(("Suspended", "nothing is changed until spec.suspend is false"))
+    if not _is_current(app):
+        lines.append(("Outdated", _outdated(app)))
+    conditions = table(
+        ("CONDITION", "STATUS", "REASON", "MESSAGE"),
+        ([c.get(k, "") for k in ("type", "status", "reason", "message")] for c in status.get("conditions") or ()),
     )
-    if app.get("spec", {}).get("suspend"):
-        head.add_row("Suspended", "nothing is changed until spec.suspend is false")
-    conditions = plain_table("CONDITION", "STATUS", "REASON", "MESSAGE")
-    for condition in status.get("conditions") or ():
-        conditions.add_row(*(str(condition.get(k, "")) for k in ("type", "status", "reason", "message")))
-    workloads = plain_table("WORKLOAD", "NAMESPACE", "STATE", "MESSAGE")
-    for workload in status.get("workloads") or ():
-        name = f"{workload.get('kind')}/{workload.get('name')}"
-        workloads.add_row(name, workload.get("namespace", ""), workload.get("state", ""), workload.get("message", ""))
-    return Group(head, "", conditions, "", workloads)
+    workloads = table(
+        ("WORKLOAD", "NAMESPACE", "STATE", "MESSAGE"),
+        (
+            [f"{w.get('kind')}/{w.get('name')}", w.get("namespace", ""), w.get("state", ""), w.get("message", "")]
+            for w in status.get("workloads") or ()
+        ),
+    )
+    return "\n".join([*(f"{head:<9}   {text}" for head, text in lines), "", conditions, "", workloads])
+
+
+def _outdated(app: dict[str, Any]) -> str:
+    """Why what is shown is not about the newest spec."""
+    if _is_suspended(app):
+        return "what is below was true before it was suspended"
+    if not _ready(app.get("status") or {}):
+        return (
+            f"no operator has looked at it yet; is one running? kubectl get pods --all-namespaces -l {OPERATOR_LABEL}"
+        )
+    return "the newest change is not taken up yet; what is below is about an earlier one"
+
+
+def _is_suspended(app: dict[str, Any]) -> bool:
+    return bool((app.get("spec") or {}).get("suspend"))
+
+
+def _is_current(app: dict[str, Any]) -> bool:
+    """Whether the newest spec is what the conditions are about."""
+    ready = _ready(app.get("status") or {})
+    return bool(ready.get("observedGeneration") == app["metadata"].get("generation"))
+
+
+def _images_line(status: dict[str, Any]) -> str:
+    """How many pods pull from where; the list is capped, the summary counts all."""
+    summary, images = status.get("imageSummary") or {}, status.get("images") or ()
+    total = summary.get("total", 0)
+    told = [f"{summary.get('proxied', 0)} through the proxy"]
+    if len(images) == total:
+        routes = Counter(image.get("route") for image in images)
+        ways = (("Registry", "from the vendor's registry"), ("Direct", "directly"))
+        told += [f"{routes[route]} {way}" for route, way in ways if routes[route]]
+    told += [f"{summary[key]} {text}" for key, text in _TROUBLES.items() if summary.get(key)]
+    return f"{total}: {', '.join(told)}"
 
 
 def _license_line(license_: dict[str, Any]) -> str:
@@ -126,25 +170,34 @@ def _license_line(license_: dict[str, Any]) -> str:
 
 
 async def _images(args: argparse.Namespace, _client: KubeClient, app: dict[str, Any]) -> int:
-    images = (app.get("status") or {}).get("images") or []
+    status = app.get("status") or {}
+    images = status.get("images") or []
     print_result({"images": images}, args.output, lambda: _image_table(images))
+    ready = _ready(status)
+    if not images and ready.get("status") != "True":
+        told = f"{ready['reason']}: {ready['message']}" if ready else _outdated(app)
+        print(f"kubectl kotsapp: no image is known: {told}", file=sys.stderr)
+        return EXIT_PROBLEM
     bad = [i for i in images if "route" not in i or i.get("verified") == "False"]
     return EXIT_PROBLEM if bad else EXIT_OK
 
 
-def _image_table(images: Sequence[dict[str, Any]]) -> Table:
-    table = plain_table("IMAGE", "VERDICT", "ROUTE", "HTTP", "VERIFIED", "USED BY", "MESSAGE")
-    for image in images:
-        table.add_row(
-            image.get("image", ""),
-            image.get("verdict", ""),
-            image.get("route", "undecided"),
-            str(image.get("httpStatus", "")),
-            image.get("verified", ""),
-            ", ".join(image.get("usedBy") or ()),
-            image.get("message", ""),
-        )
-    return table
+def _image_table(images: Sequence[dict[str, Any]]) -> str:
+    return table(
+        ("IMAGE", "VERDICT", "ROUTE", "HTTP", "VERIFIED", "USED BY", "MESSAGE"),
+        (
+            (
+                image.get("image", ""),
+                image.get("verdict", ""),
+                image.get("route", "undecided"),
+                image.get("httpStatus", ""),
+                image.get("verified", ""),
+                ", ".join(image.get("usedBy") or ()),
+                image.get("message", ""),
+            )
+            for image in images
+        ),
+    )
 
 
 async def _retry(args: argparse.Namespace, client: KubeClient, app: dict[str, Any]) -> int:
@@ -152,12 +205,13 @@ async def _retry(args: argparse.Namespace, client: KubeClient, app: dict[str, An
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     patch = {"metadata": {"annotations": {REQUEST_ANNOTATION: now}}}
     await client.merge(kind, args.name, app["metadata"]["namespace"], patch)
-    print(f"kotsapp/{args.name}: asked for a fresh probe of every image")
+    when = ", once spec.suspend is false" if _is_suspended(app) else ""
+    print(f"kotsapp/{args.name}: asked for a fresh probe of every image{when}")
     return EXIT_OK
 
 
-def _ready(status: dict[str, Any]) -> str:
-    return next((str(c.get("status")) for c in status.get("conditions") or () if c.get("type") == "Ready"), "Unknown")
+def _ready(status: dict[str, Any]) -> dict[str, Any]:
+    return next((c for c in status.get("conditions") or () if c.get("type") == "Ready"), {})
 
 
 if __name__ == "__main__":

@@ -8,12 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.inputs import read_license, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, seconds
-from kotsapp.cli.output import add_output_option, plain_table, print_result
+from kotsapp.cli.output import add_output_option, print_result, table
 from kotsapp.cli.progress import Progress
 from kotsapp.cli.release import Reader
 from kotsapp.cli.routes import parse_used
@@ -56,6 +54,9 @@ def run(args: argparse.Namespace) -> int:
     """Probe images: exit code 0 if each one's route is known (and the license, if given, opens it), 1 if not."""
     if not args.images and not args.filename:
         raise CommandError("give images, or manifests with -f")
+    for image in args.images:
+        if Path(image).is_file():
+            raise CommandError(f"{image} is a file, not an image: give each file with -f of its own")
     license_ = _license(args) if args.license else None
     reader = Reader(license_, default_name(license_.app_slug if license_ else ""), helm=args.helm, patch_helm_v2=True)
     release = reader.read(source_files(args.filename)) if args.filename else Release()
@@ -154,13 +155,14 @@ def _is_good(settled: Settled, license_: License | None) -> bool:
     return license_ is None or not settled.route.needs_secret or settled.verified is Verified.TRUE
 
 
-def _table(settled: Sequence[Settled], license_: License | None) -> Table:
-    heads = ["IMAGE", "VERDICT", "ROUTE", "STATUS", *(["VERIFIED"] if license_ else []), "MESSAGE"]
-    table = plain_table(*heads)
-    for one in settled:
-        routed = one.route is not None and one.route.needs_secret
-        cells = [one.image, str(one.verdict), str(one.route or "-"), str(one.http_status or "-")]
-        if license_:
-            cells.append(str(one.verified) if routed else "-")
-        table.add_row(*cells, _message(one, license_))
-    return table
+def _table(settled: Sequence[Settled], license_: License | None) -> str:
+    heads = ["IMAGE", "VERDICT", "ROUTE", "HTTP", *(["VERIFIED"] if license_ else []), "MESSAGE"]
+    return table(heads, (_row(one, license_) for one in settled))
+
+
+def _row(settled: Settled, license_: License | None) -> list[str]:
+    cells = [settled.image, str(settled.verdict), str(settled.route or "-"), str(settled.http_status or "-")]
+    if license_:
+        routed = settled.route is not None and settled.route.needs_secret
+        cells.append(str(settled.verified) if routed else "-")
+    return [*cells, _message(settled, license_)]

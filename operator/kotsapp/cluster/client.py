@@ -184,12 +184,14 @@ class KubeClient:
         )
 
 
-async def connect(user_agent: str, *, context: str | None = None) -> tuple[KubeClient, Connection]:
-    """A client by the in-cluster account, else by KUBECONFIG; the Connection is to be closed at the end.
+async def connect(
+    user_agent: str, *, context: str | None = None, kubeconfig: str | None = None
+) -> tuple[KubeClient, Connection]:
+    """A client by the in-cluster account, else by a kubeconfig; the Connection is to be closed at the end.
 
-    Raises ApiError when the API server gives no answer that serves.
+    Raises ConfigException, and ApiError when the API server gives no answer that serves.
     """
-    connection = await Connection.open(user_agent, context)
+    connection = await Connection.open(user_agent, context, kubeconfig)
     try:
         version = await connection.json("GET", "/version", attempts=1)
     except BaseException:

@@ -31,6 +31,11 @@ MAX_RETRY_WAIT = 5.0
 _FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
 
 
+def is_in_cluster() -> bool:
+    """Whether this runs as a pod that was given no kubeconfig."""
+    return "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ
+
+
 def environment_proxy(server: str) -> str | None:
     """The proxy that HTTPS_PROXY and NO_PROXY name for the API server at this URL; None to connect directly."""
     return EnvironmentProxies().proxy_for(URL(server))
@@ -49,13 +54,16 @@ class Connection:
         self._api.user_agent = user_agent
 
     @classmethod
-    async def open(cls, user_agent: str, context: str | None = None) -> "Connection":
-        """By the in-cluster account, else by KUBECONFIG; nothing is asked yet."""
+    async def open(cls, user_agent: str, context: str | None = None, kubeconfig: str | None = None) -> "Connection":
+        """By the in-cluster account, else by ``kubeconfig`` or KUBECONFIG; nothing is asked yet.
+
+        Raises ConfigException.
+        """
         configuration = aio_client.Configuration()
-        if context is None and "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ:
+        if context is None and kubeconfig is None and is_in_cluster():
             aio_config.load_incluster_config(client_configuration=configuration)
         else:
-            await aio_config.load_kube_config(client_configuration=configuration, context=context)
+            await aio_config.load_kube_config(kubeconfig, context=context, client_configuration=configuration)
         return cls(configuration, user_agent)
 
     async def close(self) -> None:
