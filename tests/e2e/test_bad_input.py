@@ -136,8 +136,22 @@ BREAKS = (
     Break(
         "kind unknown",
         "ObjectRefused",
-        ("Gadget/one", "knows no kind Gadget in example.invalid/v1"),
+        ("Gadget/one", "serves no kind Gadget in example.invalid/v1"),
         manifests=_manifest("apiVersion: example.invalid/v1\nkind: Gadget\nmetadata: {name: one}\n"),
+    ),
+    Break(
+        "kind of a version that is gone",
+        "ObjectRefused",
+        (
+            "Ingress/one",
+            "no kind Ingress in extensions/v1beta1",
+            "serves Ingress in networking.k8s.io/v1",
+            "Gadget/two",
+        ),
+        manifests=_manifest(
+            "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: one}\n---\n"
+            "apiVersion: example.invalid/v1\nkind: Gadget\nmetadata: {name: two}\n"
+        ),
     ),
     Break(
         "image unparsable",

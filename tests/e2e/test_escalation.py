@@ -307,7 +307,6 @@ def audited_writes(tenant: Tenant) -> list[dict[str, Any]]:
 
 
 def test_with_an_account_every_write_is_made_as_it_and_rbac_decides(tenant: Tenant) -> None:
-    tenant.kubectl("create", "serviceaccount", "deployer")
     account = f"system:serviceaccount:{tenant.namespace}:deployer"
     objects = [deployment("example", PRIVATE), config_map("settings", a="b")]
 
@@ -318,6 +317,9 @@ def test_with_an_account_every_write_is_made_as_it_and_rbac_decides(tenant: Tena
     command = message.partition("kubectl ")[2]
     assert "rolebinding" in command
     tenant.kubectl(*command.split())
+    missing = tenant.wait_reason("app", "ServiceAccountNotFound")["message"]
+    assert f"there is no ServiceAccount {tenant.namespace}/deployer" in missing
+    tenant.kubectl("create", "serviceaccount", "deployer")
     refused = tenant.wait_reason("app", "ObjectRefused")["message"]
     assert f'User "{account}" cannot' in refused
 

@@ -48,6 +48,7 @@ def test_the_events_of_one_life(tenant: Tenant, scratch: Path) -> None:
         "Warning WorkloadsUnhealthy",
         "Normal Applied",
         "Normal Pruned",
+        "Normal Pruned",  # the pull secret, once no pod of the older version is left
         "Normal ReconciliationSucceeded",
         "Normal LicenseUpgraded",
         "Warning InvalidManifest",
@@ -55,6 +56,7 @@ def test_the_events_of_one_life(tenant: Tenant, scratch: Path) -> None:
         "Normal ReconciliationSucceeded",
     ], "\n".join(lines)
     named = dict(line.split(": ", 1) for line in reversed(lines))
+    assert [line for line in lines if "Pruned" in line][-1].endswith("Secret/my-kots-app-registry")
     assert named["Warning LicenseNotFound"].startswith("Secret my-license")
     assert UNKNOWN in named["Warning ImagesUndecided"]
     assert "Deployment/example" in named["Normal DriftRepaired"]
@@ -75,6 +77,16 @@ def test_what_stays_as_it_is_makes_no_event(tenant: Tenant) -> None:
         tenant.put_license(customerName="Acme")
 
     stays(lambda: len(told(tenant)) == 2, "nothing new is told", 1.5)
+
+
+def test_another_thing_to_mend_is_told(tenant: Tenant) -> None:
+    tenant.put_app("app", "kind: [")
+    until(lambda: len(told(tenant)) == 1, "the first one is told")
+    tenant.put_app("app", "apiVersion: v1\nkind: {}\n")
+
+    last = until(lambda: told(tenant)[1:], "the second one is told")[-1]
+    assert last.startswith("Warning InvalidManifest")
+    assert last.endswith(tenant.condition("app")["message"])
 
 
 def test_kubectl_describe_shows_them(tenant: Tenant) -> None:

@@ -7,6 +7,7 @@ import pytest
 from apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
 from audit import position, writes
 from deployer import make_deployer
+from life import unready
 from localworld.api import ApiError
 from localworld.world import World
 from objects import annotated, claim, obj, placed, widgets
@@ -368,3 +369,44 @@ def test_watches_end_with_the_apps_that_needed_them(
     delete_app(tenant)
     wait_gone(tenant, "kotsapps", "app")
     until(lambda: owned() == before, "nothing of it is kept")
+
+
+def test_a_pull_secret_stays_as_long_as_a_pod_of_the_older_version_may_need_it(tenant: Tenant) -> None:
+    tenant.put_app("app", [deployment("example", PRIVATE)])
+    tenant.wait_ready("app")
+    secret = tenant.get("secrets", "my-kots-app-registry")
+
+    tenant.put_app("app", [unready(deployment("example", PUBLIC))], wait=False)
+    until(lambda: len(tenant.all("replicasets")) == 2, "the new version is being rolled out")
+    tenant.wait_ready("app")
+    stays(lambda: tenant.get("secrets", "my-kots-app-registry") == secret, "it is there, untouched", 1.5)
+
+    tenant.put_app("app", [deployment("example", PUBLIC)], wait=False)
+    wait_gone(tenant, "secrets", "my-kots-app-registry", 40)
+
+
+def test_two_apps_of_one_vendor_need_a_pull_secret_each_and_are_told_so(tenant: Tenant) -> None:
+    tenant.put_app("first", [deployment("one", PRIVATE)])
+    tenant.wait_ready("first")
+    tenant.put_app("second", [deployment("two", PRIVATE)])
+
+    ready = tenant.wait_reason("second", "PullSecretClash")
+    assert f"is the pull secret of KotsApp {tenant.namespace}/first" in ready["message"]
+    assert "spec.pullSecret.name" in ready["message"]
+    assert tenant.condition("second", "PullSecretReady")["status"] == "False"
+
+    tenant.put_app("second", [deployment("two", PRIVATE)], pullSecret={"name": "second-registry"})
+    tenant.wait_ready("second")
+
+
+def test_what_an_app_leaves_behind_is_told_when_it_goes(tenant: Tenant) -> None:
+    tenant.put_app("app", [annotated(config_map("kept"), prune="disabled"), config_map("settings")])
+    tenant.wait_ready("app")
+
+    delete_app(tenant)
+    wait_gone(tenant, "kotsapps", "app")
+
+    events = [event for event in tenant.all("events") if event["reason"] == "NotPruned"]
+    assert [event["message"] for event in events] == [
+        "the app is deleted, left in the cluster: ConfigMap/kept: its annotation kotsapp.dev/prune says disabled"
+    ]

@@ -393,4 +393,6 @@ def test_an_image_without_evidence_waits_or_goes_where_on_undecided_says(tenant:
     tenant.wait_ready("app")
     assert tenant.images("app")[image]["route"] == "Direct"
     assert image_of(tenant.get("deployments", "one")) == image
-    until(lambda: not tenant.get("secrets", SECRET), "nothing needs the pull secret any more")
+    assert tenant.get("secrets", SECRET), "it goes when the new version runs, and no sooner"
+    tenant.world.registries.push(image)
+    until(lambda: not tenant.get("secrets", SECRET), "nothing needs the pull secret any more", 60)

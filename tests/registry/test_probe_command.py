@@ -205,3 +205,13 @@ def test_a_broken_manifest_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFi
 
     assert main(["probe", "-f", str(tmp_path)]) == 1
     assert "bad.yaml" in capsys.readouterr().err
+
+
+def test_a_file_is_not_taken_for_an_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text("")
+
+    assert main(["probe", "a.yaml"]) == 2
+    assert "a.yaml is a file, not an image" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from kotsapp.images.rewrite import ORIGINAL_IMAGES
 from kotsapp.manifests.documents import load
 from licenses import LICENSE_ID, Signer
 from localworld.registries.registries import Registries as LocalRegistries
-from manifests.charts_for_tests import EXAMPLE, helm, pack_folder
+from manifests.charts_for_tests import EXAMPLE, helm, pack_chart, pack_folder
 from registry.loopback import start_registries
 from render.test_kustomize import by_identity, kustomize
 
@@ -408,3 +408,25 @@ def test_an_object_twice_is_refused_for_kustomize(render: Render, tmp_path: Path
     render.add("a.yaml", deployment("web", API), deployment("web", API))
     render("--assume=private", "--kustomize", "--to", tmp_path / "out", code=1)
     assert "Deployment/web is there twice" in render.errors
+
+
+def test_files_that_hold_nothing_are_a_problem(render: Render) -> None:
+    render.add("empty.yaml", "# nothing")
+
+    render(code=1)
+    assert "empty.yaml: no Kubernetes object found" in render.errors
+    assert main(["probe", "-f", str(render.manifests)]) == 1
+
+
+def test_a_chart_that_no_document_asks_for_is_named(render: Render) -> None:
+    (render.manifests / "shop.tgz").write_bytes(pack_chart("shop", {"templates/a.yaml": "a: b"}, "1.4.0"))
+
+    render(code=1)
+    assert "chart shop 1.4.0 is there, but no HelmChart document" in render.errors
+
+
+def test_an_unpacked_chart_is_told_from_manifests(render: Render) -> None:
+    render.add("shop/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n")
+
+    render(code=2)
+    assert f"{render.manifests}/shop is an unpacked chart: package it" in render.errors

@@ -12,6 +12,7 @@ from kotsapp.manifests.limits import MAX_SOURCE_BYTES, MIB
 from kotsapp.manifests.release import SourceFile
 
 STANDARD_INPUT = "-"
+CHART_FILE = "Chart.yaml"
 _ENDINGS = (".yaml", ".yml", ".json", ".tgz", ".tar.gz")
 # A folder with more is not a release, but somebody's home.
 _MAX_FILES = 10_000
@@ -72,6 +73,8 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
         yield path, path.name
         return
     for file in sorted(path.rglob("*")):
+        if file.name == CHART_FILE:
+            raise CommandError(f"{file.parent} is an unpacked chart: package it (helm package {file.parent})")
         name = file.relative_to(path)
         hidden = any(part.startswith(".") for part in name.parts)
         if not hidden and file.name.lower().endswith(_ENDINGS) and file.is_file():

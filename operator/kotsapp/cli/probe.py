@@ -59,7 +59,10 @@ def run(args: argparse.Namespace) -> int:
             raise CommandError(f"{image} is a file, not an image: give each file with -f of its own")
     license_ = _license(args) if args.license else None
     reader = Reader(license_, default_name(license_.app_slug if license_ else ""), helm=args.helm, patch_helm_v2=True)
-    release = reader.read(source_files(args.filename)) if args.filename else Release()
+    files = source_files(args.filename) if args.filename else []
+    release = reader.read(files) if files else Release()
+    if files and release.is_empty and not release.reported_images:
+        raise CommandError(release.nothing_found(files), EXIT_PROBLEM)
     references = _distinct([*_references(args.images), *parse_used(_used(release))])
     try:
         registries = Registries.load(args.registries) if args.registries else Registries.empty()

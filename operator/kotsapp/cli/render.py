@@ -100,6 +100,8 @@ def _render(args: argparse.Namespace) -> None:
     reader = _reader(args, license_)
     files = source_files(args.filename)
     release = reader.read(files)
+    if release.is_empty:
+        raise CommandError(release.nothing_found(files), EXIT_PROBLEM)
     domains = reader.domains(release.application)
     rules = _rules(args, release, domains)
     found = _found(args, release)

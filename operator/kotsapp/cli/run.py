@@ -86,9 +86,14 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
     workers = handlers.Workers()
     ready = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
-        port = await stack.enter_async_context(
-            serve(args.bind, args.port, metrics, lambda: None if ready.is_set() else "not watching KotsApps yet")
-        )
+        try:
+            port = await stack.enter_async_context(
+                serve(args.bind, args.port, metrics, lambda: None if ready.is_set() else "not watching KotsApps yet")
+            )
+        except OSError as error:
+            where = f"{args.bind}:{args.port}"
+            reason = f"{(error.strerror or str(error)).lower()}; choose with --bind and --port"
+            raise CommandError(f"metrics and health can't be served on {where}: {reason}", EXIT_PROBLEM) from None
         logger.info("serving metrics and health on port %d", port)
         client, connection = await _connected()
         stack.push_async_callback(connection.close)

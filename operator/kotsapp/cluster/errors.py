@@ -9,7 +9,7 @@ from typing import Any
 MAX_SHOWN = 1000
 # A server-side apply of an object that does not fit its schema; the server calls that an internal error.
 _MISFIT = "failed to create typed patch object"
-_MISFIT_FIELD = re.compile(r"(?:\): |\n  )(\.[A-Za-z][^\s:]*): ")
+_MISFIT_FIELD = re.compile(r"(?:\): |errors: |\s)(\.[A-Za-z][^\s:]*): ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ class UnknownKindError(Exception):
 
     def __init__(self, api_version: str, kind: str) -> None:
         super().__init__(
-            f"the API server knows no kind {kind} in {api_version}; is its CustomResourceDefinition missing?"
+            f"the API server serves no kind {kind} in {api_version}; is it misspelled, or its"
+            " CustomResourceDefinition missing?"
         )
         self.api_version = api_version
         self.kind = kind
@@ -85,7 +86,8 @@ class UnknownKindError(Exception):
 def from_answer(status: int, phrase: str, headers: Mapping[str, str], body: bytes) -> ApiError:
     """An answer that is no success, by the Status object in it; ``phrase`` is the status line's."""
     told = _status_object(body)
-    message = str(told.get("message") or phrase or f"HTTP {status}")
+    # kubectl shows an event or a column up to the first line's end.
+    message = " ".join(str(told.get("message") or phrase or f"HTTP {status}").split())
     retry_after = headers.get("Retry-After", "")
     return ApiError(
         status,

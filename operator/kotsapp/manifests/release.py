@@ -16,6 +16,9 @@ _UNPACKED_CHART = "/Chart.yaml"
 _NOTHING_SAID = Application()
 
 
+MAX_NAMED = 5
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """One file: ``origin`` is how messages name it, ``name`` is its file name or key."""
@@ -32,7 +35,8 @@ class Release:
     ``reported_images`` are images that no object here runs, by what asks for them: they are probed and reported.
     ``local_images`` are the references that ``LocalImageName`` calls ask for: once it is known from where they are
     pulled, read the release again with them in the context. ``charts`` are to be rendered and given to
-    ``with_charts``. ``unpatched_charts`` and ``left_out`` (excluded objects, test hooks) are for the report.
+    ``with_charts``. ``unpatched_charts``, ``left_out`` (excluded objects, test hooks) and ``chart_archives`` (by name
+    and version) are for the report.
     """
 
     objects: tuple[Object, ...] = ()
@@ -43,6 +47,21 @@ class Release:
     charts: tuple[ChartRequest, ...] = ()
     unpatched_charts: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    chart_archives: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to apply, and no chart that is left to Helm on purpose."""
+        return not self.objects and not self.unpatched_charts
+
+    def nothing_found(self, files: Sequence[SourceFile]) -> str:
+        """What to tell of files in which nothing was found to apply."""
+        origins = ", ".join(file.origin for file in files[:MAX_NAMED]) + (" and more" if len(files) > MAX_NAMED else "")
+        told = f"{origins}: no Kubernetes object found"
+        if self.chart_archives and not self.left_out:
+            charts_ = ", ".join(self.chart_archives[:MAX_NAMED])
+            return f"{told}; chart {charts_} is there, but no HelmChart document (kots.io) asks for it: add one"
+        return f"{told}; put the app's manifests there"
 
     @property
     def proxy_domain(self) -> str | None:
@@ -235,6 +254,7 @@ class _Sorter:
             charts=tuple(self._charts),
             unpatched_charts=tuple(self._unpatched),
             left_out=tuple(self._left_out),
+            chart_archives=tuple(f"{archive.name} {archive.version}" for archive in self._archives),
         )
 
     def _sort(self, obj: dict[str, Any], place: Place, filled: Filled, source: str) -> None:

@@ -11,6 +11,7 @@ from kotsapp.license.change import compare, facts, from_status
 from kotsapp.resource.conditions import Reason
 
 if TYPE_CHECKING:
+    from kotsapp.reconcile.removal import Removal
     from kotsapp.reconcile.rollout import Rollout
 
 MAX_NAMED = 8
@@ -54,25 +55,38 @@ def of_rollout(rollout: "Rollout") -> list[Event]:
     if rollout.repaired:
         told.append(Event("DriftRepaired", f"changed by somebody else and put right: {_named(rollout.repaired)}"))
     if rollout.removal.deleted:
-        told.append(Event("Pruned", f"no longer in the manifests: {_named(rollout.removal.deleted)}"))
+        told.append(Event("Pruned", f"no longer part of the app: {_named(rollout.removal.deleted)}"))
     if rollout.removal.left:
-        reasons = "; ".join(f"{key}: {reason}" for key, reason in rollout.removal.left[:MAX_NAMED])
-        told.append(Event("NotPruned", f"no longer in the manifests, left in the cluster: {reasons}"))
+        told.append(Event("NotPruned", f"no longer part of the app, left in the cluster: {_reasons(rollout.removal)}"))
     return told
 
 
+def of_cleanup(removal: "Removal") -> list[Event]:
+    """What the app leaves behind when it goes."""
+    if not removal.left:
+        return []
+    return [Event("NotPruned", f"the app is deleted, left in the cluster: {_reasons(removal)}")]
+
+
 def of_transition(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Event]:
-    """An event when Ready's status or reason changed; work in progress is no news."""
-    old, new = _ready(before), _ready(after)
+    """An event when Ready's status or reason changed, and for another thing to mend; work in progress is no news."""
+    old, new = _condition(before, "Ready"), _condition(after, "Ready")
     if new is None or new["status"] == "Unknown":
         return []
-    if old is not None and (old["status"], old["reason"]) == (new["status"], new["reason"]):
+    # While something is tried again its message may change with every try.
+    told_by = ("status", "reason") if _condition(after, "Stalled") is None else ("status", "reason", "message")
+    if old is not None and all(old[field] == new[field] for field in told_by):
         return []
     return [Event(new["reason"], new["message"], warning=new["status"] == "False")]
 
 
-def _ready(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    return next((c for c in status.get("conditions") or () if c.get("type") == "Ready"), None)
+def _condition(status: Mapping[str, Any], type_: str) -> Mapping[str, Any] | None:
+    return next((c for c in status.get("conditions") or () if c.get("type") == type_), None)
+
+
+def _reasons(removal: "Removal") -> str:
+    told = "; ".join(f"{key}: {reason}" for key, reason in removal.left[:MAX_NAMED])
+    return told + (f"; and {len(removal.left) - MAX_NAMED} more" if len(removal.left) > MAX_NAMED else "")
 
 
 def _named(keys: Sequence[ObjectKey]) -> str:

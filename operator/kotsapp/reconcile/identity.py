@@ -24,6 +24,7 @@ async def check_impersonation(app: App, account: str | None, services: Services,
     if account is None or memory.may_impersonate == account:
         return
     if await _may_impersonate(services.client, app.namespace, account):
+        await _check_there(app, account, services.client)
         memory.may_impersonate = account
         return
     message = (
@@ -33,6 +34,19 @@ async def check_impersonation(app: App, account: str | None, services: Services,
     )
     condition = Condition.false(WORKLOADS_APPLIED, Reason.IMPERSONATION_FORBIDDEN, message)
     raise stop(Reason.IMPERSONATION_FORBIDDEN, message, condition, retry_after=UNWATCHED_POLL)
+
+
+async def _check_there(app: App, account: str, client: KubeClient) -> None:
+    """Raises Halt for an account that is not there: RBAC would only say what it may not do."""
+    kind = await client.resource_type("v1", "ServiceAccount")
+    if await client.get(kind, account, app.namespace, metadata_only=True) is not None:
+        return
+    message = (
+        f"spec.serviceAccountName {account}: there is no ServiceAccount {app.namespace}/{account}; make it, with the"
+        " rights to apply the app's objects, or mend the name"
+    )
+    condition = Condition.false(WORKLOADS_APPLIED, Reason.SERVICE_ACCOUNT_NOT_FOUND, message)
+    raise stop(Reason.SERVICE_ACCOUNT_NOT_FOUND, message, condition, retry_after=UNWATCHED_POLL)
 
 
 async def _may_impersonate(client: KubeClient, namespace: str, account: str) -> bool:

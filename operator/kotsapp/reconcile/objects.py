@@ -3,12 +3,11 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from kotsapp.cluster.client import KubeClient
-from kotsapp.cluster.errors import UnknownKindError
+from kotsapp.cluster.errors import ApiError, UnknownKindError
 from kotsapp.images.routing import Domains
 from kotsapp.license import License
 from kotsapp.license.domains import resolve_domains
@@ -22,7 +21,7 @@ from kotsapp.manifests.templates import TemplateContext, license_fields
 from kotsapp.pullsecret import default_name, dockerconfigjson
 from kotsapp.reconcile.app import App, Memory
 from kotsapp.reconcile.halt import UNWATCHED_POLL, stop
-from kotsapp.reconcile.plan import Object, place, scope_in
+from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.reconcile.services import Services
 from kotsapp.resource.conditions import WORKLOADS_APPLIED, Condition, Reason
 from kotsapp.resource.spec import Spec
@@ -79,12 +78,10 @@ async def read_release(
         raise stop(Reason.INVALID_MANIFEST, str(error)) from None
     except HelmMissingError as error:
         raise stop(Reason.HELM_MISSING, str(error)) from None
-    if not release.objects and not release.unpatched_charts:
-        origins = ", ".join(file.origin for file in files[:5])
-        raise stop(Reason.INVALID_MANIFEST, f"{origins}: no Kubernetes object found; put the app's manifests there")
+    if release.is_empty:
+        raise stop(Reason.INVALID_MANIFEST, release.nothing_found(files))
     scope = scope_in(release.objects)
-    placed = [await _placed(obj, app, scope, services.client) for obj in release.objects]
-    release = replace(release, objects=tuple(placed))
+    release = replace(release, objects=await _placed(release.objects, app, scope, services.client))
     memory.release = (fingerprint, release)
     return release
 
@@ -97,17 +94,39 @@ async def _with_charts(release: Release, app: App, services: Services) -> Releas
     return with_charts(release, await helm.render_all(release.charts, program, app.namespace, cluster))
 
 
-async def _placed(obj: Object, app: App, scope: Any, client: KubeClient) -> Object:
-    api_version, kind = str(obj["apiVersion"]), str(obj["kind"])
-    namespaced = scope(api_version.rpartition("/")[0], kind)
-    if namespaced is None:
-        try:
-            namespaced = (await client.resource_type(api_version, kind)).namespaced
-        except UnknownKindError as error:
-            message = f"{kind}/{obj['metadata'].get('name')}: {error}"
-            condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, message)
-            raise stop(Reason.OBJECT_REFUSED, message, condition, retry_after=UNWATCHED_POLL) from None
-    return place(obj, app.namespace, namespaced)
+async def _placed(
+    objects: Sequence[Object], app: App, scope: Callable[[str, str], bool | None], client: KubeClient
+) -> tuple[Object, ...]:
+    """Every object in its namespace; raises Halt that names those of kinds that nobody knows."""
+    placed: list[Object] = []
+    problems: list[str] = []
+    for obj in objects:
+        api_version, kind = str(obj["apiVersion"]), str(obj["kind"])
+        namespaced = scope(api_version.rpartition("/")[0], kind)
+        if namespaced is None:
+            try:
+                namespaced = (await client.resource_type(api_version, kind)).namespaced
+            except UnknownKindError as error:
+                elsewhere = "" if problems else await _served_as(kind, client)
+                problems.append(f"{kind}/{obj['metadata'].get('name')}: {error}{elsewhere}")
+                continue
+        placed.append(place(obj, app.namespace, namespaced))
+    if problems:
+        more = f"; and {len(problems) - MAX_SHOWN} more" if len(problems) > MAX_SHOWN else ""
+        message = "; ".join(problems[:MAX_SHOWN]) + more
+        condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, message)
+        raise stop(Reason.OBJECT_REFUSED, message, condition, retry_after=UNWATCHED_POLL)
+    return tuple(placed)
+
+
+async def _served_as(kind: str, client: KubeClient) -> str:
+    """Where else a kind of that name is served, such as an Ingress of a version that is gone."""
+    try:
+        served = await client.api_versions()
+    except ApiError:
+        return ""
+    found = [version.rpartition("/")[0] for version in served if version.rpartition("/")[2] == kind]
+    return f" It serves {kind} in {', '.join(found[:MAX_SHOWN])}" if found else ""
 
 
 def _fingerprint(app: App, license_: License, files: Sequence[SourceFile], local_images: Mapping[str, str]) -> bytes:

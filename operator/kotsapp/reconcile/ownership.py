@@ -1,7 +1,7 @@
 """Whose the objects are that a plan would write over."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
@@ -15,14 +15,14 @@ from kotsapp.reconcile.plan import Object
 from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
 from kotsapp.resource import API_VERSION, KIND
-from kotsapp.resource.conditions import WORKLOADS_APPLIED, Condition, Reason
+from kotsapp.resource.conditions import PULL_SECRET_READY, WORKLOADS_APPLIED, Condition, Reason
 
 MAX_SHOWN = 5
 CONCURRENCY = 16
 
 
-async def claim(app: App, keys: Sequence[ObjectKey], services: Services) -> None:
-    """Reserve the objects until ``services.owned.release``; raises Halt when another app applies one of them.
+async def claim(app: App, keys: Sequence[ObjectKey], pull_secrets: Collection[ObjectKey], services: Services) -> None:
+    """Reserve the objects until ``services.owned.release``; raises Halt when another app has one of them.
 
     Labels alone claim nothing: the app that they name has to be there, and to have the object in its inventory.
     """
@@ -36,7 +36,16 @@ async def claim(app: App, keys: Sequence[ObjectKey], services: Services) -> None
         return
     owned.release(app.key)
     owned.await_release(app.key, claims)
-    told = [f"{key.within(app.namespace)} is applied by KotsApp {'/'.join(holder)}" for key, holder in claims.items()]
+    clashes = [(key, holder) for key, holder in claims.items() if key in pull_secrets]
+    if clashes:
+        key, holder = clashes[0]
+        message = (
+            f"{key.within(app.namespace)} is the pull secret of KotsApp {'/'.join(holder)}, and each KotsApp of a"
+            " namespace has its own: name another one in spec.pullSecret.name"
+        )
+        condition = Condition.false(PULL_SECRET_READY, Reason.PULL_SECRET_CLASH, message)
+        raise stop(Reason.PULL_SECRET_CLASH, message, condition, retry_after=UNWATCHED_POLL)
+    told = [f"{key.within(app.namespace)} is claimed by KotsApp {'/'.join(holder)}" for key, holder in claims.items()]
     message = "; ".join(told[:MAX_SHOWN]) + "; one object can't have two, remove it from one of them"
     condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_CLAIMED, message)
     raise stop(Reason.OBJECT_CLAIMED, message, condition, retry_after=UNWATCHED_POLL)

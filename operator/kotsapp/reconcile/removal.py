@@ -40,8 +40,8 @@ async def remove(app: App, entries: Sequence[Entry], applier: Applier, report: R
     return Removal(tuple(sorted(deleted)), tuple(sorted(left)))
 
 
-async def clean_up(app: App, client: KubeClient, services: Services, report: Report) -> list[str]:
-    """Delete what the report's inventory lists, as the finalizer promises; the problems that are left.
+async def clean_up(app: App, client: KubeClient, services: Services, report: Report) -> tuple[Removal, list[str]]:
+    """Delete what the report's inventory lists, as the finalizer promises; what was done, and the problems left.
 
     Where a namespace goes, the account that the app names may go before the app: what could be deleted as that
     account alone is left then, so that the namespace isn't kept for ever.
@@ -49,15 +49,15 @@ async def clean_up(app: App, client: KubeClient, services: Services, report: Rep
     entries = list(report.inventory.entries.values())
     applier = Applier(client, services.owned, lambda _: False)
     try:
-        await remove(app, entries, applier, report)
+        return await remove(app, entries, applier, report), []
     except RefusedError as error:
         if client.user is None or not await _account_goes(app, error.refusals, services):
-            return [str(refusal) for refusal in error.refusals]
+            return Removal(), [str(refusal) for refusal in error.refusals]
         outside = [str(r.key.within(app.namespace)) for r in error.refusals if r.key.namespace != app.namespace]
         if outside:
             left = ", ".join(outside)
             logger.warning("%s/%s: its account went with the namespace; left behind: %s", app.namespace, app.name, left)
-    return []
+    return Removal(), []
 
 
 async def _account_goes(app: App, refusals: Sequence[Refusal], services: Services) -> bool:

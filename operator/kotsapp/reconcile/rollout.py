@@ -77,7 +77,7 @@ async def roll_out(
     keys = [key_of(obj) for obj in objects]
     blind = await _follow(app, keys, client, services)
     try:
-        await claim(app, keys, services)
+        await claim(app, keys, {key_of(secret) for secret in owned_secrets}, services)
         digests = {key_of(obj): object_digest(obj, seal) for obj in objects}
         found = await find_differences(objects, digests, client, services, report, memory, blind)
         applier = Applier(client, services.owned, force_allowed, seal)
@@ -97,7 +97,7 @@ async def roll_out(
     finally:
         services.owned.release(app.key)
     report.note(_secrets_ready(owned_secrets))
-    removal = await _prune(app, keys, applier, report) if prune and not waiting else Removal()
+    removal = await _prune(app, keys, applier, services, report) if prune and not waiting else Removal()
     return Rollout(
         tuple(key_of(obj) for obj in found.changed),
         tuple(key_of(obj) for obj in found.drifted),
@@ -157,6 +157,11 @@ async def _apply_phases(
         if waiting and order != max(phases):
             return tuple(waiting)
     return ()
+
+
+def _is_unwell(key: ObjectKey, services: Services) -> bool:
+    seen = services.owned.get(key)
+    return seen is not None and seen.facts is not None and seen.facts.state is not WorkloadState.READY
 
 
 def _has_run(key: ObjectKey, services: Services) -> bool:
@@ -227,8 +232,11 @@ def _secrets_ready(secrets: Sequence[Object]) -> Condition:
     return Condition.true(PULL_SECRET_READY, f"pull secret {', '.join(places)} holds the license's credential")
 
 
-async def _prune(app: App, keys: Sequence[ObjectKey], applier: Applier, report: Report) -> Removal:
+async def _prune(app: App, keys: Sequence[ObjectKey], applier: Applier, services: Services, report: Report) -> Removal:
+    """Delete what is no longer wanted. Secrets wait until all is well: pods of an older version may need one."""
     left_over = report.inventory.left_over(keys)
+    if any(_is_unwell(key, services) for key in keys):
+        left_over = [entry for entry in left_over if entry.key.group_kind != ("", "Secret")]
     if not left_over:
         return Removal()
     try:

@@ -35,6 +35,7 @@ from kotsapp.resource.conditions import (
     WORKLOADS_HEALTHY,
     Condition,
     Reason,
+    Status,
     counted,
     progressing,
     succeeded,
@@ -201,7 +202,7 @@ def _hold_back(decided: Decided) -> None:
         shown = "; ".join(f"{s.pull}: {s.verified_message}" for s in decided.held[:5])
         message = (
             f"the license can't be shown to pull {counted(len(decided.held), 'image')}, nothing rolls out: {shown}."
-            " Asked again by itself; the vendor grants the license access"
+            " Asked again by itself; ask the vendor for access, or check name and tag"
         )
         raise again(
             Reason.IMAGES_NOT_PULLABLE, message, decided.condition, *decided.pullable, retry_after=decided.retry_after
@@ -289,7 +290,8 @@ def _conclude(
     if not (spec.wait or waiting):
         return done, look if next_look is None else min(look, next_look)
     if elapsed >= spec.timeout:
-        message = f"not healthy after {spec.timeout:g}s: {overall.message}"
+        refused = "".join(f"{c.message}; " for c in decided.pullable if c.status == Status.FALSE)
+        message = f"not healthy after {spec.timeout:g}s: {refused}{overall.message}"
         raise settle_unwell(Reason.WORKLOADS_UNHEALTHY, message, retry_after=look)
     return progressing(f"rolling out: {overall.message}"), look
 

@@ -74,7 +74,9 @@ class Worker:
             app, report = self.app, Report(self.status)
             account = app.spec.get("serviceAccountName")
             client = identity_for(app, account if isinstance(account, str) else None, services)
-            problems = await clean_up(app, client, services, report)
+            removal, problems = await clean_up(app, client, services, report)
+            for event in events.of_cleanup(removal):
+                await self._post(app, event, services)
             if problems:
                 message = (
                     f"not everything could be deleted, tried again: {'; '.join(problems[:MAX_PROBLEMS])}. To let go of"
@@ -139,9 +141,12 @@ class Worker:
         before = self.status
         await self._write(app, outcome.status, services)
         for event in (*outcome.told, *events.of_transition(before, outcome.status)):
-            log = logger.warning if event.warning else logger.info
-            log("%s/%s: %s: %s", app.namespace, app.name, event.reason, event.message)
-            await post(services.client, app.regarding, event.reason, event.message, warning=event.warning)
+            await self._post(app, event, services)
+
+    async def _post(self, app: App, event: events.Event, services: Services) -> None:
+        log = logger.warning if event.warning else logger.info
+        log("%s/%s: %s: %s", app.namespace, app.name, event.reason, event.message)
+        await post(services.client, app.regarding, event.reason, event.message, warning=event.warning)
 
     async def _try_write(self, app: App, status: dict[str, Any], services: Services) -> None:
         try:

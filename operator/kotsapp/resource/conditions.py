@@ -56,6 +56,7 @@ class Reason(StrEnum):
     IMAGES_NOT_PULLABLE = "ImagesNotPullable"
     PULL_SECRET_CLASH = "PullSecretClash"  # noqa: S105 - a reason
     OBJECT_REFUSED = "ObjectRefused"
+    SERVICE_ACCOUNT_NOT_FOUND = "ServiceAccountNotFound"
     IMPERSONATION_FORBIDDEN = "ImpersonationForbidden"
     OBJECT_CLAIMED = "ObjectClaimed"
     APPLY_FAILED = "ApplyFailed"
