@@ -61,7 +61,7 @@ def main() -> int:
             try:
                 tour(demo)
                 print(f"\nDone in {time.monotonic() - started:.0f} s.")
-                return keep_up(world) if os.environ.get("KEEP") else hint()
+                return keep_up(demo) if os.environ.get("KEEP") else hint()
             finally:
                 operator.terminate()
                 operator.wait(15)
@@ -134,9 +134,14 @@ def hint() -> int:
     return 0
 
 
-def keep_up(world: World) -> int:
-    print(f"The world stays up until Ctrl-C. In another terminal:\n  export KUBECONFIG={world.kubeconfig}")
+def keep_up(demo: Demo) -> int:
+    folders = os.pathsep.join((str(BIN), str(demo.world.programs.kubectl.parent)))
+    print("The world stays up until Ctrl-C. In another terminal:")
+    print(f"  export KUBECONFIG={demo.world.kubeconfig} PATH={folders}:$PATH")
     print(f"  kubectl -n {NAMESPACE} edit kotsapp {APP}    # or delete a Deployment and see it come back")
+    print(f"  kubectl kotsapp status {APP} -n {NAMESPACE}")
+    print(f"  kotsapp probe busybox:1.36 quay.io/my-org/api:v1.0.1 --registries {demo.world.registries_file}")
+    print(f"The operator's log: {demo.folder}/operator.log; the license and its key: {demo.folder}/license.yaml, keys/")
     try:
         signal.pause()
     except KeyboardInterrupt:

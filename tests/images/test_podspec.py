@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kotsapp.images.image_path import ImagePath, InvalidImagePathError, dotted
-from kotsapp.images.podspec import find_images
+from kotsapp.images.podspec import find_images, unmatched
 
 
 def obj(api_version: str, kind: str, **fields: Any) -> dict[str, Any]:
@@ -293,3 +293,14 @@ def test_no_object_is_too_odd(value: Any) -> None:
         for key in use.path:
             place = place[key]
         assert place == use.image
+
+
+def test_a_path_at_which_nothing_is_found_is_known() -> None:
+    monitor = {"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "spec": {"image": "quay.io/p/p:v1"}}
+    listed = {"apiVersion": "v1", "kind": "List", "items": [monitor]}
+    right = ImagePath("monitoring.coreos.com", "Prometheus", "spec.image")
+    misspelled = ImagePath("monitoring.coreos.com", "Prometheus", "spec.imag")
+    other_kind = ImagePath("monitoring.coreos.com", "Alertmanager", "spec.image")
+
+    assert unmatched([monitor], [right, misspelled, other_kind]) == [misspelled, other_kind]
+    assert unmatched([listed], [right]) == []

@@ -430,3 +430,10 @@ def test_an_unpacked_chart_is_told_from_manifests(render: Render) -> None:
 
     render(code=2)
     assert f"{render.manifests}/shop is an unpacked chart: package it" in render.errors
+
+
+def test_a_path_at_which_no_image_is_found_is_told(render: Render) -> None:
+    render.add("app.yaml", deployment("web", "busybox:1"))
+
+    render("--assume", "public", "--image-path", "monitoring.coreos.com/Prometheus:spec.imag")
+    assert "--image-path monitoring.coreos.com/Prometheus:spec.imag: no object has an image there" in render.errors

@@ -15,6 +15,7 @@ from kotsapp.cli.inputs import read_license, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, domain, image_path, object_name, seconds
 from kotsapp.cli.release import DEFAULT_NAMESPACE, Reader
 from kotsapp.cli.routes import Rules, decide
+from kotsapp.images.podspec import unmatched
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
@@ -114,6 +115,8 @@ def _render(args: argparse.Namespace) -> None:
     for image, reference in sorted(pulled.items()):
         if reference.refused_for is not None:
             _note(f"{image} becomes {reference}, which container runtimes refuse for {reference.refused_for}")
+    for path in unmatched([one.obj for one in found], args.image_path):
+        _note(f"--image-path {path}: no object has an image there; check group, kind and path")
     for chart in release.unpatched_charts:
         _note(f"{chart} is left to Helm, as KOTS does it, and not rendered; --patch-helm-v2 renders it")
     patched = patch(found, pulls, reader.pull_secret)

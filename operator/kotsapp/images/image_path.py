@@ -63,6 +63,9 @@ class ImagePath:
         secret_steps = None if self.pull_secrets is None else _exact(self.pull_secrets)
         object.__setattr__(self, "pull_secret_steps", secret_steps)
 
+    def __str__(self) -> str:
+        return f"{self.group}/{self.kind}:{self.path}"
+
     def matches(self, group: str, kind: str) -> bool:
         return group == self.group and kind == self.kind
 

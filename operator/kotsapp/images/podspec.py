@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kotsapp.images import image_path
-from kotsapp.images.image_path import ImagePath, Path
+from kotsapp.images.image_path import ImagePath, Path, hits
 from kotsapp.images.reference import InvalidReferenceError, parse
 
 # No known resource nests deeper than about 40; the bound keeps the search from exhausting the stack.
@@ -105,6 +105,17 @@ def find_images(obj: Any, image_paths: Sequence[ImagePath] = ()) -> list[ImageUs
             else:
                 uses.append(use)
     return uses
+
+
+def unmatched(objects: Sequence[Mapping[str, Any]], image_paths: Sequence[ImagePath]) -> list[ImagePath]:
+    """The paths at which none of the objects has an image: misspelled, most likely."""
+    left = list(image_paths)
+    for obj in objects:
+        if not left:
+            break
+        for _, item in workloads(obj):
+            left = [path for path in left if not (path.matches(*group_kind(item)) and any(hits(item, path.steps)))]
+    return left
 
 
 def workloads(obj: Any, prefix: Path = ()) -> Iterator[tuple[Path, Mapping[str, Any]]]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from kotsapp.images.image_path import ImagePath
+from kotsapp.images.podspec import unmatched
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route
@@ -119,7 +121,8 @@ async def decide_images(
     if refresh:
         report.handled(app.requested)
     held = tuple(s for s in settled if _is_held(s)) if spec.proxy.verify is Verify.ENFORCE else ()
-    resolved, pullable = _resolved(settled, users), _pullable(settled, spec.proxy.verify)
+    resolved = _resolved(settled, users, unmatched(release.objects, spec.image_paths))
+    pullable = _pullable(settled, spec.proxy.verify)
     report.note(resolved, *pullable)
     if not pullable:
         report.drop(IMAGES_PULLABLE)
@@ -169,10 +172,15 @@ def _is_held(settled: Settled) -> bool:
     return settled.route is not None and settled.route.needs_secret and settled.verified is not Verified.TRUE
 
 
-def _resolved(settled: Sequence[Settled], users: Mapping[str, Sequence[str]]) -> Condition:
+def _resolved(
+    settled: Sequence[Settled], users: Mapping[str, Sequence[str]], nowhere: Sequence[ImagePath]
+) -> Condition:
     undecided = [s for s in settled if s.undecided]
     if not undecided:
-        return Condition.true(IMAGES_RESOLVED, f"{counted(len(settled), 'image')} resolved")
+        message = f"{counted(len(settled), 'image')} resolved"
+        if nowhere:
+            message += f"; spec.imagePaths finds no image at {', '.join(map(str, nowhere[:MAX_NAMED]))}"
+        return Condition.true(IMAGES_RESOLVED, message)
     named = "; ".join(f"{s.image} ({_shown(users[s.image])}): {s.message}" for s in undecided[:MAX_NAMED])
     more = f"; and {len(undecided) - MAX_NAMED} more" if len(undecided) > MAX_NAMED else ""
     message = f"{len(undecided)} of {len(settled)} images undecided: {named}{more}"
