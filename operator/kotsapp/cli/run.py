@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import resource
 from pathlib import Path
 
 import kopf
@@ -66,6 +67,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT."""
     logs.configure(args.log_format, args.log_level)
+    _allow_many_files()
     try:
         registries = Registries.load(args.registries) if args.registries else Registries.empty()
         keys = TrustedKeys.load(args.trusted_keys)
@@ -78,6 +80,12 @@ def run(args: argparse.Namespace) -> int:
     except ApiError as error:
         raise CommandError(f"the cluster can't be reached: {error}", EXIT_PROBLEM) from None
     return EXIT_OK
+
+
+def _allow_many_files() -> None:
+    """Each watch is an open file, and the usual soft limit of 1024 is for programs that use select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _operate(args: argparse.Namespace, registries: Registries, keys: TrustedKeys) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -73,13 +74,19 @@ class Applier:
     """Applies the objects of one app as one identity.
 
     ``force`` says whether an object may be deleted and made anew when a field can't be changed; ``seal`` keys the
-    digests of Secrets (``fields.object_digest``).
+    digests of Secrets (``fields.object_digest``); ``waiting`` is entered while somebody else has to act.
     """
 
     def __init__(
-        self, client: KubeClient, owned: OwnedObjects, force: Callable[[Object], bool], seal: bytes = b""
+        self,
+        client: KubeClient,
+        owned: OwnedObjects,
+        force: Callable[[Object], bool],
+        seal: bytes = b"",
+        waiting: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self._seal = seal
+        self._waiting = waiting
         self._client = client
         self._owned = owned
         self._force = force
@@ -225,10 +232,9 @@ class Applier:
         await self._until(established, CRD_WAIT, f"{key} was applied")
         await self._until(served, CRD_WAIT, f"{key} was applied")
 
-    @staticmethod
-    async def _until(condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
+    async def _until(self, condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
         try:
-            async with asyncio.timeout(seconds):
+            async with self._waiting(), asyncio.timeout(seconds):
                 while not await condition():  # noqa: ASYNC110 - what is awaited is in the cluster
                     await asyncio.sleep(POLL)
         except TimeoutError:

@@ -45,13 +45,16 @@ class Connection:
     """JSON over HTTP with the operator's credentials; ``user`` is whom a request impersonates."""
 
     def __init__(self, configuration: aio_client.Configuration, user_agent: str) -> None:
-        configuration.connection_pool_maxsize = MAX_CONNECTIONS
         # aiohttp's own trust in the environment reads proxies and ~/.netrc in threads, for every single request, and
         # would send what that file holds to the API server.
         configuration.client_session_kwargs = {"trust_env": False}
         configuration.proxy = configuration.proxy or environment_proxy(configuration.host)
+        self._user_agent = user_agent
+        configuration.connection_pool_maxsize = MAX_CONNECTIONS
         self._api = aio_client.ApiClient(configuration)
-        self._api.user_agent = user_agent
+        # A watch keeps its connection for itself, and there may be many: requests must not wait for one of theirs.
+        configuration.connection_pool_maxsize = 0
+        self._watches = aio_client.ApiClient(configuration)
 
     @classmethod
     async def open(cls, user_agent: str, context: str | None = None, kubeconfig: str | None = None) -> "Connection":
@@ -68,6 +71,7 @@ class Connection:
 
     async def close(self) -> None:
         await self._api.close()
+        await self._watches.close()
 
     async def json(
         self,
@@ -125,8 +129,8 @@ class Connection:
         user: str | None,
         timeout: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
-        api = self._api
-        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": api.user_agent}
+        api = self._watches if timeout is WATCH_TIMEOUT else self._api
+        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": self._user_agent}
         if user:
             headers["Impersonate-User"] = user
         await api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)

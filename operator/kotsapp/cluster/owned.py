@@ -106,6 +106,13 @@ class OwnedObjects:
             raise ApiError(0, "Timeout", f"the API server did not list {kind.plural} in time") from None
         return not scope.forbidden
 
+    def follow_only(self, owner: Owner, user: str | None, keys: Iterable[ObjectKey]) -> None:
+        """The owner has these objects alone, as this identity: end the watches that nobody else needs."""
+        needed = {(key.api_version, key.kind) for key in keys}
+        for key, scope in list(self._scopes.items()):
+            if key[:2] not in needed or key[3] != user:
+                self._unfollow(key, scope, owner)
+
     def note(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
         """Remember an object as an answer showed it, ahead of the watch; returns what the answer showed.
 
@@ -130,10 +137,7 @@ class OwnedObjects:
     def forget_owner(self, owner: Owner) -> None:
         """The app is gone: end the watches that nobody else needs, and tell who waited for what it held."""
         for key, scope in list(self._scopes.items()):
-            scope.followers.discard(owner)
-            if not scope.followers and scope.task is not None:
-                scope.task.cancel()
-                del self._scopes[key]
+            self._unfollow(key, scope, owner)
         for identity in [identity for identity, seen in self._seen.items() if seen.owner == owner]:
             del self._seen[identity]
         self._ended = {identity: known for identity, known in self._ended.items() if known != owner}
@@ -172,6 +176,12 @@ class OwnedObjects:
             yield
         finally:
             self._applying.pop(key.identity, None)
+
+    def _unfollow(self, key: tuple[str, str, str | None, str | None], scope: _Scope, owner: Owner) -> None:
+        scope.followers.discard(owner)
+        if not scope.followers and scope.task is not None:
+            scope.task.cancel()
+            del self._scopes[key]
 
     def _let_go(self, identity: Identity, holder: Owner | None = None) -> None:
         """Tell who waits for the object, or only those who wait for this holder to let go of it."""
@@ -248,6 +258,8 @@ class OwnedObjects:
         )
         listed = set()
         for item in items:
+            # The items of a list of a built-in kind don't say what they are.
+            item |= {"apiVersion": scope.kind.api_version, "kind": scope.kind.kind}
             listed.add(self._key(scope.kind, item).identity)
             self._observe(scope.kind, "LISTED" if not scope.synced.is_set() else "MODIFIED", item)
         group = scope.kind.api_version.rpartition("/")[0]

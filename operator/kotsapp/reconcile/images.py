@@ -115,7 +115,8 @@ async def decide_images(
             services.prober, reference, policy, credential=credential, previous=previous, known=known, refresh=refresh
         )
 
-    settled = tuple(await asyncio.gather(*(one(reference) for reference in references)))
+    async with services.gate.waiting():
+        settled = tuple(await asyncio.gather(*(one(reference) for reference in references)))
     memory.images_settled = True
     report.images(settled, users, verified=policy.verify, trusted=trusted)
     if refresh:

@@ -69,7 +69,8 @@ async def roll_out(
 ) -> Rollout:
     """Apply what differs and prune what has left; raises Halt when an object is refused, claimed or clashes.
 
-    ``checkpoint`` stores the report's inventory before anything new is made, so that nothing made is ever forgotten.
+    ``checkpoint`` stores the report's inventory before anything is made or changed, so that nothing made is ever
+    forgotten, and nothing changed taken for what it was.
     ``seal`` keys the digests of Secrets in there.
     """
     owned_secrets = tuple(own(secret, app) for secret in secrets)
@@ -80,15 +81,14 @@ async def roll_out(
         await claim(app, keys, {key_of(secret) for secret in owned_secrets}, services)
         digests = {key_of(obj): object_digest(obj, seal) for obj in objects}
         found = await find_differences(objects, digests, client, services, report, memory, blind)
-        applier = Applier(client, services.owned, force_allowed, seal)
+        applier = Applier(client, services.owned, force_allowed, seal, services.gate.waiting)
         await _check(app, found, owned_secrets, applier, client, services, report)
         contested = await note_repairs(found, keys, client, memory)
-        unknown = [key_of(obj) for obj in found.changed if report.inventory.get(key_of(obj)) is None]
-        if unknown:
-            for key in unknown:
-                report.applied(Entry(key))
-            await checkpoint()
         if found.changed:
+            for obj in found.changed:
+                # No digest until it is known to be applied: what was there before must not be taken for what is.
+                report.applied(Entry(key_of(obj)))
+            await checkpoint()
             memory.rollout_started = time.time()
         due = {key_of(obj) for obj in (*found.changed, *found.drifted)}
         waiting = await _apply_phases(objects, due, found.ended, applier, services, report)
@@ -98,6 +98,7 @@ async def roll_out(
         services.owned.release(app.key)
     report.note(_secrets_ready(owned_secrets))
     removal = await _prune(app, keys, applier, services, report) if prune and not waiting else Removal()
+    services.owned.follow_only(app.key, client.user, [*keys, *(e.key for e in report.inventory.entries.values())])
     return Rollout(
         tuple(key_of(obj) for obj in found.changed),
         tuple(key_of(obj) for obj in found.drifted),

@@ -1,6 +1,5 @@
 """Everything that a reconciliation talks to, made once for the whole operator."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +8,12 @@ from kotsapp.cluster.client import KubeClient
 from kotsapp.cluster.owned import OwnedObjects
 from kotsapp.license import Policy, TrustedKeys
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.gate import Gate
 from kotsapp.reconcile.metrics import Metrics
 from kotsapp.registry.prober import Prober
 
-# Reconciliations under way at once. Most of one is waiting for registries and the API server; the bound keeps a
-# restart with many apps from asking all of them for everything at the same moment.
+# Reconciliations at work at once: the bound keeps a restart with many apps from reading and applying all of them at the
+# same moment. What waits for a registry is not at work, or one tenant's silent registries would stop all others.
 MAX_RECONCILIATIONS = 16
 
 
@@ -37,4 +37,4 @@ class Services:
     settings: Settings
     metrics: Metrics
     follow: Callable[[App, frozenset[tuple[str, str]]], Awaitable[None]]
-    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_RECONCILIATIONS))
+    gate: Gate = field(default_factory=lambda: Gate(MAX_RECONCILIATIONS))
