@@ -23,7 +23,7 @@ class Told(list[Owner]):
 
 def watching() -> tuple[OwnedObjects, Told]:
     told = Told()
-    return OwnedObjects(("namespace", "name"), told.append), told
+    return OwnedObjects(("namespace", "name"), "prune", told.append), told
 
 
 def live(owner: Owner, *, uid: str = "1", version: str = "1", fields: Any = None) -> dict[str, Any]:

@@ -261,7 +261,9 @@ def test_nothing_changed_means_nothing_written_even_by_an_operator_that_starts_a
     assert versions(tenant, ("kotsapps", "stalled")) == settled[1:]
 
 
-def test_status_is_written_once_for_what_settles_at_once(world: World, tenant: Tenant) -> None:
+def test_status_is_written_once_before_and_once_after_a_change_that_settles_at_once(
+    world: World, tenant: Tenant
+) -> None:
     tenant.put_app("app", [config_map("settings", a="1")])
     tenant.wait_ready("app")
     since = position(world)
@@ -271,4 +273,7 @@ def test_status_is_written_once_for_what_settles_at_once(world: World, tenant: T
     tenant.wait_ready("app")
     until(lambda: tenant.get("configmaps", "settings")["data"] == {"a": "2"}, "it is applied")
     stays(lambda: True, "time for further writes", 0.5)
-    assert writes(world, tenant.namespace, since).count("patch kotsapps/status app") == 1
+    made = writes(world, tenant.namespace, since)
+    assert made[:3] == ["patch kotsapps/status app", "patch configmaps settings", "patch kotsapps/status app"]
+    assert len([write for write in made if "kotsapps" in write]) == 2
+    assert tenant.events() == ["Applied", "ReconciliationSucceeded", "Applied"]

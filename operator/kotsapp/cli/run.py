@@ -25,7 +25,7 @@ from kotsapp.reconcile.services import Services, Settings
 from kotsapp.registry.hosts import Registries, RegistriesError
 from kotsapp.registry.metrics import Metrics
 from kotsapp.registry.prober import Prober
-from kotsapp.resource import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL
+from kotsapp.resource import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
         logger.info("serving metrics and health on port %d", port)
         client, connection = await _connected()
         stack.push_async_callback(connection.close)
-        owned = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), workers.wake)
+        owned = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, workers.wake)
         watch = ReferenceWatch(client, workers.wake_users, workers.wake_namespace)
         workers.watch_with(watch)
         prober = await stack.enter_async_context(

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from kotsapp.cluster.brought import Brought, defined
@@ -122,9 +122,7 @@ class Applier:
         async def one(entry: Entry) -> None:
             async with gate:
                 try:
-                    reason = await self._delete(entry.key, marks)
-                except UnknownKindError:
-                    reason = None  # its definition is gone, and all its objects with it
+                    reason = await self._delete_as_served(entry.key, marks)
                 except ApiError as error:
                     refusals.append(Refusal(entry.key, error.message, error.transient, error.status == 403))
                     return
@@ -242,11 +240,22 @@ class Applier:
                 0, "Timeout", f"{what}, and the API server is not done with it after {seconds:g} s"
             ) from None
 
+    async def _delete_as_served(self, key: ObjectKey, marks: Marks) -> str | None:
+        """Delete one object; the reason when it is left. The version that it was applied in may be served no more."""
+        try:
+            return await self._delete(key, marks)
+        except UnknownKindError:
+            version = await self._client.other_version(key.group, key.kind)
+            if version is None:
+                return None  # its definition is gone, and all its objects with it
+            return await self._delete(replace(key, api_version=version), marks)
+
     async def _delete(self, key: ObjectKey, marks: Marks) -> str | None:
-        """Delete one object; the reason when it is left."""
         kind = await self._client.resource_type(key.api_version, key.kind)
         live = await self._client.get(kind, key.name, key.namespace)
         if live is None:
+            if not await self._client.still_served(kind):
+                raise UnknownKindError(key.api_version, key.kind)
             return None
         metadata = live["metadata"]
         reason = spared(live, key, marks)

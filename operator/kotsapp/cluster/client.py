@@ -43,6 +43,12 @@ class KubeClient:
         """A definition there was made, changed or removed: what was discovered of its kinds holds no longer."""
         self._discovery.forget(api_version)
 
+    async def still_served(self, kind: ResourceType) -> bool:
+        return await self._discovery.still_served(kind)
+
+    async def other_version(self, group: str, kind: str) -> str | None:
+        return await self._discovery.other_version(group, kind)
+
     async def api_versions(self) -> Sequence[str]:
         """Every served group/version and group/version/Kind, as Helm's ``--api-versions`` takes them."""
         return await self._discovery.api_versions()

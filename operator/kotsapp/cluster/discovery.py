@@ -1,6 +1,7 @@
 """Which kinds the API server serves, and under which paths."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,6 +66,32 @@ class Discovery:
         if found is None:
             raise UnknownKindError(api_version, kind)
         return found
+
+    async def still_served(self, kind: ResourceType) -> bool:
+        """Whether the API server serves the kind under this version now: it may have stopped to since it was found."""
+        asked = self._asked.get(kind.api_version, 0.0)
+        if asyncio.get_running_loop().time() - asked > UNKNOWN_KIND_SECONDS:
+            self.forget(kind.api_version)
+        try:
+            await self.find(kind.api_version, kind.kind)
+        except UnknownKindError:
+            return False
+        return True
+
+    async def other_version(self, group: str, kind: str) -> str | None:
+        """A version of the group, ``group/version``, under which the kind is served; None when there is none."""
+        if not group or not is_path_segment(group):
+            return None
+        try:
+            answer = await self._connection.json("GET", f"/apis/{group}")
+        except ApiError as error:
+            if error.not_found:
+                return None
+            raise
+        for version in answer.get("versions") or ():
+            with contextlib.suppress(UnknownKindError):
+                return (await self.find(str(version["groupVersion"]), kind)).api_version
+        return None
 
     async def api_versions(self) -> Sequence[str]:
         groups = await self._connection.json("GET", "/apis")

@@ -80,13 +80,18 @@ class Marks:
     manager: str
 
 
+def says_kept(metadata: Mapping[str, Any], annotation: str) -> bool:
+    """Whether the object is annotated to outlive its app."""
+    return bool((metadata.get("annotations") or {}).get(annotation) == "disabled")
+
+
 def spared(obj: Mapping[str, Any], key: ObjectKey, marks: Marks) -> str | None:
     """Why a live object that was applied for the app must not be deleted; None when it may be."""
     metadata = obj.get("metadata") or {}
-    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    labels = metadata.get("labels") or {}
     if key.group_kind in NEVER_PRUNED:
         return f"a {key.kind} is never pruned"
-    if annotations.get(marks.prune_annotation) == "disabled":
+    if says_kept(metadata, marks.prune_annotation):
         return f"its annotation {marks.prune_annotation} says disabled"
     for owner in metadata.get("ownerReferences") or ():
         if owner.get("controller") and owner.get("uid") != marks.uid:

@@ -17,6 +17,7 @@ from kotsapp.cluster.discovery import ResourceType
 from kotsapp.cluster.errors import ApiError
 from kotsapp.cluster.fields import fields_digest
 from kotsapp.cluster.health import WorkloadFacts, WorkloadState, facts, has_health
+from kotsapp.cluster.inventory import says_kept
 from kotsapp.cluster.objects import ObjectKey
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,10 @@ Identity = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One live object: whose it is by its labels, and digests that show whether it changed."""
+    """One live object: whose it is by its labels, and digests that show whether it changed.
+
+    ``kept`` says that it is annotated to outlive its app.
+    """
 
     uid: str
     version: int
@@ -42,6 +46,7 @@ class Seen:
     fields: str
     facts: WorkloadFacts | None
     deleting: bool
+    kept: bool
 
 
 @dataclass(slots=True)
@@ -58,13 +63,14 @@ class _Scope:
 
 
 class OwnedObjects:
-    """A view of every object that carries an app's label pair.
+    """A view of every object that carries an app's label pair; ``keep_annotation`` is how one is to outlive its app.
 
     ``on_change`` is called with the owner when an object of its was changed by somebody else, was deleted, or is a
     workload whose health changed.
     """
 
-    def __init__(self, labels: tuple[str, str], on_change: Callable[[Owner], None]) -> None:
+    def __init__(self, labels: tuple[str, str], keep_annotation: str, on_change: Callable[[Owner], None]) -> None:
+        self._keep_annotation = keep_annotation
         self._namespace_label, self._name_label = labels
         self._on_change = on_change
         self._seen: dict[Identity, Seen] = {}
@@ -118,7 +124,7 @@ class OwnedObjects:
 
         Where the watch was faster and has shown a later change, the owner is told of that one.
         """
-        seen = self._read(obj, key)
+        seen = self.read(obj, key)
         held = self._seen.get(key.identity)
         self._hand_over(key.identity, held, seen.owner)
         if seen.uid in self._applying.get(key.identity, ()):
@@ -127,7 +133,7 @@ class OwnedObjects:
         self._ended.pop(key.identity, None)
         if held is None or held.uid != seen.uid or held.version <= seen.version:
             self._seen[key.identity] = seen
-        elif (held.fields, held.deleting) != (seen.fields, seen.deleting):
+        elif (held.fields, held.deleting, held.kept) != (seen.fields, seen.deleting, seen.kept):
             self._on_change(seen.owner)
         return seen
 
@@ -275,7 +281,7 @@ class OwnedObjects:
     def _observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
         key = self._key(kind, obj)
         held = self._seen.get(key.identity)
-        seen = self._read(obj, key)
+        seen = self.read(obj, key)
         if held is not None and held.uid == seen.uid and held.version > seen.version:
             return
         if event == "DELETED":
@@ -293,10 +299,11 @@ class OwnedObjects:
         self._hand_over(key.identity, held, seen.owner)
         if (held is None and event == "LISTED") or key.identity in self._applying:
             return
-        if held is None or (held.fields, held.facts, held.deleting) != (seen.fields, seen.facts, seen.deleting):
+        if held is None or _told_by(held) != _told_by(seen):
             self._on_change(seen.owner)
 
-    def _read(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
+    def read(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
+        """What would be kept of this object."""
         metadata = obj.get("metadata") or {}
         labels = metadata.get("labels") or {}
         version = str(metadata.get("resourceVersion") or "0")
@@ -307,9 +314,14 @@ class OwnedObjects:
             fields=fields_digest(metadata, FIELD_MANAGER),
             facts=facts(obj) if has_health(key.api_version, key.kind) else None,
             deleting="deletionTimestamp" in metadata,
+            kept=says_kept(metadata, self._keep_annotation),
         )
 
     @staticmethod
     def _key(kind: ResourceType, obj: Mapping[str, Any]) -> ObjectKey:
         metadata = obj.get("metadata") or {}
         return ObjectKey(kind.api_version, kind.kind, metadata.get("namespace") or "", str(metadata.get("name")))
+
+
+def _told_by(seen: Seen) -> tuple[object, ...]:
+    return seen.fields, seen.facts, seen.deleting, seen.kept

@@ -1,20 +1,20 @@
 """What of a plan is not in the cluster as it should be: changed in the plan, or changed by somebody else."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
 from kotsapp.cluster.differences import differing, managers_of, shown
-from kotsapp.cluster.fields import fields_digest, other_managers
+from kotsapp.cluster.fields import other_managers
 from kotsapp.cluster.health import WorkloadState
-from kotsapp.cluster.inventory import Entry
 from kotsapp.cluster.objects import ObjectKey, key_of
+from kotsapp.cluster.owned import OwnedObjects
 from kotsapp.reconcile.app import Memory
 from kotsapp.reconcile.contest import is_contested, remember, wait_before_repair
 from kotsapp.reconcile.plan import Object
 from kotsapp.reconcile.report import Report
-from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.sight import Sight
 
 MAX_CONTESTS = 3
 
@@ -44,16 +44,11 @@ class Differences:
 async def find_differences(
     objects: Sequence[Object],
     digests: Mapping[ObjectKey, str],
-    client: KubeClient,
-    services: Services,
+    sight: Sight,
     report: Report,
     memory: Memory,
-    blind: Collection[tuple[str, str]],
 ) -> Differences:
-    """Compare every object with what the inventory says was applied, by the ``digests`` of what is wanted.
-
-    ``blind`` are (group, kind) pairs that can't be watched: their objects are read one by one.
-    """
+    """Compare every object with what the inventory says was applied, by the ``digests`` of what is wanted."""
     changed, drifted, postponed, ended = [], [], [], []
     now = time.monotonic()
     for obj in objects:
@@ -61,9 +56,12 @@ async def find_differences(
         entry = report.inventory.get(key)
         if entry is None or entry.digest != digests[key] or entry.key != key:
             changed.append(obj)
-        elif not await _has_drifted(entry, client, services, key.group_kind in blind):
             continue
-        elif _removed_itself(obj, services, report):
+        seen = await sight.of(key)
+        # An object that is being deleted can't be repaired: it is missed when it is gone.
+        if seen is not None and (seen.fields == entry.fields or seen.deleting):
+            continue
+        if seen is None and _removed_itself(obj, sight.owned, report):
             ended.append(key)
         elif wait_before_repair(memory.repairs.get(key.identity, ()), now) > 0:
             postponed.append(obj)
@@ -75,7 +73,7 @@ async def find_differences(
 async def note_repairs(
     found: Differences, keys: Sequence[ObjectKey], client: KubeClient, memory: Memory
 ) -> Contested | None:
-    """Count the repairs that are about to be made; what is told of the objects that are fought over.
+    """Count the repairs that were made; what is told of the objects that are fought over.
 
     A fight is over when a repair has lasted as long as the next one would have been put off.
     """
@@ -104,27 +102,12 @@ async def note_repairs(
     return Contested(message, min(waits.values()))
 
 
-async def _has_drifted(entry: Entry, client: KubeClient, services: Services, blind: bool) -> bool:
-    """An object that is being deleted can't be repaired: it is missed when it is gone."""
-    key = entry.key
-    if not blind:
-        seen = services.owned.get(key)
-        return seen is None or (seen.fields != entry.fields and not seen.deleting)
-    kind = await client.resource_type(key.api_version, key.kind)
-    live = await client.get(kind, key.name, key.namespace, metadata_only=True)
-    if live is None:
-        return True
-    metadata = live["metadata"]
-    return fields_digest(metadata, FIELD_MANAGER) != entry.fields and "deletionTimestamp" not in metadata
-
-
-def _removed_itself(obj: Object, services: Services, report: Report) -> bool:
-    """Whether it is a Job that ended well and whose time to live is over: gone by its own wish, not by drift."""
+def _removed_itself(obj: Object, owned: OwnedObjects, report: Report) -> bool:
+    """Whether a missing object is a Job that ended well and whose time to live is over: gone by its own wish."""
     key = key_of(obj)
-    lives_on = key.group_kind != ("batch", "Job") or (obj.get("spec") or {}).get("ttlSecondsAfterFinished") is None
-    if lives_on or services.owned.get(key) is not None:
+    if key.group_kind != ("batch", "Job") or (obj.get("spec") or {}).get("ttlSecondsAfterFinished") is None:
         return False
-    if services.owned.has_ended(key):
+    if owned.has_ended(key):
         return True
     return any(
         (entry.get("kind"), entry.get("namespace"), entry.get("name")) == (key.kind, key.namespace, key.name)

@@ -14,6 +14,7 @@ from kotsapp.reconcile.halt import UNWATCHED_POLL, Halt, stop
 from kotsapp.reconcile.plan import Object
 from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.sight import Sight
 from kotsapp.resource import API_VERSION, KIND
 from kotsapp.resource.conditions import PULL_SECRET_READY, WORKLOADS_APPLIED, Condition, Reason
 
@@ -21,7 +22,9 @@ MAX_SHOWN = 5
 CONCURRENCY = 16
 
 
-async def claim(app: App, keys: Sequence[ObjectKey], pull_secrets: Collection[ObjectKey], services: Services) -> None:
+async def claim(
+    app: App, keys: Sequence[ObjectKey], pull_secrets: Collection[ObjectKey], sight: Sight, services: Services
+) -> None:
     """Reserve the objects until ``services.owned.release``; raises Halt when another app has one of them.
 
     Labels alone claim nothing: the app that they name has to be there, and to have the object in its inventory.
@@ -29,7 +32,7 @@ async def claim(app: App, keys: Sequence[ObjectKey], pull_secrets: Collection[Ob
     owned = services.owned
     claims = owned.reserve(app.key, keys)
     if not claims:
-        labelled = {key: seen.owner for key in keys if (seen := owned.get(key)) is not None and all(seen.owner)}
+        labelled = {key: seen.owner for key in keys if (seen := await sight.of(key)) is not None and all(seen.owner)}
         others = {key: owner for key, owner in labelled.items() if owner != app.key}
         claims = {key: owner for key, owner in others.items() if await _holds(owner, key, services)}
     if not claims:

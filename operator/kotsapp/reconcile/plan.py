@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kotsapp.cluster.brought import defined
-from kotsapp.cluster.inventory import NEVER_PRUNED
+from kotsapp.cluster.inventory import NEVER_PRUNED, says_kept
 from kotsapp.cluster.objects import ObjectKey, key_of
 from kotsapp.cluster.permitted import misleading, refusal
 from kotsapp.images.image_path import ImagePath
@@ -120,15 +120,25 @@ def own(obj: Object, app: App) -> Object:
     key = key_of(obj)
     metadata = dict(obj["metadata"])
     metadata["labels"] = {**(metadata.get("labels") or {}), **app.labels}
-    if key.namespace == app.namespace and key.group_kind not in NEVER_PRUNED and not _prune_disabled(metadata):
+    if (
+        key.namespace == app.namespace
+        and key.group_kind not in NEVER_PRUNED
+        and not says_kept(metadata, PRUNE_ANNOTATION)
+    ):
         metadata["ownerReferences"] = [app.owner_reference]
     return {**obj, "metadata": metadata}
 
 
 def _plain(obj: Object) -> dict[str, Any]:
-    """The object, a Secret's stringData written as data: the API server keeps no record of who owns stringData, and
-    whoever changed a value would go unnoticed. What is no text is left for the API server to refuse by name."""
+    """The object without what others write in it by its own wish, and would be put right for ever.
+
+    A Secret's stringData is written as data: the API server keeps no record of who owns stringData, and whoever changed
+    a value would go unnoticed. What is no text is left for the API server to refuse by name. The rules of a ClusterRole
+    that aggregates others are its controller's.
+    """
     plain = dict(obj)
+    if key_of(obj).group_kind == ("rbac.authorization.k8s.io", "ClusterRole") and plain.get("aggregationRule"):
+        plain.pop("rules", None)
     texts = plain.get("stringData")
     if key_of(obj).group_kind != ("", "Secret") or not isinstance(texts, Mapping):
         return plain
@@ -137,7 +147,3 @@ def _plain(obj: Object) -> dict[str, Any]:
     encoded = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
     del plain["stringData"]
     return plain | {"data": {**(plain.get("data") or {}), **encoded}}
-
-
-def _prune_disabled(metadata: Mapping[str, Any]) -> bool:
-    return (metadata.get("annotations") or {}).get(PRUNE_ANNOTATION) == "disabled"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kotsapp.cluster.apply import Applier, Refusal, RefusedError
 from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
+from kotsapp.cluster.errors import ApiError
 from kotsapp.cluster.inventory import Entry, Marks
 from kotsapp.cluster.objects import ObjectKey
 from kotsapp.reconcile.app import App
@@ -63,5 +64,8 @@ async def clean_up(app: App, client: KubeClient, services: Services, report: Rep
 async def _account_goes(app: App, refusals: Sequence[Refusal], services: Services) -> bool:
     if not all(refusal.forbidden for refusal in refusals):
         return False
-    namespace = await services.client.get(await services.client.resource_type("v1", "Namespace"), app.namespace)
+    try:
+        namespace = await services.client.get(await services.client.resource_type("v1", "Namespace"), app.namespace)
+    except ApiError:
+        return False  # with rights in namespaces alone it can't be known
     return namespace is None or "deletionTimestamp" in namespace["metadata"]

@@ -125,6 +125,10 @@ class Report:
         """Requests for a fresh probe that were acted on, by the field that answers each."""
         self._fields.update(requested)
 
+    def interim(self) -> dict[str, Any]:
+        """The status that is there, with the inventory as it is by now."""
+        return {**self.before, "inventory": self.inventory.to_status()}
+
     def finish(self, conditions: Sequence[Condition], generation: int) -> dict[str, Any]:
         """The whole status with these Ready, Reconciling and Stalled conditions."""
         told = [*conditions, *(c for t, c in self._conditions.items() if t not in {x.type for x in conditions})]

@@ -23,6 +23,7 @@ from kotsapp.reconcile.plan import Object, Plan, own
 from kotsapp.reconcile.removal import Removal, remove
 from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.sight import Sight
 from kotsapp.resource import FORCE_ANNOTATION
 from kotsapp.resource.conditions import PULL_SECRET_READY, WORKLOADS_APPLIED, Condition, Reason
 
@@ -62,7 +63,7 @@ async def roll_out(
     services: Services,
     report: Report,
     memory: Memory,
-    checkpoint: Callable[[], Awaitable[None]],
+    checkpoint: Callable[[bool], Awaitable[None]],
     *,
     prune: bool,
     seal: bytes,
@@ -70,34 +71,36 @@ async def roll_out(
     """Apply what differs and prune what has left; raises Halt when an object is refused, claimed or clashes.
 
     ``checkpoint`` stores the report's inventory before anything is made or changed, so that nothing made is ever
-    forgotten, and nothing changed taken for what it was.
+    forgotten, and nothing changed taken for what it was; it is told whether there are objects that were not there.
     ``seal`` keys the digests of Secrets in there.
     """
     owned_secrets = tuple(own(secret, app) for secret in secrets)
-    objects = (*plan.objects, *owned_secrets)
-    keys = [key_of(obj) for obj in objects]
+    keys = [key_of(obj) for obj in (*plan.objects, *owned_secrets)]
     blind = await _follow(app, keys, client, services)
+    sight = Sight(client, services.owned, blind)
+    objects = [await _kept_as_it_is(obj, sight) for obj in (*plan.objects, *owned_secrets)]
     try:
-        await claim(app, keys, {key_of(secret) for secret in owned_secrets}, services)
+        await claim(app, keys, {key_of(secret) for secret in owned_secrets}, sight, services)
         digests = {key_of(obj): object_digest(obj, seal) for obj in objects}
-        found = await find_differences(objects, digests, client, services, report, memory, blind)
+        found = await find_differences(objects, digests, sight, report, memory)
         applier = Applier(client, services.owned, force_allowed, seal, services.gate.waiting)
         await _check(app, found, owned_secrets, applier, client, services, report)
-        contested = await note_repairs(found, keys, client, memory)
         if found.changed:
+            brings_new = any(report.inventory.get(key_of(obj)) is None for obj in found.changed)
             for obj in found.changed:
                 # No digest until it is known to be applied: what was there before must not be taken for what is.
                 report.applied(Entry(key_of(obj)))
-            await checkpoint()
+            await checkpoint(brings_new)
             memory.rollout_started = time.time()
         due = {key_of(obj) for obj in (*found.changed, *found.drifted)}
-        waiting = await _apply_phases(objects, due, found.ended, applier, services, report)
+        waiting = await _apply_phases(objects, due, found.ended, applier, sight, report)
+        contested = await note_repairs(found, keys, client, memory)
         if any(obj["kind"] == "CustomResourceDefinition" for obj in found.changed):
             blind = await _follow(app, keys, client, services)
     finally:
         services.owned.release(app.key)
     report.note(_secrets_ready(owned_secrets))
-    removal = await _prune(app, keys, applier, services, report) if prune and not waiting else Removal()
+    removal = await _prune(app, keys, applier, sight.again(), report) if prune and not waiting else Removal()
     services.owned.follow_only(app.key, client.user, [*keys, *(e.key for e in report.inventory.entries.values())])
     return Rollout(
         tuple(key_of(obj) for obj in found.changed),
@@ -134,7 +137,7 @@ async def _apply_phases(
     due: set[ObjectKey],
     ended: frozenset[ObjectKey],
     applier: Applier,
-    services: Services,
+    sight: Sight,
     report: Report,
 ) -> tuple[ObjectKey, ...]:
     """Apply what is due, a chart's hooks in their order; returns the hooks that have to end before it goes on."""
@@ -154,23 +157,35 @@ async def _apply_phases(
             raise _refused(error, Reason.APPLY_FAILED) from None
         due -= {key_of(obj) for obj in phases[order]}
         hooks = [key_of(obj) for obj in phases[order] if hook_of(obj)]
-        waiting = [key for key in hooks if key not in ended and not _has_run(key, services)]
+        look = sight.again()
+        waiting = [key for key in hooks if key not in ended and not await _has_run(key, look)]
         if waiting and order != max(phases):
             return tuple(waiting)
     return ()
 
 
-def _is_unwell(key: ObjectKey, services: Services) -> bool:
-    seen = services.owned.get(key)
+async def _is_unwell(key: ObjectKey, sight: Sight) -> bool:
+    seen = await sight.of(key)
     return seen is not None and seen.facts is not None and seen.facts.state is not WorkloadState.READY
 
 
-def _has_run(key: ObjectKey, services: Services) -> bool:
+async def _has_run(key: ObjectKey, sight: Sight) -> bool:
     """Whether a hook's Job or Pod has ended well; other objects have nothing to run."""
-    if key.group_kind not in (("batch", "Job"), ("", "Pod")) or services.owned.has_ended(key):
+    if key.group_kind not in (("batch", "Job"), ("", "Pod")) or sight.owned.has_ended(key):
         return True
-    seen = services.owned.get(key)
+    seen = await sight.of(key)
     return seen is not None and seen.facts is not None and seen.facts.state is WorkloadState.READY
+
+
+async def _kept_as_it_is(obj: Object, sight: Sight) -> Object:
+    """The object without its owner, if a person annotated the live one to outlive the app: the garbage collector would
+    delete it all the same."""
+    if "ownerReferences" not in obj["metadata"]:
+        return obj
+    seen = await sight.of(key_of(obj))
+    if seen is None or not seen.kept:
+        return obj
+    return {**obj, "metadata": {name: value for name, value in obj["metadata"].items() if name != "ownerReferences"}}
 
 
 async def _follow(app: App, keys: Sequence[ObjectKey], client: KubeClient, services: Services) -> set[tuple[str, str]]:
@@ -233,10 +248,10 @@ def _secrets_ready(secrets: Sequence[Object]) -> Condition:
     return Condition.true(PULL_SECRET_READY, f"pull secret {', '.join(places)} holds the license's credential")
 
 
-async def _prune(app: App, keys: Sequence[ObjectKey], applier: Applier, services: Services, report: Report) -> Removal:
+async def _prune(app: App, keys: Sequence[ObjectKey], applier: Applier, sight: Sight, report: Report) -> Removal:
     """Delete what is no longer wanted. Secrets wait until all is well: pods of an older version may need one."""
     left_over = report.inventory.left_over(keys)
-    if any(_is_unwell(key, services) for key in keys):
+    if left_over and any([await _is_unwell(key, sight) for key in keys]):
         left_over = [entry for entry in left_over if entry.key.group_kind != ("", "Secret")]
     if not left_over:
         return Removal()

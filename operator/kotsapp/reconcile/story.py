@@ -50,7 +50,8 @@ UNHEALTHY_POLL = 30.0
 # Pods that were just made have nothing to tell yet.
 POD_GRACE = 1.5
 
-Tell = Callable[[Sequence[Condition]], Awaitable[None]]
+# Stores these conditions on the way; None keeps those that are told, and stores the inventory.
+Tell = Callable[[Sequence[Condition] | None], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ async def reconcile(
         conditions, wake_after = await _reconcile(app, memory, services, report, told, tell)
         backoff = False
     except (Halt, ApiError) as end:
+        memory.release = None  # megabytes, which nobody looks at while the app stands still
         halt = end if isinstance(end, Halt) else _api_halt(app, end)
         conditions, wake_after, backoff = halt.conditions, halt.retry_after, halt.backoff
     for condition in conditions:
@@ -136,8 +138,9 @@ async def _reconcile(
     await check_impersonation(app, spec.service_account, services, memory)
     client = identity_for(app, spec.service_account, services)
 
-    async def checkpoint() -> None:
-        await tell(progressing(f"applying {counted(len(plan.objects) + len(secrets), 'object')}"))
+    async def checkpoint(brings_new: bool) -> None:
+        what = counted(len(plan.objects) + len(secrets), "object")
+        await tell(progressing(f"applying {what}") if brings_new else None)
 
     seal = license_.license_id.encode()
     rollout = await roll_out(
@@ -274,12 +277,12 @@ def _conclude(
     routed = f"{counted(len(decided.settled), 'image')}, {decided.proxied} through the proxy"
     overall = summary((key.within(app.namespace), health) for key, health in healths.items())
     done = succeeded(f"{routed}; {overall.message}")
-    if overall.state is WorkloadState.READY:
+    if overall.state is WorkloadState.READY and not waiting:
         memory.rollout_started = None
         memory.release = None  # nothing to look at again soon
         report.note(Condition.true(WORKLOADS_HEALTHY, overall.message))
         return done, next_look
-    elapsed = time.time() - _rollout_start(report, memory)
+    elapsed = time.time() - _rollout_start(spec, report, memory)
     if elapsed >= spec.timeout:
         look = UNHEALTHY_POLL
         health = Condition.false(WORKLOADS_HEALTHY, Reason.WORKLOADS_UNHEALTHY, overall.message)
@@ -296,14 +299,17 @@ def _conclude(
     return progressing(f"rolling out: {overall.message}"), look
 
 
-def _rollout_start(report: Report, memory: Memory) -> float:
+def _rollout_start(spec: Spec, report: Report, memory: Memory) -> float:
     """When the workloads stopped being healthy, in seconds since the epoch; known across restarts by its condition."""
     if memory.rollout_started is None:
-        before = report.condition_before(WORKLOADS_HEALTHY)
-        since = None
-        if before is not None and before.get("status") != "True":
-            since = parse_timestamp(before.get("lastTransitionTime"))
-        memory.rollout_started = since.timestamp() if since else time.time()
+        before = report.condition_before(WORKLOADS_HEALTHY) or {}
+        since = parse_timestamp(before.get("lastTransitionTime"))
+        if before.get("reason") == Reason.WORKLOADS_UNHEALTHY:
+            memory.rollout_started = time.time() - spec.timeout  # it was over then, and still is
+        elif since is not None and before.get("status") != "True":
+            memory.rollout_started = since.timestamp()
+        else:
+            memory.rollout_started = time.time()
     return memory.rollout_started
 
 

@@ -119,9 +119,10 @@ class Worker:
         report = Report(self.status)
         writing = asyncio.Lock()
 
-        async def tell(conditions: Sequence[Condition]) -> None:
+        async def tell(conditions: Sequence[Condition] | None) -> None:
             async with writing:
-                await self._write(app, report.finish(conditions, app.generation), services)
+                status = report.interim() if conditions is None else report.finish(conditions, app.generation)
+                await self._write(app, status, services)
                 report.before = self.status
 
         work = asyncio.create_task(reconcile(app, report, self.memory, services, tell))

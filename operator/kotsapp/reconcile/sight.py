@@ -1,0 +1,32 @@
+"""What is known of the app's live objects: from the watches, or read where the identity may not watch."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from kotsapp.cluster.client import KubeClient
+from kotsapp.cluster.objects import ObjectKey
+from kotsapp.cluster.owned import OwnedObjects, Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One look. ``blind`` are (group, kind) pairs that can't be watched; their objects are read one by one, once."""
+
+    client: KubeClient
+    owned: OwnedObjects
+    blind: Collection[tuple[str, str]]
+    _looked_at: dict[tuple[str, str, str, str], Seen | None] = field(default_factory=dict)
+
+    def again(self) -> "Sight":
+        """A new look, for what was done since."""
+        return Sight(self.client, self.owned, self.blind)
+
+    async def of(self, key: ObjectKey) -> Seen | None:
+        """The live object; None when there is none."""
+        if key.group_kind not in self.blind:
+            return self.owned.get(key)
+        if key.identity not in self._looked_at:
+            kind = await self.client.resource_type(key.api_version, key.kind)
+            live = await self.client.get(kind, key.name, key.namespace)
+            self._looked_at[key.identity] = None if live is None else self.owned.read(live, key)
+        return self._looked_at[key.identity]
