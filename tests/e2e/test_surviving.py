@@ -3,6 +3,7 @@
 import random
 import shutil
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from chaos import kill_once
 from faults import LOST, REFUSED, FaultyProxy
 from fleet import Fleet
 from forked import ForkedOperator
+from kotsapp.reconcile.services import MAX_RECONCILIATIONS
 from licenses import Signer
 from localworld.world import World
 from running import ACCOUNT, ROOT, Operator
@@ -98,6 +100,59 @@ def test_what_was_made_right_before_a_kill_is_known_afterwards(
     own_operator().start()
     tenant.wait_ready("app")
     until(lambda: not tenant.get("configmaps", "extra"), "what is wanted no more is pruned")
+
+
+def test_a_change_that_was_made_right_before_a_kill_is_taken_back_when_the_spec_is(
+    own_world: World, signer: Signer, own_operator: Callable[..., Operator]
+) -> None:
+    tenant = Tenant.make(own_world, signer)
+    proxy = FaultyProxy(own_world.server, own_world.ca, random.Random(SEED))
+    changing, made = threading.Event(), threading.Event()
+
+    def veto(line: str) -> bool:
+        """Nothing is told any more once the change is on its way."""
+        if line.startswith("PATCH") and f"{tenant.namespace}/configmaps/settings" in line and "dryRun" not in line:
+            made.set()
+        return changing.is_set() and made.is_set() and f"{tenant.namespace}/kotsapps/app/status" in line
+
+    proxy.veto = veto
+    with proxy.running():
+        direct = own_world.kubeconfig_for_service_account(*ACCOUNT)
+        operator = own_operator(kubeconfig=proxy.kubeconfig(direct)).start()
+        tenant.put_app("app", [config_map("settings", version="1")])
+        tenant.wait_ready("app")
+        made.clear()
+        changing.set()
+        tenant.put_app("app", [config_map("settings", version="2")])
+        until(lambda: tenant.get("configmaps", "settings")["data"] == {"version": "2"}, "the change is made")
+        operator.kill()
+
+    tenant.put_app("app", [config_map("settings", version="1")])
+    own_operator().start()
+    tenant.wait_ready("app")
+    assert tenant.get("configmaps", "settings")["data"] == {"version": "1"}
+
+
+def test_silent_registries_of_one_tenant_hold_up_no_other(
+    own_world: World, signer: Signer, own_operator: Callable[..., Operator]
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(512)
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        hosts = [f"silent-{number}.example.invalid" for number in range(MAX_RECONCILIATIONS + 4)]
+        for host in hosts:
+            own_world.registries.add_endpoint(host, endpoint)
+        own_operator().start()
+        good, bad = Tenant.make(own_world, signer), Tenant.make(own_world, signer)
+        good.put_app("app", [config_map("settings")])
+        good.wait_ready("app")
+        for number, host in enumerate(hosts):
+            bad.put_app(f"app-{number}", [deployment("one", f"{host}/a/b:1")], probe={"timeout": "1m"})
+        until(lambda: all(bad.condition(f"app-{n}") for n in range(len(hosts))), "all of them have begun to ask", 20)
+
+        good.kubectl("delete", "configmap", "settings")
+        until(lambda: good.get("configmaps", "settings"), "it is put right meanwhile", 5)
 
 
 def test_nothing_is_made_before_the_finalizer_is_there_to_have_it_removed(

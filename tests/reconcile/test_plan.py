@@ -154,3 +154,15 @@ def test_who_uses_an_image_is_named_once() -> None:
     two = obj("Pod", "two", spec={"containers": [{"image": PRIVATE}], "initContainers": [{"image": PRIVATE}]})
 
     assert use_names([pod(PRIVATE), two], ()) == {PRIVATE: ["Pod/it", "Pod/two"]}
+
+
+def test_the_rules_of_a_role_that_aggregates_others_are_its_controllers() -> None:
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "all"},
+        "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]},
+        "rules": [],
+    }
+    (planned,) = make_plan([role], {}, "secret", (), APP, lend_rights=False).objects
+    assert "rules" not in planned

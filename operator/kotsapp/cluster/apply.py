@@ -245,17 +245,15 @@ class Applier:
         try:
             return await self._delete(key, marks)
         except UnknownKindError:
-            version = await self._client.other_version(key.group, key.kind)
+            version = await self._client.other_version(key.api_version, key.kind)
             if version is None:
                 return None  # its definition is gone, and all its objects with it
             return await self._delete(replace(key, api_version=version), marks)
 
     async def _delete(self, key: ObjectKey, marks: Marks) -> str | None:
         kind = await self._client.resource_type(key.api_version, key.kind)
-        live = await self._client.get(kind, key.name, key.namespace)
+        live = await self._client.get_served(kind, key.name, key.namespace)
         if live is None:
-            if not await self._client.still_served(kind):
-                raise UnknownKindError(key.api_version, key.kind)
             return None
         metadata = live["metadata"]
         reason = spared(live, key, marks)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kotsapp.cluster.connection import WATCH_SECONDS, Connection
 from kotsapp.cluster.discovery import Discovery, ResourceType
-from kotsapp.cluster.errors import ApiError
+from kotsapp.cluster.errors import ApiError, UnknownKindError
 from kotsapp.cluster.objects import key_of
 
 FIELD_MANAGER: Final = "kotsapp"
@@ -43,11 +43,8 @@ class KubeClient:
         """A definition there was made, changed or removed: what was discovered of its kinds holds no longer."""
         self._discovery.forget(api_version)
 
-    async def still_served(self, kind: ResourceType) -> bool:
-        return await self._discovery.still_served(kind)
-
-    async def other_version(self, group: str, kind: str) -> str | None:
-        return await self._discovery.other_version(group, kind)
+    async def other_version(self, api_version: str, kind: str) -> str | None:
+        return await self._discovery.other_version(api_version, kind)
 
     async def api_versions(self) -> Sequence[str]:
         """Every served group/version and group/version/Kind, as Helm's ``--api-versions`` takes them."""
@@ -56,10 +53,21 @@ class KubeClient:
     async def get(
         self, kind: ResourceType, name: str, namespace: str | None = None, *, metadata_only: bool = False
     ) -> dict[str, Any] | None:
-        """The object, or None when there is none."""
+        """The object, or None when there is none, or no such kind any more."""
         try:
             return await self._json("GET", kind.path(namespace, name), accept=METADATA_ONLY if metadata_only else JSON)
         except ApiError as error:
+            if error.not_found:
+                return None
+            raise
+
+    async def get_served(self, kind: ResourceType, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+        """The object, or None when there is none; raises UnknownKindError when its kind has ceased to be served."""
+        try:
+            return await self._json("GET", kind.path(namespace, name))
+        except ApiError as error:
+            if error.path_not_found:
+                raise UnknownKindError(kind.api_version, kind.kind) from None
             if error.not_found:
                 return None
             raise

@@ -67,19 +67,10 @@ class Discovery:
             raise UnknownKindError(api_version, kind)
         return found
 
-    async def still_served(self, kind: ResourceType) -> bool:
-        """Whether the API server serves the kind under this version now: it may have stopped to since it was found."""
-        asked = self._asked.get(kind.api_version, 0.0)
-        if asyncio.get_running_loop().time() - asked > UNKNOWN_KIND_SECONDS:
-            self.forget(kind.api_version)
-        try:
-            await self.find(kind.api_version, kind.kind)
-        except UnknownKindError:
-            return False
-        return True
-
-    async def other_version(self, group: str, kind: str) -> str | None:
-        """A version of the group, ``group/version``, under which the kind is served; None when there is none."""
+    async def other_version(self, api_version: str, kind: str) -> str | None:
+        """Another version of the group, as ``group/version``, that the kind is served in; None when there is none."""
+        self.forget(api_version)
+        group = api_version.rpartition("/")[0]
         if not group or not is_path_segment(group):
             return None
         try:
@@ -88,9 +79,10 @@ class Discovery:
             if error.not_found:
                 return None
             raise
-        for version in answer.get("versions") or ():
-            with contextlib.suppress(UnknownKindError):
-                return (await self.find(str(version["groupVersion"]), kind)).api_version
+        for version in [str(version["groupVersion"]) for version in answer.get("versions") or ()]:
+            if version != api_version:
+                with contextlib.suppress(UnknownKindError):
+                    return (await self.find(version, kind)).api_version
         return None
 
     async def api_versions(self) -> Sequence[str]:

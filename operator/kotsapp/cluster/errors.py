@@ -43,6 +43,11 @@ class ApiError(Exception):
         return self.status == 404
 
     @property
+    def path_not_found(self) -> bool:
+        """Nothing is served at the path at all: of an object that is missing the API server says so by name."""
+        return self.not_found and self.reason != "NotFound"
+
+    @property
     def immutable(self) -> bool:
         """The API server says in so many words that a field can't be changed on the live object."""
         return self.status == 422 and "immutable" in (self.message + " ".join(c.message for c in self.causes))

@@ -282,7 +282,7 @@ def _conclude(
         memory.release = None  # nothing to look at again soon
         report.note(Condition.true(WORKLOADS_HEALTHY, overall.message))
         return done, next_look
-    elapsed = time.time() - _rollout_start(spec, report, memory)
+    elapsed = time.time() - _rollout_start(report, memory)
     if elapsed >= spec.timeout:
         look = UNHEALTHY_POLL
         health = Condition.false(WORKLOADS_HEALTHY, Reason.WORKLOADS_UNHEALTHY, overall.message)
@@ -299,13 +299,13 @@ def _conclude(
     return progressing(f"rolling out: {overall.message}"), look
 
 
-def _rollout_start(spec: Spec, report: Report, memory: Memory) -> float:
+def _rollout_start(report: Report, memory: Memory) -> float:
     """When the workloads stopped being healthy, in seconds since the epoch; known across restarts by its condition."""
     if memory.rollout_started is None:
         before = report.condition_before(WORKLOADS_HEALTHY) or {}
         since = parse_timestamp(before.get("lastTransitionTime"))
         if before.get("reason") == Reason.WORKLOADS_UNHEALTHY:
-            memory.rollout_started = time.time() - spec.timeout  # it was over then, and still is
+            memory.rollout_started = 0.0  # the time was over then, and still is
         elif since is not None and before.get("status") != "True":
             memory.rollout_started = since.timestamp()
         else:

@@ -1,0 +1,44 @@
+"""The gate: a bound on who is at work, that whoever waits for others doesn't count against."""
+
+import asyncio
+
+import pytest
+
+from kotsapp.reconcile.gate import Gate
+
+
+async def test_who_waits_lets_others_in() -> None:
+    gate, answer, entered = Gate(1), asyncio.Event(), asyncio.Event()
+
+    async def waits() -> None:
+        async with gate, gate.waiting():
+            entered.set()
+            await answer.wait()
+
+    waiting = asyncio.create_task(waits())
+    await entered.wait()
+    async with asyncio.timeout(1), gate:
+        answer.set()
+    await waiting
+
+
+async def test_the_bound_holds_after_somebody_was_cancelled_while_waiting_for_a_turn() -> None:
+    gate, entered, answer = Gate(1), asyncio.Event(), asyncio.Event()
+
+    async def waits() -> None:
+        async with gate, gate.waiting():
+            entered.set()
+            await answer.wait()
+
+    waiting = asyncio.create_task(waits())
+    await entered.wait()
+    async with gate:
+        answer.set()
+        await asyncio.sleep(0)  # it wants its turn back, and can't have it
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    async with gate:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), gate:
+                pass
