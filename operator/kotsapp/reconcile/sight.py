@@ -2,8 +2,10 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from kotsapp.cluster.client import KubeClient
+from kotsapp.cluster.errors import ApiError, UnknownKindError
 from kotsapp.cluster.objects import ObjectKey
 from kotsapp.cluster.owned import OwnedObjects, Seen
 
@@ -22,11 +24,21 @@ class Sight:
         return Sight(self.client, self.owned, self.blind)
 
     async def of(self, key: ObjectKey) -> Seen | None:
-        """The live object; None when there is none."""
+        """The live object; None when there is none, or when the identity may not even read it."""
         if key.group_kind not in self.blind:
             return self.owned.get(key)
         if key.identity not in self._looked_at:
+            self._looked_at[key.identity] = await self._read(key)
+        return self._looked_at[key.identity]
+
+    async def _read(self, key: ObjectKey) -> Seen | None:
+        try:
             kind = await self.client.resource_type(key.api_version, key.kind)
             live = await self.client.get(kind, key.name, key.namespace)
-            self._looked_at[key.identity] = None if live is None else self.owned.read(live, key)
-        return self._looked_at[key.identity]
+        except ApiError as error:
+            if error.status == HTTPStatus.FORBIDDEN:
+                return None  # whoever applies it is told so, with the object's name
+            raise
+        except UnknownKindError:
+            return None  # brought by this very plan
+        return None if live is None else self.owned.read(live, key)
