@@ -85,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
 def _allow_many_files() -> None:
     """Each watch is an open file, and the usual soft limit of 1024 is for programs that use select()."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with contextlib.suppress(ValueError, OSError):  # some systems take no limit for none
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _operate(args: argparse.Namespace, registries: Registries, keys: TrustedKeys) -> None:
