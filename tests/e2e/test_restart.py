@@ -50,8 +50,8 @@ def test_what_another_app_of_the_namespace_makes_the_operator_list_is_not_taken_
     assert tenant.condition("app") == told
 
 
-def test_an_object_that_a_person_keeps_outlives_a_foreground_deletion(tenant: Tenant, operator: Operator) -> None:
-    """The garbage collector then deletes what has the app as its owner, whatever the operator does."""
+def test_an_object_that_a_person_keeps_has_no_owner_as_long_as_it_is_kept(tenant: Tenant) -> None:
+    """With ``--cascade=foreground`` the garbage collector deletes what has the app as its owner, operator or not."""
     tenant.put_app("app", [config_map("kept"), config_map("settings")])
     tenant.wait_ready("app")
     tenant.kubectl("annotate", "configmap", "kept", "kotsapp.dev/prune=disabled")
