@@ -1,5 +1,6 @@
 """What of the environment reaches the API server, and what must not."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -60,3 +61,34 @@ async def test_the_environment_names_hosts_that_are_reached_without_its_proxy(
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     await get(f"http://127.0.0.1:{server.port}")
     assert len(requests) == 1
+
+
+async def test_watches_take_no_connection_from_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kotsapp.cluster.connection.MAX_CONNECTIONS", 2)
+    watching, over = 0, asyncio.Event()
+
+    async def watch(request: web.Request) -> web.StreamResponse:
+        nonlocal watching
+        watching += 1
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'{"type": "BOOKMARK"}\n')
+        await over.wait()
+        return response
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"answered": True})
+
+    application = web.Application()
+    application.add_routes([web.get("/watch", watch), web.get("/version", answer)])
+    async with TestServer(application) as server:
+        connection = Connection(Configuration(host=f"http://127.0.0.1:{server.port}"), "test")
+        streams = [connection.stream("/watch", (), "application/json", None) for _ in range(8)]
+        async with asyncio.timeout(5):
+            assert [await anext(stream) for stream in streams] == [{"type": "BOOKMARK"}] * 8
+            assert await connection.json("GET", "/version") == {"answered": True}
+        assert watching == 8
+        over.set()
+        for stream in streams:
+            assert [event async for event in stream] == []
+        await connection.close()
