@@ -55,6 +55,12 @@ async def ok(request: Request, talk: Talk) -> None:
     await talk.answer(200, OK)
 
 
+async def slow_is_silent(request: Request, talk: Talk) -> None:
+    if request.path.endswith("/slow"):
+        await asyncio.sleep(3600)
+    await talk.answer(200, OK)
+
+
 async def test_one_image_asked_for_many_times_at_once_is_one_question() -> None:
     async with serving(ok) as (server, prober):
         results = await asyncio.gather(*(probe(prober) for _ in range(20)))
@@ -253,12 +259,7 @@ async def test_a_token_is_not_carried_to_another_host() -> None:
 
 
 async def test_a_silent_first_image_does_not_hold_up_the_rest_of_its_host() -> None:
-    async def first_is_silent(request: Request, talk: Talk) -> None:
-        if request.path.endswith("/slow"):
-            await asyncio.sleep(3600)
-        await talk.answer(200, OK)
-
-    async with serving(first_is_silent) as (_, prober):
+    async with serving(slow_is_silent) as (_, prober):
         slow = asyncio.create_task(probe(prober, "slow", timeout=4))
         await asyncio.sleep(0)
         started = monotonic()
@@ -363,12 +364,7 @@ async def test_who_waited_for_the_first_answer_keeps_to_the_pause_that_it_brough
 
 
 async def test_followers_of_a_slow_first_image_have_time_left_to_ask_themselves() -> None:
-    async def first_is_silent(request: Request, talk: Talk) -> None:
-        if request.path.endswith("/slow"):
-            await asyncio.sleep(3600)
-        await talk.answer(200, OK)
-
-    async with serving(first_is_silent) as (_, prober):
+    async with serving(slow_is_silent) as (_, prober):
         slow = asyncio.create_task(probe(prober, "slow", timeout=2))
         await asyncio.sleep(0)
         others = await asyncio.gather(*(probe(prober, f"t{number}", timeout=2) for number in range(20)))

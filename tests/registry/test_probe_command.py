@@ -215,3 +215,13 @@ def test_a_file_is_not_taken_for_an_image(
 
     assert main(["probe", "a.yaml"]) == 2
     assert "a.yaml is a file, not an image" in capsys.readouterr().err
+
+
+def test_an_image_is_not_taken_for_a_file_of_its_name(
+    local: LocalRegistries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "busybox:1.36").write_text("")
+
+    assert probe(local, "busybox:1.36", "-o", "json") == 0
+    assert [image["verdict"] for image in printed(capsys)] == ["Public"]

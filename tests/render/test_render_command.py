@@ -432,6 +432,13 @@ def test_an_unpacked_chart_is_told_from_manifests(render: Render) -> None:
     assert f"{render.manifests}/shop is an unpacked chart: package it" in render.errors
 
 
+def test_an_unpacked_chart_in_a_hidden_folder_is_nobodys_concern(render: Render) -> None:
+    render.add(".cache/shop/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n")
+    render.add("app.yaml", deployment("web", "busybox:1"))
+
+    assert len(render.objects("--assume", "public")) == 1
+
+
 def test_a_path_at_which_no_image_is_found_is_told(render: Render) -> None:
     render.add("app.yaml", deployment("web", "busybox:1"))
 

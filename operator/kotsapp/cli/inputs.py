@@ -18,6 +18,14 @@ _ENDINGS = (".yaml", ".yml", ".json", ".tgz", ".tar.gz")
 _MAX_FILES = 10_000
 
 
+def is_source_file(path: str) -> bool:
+    """Whether this is a file that manifests are read from, by its ending and by being there."""
+    try:
+        return path.lower().endswith(_ENDINGS) and Path(path).is_file()
+    except OSError:  # too long for a path, say
+        return False
+
+
 def source_files(paths: Iterable[str]) -> list[SourceFile]:
     """The manifests and archives at the paths; folders with all below them, in the order of their names.
 
@@ -73,9 +81,9 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
         yield path, path.name
         return
     for file in sorted(path.rglob("*")):
-        if file.name == CHART_FILE:
-            raise CommandError(f"{file.parent} is an unpacked chart: package it (helm package {file.parent})")
         name = file.relative_to(path)
         hidden = any(part.startswith(".") for part in name.parts)
+        if file.name == CHART_FILE and not hidden:
+            raise CommandError(f"{file.parent} is an unpacked chart: package it (helm package {file.parent})")
         if not hidden and file.name.lower().endswith(_ENDINGS) and file.is_file():
             yield file, name.as_posix()

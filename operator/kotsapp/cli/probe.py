@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.inputs import read_license, source_files
+from kotsapp.cli.inputs import is_source_file, read_license, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, seconds
 from kotsapp.cli.output import add_output_option, print_result, table
 from kotsapp.cli.progress import Progress
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.images and not args.filename:
         raise CommandError("give images, or manifests with -f")
     for image in args.images:
-        if Path(image).is_file():
+        if is_source_file(image):
             raise CommandError(f"{image} is a file, not an image: give each file with -f of its own")
     license_ = _license(args) if args.license else None
     reader = Reader(license_, default_name(license_.app_slug if license_ else ""), helm=args.helm, patch_helm_v2=True)

@@ -126,6 +126,9 @@ class Applier:
                 except ApiError as error:
                     refusals.append(Refusal(entry.key, error.message, error.transient, error.status == 403))
                     return
+                except UnknownKindError as error:  # it ceased to be served just now
+                    refusals.append(Refusal(entry.key, str(error), transient=True))
+                    return
             done(entry, reason)
 
         for members in by_tier.values():

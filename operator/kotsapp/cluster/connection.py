@@ -88,7 +88,7 @@ class Connection:
         """The answer's object, asked for again while the API server is busy or away; raises ApiError."""
         for attempt in range(1, attempts + 1):
             try:
-                response = await self._send(method, path, body, query, accept, content_type, user, REQUEST_TIMEOUT)
+                response = await self._send(method, path, body, query, accept, content_type, user)
                 async with response:
                     return dict(json.loads(await response.read()))
             except ApiError as error:
@@ -111,7 +111,7 @@ class Connection:
     ) -> AsyncIterator[dict[str, Any]]:
         """The objects of an answer that goes on, one a line, until the server ends it; raises ApiError."""
         try:
-            response = await self._send("GET", path, None, query, accept, "application/json", user, WATCH_TIMEOUT)
+            response = await self._send("GET", path, None, query, accept, "application/json", user, watching=True)
             async with response:
                 async for line in response.content:
                     yield json.loads(line)
@@ -127,9 +127,10 @@ class Connection:
         accept: str,
         content_type: str,
         user: str | None,
-        timeout: aiohttp.ClientTimeout,
+        *,
+        watching: bool = False,
     ) -> aiohttp.ClientResponse:
-        api = self._watches if timeout is WATCH_TIMEOUT else self._api
+        api, timeout = (self._watches, WATCH_TIMEOUT) if watching else (self._api, REQUEST_TIMEOUT)
         headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": self._user_agent}
         if user:
             headers["Impersonate-User"] = user

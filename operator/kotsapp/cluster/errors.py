@@ -9,7 +9,7 @@ from typing import Any
 MAX_SHOWN = 1000
 # A server-side apply of an object that does not fit its schema; the server calls that an internal error.
 _MISFIT = "failed to create typed patch object"
-_MISFIT_FIELD = re.compile(r"(?:\): |errors: |\s)(\.[A-Za-z][^\s:]*): ")
+_MISFIT_FIELD = re.compile(r"\s(\.[A-Za-z][^\s:]*): ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,11 @@ def _in_daemon_thread(work: Callable[[], T], ended: Callable[[], None]) -> "asyn
         with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(settle, outcome)
 
-    threading.Thread(target=run, name="resolve", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="resolve", daemon=True).start()
+    except RuntimeError as error:
+        ended()
+        raise OSError(f"no thread to look it up: {error}") from error
     return result
 
 
