@@ -10,7 +10,7 @@ from apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
 from audit import position, writes
 from deployer import make_deployer
 from localworld.api import ApiError
-from objects import job, obj, service
+from objects import obj, service
 from waiting import stays, until
 
 SECONDS = 5.0  # in which drift is repaired
@@ -152,17 +152,6 @@ def test_an_object_that_is_slow_to_go_is_made_anew_when_it_is_gone(tenant: Tenan
         return tenant.get("configmaps", "settings").get("metadata", {}).get("uid") not in (None, uid)
 
     until(anew, "it is made anew", SECONDS)
-
-
-def test_a_job_that_has_run_is_not_run_again(tenant: Tenant) -> None:
-    tenant.put_app("app", [job("migrate", ttlSecondsAfterFinished=1)])
-    tenant.wait_ready("app")
-    uid = until(lambda: tenant.get("jobs", "migrate"), "it is there")["metadata"]["uid"]
-
-    until(lambda: not tenant.get("jobs", "migrate"), f"{uid} has removed itself", 15)
-
-    stays(lambda: not tenant.get("jobs", "migrate"), "it does not run again", 1.5)
-    assert tenant.condition("app")["status"] == "True"
 
 
 @contextmanager

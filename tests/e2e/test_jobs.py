@@ -1,25 +1,22 @@
 """Jobs that remove themselves when they are done: gone is not drift."""
 
-from typing import Any
+import pytest
 
-from apps import PRIVATE, PROXIED, Tenant
+from apps import PRIVATE, Tenant
+from audit import writes
+from objects import job
 from waiting import stays, until
 
 
-def job(name: str, ttl: int) -> dict[str, Any]:
-    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": PRIVATE}]}
-    spec = {"ttlSecondsAfterFinished": ttl, "template": {"spec": pod}}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
-
-
-def test_a_job_whose_time_to_live_is_over_is_not_run_again(tenant: Tenant) -> None:
-    tenant.put_app("app", [job("once", ttl=2)])
-    until(lambda: tenant.get("jobs", "once"), "the Job is there")
-    assert tenant.get("jobs", "once")["spec"]["template"]["spec"]["containers"][0]["image"] == PROXIED
+@pytest.mark.parametrize("seconds", [0, 1, 3])
+def test_a_job_whose_time_to_live_is_over_is_not_run_again(tenant: Tenant, seconds: int) -> None:
+    tenant.put_app("app", [job("once", PRIVATE, ttlSecondsAfterFinished=seconds)])
     tenant.wait_ready("app")
     until(lambda: not tenant.get("jobs", "once"), "the Job removed itself")
 
     stays(lambda: not tenant.get("jobs", "once"), "it is not run again", 2.0)
 
-    tenant.wait_ready("app")
+    assert [write for write in writes(tenant.world, tenant.namespace) if "jobs" in write] == ["patch jobs once"]
+    assert tenant.condition("app")["status"] == "True"
+    assert tenant.status("app")["imageSummary"]["proxied"] == 1
     assert "DriftRepaired" not in tenant.events()
