@@ -131,7 +131,7 @@ def through_proxy(world: World, folder: Path, signer: Signer, fleet: Fleet, seed
         operator = Operator(world, folder, signer.folder, kubeconfig=proxy.kubeconfig(account)).start()
 
         def fail() -> None:
-            proxy.faults, proxy.rate, proxy.watch_seconds = (409, 429, 500, 503, REFUSED, LOST), 0.1, 1.0
+            proxy.faults, proxy.rate, proxy.watch_seconds = (401, 409, 429, 500, 503, REFUSED, LOST), 0.1, 1.0
             proxy.cut()
             end = time.monotonic() + FAULTY_SECONDS
             while time.monotonic() < end:

@@ -3,14 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import kopf
 
-from kotsapp.cluster.connection import environment_proxy
 from kotsapp.cluster.owned import Owner
 from kotsapp.cluster.references import ReferenceWatch
+from kotsapp.login import Login
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.worker import Worker
@@ -120,12 +119,7 @@ def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
     """Kopf's handlers around the workers."""
     registry = kopf.OperatorRegistry()
 
-    @kopf.on.login(registry=registry)
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        info = kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
-        if info is None or info.proxy_url:
-            return info
-        return replace(info, proxy_url=environment_proxy(info.server))
+    kopf.on.login(registry=registry)(Login().credentials)
 
     @kopf.on.startup(registry=registry)
     def started(**_: Any) -> None:

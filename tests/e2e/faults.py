@@ -18,15 +18,21 @@ REFUSED = "refused"  # the connection is closed, the request was never seen
 LOST = "lost"  # the request is carried out, and its answer never comes
 Fault = int | str
 
-_REASONS = {409: "Conflict", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
+_REASONS = {
+    401: "Unauthorized",
+    409: "Conflict",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+}
 
 
 @dataclass(slots=True)
 class FaultyProxy:
     """Each request meets one of ``faults`` with probability ``rate``; watches are cut after ``watch_seconds`` or so.
 
-    ``veto`` says of each request line whether its connection is closed. ``met`` counts the faults that were met, and
-    ``cuts`` the watches that were cut.
+    ``veto`` says of each request line whether its connection is closed, or with what status it is answered.
+    ``met`` counts the faults that were met by chance, and ``cuts`` the watches that were cut.
     """
 
     server: str
@@ -35,7 +41,7 @@ class FaultyProxy:
     faults: tuple[Fault, ...] = ()
     rate: float = 0.0
     watch_seconds: float | None = None
-    veto: Callable[[str], bool] | None = None
+    veto: Callable[[str], bool | int] | None = None
     met: dict[Fault, int] = field(default_factory=dict)
     cuts: int = 0
     port: int = 0
@@ -96,11 +102,11 @@ class FaultyProxy:
         length = next((int(h.split(":")[1]) for h in headers if h.lower().startswith("content-length:")), 0)
         body = await reader.readexactly(length)
         is_watch = "watch=1" in lines[0] or "watch=true" in lines[0]
-        fault = self._fault(lines[0].startswith("GET"))
+        fault = self._fault(lines[0])
         if isinstance(fault, int):
             writer.write(_answer(fault))
             await writer.drain()
-        if fault == REFUSED or isinstance(fault, int) or (self.veto and self.veto(lines[0])):
+        if fault == REFUSED or isinstance(fault, int):
             return
         at = urlsplit(self.server)
         context = ssl.create_default_context(cafile=str(self.ca))
@@ -146,11 +152,14 @@ class FaultyProxy:
         self.cuts += 1
         writer.transport.abort()
 
-    def _fault(self, reads: bool) -> Fault | None:
+    def _fault(self, line: str) -> Fault | None:
+        vetoed = self.veto(line) if self.veto else False
+        if vetoed:
+            return REFUSED if vetoed is True else vetoed
         if not self.faults or self.rng.random() >= self.rate:
             return None
         fault = self.rng.choice(self.faults)
-        if fault == 409 and reads:
+        if fault == 409 and line.startswith("GET"):
             return None  # only a write meets a conflict
         self.met[fault] = self.met.get(fault, 0) + 1
         return fault

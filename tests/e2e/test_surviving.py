@@ -191,7 +191,7 @@ def test_answers_that_fail_get_lost_or_are_cut(
     with proxy.running():
         direct = own_world.kubeconfig_for_service_account(*ACCOUNT)
         # Already while it starts.
-        proxy.faults, proxy.rate = (409, 429, 500, 503, REFUSED, LOST), 0.2
+        proxy.faults, proxy.rate = (401, 409, 429, 500, 503, REFUSED, LOST), 0.2
         operator = own_operator(kubeconfig=proxy.kubeconfig(direct)).start()
         fleet.settle(steady=2, changing=2)
         proxy.watch_seconds = 0.5
@@ -206,6 +206,34 @@ def test_answers_that_fail_get_lost_or_are_cut(
 
         fleet.wait_ready()
         fleet.check(Tenant.make(own_world, signer))
+        assert operator.running
+
+
+def test_credentials_that_are_refused_for_a_while(
+    own_world: World, signer: Signer, own_operator: Callable[..., Operator]
+) -> None:
+    tenant = Tenant.make(own_world, signer)
+    proxy = FaultyProxy(own_world.server, own_world.ca, random.Random(SEED))
+    left = 3
+
+    def veto(line: str) -> int:
+        nonlocal left
+        if "/kotsapps?" not in line or not left:
+            return 0
+        left -= 1
+        return 401
+
+    with proxy.running():
+        direct = own_world.kubeconfig_for_service_account(*ACCOUNT)
+        operator = own_operator(kubeconfig=proxy.kubeconfig(direct)).start()
+        tenant.put_app("app", [config_map("settings", a="1")])
+        tenant.wait_ready("app")
+        proxy.veto = veto
+        proxy.cut()
+
+        tenant.put_app("app", [config_map("settings", a="2")])
+        until(lambda: tenant.get("configmaps", "settings")["data"] == {"a": "2"}, "the change is applied")
+        assert not left
         assert operator.running
 
 

@@ -94,7 +94,8 @@ class Connection:
             except ApiError as error:
                 # Asking again helps an apply that met another write; a name that is taken stays so.
                 lost = error.status == 409 and method != "PATCH"
-                if not error.transient or lost or attempt == attempts:
+                refused = error.status == 401 and attempt > 1
+                if not error.transient or lost or refused or attempt == attempts:
                     raise
                 wait = error.retry_after if error.retry_after is not None else 0.1 * 4**attempt
             except (*_FAILURES, ValueError) as error:

@@ -70,10 +70,13 @@ class ApiError(Exception):
 
     @property
     def transient(self) -> bool:
-        """Worth trying again without anybody changing anything; an apply by force meets a 409 only in a race."""
+        """Worth trying again without anybody changing anything; an apply by force meets a 409 only in a race.
+
+        A 401 comes of a token that is being replaced, or of an API server that can't look it up just now.
+        """
         if self.invalid:
             return False
-        return self.status in (0, 408, 409, 429) or self.status >= 500
+        return self.status in (0, 401, 408, 409, 429) or self.status >= 500
 
 
 class UnknownKindError(Exception):
