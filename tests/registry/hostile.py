@@ -216,6 +216,14 @@ async def _new_realm_each_time(request: Request, talk: Talk) -> None:
     await talk.challenge(f"{talk.server.endpoint}/token/good/?n={len(talk.server.requests)}")
 
 
+async def _useless_realm_first(request: Request, talk: Talk) -> None:
+    if request.authorization:
+        await talk.answer(200, {"Content-Type": MANIFEST_TYPE})
+    else:
+        good = f'Bearer realm="{talk.server.endpoint}/token/good/",service="s"'
+        await talk.answer(401, {"WWW-Authenticate": f'Bearer realm="file:///etc/passwd", {good}'})
+
+
 async def _forever_401(request: Request, talk: Talk) -> None:
     await talk.challenge(f"{talk.server.endpoint}/token/good/")
 
@@ -327,6 +335,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "file-realm": says(401, {"WWW-Authenticate": 'Bearer realm="file:///etc/passwd"'}),
     "relative-realm": says(401, {"WWW-Authenticate": 'Bearer realm="/token"'}),
     "blank-realm": says(401, {"WWW-Authenticate": 'Bearer realm="http://127.0.0.1/x HTTP/1.1\\\r\n X-Injected: yes"'}),
+    "bracket-realm": says(401, {"WWW-Authenticate": 'Bearer realm="https://][@"'}),
+    "second-realm": _useless_realm_first,
     "user-realm": says(401, {"WWW-Authenticate": 'Bearer realm="http://user:password@127.0.0.1/"'}),
     "forever-401": _forever_401,
     "new-realms": _new_realm_each_time,
@@ -334,6 +344,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "chain": _chain,
     "loop": redirects("{me}/v2/loop/x/manifests/1"),
     "no-location": says(302),
+    "to-port-65536": redirects("https://example.invalid:65536/x"),
+    "to-brackets": redirects("//][@/x"),
     **{f"token-{name}": with_token(name) for name in TOKENS},
     **{f"token:{name}": behaviour for name, behaviour in TOKENS.items()},
 }

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kotsapp.images.reference import parse
-from kotsapp.registry.guard import Destination, Guard, forbidden
+from kotsapp.registry.guard import Destination, Guard, Refused, forbidden
 from kotsapp.registry.hosts import Registries
 from registry.certificates import Authority
 
@@ -128,3 +128,37 @@ def test_another_hosts_certificate_is_always_checked_unless_its_own_entry_says_o
     assert (there.ca_file, there.insecure_skip_verify) == (ca, False)
     lax = some.redirect("https://lax.example.invalid/blob", asked(some)).tls
     assert (lax.ca_file, lax.insecure_skip_verify) == (None, True)
+
+
+URL_PARTS = [
+    "https://",
+    "http://",
+    "//",
+    "[",
+    "]",
+    "@",
+    ":",
+    "a",
+    ".",
+    "/",
+    "?",
+    "#",
+    "%41",
+    "xn--",
+    "::1",
+    "65536",
+    "-1",
+]
+
+
+@given(st.lists(st.sampled_from(URL_PARTS) | st.text(max_size=3), max_size=8).map("".join))
+def test_any_text_is_judged(text: str) -> None:
+    guard = Guard(Registries.empty())
+    asked = guard.registry(parse("quay.io/x/y:1"))
+    for judge in (guard.realm, guard.redirect):
+        try:
+            destination = judge(text, asked)
+        except Refused:
+            continue
+        assert destination.url.scheme == "https"
+        assert destination.name

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from kotsapp import __version__
-from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
+from kotsapp.cli.ending import carry_out
 
 COMMANDS = ("run", "probe", "license", "render")
 
@@ -22,15 +22,9 @@ def parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code: 0, 1 (found a problem) or 2 (bad usage)."""
+    """Run one command; returns its exit code: 0, 1 (found a problem), 2 (bad usage) or 130 (Ctrl-C)."""
     words = list(sys.argv[1:] if argv is None else argv)
     # One command's libraries are enough to run it: the others' would double its start-up time.
     wanted = words[:1] if words[:1] and words[0] in COMMANDS else COMMANDS
     args = parser(wanted).parse_args(words)
-    try:
-        return int(args.run(args))
-    except CommandError as error:
-        print(f"kotsapp: {error}", file=sys.stderr)
-        return error.exit_code
-    except BrokenPipeError:
-        return EXIT_PROBLEM
+    return carry_out("kotsapp", lambda: int(args.run(args)))

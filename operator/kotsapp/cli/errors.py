@@ -3,6 +3,8 @@
 EXIT_OK = 0
 EXIT_PROBLEM = 1
 EXIT_USAGE = 2
+# What a shell says of a command that Ctrl-C ended.
+EXIT_INTERRUPTED = 130
 
 
 class CommandError(Exception):

@@ -14,6 +14,7 @@ from kubernetes.aio import config as aio_config
 from kubernetes.aio.config import ConfigException
 
 from kotsapp import __version__
+from kotsapp.cli.ending import carry_out
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.output import add_output_option, print_result, table
 from kotsapp.cluster.client import KubeClient, connect
@@ -48,17 +49,16 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0, 1 (found a problem) or 2 (bad usage)."""
     args = parser().parse_args(argv)
+    return carry_out("kubectl kotsapp", lambda: _report(args))
+
+
+def _report(args: argparse.Namespace) -> int:
     try:
         return asyncio.run(_run(args))
-    except CommandError as error:
-        print(f"kubectl kotsapp: {error}", file=sys.stderr)
-        return error.exit_code
     except ConfigException as error:
-        print(f"kubectl kotsapp: no cluster: {error}", file=sys.stderr)
-        return EXIT_PROBLEM
+        raise CommandError(f"no cluster: {error}", EXIT_PROBLEM) from None
     except ApiError as error:
-        print(f"kubectl kotsapp: {error}", file=sys.stderr)
-        return EXIT_PROBLEM
+        raise CommandError(str(error), EXIT_PROBLEM) from None
 
 
 async def _run(args: argparse.Namespace) -> int:

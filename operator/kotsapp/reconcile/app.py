@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kotsapp.manifests.release import Release
+from kotsapp.reconcile.earlier import Earlier
 from kotsapp.resource import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUESTS
 
 
@@ -76,7 +77,7 @@ class App:
 class Memory:
     """What the operator remembers of an app between reconciliations; all of it may be lost at a restart."""
 
-    images_settled: bool = False
+    earlier: Earlier | None = None
     release: tuple[bytes, Release] | None = field(default=None, repr=False)
     rollout_started: float | None = None
     repairs: dict[tuple[str, str, str, str], list[float]] = field(default_factory=dict)

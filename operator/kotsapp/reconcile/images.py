@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from kotsapp.images.image_path import ImagePath
 from kotsapp.images.podspec import unmatched
@@ -15,14 +13,14 @@ from kotsapp.license import License
 from kotsapp.manifests.release import Release
 from kotsapp.pullsecret import USER_NAME
 from kotsapp.reconcile.app import App, Memory
+from kotsapp.reconcile.earlier import Earlier, previous_in
 from kotsapp.reconcile.halt import stop
 from kotsapp.reconcile.plan import use_names
 from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.resolve import Policy, resolve
-from kotsapp.registry.settle import Ground, Previous, Settled
-from kotsapp.registry.verdict import ProbeResult, Verdict
+from kotsapp.registry.settle import Settled
 from kotsapp.registry.verify import Verified
 from kotsapp.resource.conditions import IMAGES_PULLABLE, IMAGES_RESOLVED, Condition, Reason, counted
 from kotsapp.resource.spec import Spec, Verify
@@ -70,8 +68,8 @@ class Decided:
 
     @property
     def recheck_after(self) -> float | None:
-        """Seconds until an answer that older evidence stands in for is worth asking again."""
-        waits = [s.retry_after for s in self.settled if s.ground is not Ground.VERDICT and s.retry_after is not None]
+        """Seconds until it is worth asking again what older evidence stands in for, or could not be verified."""
+        waits = [s.retry_after for s in self.settled if s.retry_after is not None]
         return max(MIN_RECHECK, min(waits)) if waits else None
 
 
@@ -93,7 +91,7 @@ async def decide_images(
         users.setdefault(image, []).append("LocalImageName")
     references = _parse(users)
     domains = domains.opening(references)
-    refresh = any(report.before.get(answer) != value for answer, value in app.requested.items())
+    refresh = report.is_unanswered(app.requested)
     policy = Policy(
         domains=domains,
         app_slug=license_.app_slug,
@@ -106,19 +104,26 @@ async def decide_images(
     )
     credential = Credential(USER_NAME, license_.license_id, domains.hosts)
     before = report.image_entries()
-    trusted = not refresh and not memory.images_settled and _is_fresh(report, spec)
+    earlier = memory.earlier = memory.earlier or Earlier.of(report)
+    if refresh:
+        earlier.forget()
+    known = {reference: earlier.known(reference, spec.probe.interval) for reference in references}
 
     async def one(reference: Reference) -> Settled:
-        previous = _previous(before.get(reference.written))
-        known = _known(reference, before[reference.written]) if trusted and previous is not None else None
         return await resolve(
-            services.prober, reference, policy, credential=credential, previous=previous, known=known, refresh=refresh
+            services.prober,
+            reference,
+            policy,
+            credential=credential,
+            previous=previous_in(before.get(reference.written)) or earlier.beyond_status.get(reference.written),
+            known=known[reference],
+            refresh=refresh,
         )
 
     async with services.gate.waiting():
         settled = tuple(await asyncio.gather(*(one(reference) for reference in references)))
-    memory.images_settled = True
-    report.images(settled, users, verified=policy.verify, trusted=trusted)
+    earlier.note(settled)
+    report.images(settled, users, verified=policy.verify, trusted=any(known.values()))
     if refresh:
         report.handled(app.requested)
     held = tuple(s for s in settled if _is_held(s)) if spec.proxy.verify is Verify.ENFORCE else ()
@@ -141,32 +146,6 @@ def _parse(users: Mapping[str, Sequence[str]]) -> list[Reference]:
         message = "; ".join(problems[:MAX_NAMED])
         raise stop(Reason.INVALID_IMAGE, message, Condition.false(IMAGES_RESOLVED, Reason.INVALID_IMAGE, message))
     return references
-
-
-def _is_fresh(report: Report, spec: Spec) -> bool:
-    """After a restart, verdicts that status holds and that are young enough need not be asked again."""
-    last = report.last_probe
-    return last is not None and (datetime.now(UTC) - last).total_seconds() < spec.probe.interval
-
-
-def _previous(entry: Mapping[str, Any] | None) -> Previous | None:
-    """The last decisive verdict that status tells; one that was not probed is no evidence, such as that every image is
-    private because spec.proxy.publicImages says so."""
-    if entry is None or entry.get("verdict") not in (Verdict.PUBLIC, Verdict.PRIVATE) or not entry.get("httpStatus"):
-        return None
-    return Previous(Verdict(str(entry["verdict"])), entry.get("httpStatus"), entry.get("code"))
-
-
-def _known(reference: Reference, entry: Mapping[str, Any]) -> ProbeResult:
-    return ProbeResult(
-        reference.written,
-        Verdict(str(entry["verdict"])),
-        str(entry.get("message") or ""),
-        entry.get("httpStatus"),
-        entry.get("code"),
-        host=reference.host,
-        cached=True,
-    )
 
 
 def _is_held(settled: Settled) -> bool:

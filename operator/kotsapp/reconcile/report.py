@@ -121,6 +121,10 @@ class Report:
         gone = {entry.key.identity for entry in entries}
         self.inventory = Inventory({i: entry for i, entry in self.inventory.entries.items() if i not in gone})
 
+    def is_unanswered(self, requested: Mapping[str, str]) -> bool:
+        """Whether a fresh probe was asked for, and not made yet."""
+        return any(self._fields.get(answer) != value for answer, value in requested.items())
+
     def handled(self, requested: Mapping[str, str]) -> None:
         """Requests for a fresh probe that were acted on, by the field that answers each."""
         self._fields.update(requested)

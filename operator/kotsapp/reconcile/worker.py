@@ -97,7 +97,7 @@ class Worker:
             outcome = await self._reconcile(app, services)
             services.metrics.reconciled(app.key, outcome.status or self.status, time.monotonic() - started)
             await self._tell(app, outcome, services)
-            logger.debug("%s/%s: reconciled", app.namespace, app.name)
+            logger.debug("%s/%s: reconciled generation %d", app.namespace, app.name, app.generation)
         except ApiError as error:
             logger.warning("%s/%s: %s", app.namespace, app.name, error)
             return self._backoff()

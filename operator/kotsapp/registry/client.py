@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
+from weakref import WeakValueDictionary
 
 import aiohttp
 import httpx
@@ -17,7 +18,7 @@ from kotsapp import __version__
 from kotsapp.registry.egress import EnvironmentProxies, Resolver, TlsContexts
 from kotsapp.registry.guard import AddressRefusedError, Destination, Guard
 from kotsapp.registry.hosts import RegistriesError
-from kotsapp.registry.limits import MAX_ERROR_BODY, MAX_LARGE_BODIES
+from kotsapp.registry.limits import MAX_ERROR_BODY, MAX_LARGE_BODIES, MAX_LARGE_BODIES_HOST
 from kotsapp.registry.transport import PROXY, TLS, TRUSTED, URL_ASKED, GuardedTransport
 from kotsapp.registry.verdict import NoAnswer, Trouble
 
@@ -47,6 +48,7 @@ class Client:
         self._proxies = EnvironmentProxies()
         self._http: httpx.AsyncClient | None = None
         self._large_bodies = asyncio.Semaphore(MAX_LARGE_BODIES)
+        self._large_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
         resolver = self._resolver = self._resolver or Resolver()
@@ -92,7 +94,7 @@ class Client:
             response = await self._http.send(request, stream=True)
             try:
                 limit = body_limit if response.status_code == 200 else min(body_limit, MAX_ERROR_BODY)
-                body, complete = await self._read(response, limit)
+                body, complete = await self._read(response, limit, destination.name)
             finally:
                 await response.aclose()
             return Answer(response.status_code, response.headers, body, complete)
@@ -101,13 +103,15 @@ class Client:
         except (aiohttp.ClientError, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise _trouble(error, destination.name) from error
 
-    async def _read(self, response: httpx.Response, limit: int) -> tuple[bytes, bool]:
+    async def _read(self, response: httpx.Response, limit: int, host: str) -> tuple[bytes, bool]:
         """Up to ``limit`` bytes, as they were sent; what is large waits until few others are."""
         body = bytearray()
         async with contextlib.AsyncExitStack() as large:
             if limit > 0:
                 async for chunk in response.aiter_raw():
                     if len(body) <= MAX_ERROR_BODY < len(body) + len(chunk):
+                        of_host = self._large_of.setdefault(host, asyncio.Semaphore(MAX_LARGE_BODIES_HOST))
+                        await large.enter_async_context(of_host)
                         await large.enter_async_context(self._large_bodies)
                     body += chunk
                     if len(body) > limit:

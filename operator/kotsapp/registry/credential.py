@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from base64 import b64encode
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 # The vendor's documented token services; everywhere else a realm must be on the asked host itself.
 TOKEN_SERVICES = frozenset({"proxy.replicated.com", "registry.replicated.com", "proxy-auth.replicated.com"})
@@ -34,6 +35,10 @@ class Credential:
         """Tells credentials and their hosts apart in caches, without holding one."""
         told = "\0".join((self.username, self.password, *sorted(self.hosts)))
         return hashlib.blake2b(told.encode(), key=_SALT, digest_size=16).digest()
+
+    def is_in(self, url: str) -> bool:
+        """Whether the URL's text shows the password, in any case: host names are read without regard to it."""
+        return self.password.lower() in unquote(url).lower()
 
     def __str__(self) -> str:
         return f"a credential for {', '.join(sorted(self.hosts))}"

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from yarl import URL
 
 from kotsapp.images.reference import Reference
-from kotsapp.registry.hosts import Registries, Tls
+from kotsapp.registry.hosts import UNREADABLE, Registries, Tls
 from kotsapp.registry.limits import MAX_URL
 
 Address = IPv4Address | IPv6Address
@@ -68,13 +68,12 @@ class Guard:
         """Where the reference's manifest is asked for; raises Refused."""
         try:
             host = self._registries.host(reference.host)
-            endpoint = host.endpoint
             path = f"/v2/{reference.repository}/manifests/{reference.target}"
-            url = endpoint.with_path(path, encoded=True)
-        except ValueError:
+            url = host.endpoint.with_path(path, encoded=True)
+            if not host.trusted:
+                self._check_host(url)
+        except UNREADABLE:
             raise Refused("its name is not a host name") from None
-        if not host.trusted:
-            self._check_host(url)
         return Destination(url, host.host, host.trusted, host.tls)
 
     def realm(self, text: str, asked: Destination) -> Destination:
@@ -93,10 +92,10 @@ class Guard:
     def redirect(self, text: str, asked: Destination) -> Destination:
         """Where a redirect leads; raises Refused. Never to http, except inside what the administrator wrote."""
         try:
-            url = asked.url.join(URL(text, encoded=True)) if len(text) <= MAX_URL else URL()
-        except ValueError:
+            absolute = str(asked.url.join(URL(text, encoded=True))) if len(text) <= MAX_URL else text
+        except UNREADABLE:
             raise Refused("it is not a URL") from None
-        url = _url(str(url))
+        url = _url(absolute)
         if asked.trusted and url.origin() == asked.origin:
             return Destination(url, asked.name, True, asked.tls)
         return self._mapped(url) or self._public(url, asked)
@@ -185,8 +184,8 @@ def _url(text: str) -> URL:
         raise Refused("it is not a URL")
     try:
         url = URL(text, encoded=True)
-        usable = url.scheme in {"http", "https"} and bool(url.host) and url.port is not None
-    except ValueError:
+        usable = url.scheme in {"http", "https"} and bool(url.host and _authority(url)) and url.port is not None
+    except UNREADABLE:
         usable = False
     if not usable:
         raise Refused("it is not an http or https URL")

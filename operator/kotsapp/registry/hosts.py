@@ -19,6 +19,9 @@ from kotsapp.registry.limits import DEFAULT_MAX_CONCURRENT, MAX_MAX_CONCURRENT, 
 # Docker Hub's name in references is not the name of the machine that answers.
 DOCKER_HUB_ENDPOINT = "https://registry-1.docker.io"
 
+# What yarl raises for text that is no URL: brackets with nothing in them are an IndexError to it.
+UNREADABLE = (ValueError, IndexError)
+
 T = TypeVar("T")
 
 _KEYS = frozenset({"host", "endpoint", "caFile", "insecureSkipVerify", "maxConcurrent"})
@@ -99,7 +102,7 @@ class Registries:
     def host(self, host: str) -> RegistryHost:
         """The registry for a reference's canonical host; its own name over https when the file doesn't list it.
 
-        Raises ValueError for a host that can't be one in a URL, such as one with port 99999.
+        Raises one of UNREADABLE for a host that can't be one in a URL, such as one with port 99999.
         """
         return self._entries.get(host) or RegistryHost(host, _default_endpoint(host))
 
@@ -107,6 +110,11 @@ class Registries:
         """How many requests the registry may get at once, for any text that stands where a host does."""
         entry = self._entries.get(host)
         return DEFAULT_MAX_CONCURRENT if entry is None else entry.max_concurrent
+
+    def listed_limit(self, authority: str) -> int | None:
+        """How many requests the file lets a URL's ``host[:port]`` get at once, None when it doesn't list it."""
+        entry = self._entries.get(_canonical(authority))
+        return None if entry is None else entry.max_concurrent
 
     def listed(self, authority: str) -> RegistryHost | None:
         """The entry, with an endpoint of its own, for a URL's ``host[:port]``: a token service can be mapped too."""
@@ -150,7 +158,7 @@ def _entry(item: Any, where: str) -> RegistryHost:
     written = _typed(item, "endpoint", str, where)
     try:
         default = _default_endpoint(host)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise RegistriesError(f"{where}: host: {error}") from error
     return RegistryHost(
         host=host,
@@ -174,7 +182,7 @@ def _endpoint(written: str, where: str) -> URL:
     try:
         url = URL(written)
         usable = url.scheme in {"http", "https"} and bool(url.host) and url.port is not None
-    except ValueError:
+    except UNREADABLE:
         usable = False
     if not usable:
         raise RegistriesError(f"{where}: endpoint: expected http://HOST[:PORT] or https://..., found {written!r:.120}")

@@ -8,6 +8,8 @@ MAX_MANIFEST_BODY = 4 * 1024 * 1024
 # Most manifests and indexes are smaller than an error may be; of larger ones so many are read at once, over all hosts,
 # so that bodies take 80 MiB at the most.
 MAX_LARGE_BODIES = 16
+# ... and no more of one host, which may send them slowly.
+MAX_LARGE_BODIES_HOST = 2
 # One header line and all of them: CDNs send 2 to 3 KiB in all; a long challenge is under 1 KiB.
 MAX_HEADER_LINE = 16 * 1024
 MAX_HEADERS = 128
@@ -36,6 +38,10 @@ DEFAULT_MAX_CONCURRENT = 8
 MAX_MAX_CONCURRENT = 64
 # Sockets open at once over all hosts, well under the usual 1024 file descriptors.
 MAX_CONCURRENT_TOTAL = 256
+# Hosts that have not answered yet, or failed just now, may be silent until the deadline: no more than these for one,
+# and for all of them together, so that the others always have places.
+DOUBTFUL_CONCURRENT = 2
+MAX_CONCURRENT_DOUBTFUL = 192
 # Idle connections close themselves before the usual 60 s of load balancers does it for us.
 KEEPALIVE = 30.0
 # getaddrinfo can't be cancelled: a name server that is silent holds a thread for many seconds, and names that do
@@ -47,8 +53,6 @@ DNS_CACHE = 30
 # deadline, then ask by themselves.
 MAX_DISCOVERY_WAIT = 2.0
 DISCOVERY_SHARE = 0.25
-# Silence within a deadline that is shorter tells of the deadline, not of the host, and is told to nobody else.
-PATIENT_TIMEOUT = 2.0
 
 # A host that fails waits 1 s, 2 s, 4 s ... 5 min; what a server asks for itself is honoured up to 15 min.
 BACKOFF_BASE = 1.0

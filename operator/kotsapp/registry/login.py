@@ -9,8 +9,10 @@ from kotsapp.registry.challenge import Challenge
 from kotsapp.registry.client import Client
 from kotsapp.registry.credential import TOKEN_SERVICES, Credential
 from kotsapp.registry.guard import Destination, Guard, Refused
+from kotsapp.registry.hosts import Registries
 from kotsapp.registry.limits import MAX_TOKEN_BODY
 from kotsapp.registry.token import MalformedTokenError, Token, Tokens, Wanted, read_token
+from kotsapp.registry.tokenhost import TokenHosts
 from kotsapp.registry.trail import Trail
 from kotsapp.registry.verdict import Evidence, Login, NoAnswer, Stage, Trouble
 
@@ -57,10 +59,11 @@ class TokenRefused(Exception):  # noqa: N818 - carries the token service's answe
 class Logins:
     """Turns challenges into authorizations; keeps the tokens."""
 
-    def __init__(self, client: Client, guard: Guard) -> None:
+    def __init__(self, client: Client, guard: Guard, registries: Registries) -> None:
         self._client = client
         self._guard = guard
         self._tokens = Tokens()
+        self._token_hosts = TokenHosts(registries)
 
     async def foresee(self, question: Question, known: Challenge, trail: Trail) -> Authorization | None:
         """The authorization for a challenge the host is known to make, before it makes it.
@@ -88,9 +91,8 @@ class Logins:
         self, question: Question, offered: tuple[Challenge, ...], used: Authorization | None, trail: Trail
     ) -> Authorization | Evidence:
         """What to ask again with, or the evidence when asking again is no use. Raises TokenRefused, NoAnswer."""
-        bearer = next((one for one in offered if one.scheme == "bearer" and one.realm), None)
+        bearer, realm = self._usable(question, offered)
         has_basic = any(one.scheme == "basic" for one in offered)
-        realm = self._realm(question, bearer) if bearer is not None else None
         if bearer is not None and isinstance(realm, Destination):
             wanted = _wanted(question, realm, bearer)
             if used is not None and used.wanted == wanted:
@@ -110,21 +112,37 @@ class Logins:
             return self._basic(question, used)
         return realm if isinstance(realm, Evidence) else question.refused(Login.NONE)
 
+    def _usable(
+        self, question: Question, offered: tuple[Challenge, ...]
+    ) -> tuple[Challenge | None, Destination | Evidence | None]:
+        """The first bearer challenge whose realm may be asked; else the first with a realm, and why it may not."""
+        first: tuple[Challenge | None, Destination | Evidence | None] = (None, None)
+        for bearer in (one for one in offered if one.scheme == "bearer" and one.realm):
+            realm = self._realm(question, bearer)
+            if isinstance(realm, Destination):
+                return bearer, realm
+            if first[0] is None:
+                first = bearer, realm
+        return first
+
     def _basic(self, question: Question, used: Authorization | None) -> Authorization | Evidence:
         credential = question.credential
-        if credential is None or used is not None:
+        if credential is None or (used is not None and used.header == credential.basic):
             return question.refused(Login.BASIC)
         if question.at.name not in credential.hosts:
             return question.refused(Login.WITHHELD, f"the license id is not sent to {question.at.name}")
         return Authorization(credential.basic)
 
     def _realm(self, question: Question, bearer: Challenge) -> Destination | Evidence:
+        shown = question.credential is not None and question.credential.is_in(bearer.realm)
         try:
             realm = self._guard.realm(bearer.realm, question.at)
         except Refused as refused:
-            return question.refused(Login.UNUSABLE, f"its token service is not asked: {refused}")
+            why = "its URL holds the license id" if shown else str(refused)
+            return question.refused(Login.UNUSABLE, f"its token service is not asked: {why}")
         if question.credential is not None and not _may_see_credential(realm, question):
-            return question.refused(Login.WITHHELD, f"the license id is not sent to {realm.name}")
+            whom = "a token service whose URL holds it" if shown else realm.name
+            return question.refused(Login.WITHHELD, f"the license id is not sent to {whom}")
         return realm
 
     async def _authorize(
@@ -142,22 +160,26 @@ class Logins:
         headers = {"Accept": "application/json"}
         if question.credential is not None:
             headers["Authorization"] = question.credential.basic
-        asked_at = monotonic()
         place = replace(realm, url=wanted.url)
-        answer = await trail.ask(self._client, "token", "GET", place, headers, MAX_TOKEN_BODY)
+        async with self._token_hosts.turn(realm.name, question.at.name):
+            limited = self._token_hosts.limited(realm.name)
+            if limited is not None:
+                raise TokenRefused(replace(limited, registry=question.at.name))
+            asked_at = monotonic()
+            answer = await trail.ask(self._client, "token", "GET", place, headers, MAX_TOKEN_BODY)
+        evidence = Evidence(
+            Stage.TOKEN,
+            realm.name,
+            answer.status,
+            code=manifest.first_code(answer.body) if answer.status >= 400 else None,
+            retry_after=retry_after(answer.headers.get("Retry-After")),
+            registry=question.at.name,
+        )
+        self._token_hosts.note(evidence)
         if 300 <= answer.status < 400:
             raise NoAnswer(Trouble.REDIRECT, realm.name, "redirected a token request, which is not followed")
         if answer.status != 200:
-            raise TokenRefused(
-                Evidence(
-                    Stage.TOKEN,
-                    realm.name,
-                    answer.status,
-                    code=manifest.first_code(answer.body),
-                    retry_after=retry_after(answer.headers.get("Retry-After")),
-                    registry=question.at.name,
-                )
-            )
+            raise TokenRefused(evidence)
         if not answer.complete:
             raise NoAnswer(Trouble.MALFORMED, realm.name, "sent a token answer of more than 64 KiB")
         try:

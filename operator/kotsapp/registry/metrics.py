@@ -50,10 +50,12 @@ class Metrics:
     def cache_hit(self, kind: str) -> None:
         self._cache_hits.labels(kind).inc()
 
-    def answered(self, host: str, kind: str, answer: Answer) -> None:
+    def requested(self, host: str, kind: str, answer: Answer | None) -> None:
         """An Observer for trails."""
         host = self._host(host)
         self._requests.labels(host, kind).inc()
+        if answer is None:
+            return
         if answer.status == 429:
             self._rate_limited.labels(host).inc()
         for name in _REMAINING:

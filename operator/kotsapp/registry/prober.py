@@ -4,6 +4,7 @@ What is shared between KotsApps lives here: connections, tokens, pauses, and the
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from types import TracebackType
@@ -17,16 +18,15 @@ from kotsapp.registry.client import Client
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.guard import Guard
 from kotsapp.registry.hosts import Registries
-from kotsapp.registry.limits import MAX_CACHED_VERDICTS, PATIENT_TIMEOUT
+from kotsapp.registry.limits import MAX_CACHED_VERDICTS
 from kotsapp.registry.metrics import Metrics
 from kotsapp.registry.pull import Puller
 from kotsapp.registry.turns import Turns
-from kotsapp.registry.verdict import NoAnswer, ProbeResult, decide, decide_trouble
-from kotsapp.registry.verify import Verification, Verified, judge, judge_trouble
+from kotsapp.registry.verdict import Evidence, NoAnswer, ProbeResult, Trouble, decide, decide_trouble
+from kotsapp.registry.verify import Verification, Verified, judge, judge_trouble, shown_before
 
-# canonical host, repository, tag or digest: what makes two references the same question; and the deadline, where that
-# is so short that what comes of it is nobody else's answer (0.0: it is not)
-Key = tuple[str, str, str, float]
+# canonical host, repository, tag or digest: what makes two references the same question
+Key = tuple[str, str, str]
 T = TypeVar("T")
 
 
@@ -46,7 +46,7 @@ class Prober:
         guard = guard or Guard(registries, allow_private=allow_private)
         self._metrics = metrics or Metrics()
         self._client = Client(guard, resolver)
-        self._turns = Turns(registries, Puller(self._client, guard), self._metrics.answered)
+        self._turns = Turns(registries, Puller(self._client, guard, registries), self._metrics.requested)
         self._verdicts: ResultCache[Key, ProbeResult] = ResultCache(MAX_CACHED_VERDICTS)
         self._verifications: ResultCache[tuple[Key, bytes], Verification] = ResultCache(MAX_CACHED_VERDICTS)
         self._under_way: dict[object, asyncio.Task[Any]] = {}
@@ -73,11 +73,11 @@ class Prober:
         than ``max_age`` (seconds) is not asked again. ``refresh`` asks in any case, but keeps to a rate limit's pause.
         Concurrent probes of one image are one.
         """
-        key = _key(reference, timeout)
-        if not refresh and (kept := self._verdicts.fresh(key, max_age)) is not None:
+        key = _key(reference)
+        if not refresh and (kept := self._verdicts.fresh(key, max_age, timeout)) is not None:
             self._metrics.cache_hit("verdict")
             return replace(kept[0], image=reference.written, retry_after=kept[1], cached=True, requests=0, elapsed=0.0)
-        result = await self._once(key, lambda: self._probe(reference, timeout, refresh))
+        result = await self._once((key, timeout), lambda: self._probe(reference, timeout, refresh))
         return replace(result, image=reference.written)
 
     async def verify(
@@ -93,11 +93,11 @@ class Prober:
 
         The credential goes to its own hosts alone, and results are kept per credential.
         """
-        key = (_key(reference, timeout), credential.key)
-        if not refresh and (kept := self._verifications.fresh(key, max_age)) is not None:
+        key = (_key(reference), credential.key)
+        if not refresh and (kept := self._verifications.fresh(key, max_age, timeout)) is not None:
             self._metrics.cache_hit("verification")
             return replace(kept[0], retry_after=kept[1], cached=True, requests=0, elapsed=0.0)
-        return await self._once(key, lambda: self._verify(reference, credential, timeout, refresh))
+        return await self._once((key, timeout), lambda: self._verify(reference, credential, timeout, refresh))
 
     async def _once(self, key: object, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Join the same question when it is under way. A waiter that gives up doesn't take it from the others."""
@@ -128,7 +128,13 @@ class Prober:
         if asked.paused:
             return replace(result, retry_after=asked.pause)
         self._metrics.probed(reference.host, result.verdict, asked.elapsed)
-        wait = self._verdicts.keep(_key(reference, timeout), result, decisive=result.verdict.decisive, wait=asked.pause)
+        wait = self._verdicts.keep(
+            _key(reference),
+            result,
+            decisive=result.verdict.decisive,
+            wait=asked.pause,
+            waited=_waited(outcome, timeout),
+        )
         return replace(result, retry_after=wait)
 
     async def _verify(
@@ -136,20 +142,29 @@ class Prober:
     ) -> Verification:
         asked = await self._turns.ask(reference, credential, timeout=timeout, refresh=refresh)
         outcome = asked.outcome
+        key = (_key(reference), credential.key)
         result = judge_trouble(outcome) if isinstance(outcome, NoAnswer) else judge(outcome)
+        certain = result.verified is not Verified.UNKNOWN
+        before = self._verifications.last(key)
+        if not certain and before is not None and before.verified is Verified.TRUE:
+            result = shown_before(result)
         if asked.paused:
             return replace(result, retry_after=asked.pause)
         result = replace(result, requests=asked.requests, elapsed=asked.elapsed)
         self._metrics.verified(reference.host, str(result.verified))
         wait = self._verifications.keep(
-            (_key(reference, timeout), credential.key),
+            key,
             result,
-            decisive=result.verified is Verified.TRUE,
+            decisive=certain and result.verified is Verified.TRUE,
             wait=asked.pause,
+            waited=_waited(outcome, timeout),
         )
         return replace(result, retry_after=wait)
 
 
-def _key(reference: Reference, timeout: float) -> Key:
-    patience = timeout if timeout < PATIENT_TIMEOUT else 0.0
-    return reference.host, reference.repository, reference.target, patience
+def _key(reference: Reference) -> Key:
+    return reference.host, reference.repository, reference.target
+
+
+def _waited(outcome: Evidence | NoAnswer, timeout: float) -> float:
+    return timeout if isinstance(outcome, NoAnswer) and outcome.trouble is Trouble.TIMEOUT else math.inf

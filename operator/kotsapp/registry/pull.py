@@ -6,7 +6,7 @@ The same steps serve both uses: anonymous (a probe) and with the license's crede
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kotsapp.images.reference import Reference
 from kotsapp.registry import challenge as challenges
@@ -16,6 +16,7 @@ from kotsapp.registry.challenge import Challenge
 from kotsapp.registry.client import Answer, Client
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.guard import Destination, Guard, Refused
+from kotsapp.registry.hosts import Registries
 from kotsapp.registry.limits import (
     MAX_ERROR_BODY,
     MAX_MANIFEST_BODY,
@@ -25,7 +26,7 @@ from kotsapp.registry.limits import (
 )
 from kotsapp.registry.login import Authorization, Logins, Question, TokenRefused
 from kotsapp.registry.trail import Trail
-from kotsapp.registry.verdict import Evidence, NoAnswer, Stage, Trouble
+from kotsapp.registry.verdict import Evidence, Login, NoAnswer, Stage, Trouble
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # 405 and 501: no HEAD here. 403: only a body tells a refusal (DENIED) from a firewall's page.
@@ -50,10 +51,10 @@ class HostKnowledge:
 class Puller:
     """Asks registries for manifests; what questions share is the client and the tokens."""
 
-    def __init__(self, client: Client, guard: Guard) -> None:
+    def __init__(self, client: Client, guard: Guard, registries: Registries) -> None:
         self._client = client
         self._guard = guard
-        self._logins = Logins(client, guard)
+        self._logins = Logins(client, guard, registries)
 
     async def ask(
         self,
@@ -98,17 +99,19 @@ class Puller:
                 _learn(known, answer, offered, used)
             await leading.aclose()
             if answer.status in _REDIRECTS:
-                at = self._redirected(answer, at, trail)
+                at = self._redirected(answer, at, trail, credential)
             elif answer.status == 401:
                 question = Question(at, reference.repository, credential)
                 login = await self._logins.log_in(question, offered, used, trail)
-                if isinstance(login, Evidence) or rounds == MAX_TOKEN_ROUNDS:
-                    return login if isinstance(login, Evidence) else Evidence(Stage.MANIFEST, at.name, 401)
+                if isinstance(login, Evidence):
+                    return login if login.code else replace(login, code=_code(answer))
+                if rounds == MAX_TOKEN_ROUNDS:
+                    return question.refused(Login.BEARER)
                 authorizations[at.origin] = login
                 rounds += 1
             elif method == "HEAD" and _get_tells_more(answer):
                 # From the start: a store that was redirected to takes what was signed for HEAD for nothing else.
-                at, method = home, "GET"
+                at, method, trail.redirects = home, "GET", 0
             else:
                 return _evidence(reference, answer, at, method)
         raise NoAnswer(Trouble.PROTOCOL, at.name, f"wanted more than {MAX_REQUESTS} requests for one image")
@@ -146,7 +149,7 @@ class Puller:
         limit = 0 if method == "HEAD" else MAX_MANIFEST_BODY
         return await trail.ask(self._client, f"manifest_{method.lower()}", method, at, headers, limit)
 
-    def _redirected(self, answer: Answer, at: Destination, trail: Trail) -> Destination:
+    def _redirected(self, answer: Answer, at: Destination, trail: Trail, credential: Credential | None) -> Destination:
         trail.redirects += 1
         if trail.redirects > MAX_REDIRECTS:
             raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected more than {MAX_REDIRECTS} times")
@@ -154,9 +157,14 @@ class Puller:
         if not location:
             raise NoAnswer(Trouble.REDIRECT, at.name, f"answered {answer.status} without saying where to go")
         try:
-            return self._guard.redirect(location, at)
+            to, why = self._guard.redirect(location, at), ""
         except Refused as refused:
-            raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected to where we don't go: {refused}") from refused
+            to, why = None, str(refused)
+        if credential is not None and (to is None or to.name not in credential.hosts) and credential.is_in(location):
+            to, why = None, "its URL holds the license id"
+        if to is None:
+            raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected to where we don't go: {why}")
+        return to
 
 
 def _learn(known: HostKnowledge, answer: Answer, offered: tuple[Challenge, ...], used: Authorization | None) -> None:
@@ -173,6 +181,10 @@ def _get_tells_more(answer: Answer) -> bool:
     return answer.status in _GET_TELLS_MORE
 
 
+def _code(answer: Answer) -> str | None:
+    return manifest.first_code(answer.body[:MAX_ERROR_BODY]) if answer.status >= 400 else None
+
+
 def _evidence(reference: Reference, answer: Answer, at: Destination, method: str) -> Evidence:
     is_manifest = False
     if answer.status == 200:
@@ -185,7 +197,7 @@ def _evidence(reference: Reference, answer: Answer, at: Destination, method: str
         Stage.MANIFEST,
         at.name,
         answer.status,
-        code=manifest.first_code(answer.body[:MAX_ERROR_BODY]) if answer.status >= 400 else None,
+        code=_code(answer),
         is_manifest=is_manifest,
         retry_after=retry_after(answer.headers.get("Retry-After")),
     )

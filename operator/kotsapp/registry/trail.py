@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from kotsapp.registry.client import Answer, Client
 from kotsapp.registry.guard import Destination
 
-# host asked, kind of request, and its answer
-Observer = Callable[[str, str, Answer], None]
+# host asked, kind of request, and its answer, None when there was none
+Observer = Callable[[str, str, Answer | None], None]
 
 _WAITING_FOR = {"manifest_head": "the manifest", "manifest_get": "the manifest", "token": "a token"}
 
@@ -28,6 +28,9 @@ class Trail:
         """One request through the client, on record. Raises NoAnswer."""
         self.requests += 1
         self.host, self.waiting_for = at.name, _WAITING_FOR[kind]
-        answer = await client.ask(method, at, headers, body_limit=body_limit)
-        self.observe(at.name, kind, answer)
-        return answer
+        answer = None
+        try:
+            answer = await client.ask(method, at, headers, body_limit=body_limit)
+            return answer
+        finally:
+            self.observe(at.name, kind, answer)

@@ -129,7 +129,8 @@ class Decision:
     message: str
 
 
-_REFUSAL_CODES = frozenset({"UNAUTHORIZED", "DENIED"})
+# With a 403, what tells a registry's refusal from a firewall's.
+REFUSAL_CODES = frozenset({"UNAUTHORIZED", "DENIED"})
 
 
 def decide(evidence: Evidence) -> Decision:
@@ -145,7 +146,7 @@ def decide(evidence: Evidence) -> Decision:
         if evidence.is_manifest:
             return Decision(Verdict.PUBLIC, f"{host} serves it to anyone")
         return Decision(Verdict.UNREACHABLE, f"{host} answered 200 with something that is no manifest")
-    if status == 401 or (status == 403 and evidence.code in _REFUSAL_CODES):
+    if status == 401 or (status == 403 and evidence.code in REFUSAL_CODES):
         return Decision(Verdict.PRIVATE, _refusal(evidence))
     if status == 404:
         return Decision(Verdict.NOT_FOUND, f"{host} has no such repository or tag, or hides it")

@@ -1,9 +1,9 @@
 """What the proxy said when it was asked with the license. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from kotsapp.registry.verdict import Evidence, Login, NoAnswer, Stage
+from kotsapp.registry.verdict import REFUSAL_CODES, Evidence, Login, NoAnswer, Stage
 
 # The distribution spec's codes. A proxy's own text is not repeated: it has just seen the license id.
 _CODES = frozenset({"UNAUTHORIZED", "DENIED", "NAME_UNKNOWN", "NAME_INVALID", "MANIFEST_UNKNOWN", "TOOMANYREQUESTS"})
@@ -39,10 +39,12 @@ def judge(evidence: Evidence) -> Verification:
     verified, message = Verified.UNKNOWN, f"{host} answered {status} to the license"
     if evidence.login in {Login.WITHHELD, Login.UNUSABLE}:
         message = f"{host} was not asked with the license: {evidence.note}"
-    elif status in {401, 403}:
-        verified = Verified.FALSE
-        asked = "a token" if evidence.stage is Stage.TOKEN else "a pull"
-        message = f"{host} refused {asked} with the license"
+    elif evidence.stage is Stage.TOKEN and status in {401, 403}:
+        verified, message = Verified.FALSE, f"{host} refused a token with the license"
+    elif status == 401 and evidence.login is Login.NONE:
+        message = f"{host} answered 401 without a login that the license could be used for"
+    elif status == 401 or (status == 403 and code in REFUSAL_CODES):
+        verified, message = Verified.FALSE, f"{host} refused a pull with the license"
     elif evidence.stage is Stage.TOKEN:
         message = f"{host} answered {status} when asked for a token with the license"
     elif status == 200 and evidence.is_manifest:
@@ -57,3 +59,9 @@ def judge(evidence: Evidence) -> Verification:
 def judge_trouble(trouble: NoAnswer) -> Verification:
     """What it means that there was no answer."""
     return Verification(Verified.UNKNOWN, str(trouble), host=trouble.host)
+
+
+def shown_before(result: Verification) -> Verification:
+    """A check that told nothing, where the same credential was shown to pull the same reference before: an outage
+    takes no proof back."""
+    return replace(result, verified=Verified.TRUE, message=f"it was shown before; now {result.message}")

@@ -1,0 +1,218 @@
+"""What KotsApps share, and how none of them takes it from the others: patience, places, token services."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from kotsapp.images.reference import parse
+from kotsapp.registry import client, turns
+from kotsapp.registry.hosts import Registries
+from kotsapp.registry.prober import Prober
+from kotsapp.registry.verdict import ProbeResult, Verdict
+from registry.hostile import (
+    BEHAVIOURS,
+    GOOD_TOKEN,
+    JSON,
+    MANIFEST,
+    MANIFEST_TYPE,
+    Behaviour,
+    HostileRegistry,
+    Request,
+    Talk,
+    says,
+)
+
+OK = {"Content-Type": MANIFEST_TYPE}
+LARGE = MANIFEST[:-1] + b', "x": "' + b"x" * 100_000 + b'"}'
+
+
+@contextlib.asynccontextmanager
+async def serving(hosts: dict[str, Behaviour], **limits: int) -> AsyncIterator[Prober]:
+    """A registry for each host, which treats every request the same."""
+    async with contextlib.AsyncExitStack() as stack:
+        entries = []
+        for host, behaviour in hosts.items():
+            server = await stack.enter_async_context(HostileRegistry({**BEHAVIOURS, "x": behaviour}))
+            limit = {"maxConcurrent": limits[host]} if host in limits else {}
+            entries.append({"host": f"{host}.invalid", "endpoint": server.endpoint, **limit})
+        yield await stack.enter_async_context(Prober(Registries.read({"registries": entries}, "test")))
+
+
+async def probe(prober: Prober, host: str, tag: object = 1, timeout: float = 10) -> ProbeResult:
+    return await prober.probe(parse(f"{host}.invalid/x/y:{tag}"), timeout=timeout, max_age=60)
+
+
+async def ok(request: Request, talk: Talk) -> None:
+    await talk.answer(200, OK)
+
+
+async def unhurried(request: Request, talk: Talk) -> None:
+    await asyncio.sleep(0.8)
+    await talk.answer(200, OK)
+
+
+async def silent(request: Request, talk: Talk) -> None:
+    await asyncio.sleep(3600)
+
+
+async def test_the_silence_of_a_short_wait_says_nothing_to_who_waits_longer() -> None:
+    async with serving({"quay": unhurried}) as prober:
+        at_once = await asyncio.gather(probe(prober, "quay", timeout=0.3), probe(prober, "quay"))
+        for tag in range(5):
+            await probe(prober, "quay", f"hasty-{tag}", timeout=0.3)
+        later = await asyncio.gather(probe(prober, "quay", "hasty-1"), probe(prober, "quay", "new"))
+
+    assert [result.verdict for result in at_once] == [Verdict.UNREACHABLE, Verdict.PUBLIC]
+    assert at_once[0].elapsed < 0.7
+    assert {result.verdict for result in later} == {Verdict.PUBLIC}
+
+
+async def test_the_silence_of_a_long_wait_is_told_to_who_would_wait_less() -> None:
+    async with serving({"quay": silent}) as prober:
+        await probe(prober, "quay", timeout=0.3)
+        other = await probe(prober, "quay", "other", timeout=0.2)
+
+    assert (other.verdict, other.requests) == (Verdict.UNREACHABLE, 0)
+
+
+async def test_silent_hosts_never_take_the_last_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "MAX_CONCURRENT_TOTAL", 12)
+    monkeypatch.setattr(turns, "MAX_CONCURRENT_DOUBTFUL", 8)
+    monkeypatch.setattr(turns, "MAX_DISCOVERY_WAIT", 0.05)
+    hosts: dict[str, Behaviour] = {f"silent-{number}": silent for number in range(8)}
+    async with serving({**hosts, "quay": ok}) as prober:
+        await probe(prober, "quay")
+        hanging = [asyncio.create_task(probe(prober, host, tag, 20)) for host in hosts for tag in range(8)]
+        await asyncio.sleep(0.3)
+        async with asyncio.timeout(5):
+            known = await asyncio.gather(*(probe(prober, "quay", f"t{tag}") for tag in range(20)))
+        for task in hanging:
+            task.cancel()
+
+    assert {result.verdict for result in known} == {Verdict.PUBLIC}
+
+
+async def test_a_new_host_finds_a_place_beside_silent_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "MAX_CONCURRENT_TOTAL", 12)
+    monkeypatch.setattr(turns, "MAX_CONCURRENT_DOUBTFUL", 8)
+    monkeypatch.setattr(turns, "MAX_DISCOVERY_WAIT", 0.05)
+    hosts: dict[str, Behaviour] = {f"silent-{number}": silent for number in range(3)}
+    async with serving({**hosts, "quay": ok}) as prober:
+        hanging = [asyncio.create_task(probe(prober, host, tag, 20)) for host in hosts for tag in range(8)]
+        await asyncio.sleep(0.3)
+        async with asyncio.timeout(5):
+            new = await probe(prober, "quay")
+        for task in hanging:
+            task.cancel()
+
+    assert new.verdict is Verdict.PUBLIC
+
+
+async def test_large_manifests_of_one_host_leave_room_for_anothers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "MAX_LARGE_BODIES", 3)
+
+    async def slow(request: Request, talk: Talk) -> None:
+        if request.method == "HEAD":
+            await talk.answer(405, head=True)
+        else:
+            await talk.pour(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + b"x" * 70_000, b"x", pause=0.1)
+
+    async def large(request: Request, talk: Talk) -> None:
+        await talk.answer(405 if request.method == "HEAD" else 200, OK, LARGE, head=request.method == "HEAD")
+
+    async with serving({"slow": slow, "quay": large}) as prober:
+        hanging = [asyncio.create_task(probe(prober, "slow", tag, 20)) for tag in range(8)]
+        await asyncio.sleep(0.5)
+        result = await probe(prober, "quay")
+        for task in hanging:
+            task.cancel()
+
+    assert result.verdict is Verdict.PUBLIC
+
+
+def with_realm_of(auth: HostileRegistry) -> Behaviour:
+    async def behave(request: Request, talk: Talk) -> None:
+        if request.authorization:
+            await talk.answer(200, OK)
+        else:
+            await talk.challenge(f"{auth.endpoint}/token/auth/", f',service="{talk.server.port}"')
+
+    return behave
+
+
+async def test_a_token_services_limit_holds_for_all_registries_together() -> None:
+    now = most = 0
+
+    async def token(request: Request, talk: Talk) -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.05)
+        now -= 1
+        await talk.answer(200, JSON, GOOD_TOKEN)
+
+    async with HostileRegistry({"token:auth": token}) as auth, contextlib.AsyncExitStack() as stack:
+        entries: list[dict[str, object]] = [{"host": "auth.invalid", "endpoint": auth.endpoint, "maxConcurrent": 1}]
+        for number in range(4):
+            server = await stack.enter_async_context(HostileRegistry({"x": with_realm_of(auth)}))
+            entries.append({"host": f"r{number}.invalid", "endpoint": server.endpoint})
+        async with Prober(Registries.read({"registries": entries}, "test")) as prober:
+            results = await asyncio.gather(*(probe(prober, f"r{number}") for number in range(4)))
+
+    assert {result.verdict for result in results} == {Verdict.PUBLIC}
+    assert most == 1
+
+
+async def test_a_token_services_rate_limit_holds_for_all_registries() -> None:
+    async with HostileRegistry({"token:auth": says(429, {"Retry-After": "60"})}) as auth:
+        async with contextlib.AsyncExitStack() as stack:
+            entries = [{"host": "auth.invalid", "endpoint": auth.endpoint}]
+            for number in range(4):
+                server = await stack.enter_async_context(HostileRegistry({"x": with_realm_of(auth)}))
+                entries.append({"host": f"r{number}.invalid", "endpoint": server.endpoint})
+            async with Prober(Registries.read({"registries": entries}, "test")) as prober:
+                results = [await probe(prober, f"r{number}") for number in range(4)]
+        asked = len(auth.requests)
+
+    assert {result.verdict for result in results} == {Verdict.RATE_LIMITED}
+    assert asked == 1
+    assert all(result.retry_after and 50 < result.retry_after <= 100 for result in results)
+
+
+async def test_a_rate_limit_stays_one_when_the_time_is_over_before_it() -> None:
+    async def limited_then_silent(request: Request, talk: Talk) -> None:
+        if len(talk.server.requests) > 1:
+            await asyncio.sleep(3600)
+        await talk.answer(429, {"Retry-After": "1"})
+
+    async with serving({"quay": limited_then_silent}) as prober:
+        result = await probe(prober, "quay", timeout=2.5)
+
+    assert result.verdict is Verdict.RATE_LIMITED
+
+
+async def test_redirects_of_head_do_not_count_for_the_get_after_it() -> None:
+    async def twice(request: Request, talk: Talk) -> None:
+        step = int(request.path.rpartition("/")[2])
+        if step < 3:
+            await talk.answer(307, {"Location": f"{talk.server.endpoint}/v2/x/y/manifests/{step + 1}"})
+        elif request.method == "HEAD":
+            await talk.answer(405, head=True)
+        else:
+            await talk.answer(200, OK, MANIFEST)
+
+    async with serving({"quay": twice}) as prober:
+        assert (await probe(prober, "quay", 1)).verdict is Verdict.PUBLIC
+
+
+async def test_what_a_get_says_of_a_401_is_told() -> None:
+    async def no_head(request: Request, talk: Talk) -> None:
+        body = b'{"errors": [{"code": "UNAUTHORIZED"}]}'
+        await talk.answer(405 if request.method == "HEAD" else 401, JSON, body, head=request.method == "HEAD")
+
+    async with serving({"quay": no_head}) as prober:
+        result = await probe(prober, "quay")
+
+    assert (result.verdict, result.http_status, result.code) == (Verdict.PRIVATE, 401, "UNAUTHORIZED")
