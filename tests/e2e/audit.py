@@ -26,7 +26,7 @@ def _entries(world: World, namespace: str, since: int) -> Iterator[dict[str, Any
     assert world.audit_log is not None
     with world.audit_log.open("rb") as log:
         log.seek(since)
-        for line in log.read().splitlines():
+        for line in log.read().rpartition(b"\n")[0].splitlines():  # the last one may still be on its way
             if f'"namespace":"{namespace}"'.encode() not in line:
                 continue
             entry = json.loads(line)

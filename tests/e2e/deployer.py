@@ -25,10 +25,18 @@ def make_deployer(tenant: Tenant, *, verbs: Sequence[str] = VERBS) -> str:
     _bind(world, f"{_RBAC}/clusterrolebindings", role, role, (namespace, NAME))
     bindings = f"{_RBAC}/namespaces/{namespace}/rolebindings"
     _bind(world, bindings, "impersonate", "kotsapp-operator-impersonate", ACCOUNT)
-    attributes = {"namespace": namespace, "verb": "impersonate", "resource": "serviceaccounts", "name": NAME}
-    _wait_until_allowed(world, ACCOUNT, attributes)
-    _wait_until_allowed(world, (namespace, NAME), {"namespace": namespace, "verb": verbs[0], "resource": "configmaps"})
+    _wait_until(world, ACCOUNT, _impersonation(namespace))
+    _wait_until(world, (namespace, NAME), {"namespace": namespace, "verb": verbs[0], "resource": "configmaps"})
     return NAME
+
+
+def wait_until_it_may_not_impersonate(tenant: Tenant) -> None:
+    """After the binding for it was deleted."""
+    _wait_until(tenant.world, ACCOUNT, _impersonation(tenant.namespace), allowed=False)
+
+
+def _impersonation(namespace: str) -> Object:
+    return {"namespace": namespace, "verb": "impersonate", "resource": "serviceaccounts", "name": NAME}
 
 
 def _bind(world: World, collection: str, name: str, role: str, account: tuple[str, str]) -> None:
@@ -42,13 +50,13 @@ def _bind(world: World, collection: str, name: str, role: str, account: tuple[st
     )
 
 
-def _wait_until_allowed(world: World, account: tuple[str, str], attributes: Object) -> None:
+def _wait_until(world: World, account: tuple[str, str], attributes: Object, *, allowed: bool = True) -> None:
     """The API server's authorizer follows bindings by a watch of its own."""
     user = f"system:serviceaccount:{account[0]}:{account[1]}"
     review = {"spec": {"user": user, "resourceAttributes": attributes}}
 
-    def allowed() -> bool:
+    def so_it_is() -> bool:
         answer = world.api.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
-        return bool(answer["status"].get("allowed"))
+        return bool(answer["status"].get("allowed")) == allowed
 
-    until(allowed, f"{user} may {attributes['verb']}", 10)
+    until(so_it_is, f"that {user} may {attributes['verb']} is {allowed}", 10)

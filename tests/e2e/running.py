@@ -87,6 +87,11 @@ class Operator:
     def said(self, at: int = 0) -> str:
         return self.log.read_bytes()[at:].decode() if self.log.exists() else ""
 
+    def wait_reconciled(self, namespace: str, name: str, generation: int) -> None:
+        """Until the log says so: whatever was done for an older generation is over."""
+        line = f"{namespace}/{name}: reconciled generation {generation}\n"
+        until(lambda: line in self.said(), f"{name} is reconciled", 30, self._alive)
+
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
         assert self._process is not None

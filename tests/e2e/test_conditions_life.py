@@ -13,6 +13,7 @@ from gitops import lua
 from gitops.conditions_rules import violations
 from life import NAME, Life
 from recording import Recording, recording
+from running import Operator
 from waiting import stays, until
 
 HEALTH = Path(__file__).parents[2] / "deploy" / "argocd" / "health.lua"
@@ -170,10 +171,11 @@ def test_a_fresh_probe_is_made_once_for_each_request(tenant: Tenant, annotation:
     tenant.wait_ready("app")
 
 
-def test_a_suspended_app_is_left_alone_and_taken_up_again(tenant: Tenant) -> None:
+def test_a_suspended_app_is_left_alone_and_taken_up_again(tenant: Tenant, operator: Operator) -> None:
     tenant.put_app("app", [deployment("example"), config_map("settings", a="b")])
     tenant.wait_ready("app")
     tenant.put_app("app", [deployment("example"), config_map("settings", a="c")], suspend=True)
+    operator.wait_reconciled(tenant.namespace, "app", 2)
     tenant.kubectl("delete", "deployment", "example")
     tenant.put_license(expires_at="2020-01-01T00:00:00Z")
 

@@ -260,11 +260,14 @@ def test_an_object_that_its_owner_labels_for_the_app_is_handed_over(tenant: Tena
     tenant.wait_ready("app")
 
 
-def test_an_account_that_was_made_anew_by_somebody_else_is_not_taken_over_by_a_repair(tenant: Tenant) -> None:
+def test_an_account_that_was_made_anew_by_somebody_else_is_not_taken_over_by_a_repair(
+    tenant: Tenant, operator: Operator
+) -> None:
     brought = [obj("v1", "ServiceAccount", "worker"), deployment("example", PUBLIC, serviceAccountName="worker")]
     tenant.put_app("app", brought)
     tenant.wait_ready("app")
     tenant.put_app("app", brought, suspend=True)
+    operator.wait_reconciled(tenant.namespace, "app", 2)
     tenant.kubectl("delete", "serviceaccount", "worker")
     tenant.kubectl("create", "serviceaccount", "worker")
 

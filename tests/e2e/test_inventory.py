@@ -6,7 +6,7 @@ import pytest
 
 from apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
 from audit import position, writes
-from deployer import make_deployer
+from deployer import make_deployer, wait_until_it_may_not_impersonate
 from life import unready
 from localworld.api import ApiError
 from localworld.world import World
@@ -79,8 +79,12 @@ def test_a_renamed_object_is_made_before_the_old_one_goes(world: World, tenant: 
     tenant.put_app("app", [deployment("after", PUBLIC)])
 
     wait_gone(tenant, "deployments", "before")
-    made = [write for write in writes(world, tenant.namespace, since) if "deployments" in write]
-    assert made == ["patch deployments after", "delete deployments before"]
+
+    def made() -> list[str]:
+        return [write for write in writes(world, tenant.namespace, since) if "deployments" in write]
+
+    until(lambda: len(made()) > 1, "both writes are logged")
+    assert made() == ["patch deployments after", "delete deployments before"]
 
 
 def test_without_prune_what_leaves_the_manifests_stays_until_the_app_goes(tenant: Tenant) -> None:
@@ -130,6 +134,7 @@ def test_an_object_that_a_person_marks_afterwards_outlives_the_app_too(tenant: T
     delete_app(tenant)
 
     wait_gone(tenant, "configmaps", "settings")
+    wait_gone(tenant, "kotsapps", "app")
     assert "ownerReferences" not in tenant.get("configmaps", "kept")["metadata"]
     stays(lambda: bool(tenant.get("configmaps", "kept")), "it stays", 1)
 
@@ -154,10 +159,11 @@ def test_definitions_and_namespaces_outlive_the_app(world: World, tenant: Tenant
     assert exists(world, f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.{group}")
 
 
-def test_an_object_that_was_made_anew_by_somebody_else_is_theirs(tenant: Tenant) -> None:
+def test_an_object_that_was_made_anew_by_somebody_else_is_theirs(tenant: Tenant, operator: Operator) -> None:
     tenant.put_app("app", [config_map("settings"), config_map("kept")])
     tenant.wait_ready("app")
     tenant.put_app("app", [config_map("kept")], suspend=True)
+    operator.wait_reconciled(tenant.namespace, "app", 2)
     tenant.kubectl("delete", "configmap", "settings")
     tenant.kubectl("create", "configmap", "settings", "--from-literal=by=hand")
 
@@ -326,6 +332,7 @@ def test_an_app_whose_account_is_gone_says_so_and_goes_when_the_account_is_back(
     tenant.put_app("app", [placed(config_map("settings"), other)], serviceAccountName=make_deployer(tenant))
     tenant.wait_ready("app")
     tenant.kubectl("delete", "rolebinding", "impersonate")
+    wait_until_it_may_not_impersonate(tenant)
 
     delete_app(tenant)
 

@@ -69,13 +69,13 @@ def test_a_license_that_expires_is_noticed_without_an_event_and_what_runs_is_lef
     source = [{"configMapRef": {"name": "manifests"}}]
     tenant.put_app_spec("app", {"license": {"secretRef": {"name": "my-license"}}, "manifests": source})
     tenant.wait_ready("app")
-    ends = from_now(seconds=3)
+    ends = from_now(seconds=8)
     tenant.put_license(expires_at=ends)
     until(lambda: tenant.status("app")["license"].get("expiresAt") == ends, "the new document is in use")
     assert tenant.condition("app")["status"] == "True"
     before = tenant.get("deployments", "one")
 
-    tenant.wait_reason("app", "LicenseExpired", 10)
+    tenant.wait_reason("app", "LicenseExpired", 30)
 
     assert datetime.now(UTC) >= datetime.fromisoformat(ends)
     both = "\n---\n".join(json.dumps(obj) for obj in (deployment("one", replicas=2), deployment("two")))
@@ -104,6 +104,7 @@ def test_a_license_that_ends_soon_is_told_once_for_each_date(
     tenant.put_app("app", [config_map("one", a="1")])
     tenant.wait_ready("app")
     assert tenant.condition("app", "LicenseValid")["reason"] == "LicenseExpiringSoon"
+    until(lambda: tell_events(tenant, "LicenseExpiringSoon"), "it is told")
     operator.stop()
     operator.start()
 
@@ -197,7 +198,7 @@ def test_another_applications_license_re_routes_everything_in_one_consistent_ste
         assert set(auths(then[-1]).values()) == {"consistent-2"}
     if not fixed_name:
         until(lambda: not tenant.get("secrets", SECRET), "the old application's secret is gone")
-    assert "LicenseChanged" in tenant.events()
+    until(lambda: "LicenseChanged" in tenant.events(), "the change is told")
 
 
 # -- the pull secret

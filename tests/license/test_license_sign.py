@@ -19,7 +19,7 @@ values = texts | st.integers(-(2**63), 2**63 - 1) | st.booleans()
 
 @pytest.mark.parametrize("version", VERSIONS)
 @given(customer=texts, entitlement=values)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_was_signed_is_what_is_read(vendor: Vendor, version: str, customer: str, entitlement: Any) -> None:
     license_ = load(
         vendor.license(version, customerName=customer, entitlements={"x": {"value": entitlement}}), vendor.trusted

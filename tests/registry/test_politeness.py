@@ -114,14 +114,21 @@ async def test_a_waiter_that_gives_up_leaves_the_question_to_the_others() -> Non
 
 @pytest.mark.parametrize("limit", [1, 3])
 async def test_no_more_at_once_than_the_file_allows(limit: int) -> None:
-    now = most = 0
+    now = most = answered = 0
+    full = asyncio.Event()
 
     async def count(request: Request, talk: Talk) -> None:
-        nonlocal now, most
+        nonlocal now, most, answered
         now += 1
         most = max(most, now)
+        if now == limit:
+            full.set()
+        if answered:  # the first one is alone: it finds out how the host greets
+            async with asyncio.timeout(4):
+                await full.wait()
         await asyncio.sleep(0.005)
         now -= 1
+        answered += 1
         await talk.answer(200, OK)
 
     async with serving(count, maxConcurrent=limit) as (server, prober):
@@ -143,7 +150,7 @@ async def test_a_rate_limit_pauses_every_image_of_the_host_and_refresh_keeps_to_
     assert len(server.requests) == 1
     for result in (first, *others):
         assert result.retry_after is not None
-        assert 59 < result.retry_after <= 75
+        assert 45 < result.retry_after <= 75
 
 
 async def test_a_short_rate_limit_is_waited_out() -> None:
@@ -158,10 +165,12 @@ async def test_a_short_rate_limit_is_waited_out() -> None:
 
     assert result.verdict is Verdict.PUBLIC
     assert len(server.requests) == 2
-    assert 1.0 <= result.elapsed < 2.0
+    assert result.elapsed >= 1.0
 
 
-async def test_a_broken_host_is_left_alone_after_three_failures() -> None:
+async def test_a_broken_host_is_left_alone_after_three_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kotsapp.registry.backoff.BACKOFF_BASE", 30.0)
+
     async def broken(request: Request, talk: Talk) -> None:
         await talk.answer(502)
 

@@ -61,7 +61,7 @@ async def ask(answers: list[bytes]) -> ProbeResult:
             return await prober.probe(parse("quay.io/x/y:1"), timeout=0.2, max_age=60)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(mutated(), min_size=1, max_size=5))
 def test_any_answers(answers: list[bytes]) -> None:
     result = asyncio.run(ask(answers))

@@ -156,7 +156,7 @@ async def test_a_handshake_that_never_ends(authority: Authority) -> None:
     server.close()
 
     assert result.verdict is Verdict.UNREACHABLE
-    assert result.elapsed < 1
+    assert result.elapsed < 10
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kotsapp.manifests.documents import load
@@ -112,7 +112,7 @@ def test_kubectl_reads_generated_texts_back() -> None:
         exclude_categories=["Cs"]
     )
 
-    @settings(max_examples=300, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=300, database=None)
     @given(st.lists(st.text(letters, max_size=12), max_size=10))
     def draw(texts: list[str]) -> None:
         drawn.extend(texts)
@@ -134,7 +134,7 @@ _values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_values)
 def test_any_value_is_read_back(value: Any) -> None:
     obj = {"apiVersion": "v1", "kind": "Box", "metadata": {"name": "box"}, "value": value}

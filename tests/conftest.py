@@ -1,0 +1,33 @@
+"""What holds for every test."""
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes is the machine's affair, not the product's.
+settings.register_profile("kotsapp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kotsapp")
+
+_NOWHERE = (".invalid", ".internal", "2130706433")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def away_from_the_machines_network() -> Iterator[None]:
+    """No proxy of the environment is used, and no name server asked for names that nobody has."""
+    look_up = socket.getaddrinfo
+
+    def offline(host: Any, *args: Any, **options: Any) -> Any:
+        name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+        if isinstance(name, str) and name.rstrip(".").endswith(_NOWHERE):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return look_up(host, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+            patched.delenv(name)
+        patched.setattr(socket, "getaddrinfo", offline)
+        yield
