@@ -201,3 +201,12 @@ def test_kubectl_wait_waits_for_the_generation_that_was_applied(tenant: Tenant) 
     tenant.kubectl("wait", "--for=condition=Stalled", "kotsapp/app", "--timeout=30s")
     tenant.kubectl("wait", "--for=jsonpath={.status.observedGeneration}=2", "kotsapp/app", "--timeout=30s")
     assert tenant.kubectl("get", "kotsapp", "app", "--no-headers").split()[1:3] == ["False", "InvalidManifest"]
+
+
+def test_who_asks_is_answered_even_where_nothing_can_be_probed(tenant: Tenant) -> None:
+    tenant.put_app("app", [config_map("settings")], license={"secretRef": {"name": "nowhere"}})
+    tenant.wait_reason("app", "LicenseNotFound")
+
+    tenant.kubectl("annotate", "kotsapp", "app", "reconcile.fluxcd.io/requestedAt=1")
+
+    until(lambda: tenant.status("app").get("lastHandledReconcileAt") == "1", "it is answered")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
+from deployer import make_deployer
 from licenses import Signer
 from localworld.world import World
 from running import Operator
@@ -292,6 +293,8 @@ def test_an_own_object_whose_labels_were_taken_off_is_still_the_apps(tenant: Ten
 
 # -- as an account
 
+DROP_ACCOUNT = '[{"op":"remove","path":"/spec/serviceAccountName"}]'
+
 
 def audited_writes(tenant: Tenant) -> list[dict[str, Any]]:
     """What the operator wrote in the namespace, its own bookkeeping (KotsApps, events) left out."""
@@ -348,3 +351,30 @@ def test_with_an_account_every_write_is_made_as_it_and_rbac_decides(tenant: Tena
         ("delete", "secrets"),
     }
     assert {(w.get("impersonatedUser") or {}).get("username") for w in written} == {account}
+
+
+@pytest.mark.parametrize("by", ["pruning", "deleting"])
+def test_dropping_the_account_gives_nobody_the_operators_right_to_delete(world: World, tenant: Tenant, by: str) -> None:
+    other = f"{tenant.namespace}-foreign"
+    world.create_namespace(other)
+    there = Tenant(world, tenant.signer, other)
+    there.kubectl("create", "secret", "generic", "precious", "--from-literal=a=b")
+    tenant.kubectl("create", "secret", "generic", "own", "--from-literal=a=b")
+    account = make_deployer(tenant, verbs=("get", "list", "watch", "patch"))
+    adopted = [obj("v1", "Secret", "own"), {**obj("v1", "Secret", "precious", metadata={"namespace": other})}]
+    tenant.put_app("app", adopted, serviceAccountName=account)
+    tenant.wait_ready("app")
+
+    if by == "pruning":
+        tenant.put_app("app", [config_map("rest")])
+        message = tenant.wait_reason("app", "PruneFailed")["message"]
+    else:
+        tenant.kubectl("patch", "kotsapp", "app", "--type=json", "-p", DROP_ACCOUNT)
+        tenant.kubectl("delete", "kotsapp", "app", "--wait=false")
+        message = tenant.wait_reason("app", "CleanupFailed")["message"]
+
+    assert "Secret/precious" in message
+    assert "Secret/own" in message
+    assert "cannot delete" in message
+    assert there.get("secrets", "precious")
+    assert tenant.get("secrets", "own")

@@ -2,7 +2,8 @@
 
 from apps import PRIVATE, PROXIED, PUBLIC, Object, Tenant, config_map, deployment
 from objects import claim, cron_job, daemon_set, job, obj, pod_spec, stateful_set, template
-from waiting import until
+from running import Operator
+from waiting import stays, until
 
 # What is unwell and stays as it is gets another look within half a minute.
 LOOKED_AGAIN = 45
@@ -129,3 +130,15 @@ def test_a_workload_that_fails_later_is_noticed_without_a_change_of_the_app(tena
     until(lambda: tenant.condition("app")["status"] != "True", "it is noticed", 5)
     tenant.kubectl("delete", "pod", pod, "--wait=false")
     tenant.wait_ready("app")
+
+
+def test_a_longer_timeout_counts_after_a_restart_too(tenant: Tenant, operator: Operator) -> None:
+    tenant.put_app("app", [unwell("slow", "unready")], timeout="1s")
+    tenant.wait_reason("app", "WorkloadsUnhealthy")
+    operator.stop()
+    operator.start()
+
+    tenant.put_app("app", [unwell("slow", "unready")], timeout="1h")
+
+    tenant.wait_reason("app", "Progressing")
+    stays(lambda: tenant.condition("app")["reason"] == "Progressing", "it has its time", 1)

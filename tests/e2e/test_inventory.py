@@ -159,6 +159,25 @@ def test_definitions_and_namespaces_outlive_the_app(world: World, tenant: Tenant
     assert exists(world, f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.{group}")
 
 
+def test_the_controller_of_a_custom_resource_outlives_it_however_long_it_takes(world: World, tenant: Tenant) -> None:
+    group = f"{tenant.namespace}.example.invalid"
+    widget = obj(f"{group}/v1", "Widget", "one", metadata={"finalizers": ["example.invalid/slow"]}, spec={})
+    account = make_deployer(tenant)
+    tenant.put_app("app", [widgets(group), widget, deployment("controller", PUBLIC)], serviceAccountName=account)
+    tenant.wait_ready("app")
+
+    delete_app(tenant)
+
+    message = tenant.wait_reason("app", "CleanupFailed", 40)["message"]
+    assert "Widget/one" in message
+    assert "example.invalid/slow" in message
+    assert tenant.get("deployments", "controller")
+    path = f"/apis/{group}/v1/namespaces/{tenant.namespace}/widgets/one"
+    world.api.merge(path, {"metadata": {"finalizers": None}})
+    wait_gone(tenant, "kotsapps", "app", 60)
+    assert not tenant.get("deployments", "controller")
+
+
 def test_an_object_that_was_made_anew_by_somebody_else_is_theirs(tenant: Tenant, operator: Operator) -> None:
     tenant.put_app("app", [config_map("settings"), config_map("kept")])
     tenant.wait_ready("app")

@@ -32,6 +32,8 @@ MAX_SHOWN_REFUSALS = 5
 MAX_SHOWN_FIELDS = 3
 # The API server may show many fields otherwise than they were written (quantities, defaults in lists).
 MAX_DIFFERENCES = 50
+_STRATEGIES = {("apps", "Deployment"): "strategy", ("apps", "StatefulSet"): "updateStrategy"}
+_ROLLING = "RollingUpdate"
 # Behind this come the words of an admission webhook or policy.
 _DENIAL = re.compile(r"denied (?:the )?request")
 
@@ -52,6 +54,11 @@ class Refusal:
         return f"{self.key}: {self.message}"
 
 
+@dataclass(frozen=True, slots=True)
+class StillThere(Refusal):
+    """A custom resource whose finalizers hold it: what handles them must not be deleted before."""
+
+
 class RefusedError(Exception):
     """Objects were refused; the message names the first of them."""
 
@@ -66,6 +73,10 @@ class RefusedError(Exception):
         return all(refusal.transient for refusal in self.refusals)
 
 
+class LingeringError(Exception):
+    """A deleted object is held by finalizers; the message names them."""
+
+
 class UnchangeableError(ApiError):
     """The live object can't become what is wanted; the message names the fields, never a value."""
 
@@ -74,7 +85,8 @@ class Applier:
     """Applies the objects of one app as one identity.
 
     ``force`` says whether an object may be deleted and made anew when a field can't be changed; ``seal`` keys the
-    digests of Secrets (``fields.object_digest``); ``waiting`` is entered while somebody else has to act.
+    digests of Secrets (``fields.object_digest``); ``waiting`` is entered while somebody else has to act. ``account``
+    and ``sources`` (by object) are noted in the inventory's entries.
     """
 
     def __init__(
@@ -84,7 +96,11 @@ class Applier:
         force: Callable[[Object], bool],
         seal: bytes = b"",
         waiting: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
+        account: str = "",
+        sources: Mapping[ObjectKey, str] | None = None,
     ) -> None:
+        self._account = account
+        self._sources = sources or {}
         self._seal = seal
         self._waiting = waiting
         self._client = client
@@ -106,11 +122,20 @@ class Applier:
         for keys in in_tiers(by_key):
             await self._each([by_key[key] for key in keys], lambda obj: self._apply(obj, applied))
 
-    async def delete(self, entries: Iterable[Entry], marks: Marks, done: Callable[[Entry, str | None], None]) -> None:
+    async def delete(
+        self,
+        entries: Iterable[Entry],
+        marks: Marks,
+        done: Callable[[Entry, str | None], None],
+        client_for: Callable[[Entry], KubeClient],
+        *,
+        lingers: bool = True,
+    ) -> None:
         """Delete what is live and not spared, last tier first; raises RefusedError for what could not be deleted.
 
-        ``done`` is told of each entry that is done with, and why its object was left where it was. Custom resources
-        have a while to go before what may have to clean up after them.
+        ``client_for`` an entry has the rights for it. ``done`` is told of each entry that is done with, and why its
+        object was left where it was. What may have to clean up after custom resources stays until they are gone,
+        unless nothing ``lingers``.
         """
         gate = asyncio.Semaphore(CONCURRENCY)
         ordered = sorted(entries, key=lambda entry: (-tier(entry.key), entry.key))
@@ -122,17 +147,22 @@ class Applier:
         async def one(entry: Entry) -> None:
             async with gate:
                 try:
-                    reason = await self._delete_as_served(entry.key, marks)
+                    reason = await self._delete_as_served(entry.key, marks, client_for(entry), lingers)
                 except ApiError as error:
                     refusals.append(Refusal(entry.key, error.message, error.transient, error.status == 403))
+                    return
+                except LingeringError as error:
+                    refusals.append(StillThere(entry.key, str(error), transient=True))
                     return
                 except UnknownKindError as error:  # it ceased to be served just now
                     refusals.append(Refusal(entry.key, str(error), transient=True))
                     return
             done(entry, reason)
 
-        for members in by_tier.values():
+        for level, members in by_tier.items():
             await asyncio.gather(*(one(entry) for entry in members))
+            if level == LAST_TIER and any(isinstance(refusal, StillThere) for refusal in refusals):
+                break
         if refusals:
             raise RefusedError(sorted(refusals, key=lambda refusal: refusal.key))
 
@@ -148,6 +178,9 @@ class Applier:
                 return None
             if not await self._is_unchangeable(obj, error):
                 raise
+            eased = await self._eased(obj)
+            if eased is not None:
+                return await self._rehearse(eased, brought)
             if self._force(obj):
                 return None
             raise await self._unchangeable(obj, error) from None
@@ -160,20 +193,46 @@ class Applier:
             except ApiError as error:
                 if not await self._is_unchangeable(obj, error):
                     raise
-                if not self._force(obj):
-                    raise await self._unchangeable(obj, error) from None
-                live = await self._replace(obj, key)
+                live = await self._apply_otherwise(obj, key, error)
             seen = self._owned.note(live, key)
-        applied(Entry(key, object_digest(obj, self._seal), seen.fields))
+        digest = object_digest(obj, self._seal)
+        applied(Entry(key, digest, seen.fields, self._sources.get(key, ""), self._account))
         if key.kind == "CustomResourceDefinition":
             await self._established(key, obj)
+
+    async def _apply_otherwise(self, obj: Object, key: ObjectKey, error: ApiError) -> dict[str, Any]:
+        """Apply what can't be applied over the live object as it is."""
+        eased = await self._eased(obj)
+        if eased is not None:
+            await self._client.apply(eased)
+            return await self._client.apply(obj)
+        if not self._force(obj):
+            raise await self._unchangeable(obj, error) from None
+        return await self._replace(obj, key)
+
+    async def _eased(self, obj: Object) -> Object | None:
+        """The object with the update strategy of the live one, None where that is no hindrance.
+
+        The API server fills in how to roll an update, as nobody's field, and refuses it beside a strategy that doesn't
+        roll: once it was ours, leaving it out takes it away.
+        """
+        key = key_of(obj)
+        field = _STRATEGIES.get(key.group_kind)
+        spec = obj.get("spec")
+        wanted = spec.get(field) if field and isinstance(spec, Mapping) else None
+        if not isinstance(wanted, Mapping) or "rollingUpdate" in wanted or wanted.get("type") in (None, _ROLLING):
+            return None
+        kind = await self._client.resource_type(key.api_version, key.kind)
+        live = await self._client.get(kind, key.name, key.namespace)
+        strategy = ((live or {}).get("spec") or {}).get(field) or {}
+        return {**obj, "spec": {**obj["spec"], field: strategy}} if "rollingUpdate" in strategy else None
 
     async def _is_unchangeable(self, obj: Object, error: ApiError) -> bool:
         """Whether the object is refused for what the live one is, and could be made anew.
 
         API servers say so in many words; what is sure is that they would take the object if it were not there yet.
         """
-        if error.status != 422:
+        if error.status != 422 or _DENIAL.search(error.message):
             return False
         if error.immutable:
             return True
@@ -204,11 +263,13 @@ class Applier:
         if live is not None:
             uid = live["metadata"]["uid"]
             await self._client.delete(kind, key.name, key.namespace, uid=uid)
-            await self._until(lambda: self._is_gone(kind, key, uid), GONE_WAIT, f"{key} was deleted to be made anew")
+            await self._until(
+                lambda: self._is_gone(kind, key, uid, self._client), GONE_WAIT, f"{key} was deleted to be made anew"
+            )
         return await self._client.apply(obj)
 
-    async def _is_gone(self, kind: ResourceType, key: ObjectKey, uid: str) -> bool:
-        live = await self._client.get(kind, key.name, key.namespace)
+    async def _is_gone(self, kind: ResourceType, key: ObjectKey, uid: str, client: KubeClient) -> bool:
+        live = await client.get(kind, key.name, key.namespace)
         return live is None or live["metadata"]["uid"] != uid
 
     async def _established(self, key: ObjectKey, obj: Object) -> None:
@@ -243,19 +304,19 @@ class Applier:
                 0, "Timeout", f"{what}, and the API server is not done with it after {seconds:g} s"
             ) from None
 
-    async def _delete_as_served(self, key: ObjectKey, marks: Marks) -> str | None:
+    async def _delete_as_served(self, key: ObjectKey, marks: Marks, client: KubeClient, lingers: bool) -> str | None:
         """Delete one object; the reason when it is left. The version that it was applied in may be served no more."""
         try:
-            return await self._delete(key, marks)
+            return await self._delete(key, marks, client, lingers)
         except UnknownKindError:
-            version = await self._client.other_version(key.api_version, key.kind)
+            version = await client.other_version(key.api_version, key.kind)
             if version is None:
                 return None  # its definition is gone, and all its objects with it
-            return await self._delete(replace(key, api_version=version), marks)
+            return await self._delete(replace(key, api_version=version), marks, client, lingers)
 
-    async def _delete(self, key: ObjectKey, marks: Marks) -> str | None:
-        kind = await self._client.resource_type(key.api_version, key.kind)
-        live = await self._client.get_served(kind, key.name, key.namespace)
+    async def _delete(self, key: ObjectKey, marks: Marks, client: KubeClient, lingers: bool) -> str | None:
+        kind = await client.resource_type(key.api_version, key.kind)
+        live = await client.get_served(kind, key.name, key.namespace)
         if live is None:
             return None
         metadata = live["metadata"]
@@ -266,20 +327,27 @@ class Applier:
             if others is not None:
                 # The garbage collector would delete it with the app.
                 patch = {"resourceVersion": metadata["resourceVersion"], "ownerReferences": others}
-                await self._client.merge(kind, key.name, key.namespace, {"metadata": patch})
+                await client.merge(kind, key.name, key.namespace, {"metadata": patch})
             return reason
         if "deletionTimestamp" not in metadata:
             with self._owned.applying(key):
-                await self._client.delete(kind, key.name, key.namespace, uid=metadata["uid"])
+                await client.delete(kind, key.name, key.namespace, uid=metadata["uid"])
             self._owned.forget(key)
-        if tier(key) == LAST_TIER and metadata.get("finalizers"):
-            await self._linger(kind, key, metadata["uid"])
+        if lingers and tier(key) == LAST_TIER and metadata.get("finalizers"):
+            await self._linger(kind, key, metadata, client)
         return None
 
-    async def _linger(self, kind: ResourceType, key: ObjectKey, uid: str) -> None:
+    async def _linger(
+        self, kind: ResourceType, key: ObjectKey, metadata: Mapping[str, Any], client: KubeClient
+    ) -> None:
         """Give the controller that a custom resource waits for the time to act: it may be deleted next."""
-        with contextlib.suppress(ApiError):
-            await self._until(lambda: self._is_gone(kind, key, uid), LINGER, f"{key} was deleted")
+        try:
+            await self._until(lambda: self._is_gone(kind, key, metadata["uid"], client), LINGER, f"{key} was deleted")
+        except ApiError as error:
+            if error.status:
+                raise
+            held = ", ".join(map(str, metadata["finalizers"]))
+            raise LingeringError(f"is deleted and waits for whoever handles its finalizers {held}") from None
 
     async def _each(self, objects: Iterable[Object], work: Callable[[Object], Awaitable[T]]) -> list[T]:
         """Run ``work`` on each, bounded; every one is tried before RefusedError is raised."""

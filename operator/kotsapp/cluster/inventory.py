@@ -15,11 +15,17 @@ NEVER_PRUNED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One applied object: ``digest`` of what was sent, ``fields`` of what was owned right after."""
+    """One applied object: ``digest`` of what was sent, ``fields`` of what was owned right after.
+
+    ``source`` is, for what runs once, the digest of the object as it was written; ``account`` is the ServiceAccount as
+    which it was applied, empty for the operator itself: it is deleted with no other's rights.
+    """
 
     key: ObjectKey
     digest: str = ""
     fields: str = ""
+    source: str = ""
+    account: str = ""
 
     def to_status(self) -> dict[str, str]:
         """What is unknown is left out: an old API server's JSON patch makes null of an empty text, which is refused."""
@@ -30,6 +36,8 @@ class Entry:
             "name": self.key.name,
             "digest": self.digest,
             "fields": self.fields,
+            "source": self.source,
+            "account": self.account,
         }
         return {name: value for name, value in entry.items() if value}
 
@@ -51,6 +59,8 @@ class Inventory:
                 ObjectKey(str(i.get("apiVersion")), str(i.get("kind")), i.get("namespace") or "", str(i.get("name"))),
                 str(i.get("digest") or ""),
                 str(i.get("fields") or ""),
+                str(i.get("source") or ""),
+                str(i.get("account") or ""),
             )
             for i in items
         )

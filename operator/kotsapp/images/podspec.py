@@ -282,6 +282,11 @@ def _is_reference(text: str) -> bool:
 
 def built_in_pod_spec(obj: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The pod spec of a built-in workload kind, None for every other object."""
-    path = _BUILT_IN.get(group_kind(obj))
+    path = built_in_pod_spec_path(obj)
     spec = None if path is None else _at(obj, path)
     return spec if isinstance(spec, dict) else None
+
+
+def built_in_pod_spec_path(obj: Mapping[str, Any]) -> Path | None:
+    """Where the API of a built-in workload kind has its pod spec, None for every other object."""
+    return _BUILT_IN.get(group_kind(obj))

@@ -75,9 +75,13 @@ class App:
 
 @dataclass(slots=True)
 class Memory:
-    """What the operator remembers of an app between reconciliations; all of it may be lost at a restart."""
+    """What the operator remembers of an app between reconciliations; all of it may be lost at a restart.
+
+    ``refresh`` is a fresh look at the images that was asked for and not taken yet.
+    """
 
     earlier: Earlier | None = None
+    refresh: bool = False
     release: tuple[bytes, Release] | None = field(default=None, repr=False)
     rollout_started: float | None = None
     repairs: dict[tuple[str, str, str, str], list[float]] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from kotsapp.cluster.differences import differing, managers_of, shown
 from kotsapp.cluster.fields import other_managers
 from kotsapp.cluster.health import WorkloadState
 from kotsapp.cluster.objects import ObjectKey, key_of
-from kotsapp.cluster.owned import OwnedObjects
+from kotsapp.cluster.owned import OwnedObjects, Seen
 from kotsapp.reconcile.app import Memory
 from kotsapp.reconcile.contest import is_contested, remember, wait_before_repair
 from kotsapp.reconcile.plan import Object
@@ -44,20 +44,30 @@ class Differences:
 async def find_differences(
     objects: Sequence[Object],
     digests: Mapping[ObjectKey, str],
+    sources: Mapping[ObjectKey, str],
     sight: Sight,
     report: Report,
     memory: Memory,
 ) -> Differences:
-    """Compare every object with what the inventory says was applied, by the ``digests`` of what is wanted."""
+    """Compare every object with what the inventory says was applied, by the ``digests`` of what is wanted.
+
+    What runs once and has done so is compared by its ``sources``: the digest of what was written, whatever its images
+    have become.
+    """
     changed, drifted, postponed, ended = [], [], [], []
     now = time.monotonic()
     for obj in objects:
         key = key_of(obj)
         entry = report.inventory.get(key)
-        if entry is None or entry.digest != digests[key] or entry.key != key:
+        if entry is None or entry.key != key or not entry.digest:
             changed.append(obj)
             continue
         seen = await sight.of(key)
+        if entry.digest != digests[key] and not (
+            entry.source and entry.source == sources.get(key) and _is_over(obj, seen, sight.owned, report)
+        ):
+            changed.append(obj)
+            continue
         # An object that is being deleted can't be repaired: it is missed when it is gone.
         if seen is not None and (seen.fields == entry.fields or seen.deleting):
             continue
@@ -100,6 +110,13 @@ async def note_repairs(
         "; ".join(told) + "; remove it from the manifests or from the other side. Tried again more and more slowly"
     )
     return Contested(message, min(waits.values()))
+
+
+def _is_over(obj: Object, seen: Seen | None, owned: OwnedObjects, report: Report) -> bool:
+    """Whether what runs once has run well."""
+    if seen is None:
+        return _removed_itself(obj, owned, report)
+    return seen.facts is not None and seen.facts.state is WorkloadState.READY
 
 
 def _removed_itself(obj: Object, owned: OwnedObjects, report: Report) -> bool:

@@ -12,7 +12,7 @@ from kotsapp.images.routing import Domains, Route
 from kotsapp.license import License
 from kotsapp.manifests.release import Release
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile.app import App, Memory
+from kotsapp.reconcile.app import Memory
 from kotsapp.reconcile.earlier import Earlier, previous_in
 from kotsapp.reconcile.halt import stop
 from kotsapp.reconcile.plan import use_names
@@ -74,7 +74,6 @@ class Decided:
 
 
 async def decide_images(
-    app: App,
     spec: Spec,
     license_: License,
     domains: Domains,
@@ -91,7 +90,7 @@ async def decide_images(
         users.setdefault(image, []).append("LocalImageName")
     references = _parse(users)
     domains = domains.opening(references)
-    refresh = report.is_unanswered(app.requested)
+    refresh = memory.refresh
     policy = Policy(
         domains=domains,
         app_slug=license_.app_slug,
@@ -122,10 +121,9 @@ async def decide_images(
 
     async with services.gate.waiting():
         settled = tuple(await asyncio.gather(*(one(reference) for reference in references)))
+    memory.refresh = False
     earlier.note(settled)
     report.images(settled, users, verified=policy.verify, trusted=any(known.values()))
-    if refresh:
-        report.handled(app.requested)
     held = tuple(s for s in settled if _is_held(s)) if spec.proxy.verify is Verify.ENFORCE else ()
     resolved = _resolved(settled, users, unmatched(release.objects, spec.image_paths))
     pullable = _pullable(settled, spec.proxy.verify)

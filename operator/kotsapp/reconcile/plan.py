@@ -1,8 +1,7 @@
 """From a release's objects and the images' routes to the objects that are applied. Pure."""
 
-import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kotsapp.cluster.brought import defined
@@ -13,11 +12,13 @@ from kotsapp.images.image_path import ImagePath
 from kotsapp.images.podspec import built_in_pod_spec, find_images
 from kotsapp.images.rewrite import Pull, rewrite
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.normal import normalized, scaled_by_others
 from kotsapp.resource import PRUNE_ANNOTATION
 
 # Each object has an entry in status.inventory, and the API server stores at most 1.5 MiB of one object.
 MAX_OBJECTS = 4000
 MAX_SHOWN = 5
+RUN_ONCE = frozenset({("batch", "Job"), ("", "Pod")})
 
 Object = Mapping[str, Any]
 
@@ -32,10 +33,15 @@ class PlanError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything to apply: ``objects`` without the pull secrets, and the namespaces in which pods need one."""
+    """Everything to apply: ``objects`` without the pull secrets, and the namespaces in which pods need one.
+
+    ``as_written`` are those that run once, before their images are rewritten: another route for what has run already
+    is no reason to run it again.
+    """
 
     objects: tuple[Object, ...]
     secret_namespaces: tuple[str, ...]
+    as_written: Mapping[ObjectKey, Object] = field(default_factory=dict)
 
     @property
     def keys(self) -> list[ObjectKey]:
@@ -94,6 +100,8 @@ def make_plan(
     problems: list[str] = []
     seen: set[tuple[str, str, str, str]] = set()
     planned: list[Object] = []
+    as_written: dict[ObjectKey, Object] = {}
+    scaled = scaled_by_others(objects, app.namespace)
     namespaces: set[str] = set()
     for obj in objects:
         key = key_of(obj)
@@ -109,10 +117,13 @@ def make_plan(
             continue
         if any(pulls[use.image].needs_secret for use in find_images(obj, image_paths) if use.image in pulls):
             namespaces.add(key.namespace or app.namespace)
-        planned.append(own(rewrite(_plain(obj), pulls, secret_name, image_paths), app))
+        normal = normalized(obj, scaled)
+        planned.append(own(rewrite(normal, pulls, secret_name, image_paths), app))
+        if key.group_kind in RUN_ONCE:
+            as_written[key] = own(normal, app)
     if problems:
         raise PlanError(problems)
-    return Plan(tuple(planned), tuple(sorted(namespaces)))
+    return Plan(tuple(planned), tuple(sorted(namespaces)), as_written)
 
 
 def own(obj: Object, app: App) -> Object:
@@ -127,23 +138,3 @@ def own(obj: Object, app: App) -> Object:
     ):
         metadata["ownerReferences"] = [app.owner_reference]
     return {**obj, "metadata": metadata}
-
-
-def _plain(obj: Object) -> dict[str, Any]:
-    """The object without what others write in it by its own wish, and would be put right for ever.
-
-    A Secret's stringData is written as data: the API server keeps no record of who owns stringData, and whoever changed
-    a value would go unnoticed. What is no text is left for the API server to refuse by name. The rules of a ClusterRole
-    that aggregates others are its controller's.
-    """
-    plain = dict(obj)
-    if key_of(obj).group_kind == ("rbac.authorization.k8s.io", "ClusterRole") and plain.get("aggregationRule"):
-        plain.pop("rules", None)
-    texts = plain.get("stringData")
-    if key_of(obj).group_kind != ("", "Secret") or not isinstance(texts, Mapping):
-        return plain
-    if not all(isinstance(text, str) for text in texts.values()):
-        return plain
-    encoded = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
-    del plain["stringData"]
-    return plain | {"data": {**(plain.get("data") or {}), **encoded}}

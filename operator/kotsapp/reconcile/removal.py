@@ -4,12 +4,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kotsapp.cluster.apply import Applier, Refusal, RefusedError
+from kotsapp.cluster.apply import Applier, RefusedError
 from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
 from kotsapp.cluster.errors import ApiError
-from kotsapp.cluster.inventory import Entry, Marks
+from kotsapp.cluster.inventory import NEVER_PRUNED, Entry, Marks
 from kotsapp.cluster.objects import ObjectKey
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.identity import identity_for
 from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
 from kotsapp.resource import PRUNE_ANNOTATION
@@ -25,8 +26,21 @@ class Removal:
     left: tuple[tuple[ObjectKey, str], ...] = ()
 
 
-async def remove(app: App, entries: Sequence[Entry], applier: Applier, report: Report) -> Removal:
-    """Delete the objects of these entries, and take them out of the report's inventory; raises RefusedError."""
+async def remove(
+    app: App,
+    entries: Sequence[Entry],
+    applier: Applier,
+    client: KubeClient,
+    services: Services,
+    report: Report,
+    *,
+    lingers: bool = True,
+) -> Removal:
+    """Delete the objects of these entries, and take them out of the report's inventory; raises RefusedError.
+
+    With the rights of the account that the app names now, else with those that applied each object: an app that names
+    no account any more doesn't thereby have the operator's own rights over what an account applied.
+    """
     deleted: list[ObjectKey] = []
     left: list[tuple[ObjectKey, str]] = []
 
@@ -37,8 +51,23 @@ async def remove(app: App, entries: Sequence[Entry], applier: Applier, report: R
         else:
             left.append((entry.key, reason))
 
-    await applier.delete(entries, Marks(app.labels, app.uid, PRUNE_ANNOTATION, FIELD_MANAGER), done)
+    def client_for(entry: Entry) -> KubeClient:
+        return identity_for(app, entry.account or None, services) if client.user is None else client
+
+    marks = Marks(app.labels, app.uid, PRUNE_ANNOTATION, FIELD_MANAGER)
+    within = []
+    for entry in entries:
+        if client.user is None and _is_beyond(app, entry):
+            done(entry, "the operator's own rights delete nothing outside the KotsApp's namespace")
+        else:
+            within.append(entry)
+    await applier.delete(within, marks, done, client_for, lingers=lingers)
     return Removal(tuple(sorted(deleted)), tuple(sorted(left)))
+
+
+def _is_beyond(app: App, entry: Entry) -> bool:
+    """Whether no account vouches for an object elsewhere: others than the operator may be able to write a status."""
+    return not entry.account and entry.key.namespace != app.namespace and entry.key.group_kind not in NEVER_PRUNED
 
 
 async def clean_up(app: App, client: KubeClient, services: Services, report: Report) -> tuple[Removal, list[str]]:
@@ -50,9 +79,10 @@ async def clean_up(app: App, client: KubeClient, services: Services, report: Rep
     entries = list(report.inventory.entries.values())
     applier = Applier(client, services.owned, lambda _: False)
     try:
-        return await remove(app, entries, applier, report), []
+        goes = await _namespace_goes(app, services)
+        return await remove(app, entries, applier, client, services, report, lingers=not goes), []
     except RefusedError as error:
-        if client.user is None or not await _account_goes(app, error.refusals, services):
+        if not goes or not all(refusal.forbidden for refusal in error.refusals):
             return Removal(), [str(refusal) for refusal in error.refusals]
         outside = [str(r.key.within(app.namespace)) for r in error.refusals if r.key.namespace != app.namespace]
         if outside:
@@ -61,9 +91,7 @@ async def clean_up(app: App, client: KubeClient, services: Services, report: Rep
     return Removal(), []
 
 
-async def _account_goes(app: App, refusals: Sequence[Refusal], services: Services) -> bool:
-    if not all(refusal.forbidden for refusal in refusals):
-        return False
+async def _namespace_goes(app: App, services: Services) -> bool:
     try:
         namespace = await services.client.get(await services.client.resource_type("v1", "Namespace"), app.namespace)
     except ApiError:

@@ -82,28 +82,37 @@ async def roll_out(
     try:
         await claim(app, keys, {key_of(secret) for secret in owned_secrets}, sight, services)
         digests = {key_of(obj): object_digest(obj, seal) for obj in objects}
-        found = await find_differences(objects, digests, sight, report, memory)
-        applier = Applier(client, services.owned, force_allowed, seal, services.gate.waiting)
+        sources = {key: object_digest(obj, seal) for key, obj in plan.as_written.items()}
+        found = await find_differences(objects, digests, sources, sight, report, memory)
+        account = str(app.spec.get("serviceAccountName") or "")
+        applier = Applier(client, services.owned, force_allowed, seal, services.gate.waiting, account, sources)
         await _check(app, found, owned_secrets, applier, client, services, report)
         if found.changed:
             brings_new = any(report.inventory.get(key_of(obj)) is None for obj in found.changed)
             for obj in found.changed:
                 # No digest until it is known to be applied: what was there before must not be taken for what is.
-                report.applied(Entry(key_of(obj)))
+                before = report.inventory.get(key_of(obj))
+                report.applied(Entry(key_of(obj), account=account if before is None else before.account))
             await checkpoint(brings_new)
-            memory.rollout_started = time.time()
-        due = {key_of(obj) for obj in (*found.changed, *found.drifted)}
+        await _repair(found.drifted, applier, report)
+        due = {key_of(obj) for obj in found.changed}
         waiting = await _apply_phases(objects, due, found.ended, applier, sight, report)
+        # What a hook holds back is still due.
+        written = tuple(key for key in map(key_of, found.changed) if key not in due)
+        if written:
+            memory.rollout_started = time.time()
         contested = await note_repairs(found, keys, client, memory)
         if any(obj["kind"] == "CustomResourceDefinition" for obj in found.changed):
             blind = await _follow(app, keys, client, services)
     finally:
         services.owned.release(app.key)
     report.note(_secrets_ready(owned_secrets))
-    removal = await _prune(app, keys, applier, sight.again(), report) if prune and not waiting else Removal()
+    removal = Removal()
+    if prune and not waiting:
+        removal = await _prune(app, keys, applier, client, services, sight.again(), report)
     services.owned.follow_only(app.key, client.user, [*keys, *(e.key for e in report.inventory.entries.values())])
     return Rollout(
-        tuple(key_of(obj) for obj in found.changed),
+        written,
         tuple(key_of(obj) for obj in found.drifted),
         removal,
         frozenset(blind),
@@ -130,6 +139,14 @@ async def _check(
     if client.user is None:
         over = [obj for obj in due if key_of(obj) not in new | secret_keys]
         await refuse_strangers(app, over, client, services, report)
+
+
+async def _repair(drifted: Sequence[Object], applier: Applier, report: Report) -> None:
+    """What was there already waits for no hook: one that runs may need it."""
+    try:
+        await applier.apply(drifted, report.applied)
+    except RefusedError as error:
+        raise _refused(error, Reason.APPLY_FAILED) from None
 
 
 async def _apply_phases(
@@ -248,7 +265,15 @@ def _secrets_ready(secrets: Sequence[Object]) -> Condition:
     return Condition.true(PULL_SECRET_READY, f"pull secret {', '.join(places)} holds the license's credential")
 
 
-async def _prune(app: App, keys: Sequence[ObjectKey], applier: Applier, sight: Sight, report: Report) -> Removal:
+async def _prune(
+    app: App,
+    keys: Sequence[ObjectKey],
+    applier: Applier,
+    client: KubeClient,
+    services: Services,
+    sight: Sight,
+    report: Report,
+) -> Removal:
     """Delete what is no longer wanted. Secrets wait until all is well: pods of an older version may need one."""
     left_over = report.inventory.left_over(keys)
     if left_over and any([await _is_unwell(key, sight) for key in keys]):
@@ -256,6 +281,6 @@ async def _prune(app: App, keys: Sequence[ObjectKey], applier: Applier, sight: S
     if not left_over:
         return Removal()
     try:
-        return await remove(app, left_over, applier, report)
+        return await remove(app, left_over, applier, client, services, report)
     except RefusedError as error:
         raise _refused(error, Reason.PRUNE_FAILED) from None

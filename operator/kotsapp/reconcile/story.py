@@ -80,6 +80,8 @@ async def reconcile(
     """
     if app.spec.get("suspend") is True:
         return Outcome(None, None)
+    asked = report.is_unanswered(app.requested)
+    memory.refresh |= asked
     told: list[events.Event] = []
     try:
         conditions, wake_after = await _reconcile(app, memory, services, report, told, tell)
@@ -88,6 +90,8 @@ async def reconcile(
         memory.release = None  # megabytes, which nobody looks at while the app stands still
         halt = end if isinstance(end, Halt) else _api_halt(app, end)
         conditions, wake_after, backoff = halt.conditions, halt.retry_after, halt.backoff
+    if asked:
+        report.handled(app.requested)  # with whatever came of it: somebody waits for the answer
     for condition in conditions:
         if condition.type not in ("Ready", "Reconciling", "Stalled"):
             report.note(condition)
@@ -127,12 +131,12 @@ async def _reconcile(
     files = await read_sources(app, spec, services)
     release = await read_release(app, spec, license_, files, {}, memory, services)
     routes = domains(spec, license_, release.application)
-    decided = await decide_images(app, spec, license_, routes, release, memory, services, report)
+    decided = await decide_images(spec, license_, routes, release, memory, services, report)
     _hold_back(decided)
     if release.local_images:
         known = {image: decided.pulls[image].reference for image in release.local_images}
         release = await read_release(app, spec, license_, files, known, memory, services)
-        decided = await decide_images(app, spec, license_, routes, release, memory, services, report)
+        decided = await decide_images(spec, license_, routes, release, memory, services, report)
         _hold_back(decided)
     plan, secrets = _plan(app, spec, license_, release, decided)
     await check_impersonation(app, spec.service_account, services, memory)
@@ -236,7 +240,8 @@ def _plan(app: App, spec: Spec, license_: License, release: Release, decided: De
 
 
 def _note_applied(report: Report, rollout: Rollout, release: Release) -> None:
-    message = f"{counted(len(report.inventory.entries), 'object')} applied"
+    applied = sum(bool(entry.digest) for entry in report.inventory.entries.values())
+    message = f"{counted(applied, 'object')} applied"
     if release.unpatched_charts:
         message += (
             f"; not patched, as KOTS does with v2 charts (spec.helm.patchV2): {', '.join(release.unpatched_charts)}"
@@ -282,7 +287,7 @@ def _conclude(
         memory.release = None  # nothing to look at again soon
         report.note(Condition.true(WORKLOADS_HEALTHY, overall.message))
         return done, next_look
-    elapsed = time.time() - _rollout_start(report, memory)
+    elapsed = time.time() - _rollout_start(app, report, memory)
     if elapsed >= spec.timeout:
         look = UNHEALTHY_POLL
         health = Condition.false(WORKLOADS_HEALTHY, Reason.WORKLOADS_UNHEALTHY, overall.message)
@@ -299,12 +304,12 @@ def _conclude(
     return progressing(f"rolling out: {overall.message}"), look
 
 
-def _rollout_start(report: Report, memory: Memory) -> float:
+def _rollout_start(app: App, report: Report, memory: Memory) -> float:
     """When the workloads stopped being healthy, in seconds since the epoch; known across restarts by its condition."""
     if memory.rollout_started is None:
         before = report.condition_before(WORKLOADS_HEALTHY) or {}
         since = parse_timestamp(before.get("lastTransitionTime"))
-        if before.get("reason") == Reason.WORKLOADS_UNHEALTHY:
+        if before.get("reason") == Reason.WORKLOADS_UNHEALTHY and before.get("observedGeneration") == app.generation:
             memory.rollout_started = 0.0  # the time was over then, and still is
         elif since is not None and before.get("status") != "True":
             memory.rollout_started = since.timestamp()

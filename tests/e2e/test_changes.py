@@ -1,0 +1,154 @@
+"""Changes of a manifest that server-side apply alone would refuse, forget, or fight over."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from apps import PUBLIC, Object, Tenant, config_map, deployment
+from localworld.world import World
+from objects import annotated, obj, stateful_set
+from waiting import until
+
+
+def changed(target: Object, **spec: object) -> Object:
+    return {**target, "spec": {**target["spec"], **spec}}
+
+
+def strategy(tenant: Tenant, plural: str, field: str) -> object:
+    return tenant.get(plural, "it")["spec"][field]["type"]
+
+
+ROLLED = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}, "type": "RollingUpdate"}
+STRATEGIES: dict[str, tuple[str, str, list[Object], str]] = {
+    "recreate": (
+        "deployments",
+        "strategy",
+        [deployment("it", PUBLIC), changed(deployment("it", PUBLIC), strategy={"type": "Recreate"})],
+        "Recreate",
+    ),
+    "recreate-and-back": (
+        "deployments",
+        "strategy",
+        [
+            changed(deployment("it", PUBLIC), strategy=ROLLED),
+            changed(deployment("it", PUBLIC), strategy={"type": "Recreate"}),
+            deployment("it", PUBLIC),
+        ],
+        "RollingUpdate",
+    ),
+    "on-delete": (
+        "statefulsets",
+        "updateStrategy",
+        [stateful_set("it"), changed(stateful_set("it"), updateStrategy={"type": "OnDelete"})],
+        "OnDelete",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_another_update_strategy_is_taken_up(tenant: Tenant, name: str) -> None:
+    plural, field, versions, expected = STRATEGIES[name]
+    for version in versions:
+        tenant.put_app("app", [version])
+        tenant.wait_ready("app")
+
+    assert strategy(tenant, plural, field) == expected
+
+
+def test_an_account_that_is_no_longer_named_is_no_longer_used(tenant: Tenant) -> None:
+    tenant.put_app("app", [obj("v1", "ServiceAccount", "x"), deployment("it", PUBLIC, serviceAccountName="x")])
+    tenant.wait_ready("app")
+
+    tenant.put_app("app", [deployment("it", PUBLIC)])
+
+    tenant.wait_ready("app")
+    spec = tenant.get("deployments", "it")["spec"]["template"]["spec"]
+    assert not {spec.get("serviceAccountName"), spec.get("serviceAccount")} & {"x"}
+    until(lambda: not tenant.get("serviceaccounts", "x"), "the account is pruned")
+
+
+def test_manifests_as_they_are_exported_and_with_a_variable_twice_are_applied(tenant: Tenant) -> None:
+    made = deployment("it", PUBLIC)
+    made["metadata"] |= {"uid": "0d7a1c51-0000-4000-8000-000000000000", "resourceVersion": "1", "generation": 7}
+    container = made["spec"]["template"]["spec"]["containers"][0]
+    container["env"] = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}, {"name": "A", "value": "3"}]
+    tenant.put_app("app", [made])
+
+    tenant.wait_ready("app")
+    live = tenant.get("deployments", "it")["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert sorted((one["name"], one["value"]) for one in live) == [("A", "3"), ("B", "2")]
+
+
+def test_the_replicas_of_what_an_autoscaler_scales_are_the_autoscalers(tenant: Tenant) -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "it"}
+    spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 5, "metrics": []}
+    scaler = obj("autoscaling/v2", "HorizontalPodAutoscaler", "it", spec=spec)
+    tenant.put_app("app", [deployment("it", PUBLIC, replicas=2), config_map("settings", a="1"), scaler])
+    tenant.wait_ready("app")
+    tenant.kubectl("scale", "deployment/it", "--replicas=3")
+
+    tenant.put_app("app", [deployment("it", PUBLIC, replicas=2), config_map("settings", a="2"), scaler])
+
+    until(lambda: tenant.get("configmaps", "settings")["data"] == {"a": "2"}, "the change is applied")
+    tenant.wait_ready("app")
+    assert tenant.get("deployments", "it")["spec"]["replicas"] == 3
+    assert "DriftRepaired" not in tenant.events()
+
+
+@pytest.fixture
+def frozen(world: World, tenant: Tenant) -> Iterator[Callable[[], None]]:
+    """Call it, and an admission policy refuses every update of a ConfigMap in the namespace."""
+    name = f"freeze-{tenant.namespace}"
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["configmaps"]}
+    policy = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {"resourceRules": [rule]},
+            "validations": [{"expression": "false", "message": "change freeze until Monday"}],
+        },
+    }
+    here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": tenant.namespace}}}
+    binding = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {"policyName": name, "validationActions": ["Deny"], "matchResources": here},
+    }
+
+    def freeze() -> None:
+        world.kubectl(
+            "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": [policy, binding]})
+        )
+        tenant.put_config_map("probe", {})
+
+        def refused() -> bool:
+            told = tenant.kubectl("annotate", "--overwrite", "configmap", "probe", "a=b", check=False)
+            return "annotated" not in told
+
+        until(refused, "the policy is in force", 30)
+
+    yield freeze
+    world.kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", name, "--ignore-not-found")
+
+
+def test_a_policys_no_is_told_in_its_words_and_no_force_gets_around_it(
+    tenant: Tenant, frozen: Callable[[], None]
+) -> None:
+    tenant.put_app("app", [config_map("settings", a="1")])
+    tenant.wait_ready("app")
+    uid = tenant.get("configmaps", "settings")["metadata"]["uid"]
+    frozen()
+
+    tenant.put_app("app", [config_map("settings", a="2")])
+    assert "change freeze until Monday" in tenant.wait_reason("app", "ObjectRefused")["message"]
+
+    forced = annotated(copy.deepcopy(config_map("settings", a="3")), force="enabled")
+    tenant.put_app("app", [forced])
+    until(lambda: tenant.condition("app").get("observedGeneration") == 3, "it was looked at")
+    assert "change freeze until Monday" in tenant.wait_reason("app", "ObjectRefused")["message"]
+    assert tenant.get("configmaps", "settings")["metadata"]["uid"] == uid
