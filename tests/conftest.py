@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,9 @@ from hypothesis import HealthCheck, settings
 # How long an example takes is the machine's affair, not the product's.
 settings.register_profile("kotsapp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kotsapp")
+
+# Whoever starts the tests in the background may ignore Ctrl-C, and what they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _NOWHERE = (".invalid", ".internal", "2130706433")
 

@@ -118,6 +118,7 @@ def settings() -> kopf.OperatorSettings:
 def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
     """Kopf's handlers around the workers."""
     registry = kopf.OperatorRegistry()
+    running: set[asyncio.Task[Any] | None] = set()
 
     kopf.on.login(registry=registry)(Login().credentials)
 
@@ -136,12 +137,16 @@ def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
 
     @kopf.daemon(GROUP, VERSION, PLURAL, registry=registry, cancellation_backoff=STOP_SECONDS, cancellation_timeout=1.0)
     async def keep(body: kopf.Body, stopped: kopf.DaemonStopped, **_: Any) -> None:
+        # Kopf forgets the daemon of a resource that went without its finalizer; somebody has to know it until it ends.
+        this = asyncio.current_task()
+        running.add(this)
         stop = asyncio.ensure_future(stopped.wait())
         work = asyncio.ensure_future(workers.see(body).run(services))
         await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
         for task in (work, stop):
             task.cancel()
         await asyncio.gather(work, stop, return_exceptions=True)
+        running.discard(this)
         if not work.cancelled():
             work.result()  # only a fault ends a worker; Kopf starts the daemon again after a while
 

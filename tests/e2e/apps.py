@@ -31,6 +31,7 @@ _PREFIXES = {
     ),
     **dict.fromkeys(("deployments", "statefulsets", "daemonsets", "replicasets"), "/apis/apps/v1"),
     **dict.fromkeys(("jobs", "cronjobs"), "/apis/batch/v1"),
+    "horizontalpodautoscalers": "/apis/autoscaling/v2",
     "kotsapps": "/apis/kotsapp.dev/v1alpha1",
 }
 

@@ -3,12 +3,14 @@
 import copy
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from apps import PUBLIC, Object, Tenant, config_map, deployment
 from localworld.world import World
 from objects import annotated, obj, stateful_set
+from recording import recording
 from waiting import until
 
 
@@ -57,6 +59,41 @@ def test_another_update_strategy_is_taken_up(tenant: Tenant, name: str) -> None:
     assert strategy(tenant, plural, field) == expected
 
 
+def test_no_pod_is_made_beside_the_old_ones_when_they_are_to_be_recreated(tenant: Tenant) -> None:
+    old = deployment("it", PUBLIC, replicas=2)
+    tenant.put_app("app", [old])
+    tenant.wait_ready("app")
+    new = changed(copy.deepcopy(old), strategy={"type": "Recreate"})
+    new["spec"]["template"]["metadata"]["annotations"] = {"version": "2"}
+
+    tenant.put_app("app", [new])
+
+    def is_new(pod: Object) -> bool:
+        return bool(pod["metadata"].get("annotations", {}).get("version") == "2")
+
+    def all_new() -> bool:
+        pods = [pod for pod in tenant.all("pods") if "deletionTimestamp" not in pod["metadata"]]
+        assert len({is_new(pod) for pod in pods}) < 2, "old and new pods at once"
+        return len(pods) == 2 and all(map(is_new, pods))
+
+    until(all_new, "the pods are made anew")
+    assert "paused" not in tenant.get("deployments", "it")["spec"]
+
+
+def test_another_strategy_and_an_immutable_field_at_once_take_force(tenant: Tenant) -> None:
+    tenant.put_app("app", [deployment("it", PUBLIC)])
+    tenant.wait_ready("app")
+    new = changed(deployment("it", PUBLIC), strategy={"type": "Recreate"}, selector={"matchLabels": {"a": "b"}})
+    new["spec"]["template"]["metadata"]["labels"] = {"a": "b"}
+
+    tenant.put_app("app", [new])
+    assert "spec.selector" in tenant.wait_reason("app", "ObjectRefused")["message"]
+
+    tenant.put_app("app", [annotated(new, force="enabled")])
+    tenant.wait_ready("app")
+    assert strategy(tenant, "deployments", "strategy") == "Recreate"
+
+
 def test_an_account_that_is_no_longer_named_is_no_longer_used(tenant: Tenant) -> None:
     tenant.put_app("app", [obj("v1", "ServiceAccount", "x"), deployment("it", PUBLIC, serviceAccountName="x")])
     tenant.wait_ready("app")
@@ -81,10 +118,28 @@ def test_manifests_as_they_are_exported_and_with_a_variable_twice_are_applied(te
     assert sorted((one["name"], one["value"]) for one in live) == [("A", "3"), ("B", "2")]
 
 
-def test_the_replicas_of_what_an_autoscaler_scales_are_the_autoscalers(tenant: Tenant) -> None:
+def autoscaler() -> Object:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "it"}
     spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 5, "metrics": []}
-    scaler = obj("autoscaling/v2", "HorizontalPodAutoscaler", "it", spec=spec)
+    return obj("autoscaling/v2", "HorizontalPodAutoscaler", "it", spec=spec)
+
+
+def test_an_autoscaler_that_comes_later_finds_the_replicas_that_were_there(tenant: Tenant, scratch: Path) -> None:
+    tenant.put_app("app", [deployment("it", PUBLIC, replicas=3)])
+    tenant.wait_ready("app")
+    pods = {pod["metadata"]["uid"] for pod in tenant.all("pods")}
+    with recording(tenant, scratch, "deployments") as seen:
+        tenant.put_app("app", [deployment("it", PUBLIC, replicas=3), autoscaler()])
+        until(lambda: tenant.get("horizontalpodautoscalers", "it"), "the autoscaler is there")
+        tenant.wait_ready("app")
+        states = seen.states("it")
+
+    assert {state["spec"]["replicas"] for state in states} == {3}
+    assert {pod["metadata"]["uid"] for pod in tenant.all("pods")} == pods
+
+
+def test_the_replicas_of_what_an_autoscaler_scales_are_the_autoscalers(tenant: Tenant) -> None:
+    scaler = autoscaler()
     tenant.put_app("app", [deployment("it", PUBLIC, replicas=2), config_map("settings", a="1"), scaler])
     tenant.wait_ready("app")
     tenant.kubectl("scale", "deployment/it", "--replicas=3")

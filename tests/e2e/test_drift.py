@@ -10,7 +10,8 @@ from apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
 from audit import position, writes
 from deployer import make_deployer
 from localworld.api import ApiError
-from objects import obj, service
+from localworld.world import World
+from objects import obj, service, widgets
 from waiting import stays, until
 
 SECONDS = 5.0  # in which drift is repaired
@@ -152,6 +153,24 @@ def test_an_object_that_is_slow_to_go_is_made_anew_when_it_is_gone(tenant: Tenan
         return tenant.get("configmaps", "settings").get("metadata", {}).get("uid") not in (None, uid)
 
     until(anew, "it is made anew", SECONDS)
+
+
+def test_what_drifted_waits_for_what_it_needs(tenant: Tenant, world: World) -> None:
+    group = f"{tenant.namespace}.example.invalid"
+    one = obj(f"{group}/v1", "Widget", "one", spec={})
+    definition = widgets(group)
+    account = make_deployer(tenant)
+    tenant.put_app("app", [definition, one], serviceAccountName=account)
+    tenant.wait_ready("app")
+    tenant.put_app("app", [definition, one], serviceAccountName=account, suspend=True)
+    world.kubectl("delete", "crd", definition["metadata"]["name"])
+
+    changed = {**definition, "metadata": {**definition["metadata"], "annotations": {"version": "2"}}}
+    tenant.put_app("app", [changed, one], serviceAccountName=account)
+
+    tenant.wait_ready("app")
+    path = f"/apis/{group}/v1/namespaces/{tenant.namespace}/widgets/one"
+    until(lambda: world.api.get(path)["metadata"]["uid"], "the custom resource is there again")
 
 
 @contextmanager

@@ -182,6 +182,33 @@ def test_nothing_is_made_before_the_finalizer_is_there_to_have_it_removed(
     assert tenant.get("configmaps", "settings")
 
 
+def test_one_failed_request_for_the_finalizer_leaves_no_app_alone(
+    own_world: World, signer: Signer, own_operator: Callable[..., Operator]
+) -> None:
+    """Kopf waits for another event then, and none may ever come."""
+    tenant = Tenant.make(own_world, signer)
+    proxy = FaultyProxy(own_world.server, own_world.ca, random.Random(SEED))
+    refused: set[str] = set()
+
+    def veto(line: str) -> int:
+        ours = line.startswith("PATCH") and f"{tenant.namespace}/kotsapps/app" in line and "/status" not in line
+        told = "deleted" if tenant.app("app")["metadata"].get("deletionTimestamp") else "made"
+        if not ours or told in refused:
+            return 0
+        refused.add(told)
+        return 409
+
+    with proxy.running():
+        direct = own_world.kubeconfig_for_service_account(*ACCOUNT)
+        own_operator(kubeconfig=proxy.kubeconfig(direct)).start()
+        tenant.put_app("app", [config_map("settings")])
+        proxy.veto = veto
+        tenant.wait_ready("app")
+        tenant.kubectl("delete", "kotsapp", "app", "--wait=false")
+        until(lambda: not tenant.get("kotsapps", "app"), "it goes", 30)
+    assert "made" in refused
+
+
 def test_answers_that_fail_get_lost_or_are_cut(
     own_world: World, signer: Signer, own_operator: Callable[..., Operator]
 ) -> None:

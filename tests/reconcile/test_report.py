@@ -113,7 +113,7 @@ def test_conditions_of_steps_that_were_not_reached_are_carried() -> None:
 def test_nothing_changed_makes_the_same_status() -> None:
     def report(before: dict[str, Any]) -> dict[str, Any]:
         made = Report(before)
-        made.images([settled("a"), settled("b", Verdict.PRIVATE)], {"a": ["Pod/x"]}, verified=True, trusted=True)
+        made.images([settled("a"), settled("b", Verdict.PRIVATE)], {"a": ["Pod/x"]}, verified=True)
         made.workloads({ObjectKey("v1", "Pod", "apps", "x"): Health(WorkloadState.READY)})
         made.applied(Entry(ObjectKey("v1", "Pod", "apps", "x"), "d", "f"))
         made.note(Condition.true(WORKLOADS_APPLIED, "1 object applied"))
@@ -123,6 +123,17 @@ def test_nothing_changed_makes_the_same_status() -> None:
 
     assert report(first) == first
     assert first["lastProbeTime"] == EARLIER
+
+
+@pytest.mark.parametrize(
+    ("probed", "ground", "moves"),
+    [(True, Ground.VERDICT, True), (False, Ground.VERDICT, False), (True, Ground.PREVIOUS, False)],
+)
+def test_the_time_of_probing_is_that_of_a_registrys_answer(probed: bool, ground: Ground, moves: bool) -> None:
+    """The proxy may be asked every minute, and a registry that is down, too."""
+    report = Report({"lastProbeTime": EARLIER})
+    report.images([settled("a", requests=1, probed=probed, ground=ground)], {}, verified=True)
+    assert (report.finish(succeeded("fine"), 1)["lastProbeTime"] != EARLIER) is moves
 
 
 def test_images_are_listed_worst_first_and_all_of_them_counted() -> None:

@@ -10,7 +10,8 @@ from kotsapp.images.reference import parse
 from kotsapp.registry import client, turns
 from kotsapp.registry.hosts import Registries
 from kotsapp.registry.prober import Prober
-from kotsapp.registry.verdict import ProbeResult, Verdict
+from kotsapp.registry.tokenhost import TokenHosts
+from kotsapp.registry.verdict import Evidence, ProbeResult, Stage, Verdict
 from registry.hostile import (
     BEHAVIOURS,
     GOOD_TOKEN,
@@ -179,6 +180,31 @@ async def test_a_token_services_rate_limit_holds_for_all_registries() -> None:
     assert {result.verdict for result in results} == {Verdict.RATE_LIMITED}
     assert asked == 1
     assert all(result.retry_after and 50 < result.retry_after <= 100 for result in results)
+
+
+async def test_waiting_for_a_token_service_is_no_fault_of_the_registry() -> None:
+    async def slow(request: Request, talk: Talk) -> None:
+        await asyncio.sleep(1.0)
+        await talk.answer(200, JSON, GOOD_TOKEN)
+
+    async with HostileRegistry({"token:auth": slow}) as auth, contextlib.AsyncExitStack() as stack:
+        entries: list[dict[str, object]] = [{"host": "auth.invalid", "endpoint": auth.endpoint, "maxConcurrent": 1}]
+        for number in range(4):
+            server = await stack.enter_async_context(HostileRegistry({"x": with_realm_of(auth)}))
+            entries.append({"host": f"r{number}.invalid", "endpoint": server.endpoint})
+        async with Prober(Registries.read({"registries": entries}, "test")) as prober:
+            results = await asyncio.gather(*(probe(prober, f"r{number}", timeout=2.5) for number in range(4)))
+
+    late = [result for result in results if result.verdict is Verdict.UNREACHABLE]
+    assert {result.host for result in late} == {"auth.invalid"}
+    assert any("waiting for our turn there" in result.message for result in late)
+
+
+async def test_a_success_that_was_asked_for_before_ends_no_rate_limit() -> None:
+    hosts = TokenHosts(Registries.empty())
+    hosts.note(Evidence(Stage.TOKEN, "auth.invalid", 429, retry_after=60.0))
+    hosts.note(Evidence(Stage.TOKEN, "auth.invalid", 200))
+    assert hosts.limited("auth.invalid")
 
 
 async def test_a_rate_limit_stays_one_when_the_time_is_over_before_it() -> None:

@@ -1,12 +1,15 @@
 """How every command ends: with an exit code, and one line for whatever kept it from its end."""
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from kotsapp.cli.errors import EXIT_INTERRUPTED, EXIT_PROBLEM, CommandError
+
+_NO_ROOM = frozenset({errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})
 
 
 def carry_out(name: str, work: Callable[[], int]) -> int:
@@ -26,8 +29,8 @@ def carry_out(name: str, work: Callable[[], int]) -> int:
         return EXIT_PROBLEM
     except OSError as error:
         _discard_output()
-        what = error.filename or "the output can't be written"
-        print(f"{name}: {what}: {error.strerror or error}", file=sys.stderr)
+        what = error.filename or ("the output can't be written" if error.errno in _NO_ROOM else "")
+        print(": ".join(filter(None, (name, what, error.strerror or str(error)))), file=sys.stderr)
         return EXIT_PROBLEM
     return code
 

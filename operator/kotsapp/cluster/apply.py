@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from kotsapp.cluster.brought import Brought, defined
-from kotsapp.cluster.client import KubeClient
-from kotsapp.cluster.differences import differing, shown
+from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
+from kotsapp.cluster.differences import differing, managers_of, shown
 from kotsapp.cluster.discovery import ResourceType
 from kotsapp.cluster.errors import ApiError, UnknownKindError
 from kotsapp.cluster.fields import object_digest
@@ -32,8 +32,12 @@ MAX_SHOWN_REFUSALS = 5
 MAX_SHOWN_FIELDS = 3
 # The API server may show many fields otherwise than they were written (quantities, defaults in lists).
 MAX_DIFFERENCES = 50
+# Has the replicas from when they are no longer in the manifests until the autoscaler first changes them.
+SCALED_MANAGER = "kotsapp-scaled"
 _STRATEGIES = {("apps", "Deployment"): "strategy", ("apps", "StatefulSet"): "updateStrategy"}
 _ROLLING = "RollingUpdate"
+# Pods with a lower number than this are not updated.
+_NO_POD = 2**31 - 1
 # Behind this come the words of an admission webhook or policy.
 _DENIAL = re.compile(r"denied (?:the )?request")
 
@@ -86,7 +90,8 @@ class Applier:
 
     ``force`` says whether an object may be deleted and made anew when a field can't be changed; ``seal`` keys the
     digests of Secrets (``fields.object_digest``); ``waiting`` is entered while somebody else has to act. ``account``
-    and ``sources`` (by object) are noted in the inventory's entries.
+    and ``sources`` (by object) are noted in the inventory's entries. ``scaled`` are workloads whose replicas an
+    autoscaler has.
     """
 
     def __init__(
@@ -98,7 +103,9 @@ class Applier:
         waiting: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
         account: str = "",
         sources: Mapping[ObjectKey, str] | None = None,
+        scaled: Collection[ObjectKey] = (),
     ) -> None:
+        self._scaled = scaled
         self._account = account
         self._sources = sources or {}
         self._seal = seal
@@ -180,7 +187,8 @@ class Applier:
                 raise
             eased = await self._eased(obj)
             if eased is not None:
-                return await self._rehearse(eased, brought)
+                with contextlib.suppress(UnchangeableError):
+                    return await self._rehearse(eased, brought)
             if self._force(obj):
                 return None
             raise await self._unchangeable(obj, error) from None
@@ -189,6 +197,8 @@ class Applier:
         key = key_of(obj)
         with self._owned.applying(key):
             try:
+                if key in self._scaled:
+                    await self._hand_over_replicas(obj, key)
                 live = await self._client.apply(obj)
             except ApiError as error:
                 if not await self._is_unchangeable(obj, error):
@@ -200,21 +210,36 @@ class Applier:
         if key.kind == "CustomResourceDefinition":
             await self._established(key, obj)
 
+    async def _hand_over_replicas(self, obj: Object, key: ObjectKey) -> None:
+        """Let somebody else have the replicas that are ours alone: what nobody has any more becomes 1."""
+        kind = await self._client.resource_type(key.api_version, key.kind)
+        live = await self._client.get(kind, key.name, key.namespace)
+        replicas = ((live or {}).get("spec") or {}).get("replicas")
+        if live is None or replicas is None or managers_of(("spec", "replicas"), live["metadata"], FIELD_MANAGER):
+            return
+        place = {"name": key.name, "namespace": key.namespace}
+        kept = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": place, "spec": {"replicas": replicas}}
+        await self._client.apply(kept, manager=SCALED_MANAGER)
+
     async def _apply_otherwise(self, obj: Object, key: ObjectKey, error: ApiError) -> dict[str, Any]:
         """Apply what can't be applied over the live object as it is."""
         eased = await self._eased(obj)
         if eased is not None:
-            await self._client.apply(eased)
-            return await self._client.apply(obj)
+            try:
+                await self._client.apply(eased)
+                return await self._client.apply(obj)
+            except ApiError as again:
+                if not await self._is_unchangeable(obj, again):
+                    raise
         if not self._force(obj):
             raise await self._unchangeable(obj, error) from None
         return await self._replace(obj, key)
 
     async def _eased(self, obj: Object) -> Object | None:
-        """The object with the update strategy of the live one, None where that is no hindrance.
+        """The object with the update strategy of the live one, rolling nothing; None where that is no hindrance.
 
         The API server fills in how to roll an update, as nobody's field, and refuses it beside a strategy that doesn't
-        roll: once it was ours, leaving it out takes it away.
+        roll: once it was ours, leaving it out takes it away. Until then no pod may be updated by the old strategy.
         """
         key = key_of(obj)
         field = _STRATEGIES.get(key.group_kind)
@@ -225,7 +250,12 @@ class Applier:
         kind = await self._client.resource_type(key.api_version, key.kind)
         live = await self._client.get(kind, key.name, key.namespace)
         strategy = ((live or {}).get("spec") or {}).get(field) or {}
-        return {**obj, "spec": {**obj["spec"], field: strategy}} if "rollingUpdate" in strategy else None
+        if "rollingUpdate" not in strategy:
+            return None
+        if key.kind == "Deployment":
+            return {**obj, "spec": {**obj["spec"], field: strategy, "paused": True}}
+        strategy = {**strategy, "rollingUpdate": {**(strategy["rollingUpdate"] or {}), "partition": _NO_POD}}
+        return {**obj, "spec": {**obj["spec"], field: strategy}}
 
     async def _is_unchangeable(self, obj: Object, error: ApiError) -> bool:
         """Whether the object is refused for what the live one is, and could be made anew.

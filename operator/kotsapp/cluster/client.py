@@ -72,11 +72,13 @@ class KubeClient:
                 return None
             raise
 
-    async def apply(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+    async def apply(
+        self, obj: Mapping[str, Any], *, dry_run: bool = False, manager: str = FIELD_MANAGER
+    ) -> dict[str, Any]:
         """Server-side apply with our field manager, by force; the object as the server stores it."""
         key = key_of(obj)
         kind = await self.resource_type(key.api_version, key.kind)
-        query: list[tuple[str, str]] = [("fieldManager", FIELD_MANAGER), ("force", "true")]
+        query: list[tuple[str, str]] = [("fieldManager", manager), ("force", "true")]
         if dry_run:
             query.append(("dryRun", "All"))
         path = kind.path(key.namespace, key.name)

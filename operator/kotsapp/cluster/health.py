@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kotsapp.cluster.podproblems import PULL_BACK_OFF, PodProblem, Severity, worst_problem
-from kotsapp.cluster.states import Health, WorkloadState, has_rule, judge, section
+from kotsapp.cluster.states import Health, WorkloadState, has_rule, has_run, judge, section
 
 __all__ = ["Health", "WorkloadFacts", "WorkloadState", "assess", "facts", "has_health", "needs_pods", "summary"]
 
@@ -53,6 +53,7 @@ class WorkloadFacts:
     """What is kept of a workload: its health by its own status, and how to find its pods.
 
     ``selector`` is a label selector as the API's ``labelSelector`` parameter takes it; None if there are no pods.
+    ``done`` is of what runs once, and has ended well.
     """
 
     kind: str
@@ -61,6 +62,7 @@ class WorkloadFacts:
     state: WorkloadState
     message: str
     selector: str | None
+    done: bool = False
 
 
 def has_health(api_version: str, kind: str) -> bool:
@@ -79,6 +81,7 @@ def facts(obj: Mapping[str, Any]) -> WorkloadFacts:
         state=health.state,
         message=health.message,
         selector=_pod_selector(obj),
+        done=has_run(obj),
     )
 
 

@@ -50,10 +50,20 @@ def judge(obj: Object) -> Health:
     """The health by the object alone; any object may be given, and a malformed status never raises."""
     group = str(obj.get("apiVersion", "")).rpartition("/")[0]
     # A Job that is done may remove itself, which undoes nothing.
-    done = (group, obj.get("kind")) == ("batch", "Job") and _is(_conditions(obj), "Complete", "True")
+    done = (group, obj.get("kind")) == ("batch", "Job") and has_run(obj)
     if section(obj, "metadata").get("deletionTimestamp") and not done:
         return Health(WorkloadState.UPDATING, "being deleted")
     return _RULES.get((group, str(obj.get("kind", ""))), _by_conditions)(obj)
+
+
+def has_run(obj: Object) -> bool:
+    """Whether it is a Job or a Pod that has ended well."""
+    match str(obj.get("apiVersion", "")).rpartition("/")[0], obj.get("kind"):
+        case "batch", "Job":
+            return _is(_conditions(obj), "Complete", "True")
+        case "", "Pod":
+            return section(obj, "status").get("phase") == "Succeeded"
+    return False
 
 
 def has_rule(group: str, kind: str) -> bool:

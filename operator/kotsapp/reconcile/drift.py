@@ -63,10 +63,11 @@ async def find_differences(
             changed.append(obj)
             continue
         seen = await sight.of(key)
-        if entry.digest != digests[key] and not (
-            entry.source and entry.source == sources.get(key) and _is_over(obj, seen, sight.owned, report)
-        ):
-            changed.append(obj)
+        if entry.digest != digests[key]:
+            if not (entry.source and entry.source == sources.get(key) and _is_over(obj, seen, sight.owned, report)):
+                changed.append(obj)
+            elif seen is None:
+                ended.append(key)
             continue
         # An object that is being deleted can't be repaired: it is missed when it is gone.
         if seen is not None and (seen.fields == entry.fields or seen.deleting):
@@ -116,7 +117,7 @@ def _is_over(obj: Object, seen: Seen | None, owned: OwnedObjects, report: Report
     """Whether what runs once has run well."""
     if seen is None:
         return _removed_itself(obj, owned, report)
-    return seen.facts is not None and seen.facts.state is WorkloadState.READY
+    return seen.facts is not None and seen.facts.done
 
 
 def _removed_itself(obj: Object, owned: OwnedObjects, report: Report) -> bool:

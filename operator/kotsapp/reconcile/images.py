@@ -123,7 +123,7 @@ async def decide_images(
         settled = tuple(await asyncio.gather(*(one(reference) for reference in references)))
     memory.refresh = False
     earlier.note(settled)
-    report.images(settled, users, verified=policy.verify, trusted=any(known.values()))
+    report.images(settled, users, verified=policy.verify)
     held = tuple(s for s in settled if _is_held(s)) if spec.proxy.verify is Verify.ENFORCE else ()
     resolved = _resolved(settled, users, unmatched(release.objects, spec.image_paths))
     pullable = _pullable(settled, spec.proxy.verify)

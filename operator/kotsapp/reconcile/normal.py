@@ -13,19 +13,10 @@ Object = Mapping[str, Any]
 # group, kind, namespace, name
 Identity = tuple[str, str, str, str]
 
-# What ``kubectl get -o yaml`` shows and only the API server may set: a uid or a version is a condition for an apply.
-_SERVERS = frozenset(
-    {
-        "creationTimestamp",
-        "deletionGracePeriodSeconds",
-        "deletionTimestamp",
-        "generation",
-        "managedFields",
-        "resourceVersion",
-        "selfLink",
-        "uid",
-    }
-)
+# What ``kubectl get -o yaml`` shows and an apply can't have: conditions for it, and what only the API server may set.
+_SERVERS = frozenset({"managedFields", "resourceVersion", "uid"})
+# Their pod templates can't be changed, and would be run again.
+RUN_ONCE = frozenset({("batch", "Job"), ("", "Pod")})
 _SCALERS = frozenset({("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")})
 
 
@@ -50,8 +41,8 @@ def normalized(obj: Object, scaled: Collection[Identity] = ()) -> dict[str, Any]
       value would go unnoticed. What is no text is left for the API server to refuse by name.
     * The rules of a ClusterRole that aggregates others are its controller's.
     * The replicas of a workload in ``scaled`` are its autoscaler's.
-    * A pod spec names its account in both of its fields: the API server copies one to the other, and the copy of an
-      account that is no longer wanted would stay, being nobody's.
+    * A pod spec, but of what runs once, names its account in both of its fields: the API server copies one to the
+      other, and the copy of an account that is no longer wanted would stay, being nobody's.
     * Of environment variables with one name the last one counts; server-side apply takes only one.
     """
     key = key_of(obj)
@@ -64,7 +55,11 @@ def normalized(obj: Object, scaled: Collection[Identity] = ()) -> dict[str, Any]
     if (*key.group_kind, key.namespace, key.name) in scaled:
         normal = _changed(normal, ("spec",), lambda spec: {k: v for k, v in spec.items() if k != "replicas"})
     path = built_in_pod_spec_path(obj)
-    return normal if path is None else _changed(normal, path, _normal_pod_spec)
+    if path is not None:
+        normal = _changed(normal, path, _with_variables_once)
+        if key.group_kind not in RUN_ONCE:
+            normal = _changed(normal, path, _with_account)
+    return normal
 
 
 def _encoded(secret: dict[str, Any]) -> dict[str, Any]:
@@ -76,11 +71,13 @@ def _encoded(secret: dict[str, Any]) -> dict[str, Any]:
     return secret | {"data": {**(secret.get("data") or {}), **encoded}}
 
 
-def _normal_pod_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    normal = dict(spec)
+def _with_account(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     account = spec.get("serviceAccountName") or spec.get("serviceAccount")
-    if account:
-        normal |= {"serviceAccountName": account, "serviceAccount": account}
+    return {**spec, "serviceAccountName": account, "serviceAccount": account} if account else spec
+
+
+def _with_variables_once(spec: Mapping[str, Any]) -> dict[str, Any]:
+    normal = dict(spec)
     for name in CONTAINER_LISTS:
         containers = spec.get(name)
         if isinstance(containers, list):

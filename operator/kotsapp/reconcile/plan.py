@@ -12,13 +12,12 @@ from kotsapp.images.image_path import ImagePath
 from kotsapp.images.podspec import built_in_pod_spec, find_images
 from kotsapp.images.rewrite import Pull, rewrite
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.normal import normalized, scaled_by_others
+from kotsapp.reconcile.normal import RUN_ONCE, normalized, scaled_by_others
 from kotsapp.resource import PRUNE_ANNOTATION
 
 # Each object has an entry in status.inventory, and the API server stores at most 1.5 MiB of one object.
 MAX_OBJECTS = 4000
 MAX_SHOWN = 5
-RUN_ONCE = frozenset({("batch", "Job"), ("", "Pod")})
 
 Object = Mapping[str, Any]
 
@@ -36,12 +35,13 @@ class Plan:
     """Everything to apply: ``objects`` without the pull secrets, and the namespaces in which pods need one.
 
     ``as_written`` are those that run once, before their images are rewritten: another route for what has run already
-    is no reason to run it again.
+    is no reason to run it again. ``scaled`` have their replicas from an autoscaler.
     """
 
     objects: tuple[Object, ...]
     secret_namespaces: tuple[str, ...]
     as_written: Mapping[ObjectKey, Object] = field(default_factory=dict)
+    scaled: frozenset[ObjectKey] = frozenset()
 
     @property
     def keys(self) -> list[ObjectKey]:
@@ -123,7 +123,8 @@ def make_plan(
             as_written[key] = own(normal, app)
     if problems:
         raise PlanError(problems)
-    return Plan(tuple(planned), tuple(sorted(namespaces)), as_written)
+    in_scale = frozenset(key for key in map(key_of, planned) if (*key.group_kind, key.namespace, key.name) in scaled)
+    return Plan(tuple(planned), tuple(sorted(namespaces)), as_written, in_scale)
 
 
 def own(obj: Object, app: App) -> Object:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kotsapp.cluster.apply import Applier, RefusedError
+from kotsapp.cluster.apply import Applier, Refusal, RefusedError
 from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
 from kotsapp.cluster.errors import ApiError
 from kotsapp.cluster.inventory import NEVER_PRUNED, Entry, Marks
@@ -82,13 +82,26 @@ async def clean_up(app: App, client: KubeClient, services: Services, report: Rep
         goes = await _namespace_goes(app, services)
         return await remove(app, entries, applier, client, services, report, lingers=not goes), []
     except RefusedError as error:
-        if not goes or not all(refusal.forbidden for refusal in error.refusals):
+        if not all(refusal.forbidden for refusal in error.refusals):
+            return Removal(), [str(refusal) for refusal in error.refusals]
+        if client.user is None:
+            return _let_go(error.refusals, report)
+        if not goes:
             return Removal(), [str(refusal) for refusal in error.refusals]
         outside = [str(r.key.within(app.namespace)) for r in error.refusals if r.key.namespace != app.namespace]
         if outside:
             left = ", ".join(outside)
             logger.warning("%s/%s: its account went with the namespace; left behind: %s", app.namespace, app.name, left)
     return Removal(), []
+
+
+def _let_go(refusals: Sequence[Refusal], report: Report) -> tuple[Removal, list[str]]:
+    """Leave what an account had applied that the app doesn't name any more, and that may not delete it: nobody who
+    deletes the app could put that right."""
+    accounts = {entry.key: entry.account for entry in report.inventory.entries.values()}
+    problems = [str(refusal) for refusal in refusals if not accounts.get(refusal.key)]
+    left = [(r.key, f"{accounts[r.key]}, which applied it, may not") for r in refusals if accounts.get(r.key)]
+    return Removal(left=tuple(sorted(left))), problems
 
 
 async def _namespace_goes(app: App, services: Services) -> bool:

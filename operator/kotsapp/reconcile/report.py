@@ -1,6 +1,7 @@
 """``status`` of a KotsApp, gathered while the story goes on and written once at its end."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -84,13 +85,8 @@ class Report:
     def license(self, facts: Mapping[str, Any]) -> None:
         self._fields["license"] = {name: value for name, value in facts.items() if value not in (None, "")}
 
-    def images(
-        self, settled: Sequence[Settled], users: Mapping[str, Sequence[str]], *, verified: bool, trusted: bool = False
-    ) -> None:
-        """Per-image results, worst first, and the counts of all.
-
-        ``verified`` says that the proxy was asked, too; ``trusted`` that verdicts are those of the status before.
-        """
+    def images(self, settled: Sequence[Settled], users: Mapping[str, Sequence[str]], *, verified: bool) -> None:
+        """Per-image results, worst first, and the counts of all; ``verified`` says that the proxy was asked, too."""
         now, before = timestamp(), self.image_entries()
         ordered = sorted(settled, key=lambda s: (_badness(s), s.image))
         self._fields["images"] = [
@@ -106,7 +102,7 @@ class Report:
             "unverified": sum(verified and _is_routed(s) and s.verified is not Verified.TRUE for s in settled),
         }
         # A registry that is down is asked every minute or so; only an answer is worth a new time.
-        answered = not trusted and any(s.requests and s.ground is Ground.VERDICT for s in settled)
+        answered = any(s.probed and s.ground is Ground.VERDICT for s in settled)
         if answered or "lastProbeTime" not in self._fields:
             self._fields["lastProbeTime"] = now
 
@@ -115,6 +111,10 @@ class Report:
         self._fields["workloads"] = [_workload_entry(key, health) for key, health in ordered[:MAX_WORKLOADS]]
 
     def applied(self, entry: Entry) -> None:
+        """Take the object up; the account that once applied it stays known, while no other one does."""
+        before = self.inventory.get(entry.key)
+        if before is not None and not entry.account:
+            entry = replace(entry, account=before.account)
         self.inventory = Inventory({**self.inventory.entries, entry.key.identity: entry})
 
     def removed(self, entries: Iterable[Entry]) -> None:

@@ -85,19 +85,20 @@ async def roll_out(
         sources = {key: object_digest(obj, seal) for key, obj in plan.as_written.items()}
         found = await find_differences(objects, digests, sources, sight, report, memory)
         account = str(app.spec.get("serviceAccountName") or "")
-        applier = Applier(client, services.owned, force_allowed, seal, services.gate.waiting, account, sources)
+        applier = Applier(
+            client, services.owned, force_allowed, seal, services.gate.waiting, account, sources, plan.scaled
+        )
         await _check(app, found, owned_secrets, applier, client, services, report)
         if found.changed:
             brings_new = any(report.inventory.get(key_of(obj)) is None for obj in found.changed)
             for obj in found.changed:
                 # No digest until it is known to be applied: what was there before must not be taken for what is.
-                before = report.inventory.get(key_of(obj))
-                report.applied(Entry(key_of(obj), account=account if before is None else before.account))
+                report.applied(Entry(key_of(obj), account=account))
             await checkpoint(brings_new)
-        await _repair(found.drifted, applier, report)
-        due = {key_of(obj) for obj in found.changed}
+        due = {key_of(obj) for obj in (*found.changed, *found.drifted)}
         waiting = await _apply_phases(objects, due, found.ended, applier, sight, report)
-        # What a hook holds back is still due.
+        # What a hook holds back is still due, but for what was there already: the hook may need it.
+        await _repair([obj for obj in found.drifted if key_of(obj) in due], applier, report)
         written = tuple(key for key in map(key_of, found.changed) if key not in due)
         if written:
             memory.rollout_started = time.time()
@@ -142,7 +143,6 @@ async def _check(
 
 
 async def _repair(drifted: Sequence[Object], applier: Applier, report: Report) -> None:
-    """What was there already waits for no hook: one that runs may need it."""
     try:
         await applier.apply(drifted, report.applied)
     except RefusedError as error:

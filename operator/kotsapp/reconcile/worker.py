@@ -18,7 +18,7 @@ from kotsapp.reconcile.removal import clean_up
 from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.story import Outcome, reconcile, was_told
-from kotsapp.resource import API_VERSION, KIND
+from kotsapp.resource import API_VERSION, FINALIZER, KIND
 from kotsapp.resource.conditions import Condition, Reason, progressing, retrying
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ BACKOFF_BASE, BACKOFF_MAX = 1.0, 300.0
 QUIET = 0.5
 # Changes come in bursts (a rollout touches many objects); one look a moment later sees them all.
 SETTLE = 0.1
+# Kopf sets the finalizer at once, as a rule.
+HOLD_WAIT = 10.0
 MAX_PROBLEMS = 5
 
 
@@ -62,7 +64,7 @@ class Worker:
             self.wake.clear()
             if not self.app.held:
                 # Deleted now, it would leave behind what was made for it; the finalizer's event wakes.
-                await self.wake.wait()
+                await self._be_held(services)
                 continue
             async with self.lock, services.gate:
                 delay = await self._once(services)
@@ -86,7 +88,35 @@ class Worker:
                 status = report.finish(retrying(Reason.CLEANUP_FAILED, message), app.generation)
                 with contextlib.suppress(ApiError):
                     await self._tell(app, Outcome(status, None), services)
+            else:
+                await self._set_held(False, services)
             return problems
+
+    async def _be_held(self, services: Services) -> None:
+        """Wait for Kopf to set the finalizer, or set it: when its own request fails Kopf waits for another event."""
+        try:
+            async with asyncio.timeout(HOLD_WAIT):
+                await self.wake.wait()
+        except TimeoutError:
+            await self._set_held(True, services)
+
+    async def _set_held(self, held: bool, services: Services) -> None:
+        """Have the finalizer there or not, while there is somebody to see; a failure is tried again by who asks."""
+        app = self.app
+        try:
+            kind = await services.client.resource_type(API_VERSION, KIND)
+            live = await services.client.get(kind, app.name, app.namespace)
+            if live is None or live["metadata"]["uid"] != app.uid:
+                return
+            metadata = live["metadata"]
+            others = [name for name in metadata.get("finalizers") or () if name != FINALIZER]
+            wanted = [*others, FINALIZER] if held else others
+            if wanted == metadata.get("finalizers", []) or (held and "deletionTimestamp" in metadata):
+                return
+            patch = {"resourceVersion": metadata["resourceVersion"], "finalizers": wanted}
+            await services.client.merge(kind, app.name, app.namespace, {"metadata": patch})
+        except ApiError as error:
+            logger.warning("%s/%s: the finalizer can't be changed: %s", app.namespace, app.name, error)
 
     async def _once(self, services: Services) -> float | None:
         app = self.app

@@ -77,6 +77,8 @@ class ResultCache(Generic[K, R]):
         """
         now = self._clock()
         before = self._kept.get(key)
+        if before is not None and not before.failures and now - before.asked_at < waited < math.inf:
+            return undecided_wait(1)  # somebody who waited longer has got an answer meanwhile
         failures = 0 if decisive else 1 + (before.failures if before is not None else 0)
         seconds = None if decisive else max(wait or 0.0, undecided_wait(failures))
         self._kept[key] = Kept(result, now, now + (seconds or 0.0), failures, waited)

@@ -161,6 +161,7 @@ class Logins:
         if question.credential is not None:
             headers["Authorization"] = question.credential.basic
         place = replace(realm, url=wanted.url)
+        trail.queue(realm.name)
         async with self._token_hosts.turn(realm.name, question.at.name):
             limited = self._token_hosts.limited(realm.name)
             if limited is not None:

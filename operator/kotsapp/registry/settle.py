@@ -41,7 +41,7 @@ class Settled:
     """One image with its route. ``route`` and ``pull`` are None when it is undecided: nothing new may roll out.
 
     ``http_status`` and ``code`` are of the answer that decided; ``retry_after`` is in seconds, None when nothing
-    needs asking again before the verdict's age is up.
+    needs asking again before the verdict's age is up; ``probed`` says that the registry was asked just now.
     """
 
     image: str
@@ -57,6 +57,7 @@ class Settled:
     retry_after: float | None = None
     requests: int = 0
     elapsed: float = 0.0
+    probed: bool = False
 
     @property
     def undecided(self) -> bool:
@@ -143,4 +144,5 @@ def settle(
         retry_after=min(waits) if waits else None,
         requests=result.requests + (verification.requests if verification else 0),
         elapsed=result.elapsed + (verification.elapsed if verification else 0.0),
+        probed=result.requests > 0,
     )

@@ -42,7 +42,8 @@ class TokenHosts:
     def note(self, evidence: Evidence) -> None:
         """Account for what the service answered."""
         if evidence.status != 429:
-            self._pauses.pop(evidence.host, None)
+            if self.limited(evidence.host) is None:  # else it was asked before the limit was told
+                self._pauses.pop(evidence.host, None)
             return
         pause = self._pauses.setdefault(evidence.host, HostPause())
         pause.note(monotonic(), evidence, evidence.host)

@@ -21,13 +21,18 @@ class Trail:
     waiting_for: str = "a connection"
     requests: int = 0
     redirects: int = 0
+    queued: bool = False
+
+    def queue(self, host: str) -> None:
+        """Nobody is asked until others have had their turn at this host."""
+        self.host, self.waiting_for, self.queued = host, "our turn there", True
 
     async def ask(
         self, client: Client, kind: str, method: str, at: Destination, headers: Mapping[str, str], body_limit: int
     ) -> Answer:
         """One request through the client, on record. Raises NoAnswer."""
         self.requests += 1
-        self.host, self.waiting_for = at.name, _WAITING_FOR[kind]
+        self.host, self.waiting_for, self.queued = at.name, _WAITING_FOR[kind], False
         answer = None
         try:
             answer = await client.ask(method, at, headers, body_limit=body_limit)

@@ -119,7 +119,7 @@ class Turns:
             if outcome is None:  # else it is a rate limit, and the time was over before another answer came
                 message = f"did not answer within {timeout:g} s (waiting for {trail.waiting_for})"
                 outcome = NoAnswer(Trouble.TIMEOUT, trail.host, message)
-                if trail.requests:
+                if trail.requests and not trail.queued:
                     answers = host.known.discovered
                     host.pause.note(monotonic(), outcome, reference.host, answers=answers, timeout=timeout)
         now = monotonic()
