@@ -151,12 +151,16 @@ def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
             work.result()  # only a fault ends a worker; Kopf starts the daemon again after a while
 
     @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry)
-    async def clean_up(body: kopf.Body, retry: int, **_: Any) -> None:
+    async def clean_up(body: kopf.Body, **_: Any) -> None:
         worker = workers.see(body)
-        problems = await worker.remove(services)
-        if problems:
-            delay = min(2.0**retry, MAX_CLEANUP_RETRY)
-            raise kopf.TemporaryError(f"{len(problems)} objects could not be deleted", delay=delay)
+        tries = 0
+        # Not by Kopf's retries: those are requests to store, and to bring about another event, and one that fails
+        # leaves the resource as it is for ever.
+        while await worker.remove(services):
+            await asyncio.sleep(min(2.0**tries, MAX_CLEANUP_RETRY))
+            tries = min(tries + 1, 16)
+            if not await worker.look(services):
+                return
 
     @kopf.on.cleanup(registry=registry)
     async def stop_watching(**_: Any) -> None:

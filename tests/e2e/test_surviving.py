@@ -209,6 +209,37 @@ def test_one_failed_request_for_the_finalizer_leaves_no_app_alone(
     assert "made" in refused
 
 
+def test_an_app_that_can_not_go_yet_is_tried_again_and_holds_up_no_end(
+    own_world: World, signer: Signer, own_operator: Callable[..., Operator]
+) -> None:
+    tenant = Tenant.make(own_world, signer)
+    proxy = FaultyProxy(own_world.server, own_world.ca, random.Random(SEED))
+
+    def veto(line: str) -> int:
+        """Neither the object goes, nor does what Kopf may have to say of that get through."""
+        deletes = line.startswith("DELETE") and "/configmaps/settings" in line
+        patches = line.startswith("PATCH") and "/kotsapps/app" in line and "/status" not in line
+        return 409 if deletes or patches else 0
+
+    with proxy.running():
+        direct = own_world.kubeconfig_for_service_account(*ACCOUNT)
+        operator = own_operator(kubeconfig=proxy.kubeconfig(direct)).start()
+        tenant.put_app("app", [config_map("settings")])
+        tenant.wait_ready("app")
+        proxy.veto = veto
+        tenant.kubectl("delete", "kotsapp", "app", "--wait=false")
+        assert "ConfigMap/settings" in tenant.wait_reason("app", "CleanupFailed")["message"]
+
+        began = time.monotonic()
+        operator.stop()
+        assert time.monotonic() - began < 10
+        operator.start()
+        assert operator.running
+        proxy.veto = None
+        until(lambda: not tenant.get("kotsapps", "app"), "it goes", 60)
+    assert not tenant.get("configmaps", "settings")
+
+
 def test_answers_that_fail_get_lost_or_are_cut(
     own_world: World, signer: Signer, own_operator: Callable[..., Operator]
 ) -> None:

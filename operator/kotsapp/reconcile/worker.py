@@ -14,7 +14,7 @@ from kotsapp.cluster.events import post
 from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App, Memory
 from kotsapp.reconcile.identity import identity_for
-from kotsapp.reconcile.removal import clean_up
+from kotsapp.reconcile.removal import Removal, clean_up
 from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.story import Outcome, reconcile, was_told
@@ -76,7 +76,10 @@ class Worker:
             app, report = self.app, Report(self.status)
             account = app.spec.get("serviceAccountName")
             client = identity_for(app, account if isinstance(account, str) else None, services)
-            removal, problems = await clean_up(app, client, services, report)
+            try:
+                removal, problems = await clean_up(app, client, services, report)
+            except ApiError as error:
+                removal, problems = Removal(), [str(error)]
             for event in events.of_cleanup(removal):
                 await self._post(app, event, services)
             if problems:
@@ -91,6 +94,18 @@ class Worker:
             else:
                 await self._set_held(False, services)
             return problems
+
+    async def look(self, services: Services) -> bool:
+        """See the resource as it is now; False when it is gone."""
+        try:
+            kind = await services.client.resource_type(API_VERSION, KIND)
+            live = await services.client.get(kind, self.app.name, self.app.namespace)
+        except ApiError:
+            return True
+        if live is None or live["metadata"]["uid"] != self.app.uid:
+            return False
+        self.see(App.of(live), live.get("status") or {})
+        return True
 
     async def _be_held(self, services: Services) -> None:
         """Wait for Kopf to set the finalizer, or set it: when its own request fails Kopf waits for another event."""
