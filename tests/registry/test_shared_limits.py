@@ -143,6 +143,20 @@ def with_realm_of(auth: HostileRegistry) -> Behaviour:
     return behave
 
 
+SHARING = [f"r{number}" for number in range(4)]
+
+
+@contextlib.asynccontextmanager
+async def sharing(token: Behaviour, **entry: object) -> AsyncIterator[tuple[HostileRegistry, Prober]]:
+    """The registries of SHARING, which all send to one token service, and that service with its own entry."""
+    async with HostileRegistry({"token:auth": token}) as auth, contextlib.AsyncExitStack() as stack:
+        entries: list[dict[str, object]] = [{"host": "auth.invalid", "endpoint": auth.endpoint, **entry}]
+        for host in SHARING:
+            server = await stack.enter_async_context(HostileRegistry({"x": with_realm_of(auth)}))
+            entries.append({"host": f"{host}.invalid", "endpoint": server.endpoint})
+        yield auth, await stack.enter_async_context(Prober(Registries.read({"registries": entries}, "test")))
+
+
 async def test_a_token_services_limit_holds_for_all_registries_together() -> None:
     now = most = 0
 
@@ -154,27 +168,16 @@ async def test_a_token_services_limit_holds_for_all_registries_together() -> Non
         now -= 1
         await talk.answer(200, JSON, GOOD_TOKEN)
 
-    async with HostileRegistry({"token:auth": token}) as auth, contextlib.AsyncExitStack() as stack:
-        entries: list[dict[str, object]] = [{"host": "auth.invalid", "endpoint": auth.endpoint, "maxConcurrent": 1}]
-        for number in range(4):
-            server = await stack.enter_async_context(HostileRegistry({"x": with_realm_of(auth)}))
-            entries.append({"host": f"r{number}.invalid", "endpoint": server.endpoint})
-        async with Prober(Registries.read({"registries": entries}, "test")) as prober:
-            results = await asyncio.gather(*(probe(prober, f"r{number}") for number in range(4)))
+    async with sharing(token, maxConcurrent=1) as (_, prober):
+        results = await asyncio.gather(*(probe(prober, host) for host in SHARING))
 
     assert {result.verdict for result in results} == {Verdict.PUBLIC}
     assert most == 1
 
 
 async def test_a_token_services_rate_limit_holds_for_all_registries() -> None:
-    async with HostileRegistry({"token:auth": says(429, {"Retry-After": "60"})}) as auth:
-        async with contextlib.AsyncExitStack() as stack:
-            entries = [{"host": "auth.invalid", "endpoint": auth.endpoint}]
-            for number in range(4):
-                server = await stack.enter_async_context(HostileRegistry({"x": with_realm_of(auth)}))
-                entries.append({"host": f"r{number}.invalid", "endpoint": server.endpoint})
-            async with Prober(Registries.read({"registries": entries}, "test")) as prober:
-                results = [await probe(prober, f"r{number}") for number in range(4)]
+    async with sharing(says(429, {"Retry-After": "60"})) as (auth, prober):
+        results = [await probe(prober, host) for host in SHARING]
         asked = len(auth.requests)
 
     assert {result.verdict for result in results} == {Verdict.RATE_LIMITED}
@@ -187,13 +190,8 @@ async def test_waiting_for_a_token_service_is_no_fault_of_the_registry() -> None
         await asyncio.sleep(1.0)
         await talk.answer(200, JSON, GOOD_TOKEN)
 
-    async with HostileRegistry({"token:auth": slow}) as auth, contextlib.AsyncExitStack() as stack:
-        entries: list[dict[str, object]] = [{"host": "auth.invalid", "endpoint": auth.endpoint, "maxConcurrent": 1}]
-        for number in range(4):
-            server = await stack.enter_async_context(HostileRegistry({"x": with_realm_of(auth)}))
-            entries.append({"host": f"r{number}.invalid", "endpoint": server.endpoint})
-        async with Prober(Registries.read({"registries": entries}, "test")) as prober:
-            results = await asyncio.gather(*(probe(prober, f"r{number}", timeout=2.5) for number in range(4)))
+    async with sharing(slow, maxConcurrent=1) as (_, prober):
+        results = await asyncio.gather(*(probe(prober, host, timeout=2.5) for host in SHARING))
 
     late = [result for result in results if result.verdict is Verdict.UNREACHABLE]
     assert {result.host for result in late} == {"auth.invalid"}

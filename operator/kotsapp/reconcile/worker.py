@@ -98,11 +98,10 @@ class Worker:
     async def look(self, services: Services) -> bool:
         """See the resource as it is now; False when it is gone."""
         try:
-            kind = await services.client.resource_type(API_VERSION, KIND)
-            live = await services.client.get(kind, self.app.name, self.app.namespace)
+            live = await _live(self.app, services)
         except ApiError:
             return True
-        if live is None or live["metadata"]["uid"] != self.app.uid:
+        if live is None:
             return False
         self.see(App.of(live), live.get("status") or {})
         return True
@@ -119,9 +118,8 @@ class Worker:
         """Have the finalizer there or not, while there is somebody to see; a failure is tried again by who asks."""
         app = self.app
         try:
-            kind = await services.client.resource_type(API_VERSION, KIND)
-            live = await services.client.get(kind, app.name, app.namespace)
-            if live is None or live["metadata"]["uid"] != app.uid:
+            live = await _live(app, services)
+            if live is None:
                 return
             metadata = live["metadata"]
             others = [name for name in metadata.get("finalizers") or () if name != FINALIZER]
@@ -129,6 +127,7 @@ class Worker:
             if wanted == metadata.get("finalizers", []) or (held and "deletionTimestamp" in metadata):
                 return
             patch = {"resourceVersion": metadata["resourceVersion"], "finalizers": wanted}
+            kind = await services.client.resource_type(API_VERSION, KIND)
             await services.client.merge(kind, app.name, app.namespace, {"metadata": patch})
         except ApiError as error:
             logger.warning("%s/%s: the finalizer can't be changed: %s", app.namespace, app.name, error)
@@ -220,9 +219,8 @@ class Worker:
 
     async def _read_back(self, app: App, services: Services) -> bool:
         """Take the status as the API server has it; False when the resource is gone."""
-        kind = await services.client.resource_type(API_VERSION, KIND)
-        live = await services.client.get(kind, app.name, app.namespace)
-        if live is None or live["metadata"]["uid"] != app.uid:
+        live = await _live(app, services)
+        if live is None:
             return False
         self.status, self.certain = dict(live.get("status") or {}), True
         return True
@@ -239,6 +237,13 @@ class Worker:
         except TimeoutError:
             return
         await asyncio.sleep(SETTLE)
+
+
+async def _live(app: App, services: Services) -> dict[str, Any] | None:
+    """The resource as the API server has it; None when it is gone, or another one has its name. Raises ApiError."""
+    kind = await services.client.resource_type(API_VERSION, KIND)
+    live = await services.client.get(kind, app.name, app.namespace)
+    return live if live is not None and live["metadata"]["uid"] == app.uid else None
 
 
 def _asks_for(app: App) -> tuple[object, ...]:
