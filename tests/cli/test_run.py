@@ -1,10 +1,24 @@
 """``kotsapp run``, where it can't even begin."""
 
+import getpass
 import socket
 
 import pytest
 
 from kotsapp.cli import main
+from kotsapp.cli.run import identity
+
+
+def test_an_operator_has_an_identity_where_its_user_has_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise OSError("No username set in the environment")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    monkeypatch.setenv("POD_NAME", "kotsapp-operator-7d9c6b5f4-x2x7k")
+    assert identity().startswith("kotsapp-operator-7d9c6b5f4-x2x7k-")
+    assert identity() != identity()
+    monkeypatch.delenv("POD_NAME")
+    assert identity().startswith(f"{socket.gethostname()}-")
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

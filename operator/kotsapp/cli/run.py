@@ -4,8 +4,12 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import resource
+import secrets
+import socket
 from pathlib import Path
+from typing import Any, cast
 
 import kopf
 from kubernetes.aio.config import ConfigException
@@ -120,11 +124,20 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
         await kopf.operator(
             registry=handlers.register(services, workers),
             settings=handlers.settings(),
+            identity=cast("Any", identity()),
             standalone=True,
             clusterwide=not args.namespace,
             namespaces=args.namespace,
             ready_flag=ready,
         )
+
+
+def identity() -> str:
+    """What tells this process from every other operator: its pod's name, else its host's, and a suffix of its own.
+
+    Kopf would ask for the user's name, and the image's user has none: in a container only a number is sure.
+    """
+    return f"{os.environ.get('POD_NAME') or socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 async def _connected() -> tuple[KubeClient, Connection]:
