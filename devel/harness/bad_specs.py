@@ -134,7 +134,7 @@ BAD_SPECS = (
 )
 
 # Fields that there are not: refused instead of ignored, since kubectl asks the API server to validate strictly.
-UNKNOWN_FIELDS: list[Any] = (
+UNKNOWN_FIELDS: tuple[dict[str, Any], ...] = (
     {"licence": {}},
     {"license": {"secretRef": {"name": "one", "namespace": "other"}}},
     {"manifests": [{"configMapRef": {"name": "one", "namespace": "other"}}]},
