@@ -1,1 +1,1 @@
-"""What a vendor ships, and what becomes of it: the Config's values, template calls filled in, charts rendered."""
+"""What a vendor ships, and what becomes of it: archives, KOTS documents, template calls, charts."""
