@@ -2,8 +2,8 @@
 
 Nothing is executed here. Helm's engine knows no ``{{repl … }}`` and no ``repl{{ … }}`` and no function of KOTS's, so
 delimiters become its own, every other brace plain text, and a call ``F a b`` becomes
-``list a b | set STATE "args" | include "F" | get STATE``: arguments that come through a pipe are appended to the list as
-Go appends them to a call, and the result keeps its type.
+``list a b | set STATE "args" | include "F" | get STATE``: arguments that come through a pipe are appended to the list
+as Go appends them to a call, and the result keeps its type.
 """
 
 import json
@@ -126,7 +126,9 @@ def balance(actions: list[Action]) -> Iterator[Problem]:
         elif keyword in ("end", "else", "break", "continue"):
             inside = any(block.keyword == "range" for block in open_blocks) if keyword[0] in "bc" else bool(open_blocks)
             if not inside:
-                yield Problem(action.line, action.call, f"unexpected {{{{{keyword}}}}}: there is no block that it is in")
+                yield Problem(
+                    action.line, action.call, f"unexpected {{{{{keyword}}}}}: there is no block that it is in"
+                )
             elif keyword == "end":
                 open_blocks.pop()
     for block in open_blocks:
