@@ -97,6 +97,25 @@ async def test_a_good_certificate_of_a_ca_of_the_environment(authority: Authorit
         assert (await probe(prober, server, "ok")).verdict is Verdict.PUBLIC
 
 
+@pytest.mark.parametrize("bare_ca", [False, True])
+async def test_a_certificate_that_containerd_takes(
+    bare_ca: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No key identifiers, and a CA with basicConstraints alone: strict by RFC 5280 refuses either."""
+    authority = Authority.create(tmp_path, bare=bare_ca)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    async with outside(BEHAVIOURS, authority.server(HOST, bare=True)) as (server, prober):
+        of_environment = await probe(prober, server, "ok")
+    monkeypatch.delenv("SSL_CERT_FILE")
+    async with HostileRegistry(BEHAVIOURS, tls=authority.server("localhost", bare=True)) as server:
+        entry = {"host": HOST, "endpoint": f"https://localhost:{server.port}", "caFile": str(authority.file)}
+        async with Prober(Registries.read({"registries": [entry]}, "test")) as prober:
+            of_file = await prober.probe(parse(f"{HOST}/ok/x:1"), timeout=5, max_age=60)
+
+    assert of_environment.verdict is Verdict.PUBLIC, of_environment.message
+    assert of_file.verdict is Verdict.PUBLIC, of_file.message
+
+
 @pytest.mark.usefixtures("trusted_ca")
 @pytest.mark.parametrize(
     ("name", "options", "says_what"),

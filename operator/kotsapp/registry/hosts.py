@@ -4,7 +4,6 @@ Its entries are the administrator's word, so an endpoint written there may be ht
 network. Everything else is reached by https at the host's own name.
 """
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 from yarl import URL
 
 from kotsapp.images.reference import DOCKER_HUB, DOCKER_HUB_NAMES
+from kotsapp.net.tls import client_context
 from kotsapp.registry.limits import DEFAULT_MAX_CONCURRENT, MAX_MAX_CONCURRENT, MAX_REGISTRIES_FILE
 
 # Docker Hub's name in references is not the name of the machine that answers.
@@ -173,8 +173,8 @@ def _check_ca(ca_file: str, where: str) -> None:
     if not Path(ca_file).is_file():
         raise RegistriesError(f"{where}: caFile: {ca_file} is not a file")
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
-    except (OSError, ssl.SSLError):
+        client_context(ca_file=ca_file, system=False)
+    except OSError:
         raise RegistriesError(f"{where}: caFile: {ca_file} holds no PEM certificate that can be used") from None
 
 
