@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.certificates import Authority
 from kotsapp.net.tls import certificate_problem, client_context
-from registry.certificates import Authority
 
 HOST = "api.example.invalid"
 

@@ -7,7 +7,7 @@ whole cluster works with, for a missing Authority Key Identifier or key usage.
 
 import ssl
 
-# TRUSTED_FIRST is the default; with PARTIAL_CHAIN an intermediate, or the certificate of the server itself, may be the CA.
+# With PARTIAL_CHAIN an intermediate, or the certificate of the server itself, may be the CA.
 _VERIFY = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
 
 
@@ -41,8 +41,10 @@ def certificate_problem(error: BaseException) -> str | None:
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
-        if isinstance(current, ssl.SSLCertVerificationError):
-            return current.verify_message.rstrip(".") or "not valid for this name"
         seen.add(id(current))
-        current = getattr(current, "certificate_error", None) or current.__cause__ or current.__context__
+        # aiohttp's wrapper is an SSLCertVerificationError by its class alone.
+        inner = getattr(current, "certificate_error", None)
+        if inner is None and isinstance(current, ssl.SSLCertVerificationError):
+            return (getattr(current, "verify_message", "") or "not valid for this name").rstrip(".")
+        current = inner or current.__cause__ or current.__context__
     return None

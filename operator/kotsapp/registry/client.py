@@ -17,12 +17,12 @@ from aiohttp.abc import AbstractResolver
 from kotsapp import __version__
 from kotsapp.net.proxies import Proxies, ProxyError
 from kotsapp.net.tls import certificate_problem
-from kotsapp.registry.egress import Resolver, TlsContexts
+from kotsapp.registry.config import RegistriesError
+from kotsapp.registry.evidence import NoAnswer, Trouble
 from kotsapp.registry.guard import AddressRefusedError, Destination, Guard
-from kotsapp.registry.hosts import RegistriesError
 from kotsapp.registry.limits import MAX_ERROR_BODY, MAX_LARGE_BODIES, MAX_LARGE_BODIES_HOST
+from kotsapp.registry.resolver import Resolver, TlsContexts
 from kotsapp.registry.transport import PROXY, TLS, TRUSTED, URL_ASKED, GuardedTransport
-from kotsapp.registry.verdict import NoAnswer, Trouble
 
 _HEADERS = {"User-Agent": f"kotsapp/{__version__}", "Accept-Encoding": "identity"}
 
