@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
 
 from kotsapp import login
-from kotsapp.cluster.connection import Connection
+from kotsapp.kube.connection import Connection
 from kotsapp.login import MAX_REFUSALS, SERVED_SECONDS, Login
 
 

@@ -11,9 +11,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
 
-from kotsapp.cluster.client import KubeClient
-from kotsapp.cluster.connection import Connection
-from kotsapp.cluster.discovery import Discovery
+from kotsapp.kube.client import KubeClient
+from kotsapp.kube.connection import Connection
+from kotsapp.kube.discovery import Discovery
 from kotsapp.watching import NOT_YET, PATIENCE, AppWatch, was_put_back
 
 BASE = "/apis/kotsapp.dev/v1alpha1"
@@ -145,7 +145,7 @@ async def test_a_watch_that_is_refused_is_none(
 async def test_a_server_that_is_gone_is_told_until_it_is_back(
     start: Starter, server: tuple[ApiServer, TestServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kotsapp.cluster.connection.MAX_RETRY_WAIT", 0.0)
+    monkeypatch.setattr("kotsapp.kube.connection.MAX_RETRY_WAIT", 0.0)
     kopf = await start()
     await kopf.follow(100)
     await server[1].close()

@@ -6,13 +6,13 @@ from typing import Any
 
 import kopf
 
-from kotsapp.cluster.owned import Owner
-from kotsapp.cluster.references import ReferenceWatch
+from kotsapp.apply.cache import Owner
 from kotsapp.login import Login
+from kotsapp.names import FINALIZER, GROUP, PLURAL, VERSION
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.worker import Worker
-from kotsapp.resource import FINALIZER, GROUP, PLURAL, VERSION
 
 # A worker that is told to stop waits in I/O that is safe to cancel anywhere; this is for what cleans up behind it.
 STOP_SECONDS = 5.0

@@ -13,7 +13,7 @@ from typing import Any
 import kopf
 from aiohttp import ClientMiddlewareType
 
-from kotsapp.cluster.connection import Connection
+from kotsapp.kube.connection import Connection
 
 logger = logging.getLogger(__name__)
 

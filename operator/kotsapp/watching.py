@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Mapping
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from kotsapp.cluster.client import KubeClient
-from kotsapp.cluster.errors import ApiError, UnknownKindError
-from kotsapp.resource import API_VERSION, KIND, PLURAL
+from kotsapp.kube.client import KubeClient
+from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.names import API_VERSION, KIND, PLURAL
 
 logger = logging.getLogger(__name__)
 

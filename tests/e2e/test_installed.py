@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from apps import PRIVATE, PROXIED, Tenant, config_map, deployment
-from installed import Contained, Installation, Installed
-from licenses import Signer
+from harness.apps import PRIVATE, PROXIED, Tenant, config_map, deployment
+from harness.installed import Contained, Installation, Installed
+from harness.licenses import Signer
+from harness.packing import pack
+from harness.running import Operator
 from localworld.world import World
-from running import Operator
-from test_releases import archive, put_release
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +52,13 @@ def test_it_makes_a_release_with_a_chart_ready(installed: Installed, world: Worl
         "spec": {"chart": {"name": "shop", "chartVersion": "1.0.0"}},
     }
     files = {
-        "shop-1.0.0.tgz": archive(chart),
+        "shop-1.0.0.tgz": pack(chart),
         "chart.yaml": yaml.safe_dump(document).encode(),
         "api.yaml": yaml.safe_dump(deployment("api")).encode(),
     }
-    put_release(tenant, "shop", files)
+    tenant.put_secret("shop", {"release.tgz": pack(files)})
+    spec = {"license": {"secretRef": {"name": "my-license"}}, "manifests": [{"secretRef": {"name": "shop"}}]}
+    tenant.put_app_spec("shop", spec)
 
     tenant.wait_ready("shop", 90)
 
