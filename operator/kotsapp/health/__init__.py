@@ -1,0 +1,1 @@
+"""How what an app runs is, decided from objects alone: nothing here asks the API server."""
