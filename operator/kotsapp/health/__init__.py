@@ -1,1 +1,1 @@
-"""How what an app runs is, decided from objects alone: nothing here asks the API server."""
+"""The health of what an app runs, from its objects and its pods. Pure."""

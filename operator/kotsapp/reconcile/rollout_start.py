@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kotsapp.reconcile.report import parse_timestamp
-from kotsapp.resource.conditions import Reason, Status
+from kotsapp.api.conditions import Reason, Status
+from kotsapp.reconcile.status import parse_timestamp
 
 
 def rollout_started(condition: Mapping[str, Any] | None, *, generation: int, timeout: float, now: float) -> float:
