@@ -181,7 +181,7 @@ def test_a_bare_pod_is_held_back_by_its_own_status() -> None:
     def bare(container: dict[str, Any]) -> WorkloadFacts:
         return facts({"apiVersion": "v1", "kind": "Pod"} | pod(container))
 
-    assert not needs_pods(bare(running(2)), was_ready=False)
+    assert not needs_pods(bare(running(0)), was_ready=False)
     assert assess(bare(running(2)), now=now(1)) == Health(WorkloadState.UNAVAILABLE, LOOP)
     assert assess(bare(running(2)), now=now(1)).settles_in == BACKED_OFF - 1
     assert assess(bare(backing_off(2)), now=now(1)) == Health(WorkloadState.UNAVAILABLE, LOOP)

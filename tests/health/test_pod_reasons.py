@@ -171,6 +171,19 @@ def test_what_its_liveness_probe_kills(events: list[Any], expected: str) -> None
     assert message(pod(crashing, spec=LIVENESS, phase="Running"), events=events) == expected
 
 
+def test_what_its_liveness_probe_kills_is_told_between_the_kills_too() -> None:
+    events = [event("Killing", "Container main failed liveness probe, will be restarted")]
+    again = running(ready=True) | {"restartCount": 3, "lastState": ended(137)}
+    again["state"] = {"running": {"startedAt": "2026-01-01T12:00:58Z"}}
+    up = pod(again, spec=LIVENESS, phase="Running")
+    down = pod(waiting("CrashLoopBackOff", restartCount=3, lastState=ended(137)), spec=LIVENESS, phase="Running")
+    ready, unready = workload(readyReplicas=1), workload()
+
+    assert {events_wanted(ready, [up], NOW), events_wanted(unready, [down], NOW)} == {f"uid-{NAME}"}
+    told = {message(up, fact=ready, events=events), message(down, fact=unready, events=events)}
+    assert told == {"container main: CrashLoopBackOff: killed, its liveness probe failed, exit code 137"}
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [

@@ -13,7 +13,7 @@ from typing import Any
 from kotsapp.health.facts import WorkloadFacts, facts, has_health, own_pods
 from kotsapp.health.pod_events import Event, about, creation_failure
 from kotsapp.health.pods import PULL_BACK_OFF, PodProblem, Severity, explained_by_events, worst_problem
-from kotsapp.health.restarts import is_settled
+from kotsapp.health.restarts import is_settled, settles_at
 from kotsapp.health.steadiness import counted, held_back
 from kotsapp.health.workloads import Health, WorkloadState
 
@@ -42,8 +42,10 @@ def needs_pods(workload: WorkloadFacts, *, was_ready: bool = True) -> bool:
     """
     if workload.state is not WorkloadState.READY:
         return workload.selector is not None or workload.kind == "Pod"
-    lasting = workload.selector is not None and workload.kind != "Job"
-    return lasting and (not was_ready or workload.kind == "CronJob")
+    if workload.kind == "CronJob":
+        return workload.selector is not None
+    stays_up = workload.kind != "Job" and (workload.selector is not None or workload.restarted is not None)
+    return stays_up and not was_ready
 
 
 def events_wanted(workload: WorkloadFacts, pods: Sequence[Mapping[str, Any]], now: float) -> str | None:
@@ -51,10 +53,10 @@ def events_wanted(workload: WorkloadFacts, pods: Sequence[Mapping[str, Any]], no
 
     One object stands for all: its siblings have the same template.
     """
-    if workload.state is WorkloadState.READY and workload.kind != "CronJob":
-        return None
     own = own_pods(workload, pods)
-    if not own and workload.kind not in ("Deployment", "CronJob", "Pod"):
+    if workload.state is WorkloadState.READY and workload.kind != "CronJob":
+        own = [pod for pod in own if not is_settled(settles_at(pod), now)]
+    elif not own and workload.kind not in ("Deployment", "CronJob", "Pod"):
         return workload.uid  # a Deployment's own status has it
     return min((uid for pod in own if (uid := explained_by_events(pod, now))), default=None)
 
@@ -79,9 +81,7 @@ def assess(
     own = own_pods(workload, pods)
     by_itself = Health(workload.state, workload.message)
     if workload.state is WorkloadState.READY and workload.kind != "CronJob":
-        if not is_settled(workload.settles_at, now) and workload.restarted is not None:
-            return replace(workload.restarted, settles_in=(workload.settles_at or now) - now)
-        return held_back(own, now, events) or by_itself
+        return held_back(own, now, events) or _restarted(workload, now) or by_itself
     if workload.kind in _SHORT_LIVED:
         return _short_lived(workload, own, previous_message, events)
     problem = _told_first(workload, own, now, events)
@@ -92,6 +92,13 @@ def assess(
     if problem.severity is Severity.CRASH and counted(own, now) is WorkloadState.UNAVAILABLE:
         state = WorkloadState.UNAVAILABLE
     return Health(state, _steady(problem, previous_message))
+
+
+def _restarted(workload: WorkloadFacts, now: float) -> Health | None:
+    """The health of a bare Pod that says it is ready, until its restarted containers count as up."""
+    if workload.restarted is None or workload.settles_at is None or is_settled(workload.settles_at, now):
+        return None
+    return replace(workload.restarted, settles_in=workload.settles_at - now)
 
 
 def _short_lived(
