@@ -268,6 +268,20 @@ def test_a_stateful_sets_newest_revision_is_told_first_and_an_older_one_that_is_
     assert message(old, fact=fact).endswith("ImagePullBackOff: denied")
 
 
+def test_a_daemon_sets_newest_template_is_told_first() -> None:
+    obj = {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "api", "uid": "w-1", "annotations": {"deprecated.daemonset.template.generation": "2"}},
+        "status": {"desiredNumberScheduled": 2, "currentNumberScheduled": 2, "updatedNumberScheduled": 1},
+    }
+    made = [pod(waiting("ErrImagePull", "denied")), pod(waiting("CrashLoopBackOff", lastState=ended(1)))]
+    for generation, one in enumerate(made, start=1):
+        one["metadata"]["labels"] = {"pod-template-generation": str(generation)}
+        one["metadata"]["ownerReferences"][0] |= {"kind": "DaemonSet", "uid": "w-1"}
+    assert message(*made, fact=facts(obj)) == "container main: CrashLoopBackOff: exit code 1"
+
+
 def test_equal_troubles_are_told_once_with_the_names() -> None:
     denied = Health(WorkloadState.UNAVAILABLE, "denied")
     healths = [(f"Deployment/{name}", denied) for name in "edcba"]
