@@ -167,6 +167,14 @@ def test_a_crashing_sidecar_counts_as_a_container_does_and_an_init_container_tha
     assert assess(workload("Deployment", 1), [made], now=now(60)) == Health(WorkloadState.READY)
 
 
+def test_what_crashed_long_ago_and_fails_its_probe_now_is_no_loop() -> None:
+    probe = {"name": "main", "readinessProbe": {"tcpSocket": {"port": 80}}}
+    made = pod(running(5, ready=False), containers=[probe])
+    assert assess(workload("Deployment", 0), [made], now=now(1)).message == LOOP
+    later = assess(workload("Deployment", 0), [made], now=now(60))
+    assert later.message == "container main: readiness probe (TCP :80) has not passed yet"
+
+
 @pytest.mark.parametrize("restarts", [2, 7])
 def test_an_init_containers_loop_is_the_same_in_all_its_moments(restarts: int) -> None:
     for container in (running(restarts, ready=False), just_down(restarts), backing_off(restarts)):

@@ -83,7 +83,8 @@ def assess(
     if workload.state is WorkloadState.READY and workload.kind != "CronJob":
         return held_back(own, now, events) or _restarted(workload, now) or by_itself
     if workload.kind in _SHORT_LIVED:
-        return _short_lived(workload, own, previous_message, events)
+        problem = worst_problem(own, finished=True, now=now, events=events)
+        return _short_lived(workload, problem, previous_message)
     problem = _told_first(workload, own, now, events)
     if problem is None:
         failure = creation_failure(about(workload.uid, events)) if not own else None
@@ -101,11 +102,8 @@ def _restarted(workload: WorkloadFacts, now: float) -> Health | None:
     return replace(workload.restarted, settles_in=workload.settles_at - now)
 
 
-def _short_lived(
-    workload: WorkloadFacts, own: Sequence[Mapping[str, Any]], previous_message: str, events: Sequence[Event]
-) -> Health:
+def _short_lived(workload: WorkloadFacts, problem: PodProblem | None, previous_message: str) -> Health:
     """Jobs, and the running ones of a CronJob: a pod that failed is told while another one tries again."""
-    problem = worst_problem(own, finished=True, events=events)
     if problem is None or (workload.kind == "CronJob" and problem.severity > Severity.FINISHED):
         return Health(workload.state, workload.message)
     state = workload.state

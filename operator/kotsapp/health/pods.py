@@ -212,7 +212,8 @@ def _restarts_again(container: _Container, now: float) -> bool:
     restarts = container.status.get("restartCount")
     if not isinstance(restarts, int) or restarts < RESTARTS_OF_A_LOOP:
         return False
-    if container.status.get("ready"):
+    up = steady_at(container.status)
+    if container.status.get("ready") or (up is not None and is_settled(up, now)):
         return not is_settled(_steady_at(container), now)
     code = container.ended.get("exitCode")
     # What is to stay up and ends well, again and again, is in a loop too; an init container that ends well is done.
