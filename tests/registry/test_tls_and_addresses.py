@@ -362,7 +362,7 @@ async def test_a_realm_inside_is_no_different_for_the_second_image(
     async with outside({"x": bearer(realm), "y": bearer(realm)}, authority.server(HOST), names) as (server, prober):
         results = [await probe(prober, server, name) for name in ("x", "y")]
 
-    assert {result.verdict for result in results} == {Verdict.PRIVATE}
+    assert {result.verdict for result in results} == {Verdict.UNREACHABLE}
     assert inside.connections == 0
 
 
