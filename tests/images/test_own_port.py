@@ -10,11 +10,11 @@ from kotsapp.images.reference import DOCKER_HUB, canonical_host, parse
 from kotsapp.images.rewrite import Pull, rewrite
 from kotsapp.images.routing import Domains, Route, pull_reference
 from kotsapp.pullsecret import dockerconfigjson
-from kotsapp.registry.classify import classify
+from kotsapp.registry.config import Registries, RegistriesError
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.guard import Guard
-from kotsapp.registry.hosts import Registries, RegistriesError
-from kotsapp.registry.verdict import Verdict
+from kotsapp.verdicts.exemptions import classify
+from kotsapp.verdicts.verdict import Verdict
 
 CUSTOM = Domains(proxy="proxy.example.com:443", registry="registry.example.com")
 

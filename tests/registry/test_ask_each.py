@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.hostile import BEHAVIOURS, Behaviour, HostileRegistry, Request, Talk, says
+from harness.licenses import Signer
 from kotsapp.cli import main
 from kotsapp.images.reference import parse
-from kotsapp.registry.hosts import Registries
-from kotsapp.registry.prober import Prober
-from kotsapp.registry.verdict import ProbeResult, Verdict
-from registry.hostile import BEHAVIOURS, Behaviour, HostileRegistry, Request, Talk, says
+from kotsapp.registry.config import Registries
+from kotsapp.verdicts.prober import Prober
+from kotsapp.verdicts.verdict import ProbeResult, Verdict
 
 HOST = "registry.example.invalid"
 # The broken repository is asked first, as often as it takes for a host to be left alone.
@@ -100,16 +101,9 @@ def test_render_asks_each_image_too(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def license_words(folder: Path) -> Sequence[str]:
-    from kotsapp.license.sign import SigningKeys, sign
-
-    keys = SigningKeys.generate()
-    (folder / "keys").mkdir()
-    (folder / "keys" / f"{keys.key_id}.pem").write_bytes(keys.trusted_pem)
-    spec = {"licenseID": "id", "appSlug": "app", "licenseType": "prod", "licenseSequence": 1}
-    spec |= {"customerName": "Ada", "channelName": "Stable"}
-    document = {"apiVersion": "kots.io/v1beta2", "kind": "License", "metadata": {"name": "ada"}, "spec": spec}
-    (folder / "license.yaml").write_bytes(sign(yaml.safe_dump(document).encode(), keys))
-    return ["--license", str(folder / "license.yaml"), "--trusted-keys", str(folder / "keys")]
+    signer = Signer.make(folder / "keys")
+    (folder / "license.yaml").write_bytes(signer.sign())
+    return ["--license", str(folder / "license.yaml"), "--trusted-keys", str(signer.folder)]
 
 
 @contextlib.asynccontextmanager

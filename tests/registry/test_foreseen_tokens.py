@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.hostile import BEHAVIOURS, JSON, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
 from kotsapp.images.reference import parse
+from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
-from kotsapp.registry.hosts import Registries
-from kotsapp.registry.prober import Prober
-from kotsapp.registry.verdict import ProbeResult, Verdict
-from kotsapp.registry.verify import Verified
-from registry.hostile import BEHAVIOURS, JSON, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from kotsapp.verdicts.prober import Prober
+from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verification import Verified
 
 OK = {"Content-Type": MANIFEST_TYPE}
 HOST = "artifactory.example.invalid"

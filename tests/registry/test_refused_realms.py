@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.certificates import Authority
+from harness.hostile import BEHAVIOURS, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from harness.outside import HOST, OUTSIDE, Names, OutsideIsPublic
 from kotsapp.images.reference import parse
+from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
-from kotsapp.registry.hosts import Registries
-from kotsapp.registry.prober import Prober
-from kotsapp.registry.verdict import ProbeResult, Verdict
-from kotsapp.registry.verify import Verified
-from registry.certificates import Authority
-from registry.hostile import BEHAVIOURS, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
-from registry.test_tls_and_addresses import HOST, OUTSIDE, Names, OutsideIsPublic
+from kotsapp.verdicts.prober import Prober
+from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verification import Verified
 
 OK = {"Content-Type": MANIFEST_TYPE}
 

@@ -4,28 +4,32 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import resource
+import secrets
+import socket
 from pathlib import Path
+from typing import Any, cast
 
 import kopf
 from kubernetes.aio.config import ConfigException
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from kotsapp import __version__, handlers, logs
+from kotsapp.apply.cache import OwnedObjects
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cluster.client import KubeClient, connect
-from kotsapp.cluster.connection import Connection
-from kotsapp.cluster.errors import ApiError, UnknownKindError
-from kotsapp.cluster.owned import OwnedObjects
-from kotsapp.cluster.references import ReferenceWatch
 from kotsapp.endpoints import serve
+from kotsapp.kube.client import KubeClient, connect
+from kotsapp.kube.connection import Connection
+from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.license import Policy, TrustedKeys, TrustedKeysError
+from kotsapp.names import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
 from kotsapp.reconcile.metrics import Metrics as ReconcileMetrics
+from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.services import Services, Settings
-from kotsapp.registry.hosts import Registries, RegistriesError
-from kotsapp.registry.metrics import Metrics
-from kotsapp.registry.prober import Prober
-from kotsapp.resource import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
+from kotsapp.registry.config import Registries, RegistriesError
+from kotsapp.verdicts.metrics import Metrics
+from kotsapp.verdicts.prober import Prober
 
 logger = logging.getLogger(__name__)
 
@@ -120,11 +124,20 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
         await kopf.operator(
             registry=handlers.register(services, workers),
             settings=handlers.settings(),
+            identity=cast("Any", identity()),
             standalone=True,
             clusterwide=not args.namespace,
             namespaces=args.namespace,
             ready_flag=ready,
         )
+
+
+def identity() -> str:
+    """What tells this process from every other operator: its pod's name, else its host's, and a suffix of its own.
+
+    Kopf would ask for the user's name, and the image's user has none: in a container only a number is sure.
+    """
+    return f"{os.environ.get('POD_NAME') or socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 async def _connected() -> tuple[KubeClient, Connection]:
