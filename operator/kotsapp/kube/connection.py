@@ -17,7 +17,7 @@ from kubernetes.aio import config as aio_config
 from yarl import URL
 
 from kotsapp.kube.errors import ApiError, from_answer
-from kotsapp.registry.resolver import EnvironmentProxies
+from kotsapp.net.proxies import Proxies
 
 MAX_CONNECTIONS = 256
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
@@ -38,7 +38,7 @@ def is_in_cluster() -> bool:
 
 def environment_proxy(server: str) -> str | None:
     """The proxy that HTTPS_PROXY and NO_PROXY name for the API server at this URL; None to connect directly."""
-    return EnvironmentProxies().proxy_for(URL(server))
+    return Proxies.from_environment().proxy_for(URL(server))
 
 
 class Connection:
