@@ -105,6 +105,7 @@ class Installation:
             # By way of env: what setpriv itself starts is looked up with root's rights.
             if not _works([*as_user(), "env", str(base / "bin" / "python3"), "-S", "-c", ""]):
                 base = _copied(base, folder / "python")
+                _find_libraries_beside(base / "bin" / "python3")
             if not _works([*as_user(), "env", "test", "-r", str(site / "kopf" / "__init__.py")]):
                 site = _copied(site, folder / "site-packages")
             yield cls(folder, base, site)
@@ -129,7 +130,6 @@ class Installation:
         return [
             f"PATH={self.folder / 'bin'}:/usr/local/bin:/usr/bin:/bin",
             f"PYTHONPATH={self.folder / 'lib'}:{self.site}",
-            f"LD_LIBRARY_PATH={self.base / 'lib'}",
             "PYTHONUNBUFFERED=1",
             "PYTHONDONTWRITEBYTECODE=1",
         ]
@@ -220,6 +220,17 @@ def _copied(folder: Path, target: Path) -> Path:
     leave = shutil.ignore_patterns("__pycache__", "site-packages", "test", "share", "include")
     shutil.copytree(folder, target, symlinks=True, copy_function=link, ignore=leave)
     return target
+
+
+def _find_libraries_beside(python: Path) -> None:
+    """Have a copied interpreter load its own library from the copy: it knows the original's folder by its path."""
+    binary = python.resolve()
+    content = binary.read_bytes()
+    original = f"{sys.base_prefix}/lib".encode() + b"\0"
+    beside = b"$ORIGIN/../lib\0".ljust(len(original), b"\0")
+    binary.unlink()  # it may be the original's other name
+    binary.write_bytes(content.replace(original, beside) if len(beside) == len(original) else content)
+    binary.chmod(0o755)
 
 
 def _works(command: Sequence[str]) -> bool:
