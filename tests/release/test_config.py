@@ -16,7 +16,7 @@ from kotsapp.release import config, config_values, template_engine
 from kotsapp.release.config import Config, Verdict
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import TemplateContext
-from kotsapp.release.template_engine import Filled, ItemValue, Request
+from kotsapp.release.filling import Filled, ItemValue, Request
 
 DATA = Path(__file__).parent / "data"
 # What replicatedhq/kots at 370ae9030 makes of 18 Configs, run; and of one with 17 items.

@@ -16,7 +16,7 @@ from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release import actions
 from kotsapp.release.actions import FIRST, SECOND, UnendedError
 from kotsapp.release.config_values import Answers, Scalar
-from kotsapp.release.template_engine import Filled, ItemText, Pattern, Text
+from kotsapp.release.filling import Filled, ItemText, Pattern, Text
 
 TYPES = frozenset(
     "bool dropdown file heading label password radio select select_many select_one text textarea".split()  # noqa: SIM905

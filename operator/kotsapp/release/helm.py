@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,14 +18,25 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.manifests.errors import ManifestError, quote
-from kotsapp.manifests.limits import MAX_SOURCE_BYTES, MIB
+from kotsapp.manifests.limits import MAX_ARCHIVE_BYTES, MIB
+from kotsapp.release import sandbox
+from kotsapp.release.archives import unpack
+from kotsapp.release.chart_archive import made_anew
 from kotsapp.release.charts import ChartRequest
+from kotsapp.release.sandbox import Walls
 
 # Large public charts (a monitoring stack) take about two seconds.
 RENDER_TIMEOUT = 60.0
-# Writable memory. Go's own aim is below it: it collects garbage harder when it comes near.
-MAX_MEMORY = 768 * MIB
-MEMORY_AIM = 384 * MIB
+MAX_CPU_SECONDS = 30
+# Writable memory: a chart of 6 MiB with 150 templates takes 130 MiB, and the pod has 512 for everything. Go's own aim
+# is below it: it collects garbage harder when it comes near.
+MAX_MEMORY = 224 * MIB
+MEMORY_AIM = 144 * MIB
+# A large public chart (a monitoring stack, with its definitions) writes 5 MiB.
+MAX_OUTPUT_BYTES = 16 * MIB
+# Helm writes no file that is larger than what it was given, and holds a dozen open.
+MAX_FILE_BYTES = MAX_ARCHIVE_BYTES
+MAX_OPEN_FILES = 64
 MAX_ERROR_BYTES = 64 * 1024
 MAX_ERROR_CHARACTERS = 500
 # A release's name is a label's value and part of most names in the chart; Helm's own bound.
@@ -112,7 +122,8 @@ def _check_names(request: ChartRequest, namespace: str) -> None:
 
 
 def _write(folder: Path, request: ChartRequest) -> None:
-    (folder / "chart.tgz").write_bytes(request.archive.data)
+    archive = request.archive
+    (folder / "chart.tgz").write_bytes(made_anew(unpack(archive.data, archive.origin)))
     _write_values(folder, request.values)
 
 
@@ -134,7 +145,11 @@ def _command(request: ChartRequest, program: Path, folder: Path, namespace: str,
     if request.archive.outer_schema:
         # helm would fetch what the schema refers to.
         command.append("--skip-schema-validation")
-    return [*command, "--", request.release_name, str(folder / "chart.tgz")]
+    return sandbox.command([*command, "--", request.release_name, str(folder / "chart.tgz")], _walls(folder))
+
+
+def _walls(folder: Path) -> Walls:
+    return Walls(str(folder), MAX_MEMORY, MAX_CPU_SECONDS, MAX_FILE_BYTES, MAX_OPEN_FILES)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -180,10 +195,9 @@ async def execute(
         start_new_session=True,
     )
     try:
-        _bound_memory(process.pid)
         async with asyncio.timeout(timeout):
             output, complaint = await asyncio.gather(
-                _read_first(process, MAX_SOURCE_BYTES), _read_last(process.stderr, most_complaint)
+                _read_first(process, MAX_OUTPUT_BYTES), _read_last(process.stderr, most_complaint)
             )
             return Ran(await process.wait(), output, complaint)
     except TimeoutError:
@@ -200,7 +214,7 @@ async def _run(request: ChartRequest, command: list[str], folder: Path, timeout:
     if ran.code is None:
         raise HelmError(f"{request}: helm took longer than {timeout:g} s: the chart's templates may not end")
     if ran.output is None:
-        problem = f"helm wrote more than {MAX_SOURCE_BYTES // MIB} MiB: the chart's templates may not end"
+        problem = f"helm wrote more than {MAX_OUTPUT_BYTES // MIB} MiB: the chart's templates may not end"
         raise HelmError(f"{request}: {problem}")
     if ran.code != 0:
         told = _told(ran.complaint, request.secrets, folder)
@@ -216,6 +230,7 @@ async def render_files(
     try:
         await asyncio.to_thread(_write_files, folder, files, values)
         command = [str(program), "template", f"--values={folder / 'values.json'}", "--", "calls", str(folder / "chart")]
+        command = sandbox.command(command, _walls(folder))
         return await execute(command, folder, timeout, most_complaint=most_complaint)
     except OSError as error:
         raise HelmError(f"{program} can't be started ({error.strerror}): check the program") from None
@@ -250,14 +265,6 @@ async def _read_last(stream: asyncio.StreamReader | None, most: int) -> bytes:
     while stream is not None and (part := await stream.read(_PIECE)):
         last = (last + part)[-most:] if most else b""
     return last
-
-
-def _bound_memory(pid: int) -> None:
-    if sys.platform == "linux":
-        import resource
-
-        with contextlib.suppress(ProcessLookupError):
-            resource.prlimit(pid, resource.RLIMIT_DATA, (MAX_MEMORY, MAX_MEMORY))
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from kotsapp.release import functions
 from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, STATE, Action, find, rewritten
+from kotsapp.release.filling import Subject
 
 NAME = "kotsapp"
 RESULT = "result: "
@@ -50,14 +51,6 @@ _SECOND_PASS = (
 )
 
 _STATE_FIELDS = ("asked", "authorities", "drawn", "named", "seen", "units")
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a text is part of: an item's field (``value``, ``default`` or ``filename``), or a text of its own."""
-
-    name: str
-    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,16 @@ call that fails when it runs stops the engine, which is then started anew withou
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import signal
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kotsapp.manifests.errors import ManifestError, Place, quote
-from kotsapp.manifests.limits import MAX_SOURCE_BYTES, MIB
+from kotsapp.manifests.limits import MIB
 from kotsapp.release import actions, context, helm, template_chart
 from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, Action, Problem, UnendedError
-from kotsapp.release.context import TemplateContext
-from kotsapp.release.template_chart import ChartWriter, Compiled, Subject
+from kotsapp.release.filling import Failure, Filled, ItemText, ItemValue, Request, Subject
+from kotsapp.release.template_chart import ChartWriter, Compiled
 
 # For one start of the engine, in seconds; thousands of calls take less than one.
 TIMEOUT = 30.0
@@ -33,98 +32,6 @@ _PARSE = re.compile(r"(?:parse error at \([^)]*\)|template: gotpl:\d+(?::\d+)?):
 _MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
 _QUOTED_VALUE = re.compile(r"(found|parsing|invalid value) \"(?:[^\"\\]|\\.)*\"")
 _INNER = re.compile(r"error calling (?:include|get|set): ")
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A text with calls. ``key`` names it for good: what it draws at random is kept under that name."""
-
-    key: str
-    text: str = field(repr=False)
-    place: Place
-    chart: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ItemText:
-    """An item of the Config: its texts, and ``given``, the value that it has instead of its own."""
-
-    name: str
-    place: Place
-    default: str = field(default="", repr=False)
-    value: str = field(default="", repr=False)
-    filename: str = ""
-    given: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A regular expression, in Go's syntax, that an item's value is held against; the text under ``key`` then is
-    ``true`` or ``false``. ``encoded`` says that the value is base64."""
-
-    key: str
-    item: str
-    pattern: str
-    place: Place
-    encoded: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ItemValue:
-    value: str = field(default="", repr=False)
-    default: str = field(default="", repr=False)
-
-    @property
-    def effective(self) -> str:
-        return self.value or self.default
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A call that can't be filled in: of a text, or of an item's ``field``."""
-
-    subject: Subject
-    place: Place
-    call: str
-    reason: str
-
-    def __str__(self) -> str:
-        what = f"the template call {quote(self.call)}" if self.call else "a template call"
-        of = f"the Config's item {self.subject.name}, {self.subject.field}: " if self.subject.field else ""
-        return f"{self.place}: {of}{what} can't be filled in: {self.reason}"
-
-    @property
-    def error(self) -> ManifestError:
-        return ManifestError(self.place, str(self).removeprefix(f"{self.place}: "))
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Everything to fill in. ``items`` are in the order of their dependencies; ``given`` are values by name, also of
-    names that no item has. ``charts`` are default values for ``HelmValue``, by a text's ``chart``. ``kept`` is what
-    was drawn before."""
-
-    context: TemplateContext
-    texts: Sequence[Text] = ()
-    items: Sequence[ItemText] = ()
-    patterns: Sequence[Pattern] = ()
-    given: Mapping[str, str] = field(default_factory=dict, repr=False)
-    charts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
-    kept: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """What the texts came to. ``drawn`` is what was drawn at random and taken from ``kept``, as JSON can hold it;
-    ``generated`` are the items whose value was drawn. ``local_images`` are references that calls asked for."""
-
-    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
-    items: Mapping[str, ItemValue] = field(default_factory=dict, repr=False)
-    failures: tuple[Failure, ...] = ()
-    drawn: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    generated: frozenset[str] = frozenset()
-    local_images: tuple[str, ...] = ()
 
 
 class EngineError(Exception):
@@ -223,10 +130,11 @@ class _Run:
 
     def _fail(self, ran: helm.Ran, writer: ChartWriter) -> None:
         """Record what failed, so that the next start leaves it out. Raises EngineError where that is not known."""
-        if ran.code is None:
-            raise EngineError(f"filling in took longer than {self._timeout:g} s: {self._suspects(writer)}")
+        if ran.code is None or ran.code in (-signal.SIGKILL, -signal.SIGXCPU):
+            limit = f"{self._timeout:g} s" if ran.code is None else f"{helm.MAX_CPU_SECONDS} s of CPU"
+            raise EngineError(f"filling in took longer than {limit}: {self._suspects(writer)}")
         if ran.output is None:
-            problem = f"filling in made more than {MAX_SOURCE_BYTES // MIB} MiB of text"
+            problem = f"filling in made more than {helm.MAX_OUTPUT_BYTES // MIB} MiB of text"
             raise EngineError(f"{problem}: {self._suspects(writer)}")
         complaint = ran.complaint.decode("utf-8", "replace")
         if "out of memory" in complaint or "cannot allocate memory" in complaint:
