@@ -6,6 +6,7 @@ also answers 401 while it is starting or can't reach etcd, to a token that is as
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,7 @@ from typing import Any
 
 import kopf
 
-from kotsapp.kube.connection import environment_proxy
+from kotsapp.kube.access import environment_proxy
 
 logger = logging.getLogger(__name__)
 
@@ -57,4 +58,4 @@ class Login:
             return None
         # No two are alike, so Kopf takes none for one that was refused.
         unlike = info.expiration or _FAR + timedelta(seconds=self._logins)
-        return replace(info, proxy_url=info.proxy_url or environment_proxy(info.server), expiration=unlike)
+        return replace(info, proxy_url=info.proxy_url or environment_proxy(info.server, os.environ), expiration=unlike)
