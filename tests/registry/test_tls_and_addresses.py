@@ -5,53 +5,23 @@ Loopback has to stand for the internet here: 127.0.0.2 is declared public for th
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from harness.certificates import Authority
 from harness.hostile import BEHAVIOURS, Behaviour, HostileRegistry, Request, Talk, redirects, says
+from harness.outside import HOST, OUTSIDE, Names, OutsideIsPublic
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
-from kotsapp.registry.guard import Guard
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.verdict import ProbeResult, Verdict
 from kotsapp.verdicts.verification import Verified
 
-OUTSIDE = "127.0.0.2"
-HOST = "registry.example.invalid"
 PASSWORD = "the-license-id"
-
-
-class OutsideIsPublic(Guard):
-    def refusal(self, address: str) -> str | None:
-        return None if address == OUTSIDE else super().refusal(address)
-
-
-class Names(AbstractResolver):
-    """Answers from a table; a list is worked off one by one, the last one stays."""
-
-    def __init__(self, table: Mapping[str, list[str]]) -> None:
-        self.table = {name: list(addresses) for name, addresses in table.items()}
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        addresses = self.table.get(host)
-        if not addresses:
-            raise OSError("no such name")
-        address = addresses.pop(0) if len(addresses) > 1 else addresses[0]
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=family or socket.AF_INET, proto=0, flags=0),
-        ]
-
-    async def close(self) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -381,7 +351,7 @@ async def test_a_realm_inside_is_no_different_for_the_second_image(
     async with outside({"x": bearer(realm), "y": bearer(realm)}, authority.server(HOST), names) as (server, prober):
         results = [await probe(prober, server, name) for name in ("x", "y")]
 
-    assert {result.verdict for result in results} == {Verdict.PRIVATE}
+    assert {result.verdict for result in results} == {Verdict.UNREACHABLE}
     assert inside.connections == 0
 
 

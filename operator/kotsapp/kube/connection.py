@@ -27,7 +27,11 @@ WATCH_TIMEOUT = aiohttp.ClientTimeout(total=WATCH_SECONDS + 30, connect=10, sock
 ATTEMPTS = 4
 MAX_RETRY_WAIT = 5.0
 
-_FAILURES = (aiohttp.ClientError, TimeoutError, OSError, ConfigException)
+_FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class NoCredentialsError(aiohttp.ClientConnectionError):
+    """Credentials could not be renewed; the message says why. Kopf tries again after such an error, too."""
 
 
 class Connection:
@@ -67,7 +71,10 @@ class Connection:
     ) -> aiohttp.ClientResponse:
         """Put the credentials into a request as they are now: one that was renewed counts at once."""
         access = self._access
-        header = await access.credentials.header()
+        try:
+            header = await access.credentials.header()
+        except ConfigException as error:
+            raise NoCredentialsError(str(error)) from None
         if header is not None:
             request.headers["Authorization"] = header
         if "Impersonate-User" not in request.headers:
@@ -129,7 +136,7 @@ class Connection:
                     raise
                 wait = error.retry_after if error.retry_after is not None else 0.1 * 4**attempt
             except (*_FAILURES, ValueError) as error:
-                if attempt == attempts or certificate_problem(error) or isinstance(error, ConfigException):
+                if attempt == attempts or certificate_problem(error) or isinstance(error, NoCredentialsError):
                     raise ApiError(0, "Unavailable", f"the API server can't be reached: {_reason(error)}") from None
                 wait = 0.1 * 4**attempt
             await asyncio.sleep(min(wait, MAX_RETRY_WAIT))
@@ -180,7 +187,7 @@ def _reason(error: Exception) -> str:
     if problem is not None:
         return f"its certificate does not verify: {problem}"
     match error:
-        case ConfigException():
+        case NoCredentialsError():
             return str(error)
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return "the proxy does not lead there"
