@@ -11,9 +11,9 @@ from kotsapp.license import License
 from kotsapp.license.domains import resolve_domains
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.pullsecret import dockerconfigjson
+from kotsapp.release.context import TemplateContext, license_fields
 from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
-from kotsapp.release.templates import TemplateContext, license_fields
 
 # kubectl's own, where it is told of none.
 DEFAULT_NAMESPACE = "default"

@@ -20,11 +20,11 @@ from kotsapp.reconcile.outcome import UNWATCHED_POLL, stop
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.reconcile.services import Services
 from kotsapp.release import helm
+from kotsapp.release.context import TemplateContext, license_fields
 from kotsapp.release.helm import Cluster, HelmError, HelmMissingError
 from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release, SourceFile, with_charts
 from kotsapp.release.reader import read_release as read_files
-from kotsapp.release.templates import TemplateContext, license_fields
 
 
 def secret_name(spec: Spec, license_: License) -> str:

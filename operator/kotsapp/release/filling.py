@@ -1,6 +1,6 @@
 """What is to be filled in of a release, and what it came to: the values on both sides of the template engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +80,20 @@ class Failure:
         what = f"the template call {quote(self.call)}" if self.call else "a template call"
         of = f"the Config's item {self.subject.name}, {self.subject.field}: " if self.subject.field else ""
         return f"{of}{what} can't be filled in: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What was drawn at random and is to be kept: whole values of items by name, and what single calls came to."""
+
+    items: Mapping[str, str] = field(default_factory=dict, repr=False)
+    calls: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def texts(self) -> Iterator[str]:
+        """Everything that may be in no message."""
+        yield from self.items.values()
+        for value in self.calls.values():
+            yield from (value.values() if isinstance(value, dict) else [value] if isinstance(value, str) else [])
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ _QUOTED_VALUE = re.compile(r"(found|parsing|invalid value) \"(?:[^\"\\]|\\.)*\""
 _INNER = re.compile(r"error calling (?:include|get|set): ")
 
 
-class EngineError(Exception):
+class EngineError(helm.HelmError):
     """The engine could not be used at all, or its bounds were met. The message says what to do."""
 
 
@@ -63,7 +63,13 @@ class _Run:
                 self._texts[Subject(item.name, part)] = self._compiled(Subject(item.name, part), text)
 
     def result(self) -> Filled:
-        program = self._find_program()
+        try:
+            program = self._find_program()
+        except helm.HelmMissingError:
+            if not self._failures:
+                raise
+            # What is wrong as it is written is told without an engine, too.
+            return Filled(failures=tuple(self._failures))
         while True:
             writer = self._writer()
             ran = asyncio.run(
