@@ -7,17 +7,15 @@ from typing import Any
 
 from kotsapp.images.image_path import Path
 from kotsapp.images.podspec import CONTAINER_LISTS, built_in_pod_spec_path
-from kotsapp.kube.objects import key_of
+from kotsapp.kube.objects import GroupKind, Identity, key_of
 
 Object = Mapping[str, Any]
-# group, kind, namespace, name
-Identity = tuple[str, str, str, str]
 
 # What ``kubectl get -o yaml`` shows and an apply can't have: conditions for it, and what only the API server may set.
 _SERVERS = frozenset({"managedFields", "resourceVersion", "uid"})
 # Their pod templates can't be changed, and would be run again.
-RUN_ONCE = frozenset({("batch", "Job"), ("", "Pod")})
-_SCALERS = frozenset({("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")})
+RUN_ONCE = frozenset({GroupKind("batch", "Job"), GroupKind("", "Pod")})
+_SCALERS = frozenset({GroupKind("autoscaling", "HorizontalPodAutoscaler"), GroupKind("keda.sh", "ScaledObject")})
 
 
 def scaled_by_others(objects: Iterable[Object], namespace: str) -> frozenset[Identity]:
@@ -30,7 +28,7 @@ def scaled_by_others(objects: Iterable[Object], namespace: str) -> frozenset[Ide
         if isinstance(target, Mapping):
             group = str(target.get("apiVersion") or "apps/v1").rpartition("/")[0]
             kind = str(target.get("kind") or "Deployment")
-            scaled.add((group, kind, key.namespace or namespace, str(target.get("name"))))
+            scaled.add(Identity(group, kind, key.namespace or namespace, str(target.get("name"))))
     return frozenset(scaled)
 
 
@@ -52,7 +50,7 @@ def normalized(obj: Object, scaled: Collection[Identity] = ()) -> dict[str, Any]
         normal.pop("rules", None)
     if key.group_kind == ("", "Secret"):
         return _encoded(normal)
-    if (*key.group_kind, key.namespace, key.name) in scaled:
+    if key.identity in scaled:
         normal = _changed(normal, ("spec",), lambda spec: {k: v for k, v in spec.items() if k != "replicas"})
     path = built_in_pod_spec_path(obj)
     if path is not None:

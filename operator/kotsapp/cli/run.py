@@ -27,6 +27,7 @@ from kotsapp.names import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_
 from kotsapp.reconcile.metrics import Metrics as ReconcileMetrics
 from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.services import Services, Settings
+from kotsapp.reconcile.workers import Workers
 from kotsapp.registry.config import Registries, RegistriesError
 from kotsapp.verdicts.metrics import Metrics
 from kotsapp.verdicts.prober import Prober
@@ -96,7 +97,7 @@ def _allow_many_files() -> None:
 async def _operate(args: argparse.Namespace, registries: Registries, keys: TrustedKeys) -> None:
     metrics = CollectorRegistry()
     ProcessCollector(registry=metrics)
-    workers = handlers.Workers()
+    workers = Workers()
     ready = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
         try:
@@ -110,15 +111,15 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
         logger.info("serving metrics and health on port %d", port)
         client, connection = await _connected()
         stack.push_async_callback(connection.close)
-        owned = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, workers.wake)
+        cache = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, workers.wake)
         watch = ReferenceWatch(client, workers.wake_users, workers.wake_namespace)
         workers.watch_with(watch)
         prober = await stack.enter_async_context(
             Prober(registries, metrics=Metrics(metrics), allow_private=not args.deny_private_networks)
         )
-        _count(metrics, workers, owned)
+        _count(metrics, workers, cache)
         settings = Settings(frozenset(args.namespace), Policy(args.license_verification), args.helm)
-        services = Services(client, owned, prober, keys, settings, ReconcileMetrics(metrics), workers.follow)
+        services = Services(client, cache, prober, keys, settings, ReconcileMetrics(metrics), workers.follow)
         await _served(client)
         logger.info("kotsapp-operator %s on Kubernetes %s", __version__, client.server_version)
         await kopf.operator(
@@ -165,8 +166,8 @@ async def _served(client: KubeClient) -> None:
             return
 
 
-def _count(metrics: CollectorRegistry, workers: handlers.Workers, owned: OwnedObjects) -> None:
+def _count(metrics: CollectorRegistry, workers: Workers, cache: OwnedObjects) -> None:
     Gauge("kotsapp_apps", "KotsApps that are kept true.", registry=metrics).set_function(lambda: len(workers))
     Gauge("kotsapp_owned_objects", "Applied objects that are watched.", registry=metrics).set_function(
-        lambda: len(owned)
+        lambda: len(cache)
     )

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from kotsapp.apply.cache import OwnedObjects
-from kotsapp.health.assess import Health, WorkloadFacts, assess, facts, has_health, needs_pods
+from kotsapp.apply.reader import LiveReader
+from kotsapp.health.assess import Health, WorkloadFacts, assess, has_health, needs_pods
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.objects import ObjectKey
@@ -18,32 +18,18 @@ Pods = Sequence[Mapping[str, Any]]
 
 
 async def check_health(
-    client: KubeClient,
-    owned: OwnedObjects,
-    keys: Iterable[ObjectKey],
-    blind: frozenset[tuple[str, str]],
-    messages: Mapping[ObjectKey, str],
-    *,
-    look_at_pods: bool,
+    reader: LiveReader, keys: Iterable[ObjectKey], messages: Mapping[ObjectKey, str], *, look_at_pods: bool
 ) -> dict[ObjectKey, Health]:
     """The health of every workload among ``keys``.
 
-    ``blind`` are (group, kind) pairs that can't be watched; ``messages`` are what was reported before;
-    ``look_at_pods`` asks the pods of the unwell why, which is of no use before they had time to fail.
+    ``messages`` are what was reported before; ``look_at_pods`` asks the pods of the unwell why, which is of no use
+    before they had time to fail.
     """
-    workloads = [key for key in keys if has_health(key.api_version, key.kind)]
-    known = {key: await _facts(client, owned, key, key.group_kind in blind) for key in workloads}
+    seen = {key: await reader.get(key) for key in keys if has_health(key.api_version, key.kind)}
+    known = {key: one.facts if one is not None else None for key, one in seen.items()}
     unwell = {key: fact for key, fact in known.items() if fact is not None and needs_pods(fact)}
-    pods = await _pods(client, unwell) if look_at_pods else {}
+    pods = await _pods(reader.client, unwell) if look_at_pods else {}
     return {key: assess(fact, pods.get(key, ()), messages.get(key, "")) for key, fact in known.items()}
-
-
-async def _facts(client: KubeClient, owned: OwnedObjects, key: ObjectKey, blind: bool) -> WorkloadFacts | None:
-    if not blind:
-        seen = owned.get(key)
-        return None if seen is None else seen.facts
-    live = await client.get(await client.resource_type(key.api_version, key.kind), key.name, key.namespace)
-    return None if live is None else facts(live)
 
 
 async def _pods(client: KubeClient, unwell: Mapping[ObjectKey, WorkloadFacts]) -> dict[ObjectKey, Pods]:
