@@ -23,7 +23,15 @@ from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
 from kotsapp.kube.objects import ObjectKey
 from kotsapp.reconcile.outcome import retryable, terminal
-from kotsapp.reconcile.status import MAX_IMAGES, MAX_WORKLOADS, Findings, ImageFindings, build, is_unanswered
+from kotsapp.reconcile.status import (
+    MAX_IMAGES,
+    MAX_WORKLOADS,
+    Findings,
+    ImageFindings,
+    build,
+    is_unanswered,
+    workloads_told,
+)
 from kotsapp.text import counted, listed, parse_rfc3339, rfc3339
 from kotsapp.verdicts.decision import Ground, Settled
 from kotsapp.verdicts.verdict import Verdict
@@ -229,3 +237,14 @@ def test_a_list_names_some_and_counts_the_rest() -> None:
     assert listed(["a"], 2) == "a"
     assert listed(["a", "b", "c", "d"], 2) == "a, b and 2 more"
     assert listed(["a", "b", "c"], 1, "; ") == "a; and 2 more"
+
+
+def test_workloads_are_read_back_as_they_were_told() -> None:
+    key = ObjectKey("apps/v1", "Deployment", "apps", "api")
+    health = Health(WorkloadState.DEGRADED, "1 of 2 replicas ready")
+
+    status = made({}, *succeeded("done"), workloads={key: health})
+
+    assert workloads_told(status, [key]) == {key: health}
+    status["workloads"][0]["state"] = "Odd"
+    assert workloads_told(status, [key]) == {}

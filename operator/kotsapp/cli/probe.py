@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         public_images=release.proxy_public_images,
         timeout=args.timeout,
     )
-    prober = Prober(registries, allow_private=not args.deny_private_networks)
+    prober = Prober(registries, allow_private=not args.deny_private_networks, ask_each=True)
     settled = asyncio.run(_probe(prober, references, policy, license)).settled
     print_result({"images": [_entry(one, license) for one in settled]}, args.output, lambda: _table(settled, license))
     return EXIT_OK if all(_is_good(one, license) for one in settled) else EXIT_PROBLEM

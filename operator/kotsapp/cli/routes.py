@@ -107,7 +107,7 @@ def _probed(references: Sequence[Reference], rules: Rules, license: License) -> 
     policy = Policy(rules.domains, license.app_slug, verify=False, timeout=rules.timeout)
 
     async def resolved() -> Routing:
-        async with Prober(registries) as prober:
+        async with Prober(registries, ask_each=True) as prober:
             return await resolve_all(prober, references, policy, credential)
 
     routing = asyncio.run(resolved())

@@ -98,6 +98,8 @@ def conclude(
     else:
         look = min(ROLLING_POLL, spec.timeout - elapsed + 0.1)
         health = Condition.unknown(WORKLOADS_HEALTHY, Reason.PROGRESSING, overall.message)
+    if overall.settles_in is not None:
+        look = min(look, overall.settles_in + 0.1)
     if not (spec.wait or waiting):
         return Conclusion((*done, health), min(look, next_due), healthy=False)
     if not over:

@@ -46,6 +46,7 @@ from kotsapp.reconcile.outcome import UNWATCHED_POLL, Outcome, ReconcileError, r
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
 from kotsapp.reconcile.rendering import fingerprint, render, renderer_for, secret_name
 from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, roll_out
+from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.status import Findings
@@ -54,7 +55,7 @@ from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.registry.credential import Credential
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
-from kotsapp.text import counted, parse_rfc3339, rfc3339
+from kotsapp.text import counted, rfc3339
 from kotsapp.verdicts.resolver import resolve_all
 
 # Pods that were just made have nothing to tell yet.
@@ -230,10 +231,10 @@ class Reconciler:
         client = client_of(self._app, self._app.account, self._services)
         reader = LiveReader(client, self._services.cache, changes.unwatched)
         present = [key for key in plan.keys if key not in changes.ended]
-        messages = status.workload_messages(self._writer.status, present)
+        before = status.workloads_told(self._writer.status, present)
         started = self._memory.rollout_started
         grace_over = started is None or time.time() - started >= POD_GRACE
-        healths = await check_health(reader, present, messages, look_at_pods=grace_over)
+        healths = await check_health(reader, present, before, look_at_pods=grace_over)
         ended = Health(WorkloadState.READY, "ended, and its time to live is over")
         healths |= dict.fromkeys(changes.ended, ended)
         self._findings = replace(self._findings, workloads=healths)
@@ -248,7 +249,12 @@ class Reconciler:
         changes: ChangeSet,
     ) -> Conclusion:
         due = conclusion.next_look(spec, license, images, changes, datetime.now(UTC))
-        elapsed = time.time() - self._rollout_started()
+        now = time.time()
+        if self._memory.rollout_started is None:
+            before = condition_in(self._writer.status, WORKLOADS_HEALTHY)
+            generation = self._app.generation
+            self._memory.rollout_started = rollout_started(before, generation=generation, timeout=spec.timeout, now=now)
+        elapsed = now - self._memory.rollout_started
         end = conclusion.conclude(
             spec, self._app.namespace, images, healths, elapsed, due, waiting=bool(changes.waiting)
         )
@@ -256,20 +262,6 @@ class Reconciler:
             self._memory.rollout_started = None
             self._memory.release = None  # nothing to look at again soon
         return end
-
-    def _rollout_started(self) -> float:
-        """When the workloads stopped being well, in seconds since the epoch; known across restarts by its condition."""
-        if self._memory.rollout_started is None:
-            before = condition_in(self._writer.status, WORKLOADS_HEALTHY) or {}
-            since = parse_rfc3339(before.get("lastTransitionTime"))
-            same_generation = before.get("observedGeneration") == self._app.generation
-            if before.get("reason") == Reason.WORKLOADS_UNHEALTHY and same_generation:
-                self._memory.rollout_started = 0.0  # the time was over then, and still is
-            elif since is not None and before.get("status") != "True":
-                self._memory.rollout_started = since.timestamp()
-            else:
-                self._memory.rollout_started = time.time()
-        return self._memory.rollout_started
 
     def _note_license(self, license: License) -> None:
         before = self._writer.status

@@ -115,14 +115,14 @@ def finished_workloads(status: Status) -> frozenset[tuple[str, str, str]]:
     )
 
 
-def workload_messages(status: Status, keys: Iterable[ObjectKey]) -> dict[ObjectKey, str]:
-    """What was told of each of these workloads."""
+def workloads_told(status: Status, keys: Iterable[ObjectKey]) -> dict[ObjectKey, Health]:
+    """What was told of each of these workloads; one of an unknown state is left out."""
     by_name = {(key.kind, key.namespace, key.name): key for key in keys}
     told = {}
     for entry in status.get("workloads") or ():
         key = by_name.get((str(entry.get("kind")), str(entry.get("namespace") or ""), str(entry.get("name"))))
-        if key is not None:
-            told[key] = str(entry.get("message") or "")
+        if key is not None and entry.get("state") in _STATES_WORST_FIRST:
+            told[key] = Health(WorkloadState(entry["state"]), str(entry.get("message") or ""))
     return told
 
 

@@ -21,6 +21,10 @@ class Workers:
     def __len__(self) -> int:
         return len(self._workers)
 
+    def versions(self) -> dict[str, int]:
+        """The resourceVersion that is known of each app, by its uid."""
+        return {worker.app.uid: worker.app.version for worker in self._workers.values()}
+
     def watch_with(self, watch: ReferenceWatch) -> None:
         self._watch = watch
 
