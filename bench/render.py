@@ -26,7 +26,7 @@ from typing import Any
 import yaml
 
 from kotsapp.images.podspec import find_images
-from kotsapp.license.sign import SigningKeys, sign
+from kotsapp.license.signing import SigningKeys, sign
 from kotsapp.manifests.documents import load
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "chart"

@@ -7,13 +7,13 @@ from typing import Any
 
 import kopf
 
-from kotsapp.cluster.owned import Owner
-from kotsapp.cluster.references import ReferenceWatch
+from kotsapp.apply.cache import Owner
 from kotsapp.login import Login
+from kotsapp.names import FINALIZER, GROUP, PLURAL, VERSION
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.worker import Worker
-from kotsapp.resource import FINALIZER, GROUP, PLURAL, VERSION
 
 logger = logging.getLogger(__name__)
 

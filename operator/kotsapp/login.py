@@ -14,7 +14,7 @@ from typing import Any
 
 import kopf
 
-from kotsapp.cluster.connection import environment_proxy
+from kotsapp.kube.connection import environment_proxy
 
 logger = logging.getLogger(__name__)
 

@@ -1,9 +1,9 @@
 """The health of what runs, per workload, by what controllers and the node really report."""
 
-from apps import PRIVATE, PROXIED, PUBLIC, Object, Tenant, config_map, deployment
-from objects import claim, cron_job, daemon_set, job, obj, pod_spec, stateful_set, template
-from running import Operator
-from waiting import stays, until
+from harness.apps import PRIVATE, PROXIED, PUBLIC, Object, Tenant, config_map, deployment
+from harness.objects import claim, cron_job, daemon_set, job, obj, pod_spec, stateful_set, template
+from harness.running import Operator
+from harness.waiting import stays, until
 
 # What is unwell and stays as it is gets another look within half a minute.
 LOOKED_AGAIN = 45

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import padding
-from licensed import LICENSE_ID, V1BETA1, V1BETA2, VERSIONS, Envelope, Vendor, edited, license_document, write
 
+from harness.licensed import LICENSE_ID, V1BETA1, V1BETA2, VERSIONS, Envelope, Vendor, edited, license_document, write
 from kotsapp.license import EntitlementCheck, LicenseError, LicenseReason, Policy, load
 from kotsapp.license.signature import SCHEMES, Scheme, verifies
 

@@ -4,8 +4,8 @@ import logging
 import traceback
 
 import pytest
-from licensed import LICENSE_ID, VERSIONS, Vendor, edited, license_document, write
 
+from harness.licensed import LICENSE_ID, VERSIONS, Vendor, edited, license_document, write
 from kotsapp.license import LicenseError, Policy, load
 
 AUTH = "TElDRU5TRV9JRDo"

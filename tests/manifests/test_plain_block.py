@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.applications import applications
 from kotsapp.manifests import plain_block, yaml_document
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.manifests.plain_block import Lines
 from kotsapp.manifests.yaml_document import Budget
 from kotsapp.render.yaml_text import dump
-from render.applications import applications
 
 REFUSED = "refused"
 

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from harness.certificates import Authority
+from harness.hostile import BEHAVIOURS, Behaviour, HostileRegistry, Request, Talk, redirects, says
 from kotsapp.images.reference import parse
+from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.guard import Guard
-from kotsapp.registry.hosts import Registries
-from kotsapp.registry.prober import Prober
-from kotsapp.registry.verdict import ProbeResult, Verdict
-from kotsapp.registry.verify import Verified
-from registry.certificates import Authority
-from registry.hostile import BEHAVIOURS, Behaviour, HostileRegistry, Request, Talk, redirects, says
+from kotsapp.verdicts.prober import Prober
+from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verification import Verified
 
 OUTSIDE = "127.0.0.2"
 HOST = "registry.example.invalid"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from worldobjects import PODS, PROXIED, SECRETS, pod, pull_secret, wait_for_phase, wait_for_reason
 
+from harness.worldobjects import PODS, PROXIED, SECRETS, pod, pull_secret, wait_for_phase, wait_for_reason
 from localworld import layout
 from localworld.api import ApiError
 

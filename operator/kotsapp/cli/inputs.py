@@ -9,7 +9,7 @@ from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
 from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
 from kotsapp.license.document import MAX_BYTES
 from kotsapp.manifests.limits import MAX_SOURCE_BYTES, MIB
-from kotsapp.manifests.release import SourceFile
+from kotsapp.release.reader import SourceFile
 
 STANDARD_INPUT = "-"
 CHART_FILE = "Chart.yaml"

@@ -11,9 +11,9 @@ from typing import Any
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.output import add_output_option, print_result
 from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
-from kotsapp.license.change import timestamp
 from kotsapp.license.document import MAX_BYTES
-from kotsapp.license.sign import SigningKeys, sign
+from kotsapp.license.facts import timestamp
+from kotsapp.license.signing import SigningKeys, sign
 from kotsapp.license.trust import MAX_PEM_BYTES
 
 _GLOBAL_KEY = Path("private", "global.pem")

@@ -17,10 +17,10 @@ from kotsapp import __version__
 from kotsapp.cli.ending import carry_out
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.output import add_output_option, print_result, table
-from kotsapp.cluster.client import KubeClient, connect
-from kotsapp.cluster.connection import is_in_cluster
-from kotsapp.cluster.errors import ApiError, UnknownKindError
-from kotsapp.resource import API_VERSION, KIND, REQUEST_ANNOTATION
+from kotsapp.kube.client import KubeClient, connect
+from kotsapp.kube.connection import is_in_cluster
+from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.names import API_VERSION, KIND, REQUEST_ANNOTATION
 
 OPERATOR_LABEL = "app.kubernetes.io/name=kotsapp-operator"
 _TROUBLES = {"undecided": "undecided", "unverified": "not verified"}

@@ -18,15 +18,15 @@ from kotsapp.cli.routes import parse_used
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.routing import Route
 from kotsapp.license import License
-from kotsapp.manifests.release import Release
 from kotsapp.pullsecret import USER_NAME, default_name
+from kotsapp.registry.config import Registries, RegistriesError
 from kotsapp.registry.credential import Credential
-from kotsapp.registry.hosts import Registries, RegistriesError
-from kotsapp.registry.prober import Prober
-from kotsapp.registry.resolve import Policy, resolve
-from kotsapp.registry.settle import Settled
-from kotsapp.registry.verify import Verified
+from kotsapp.release.reader import Release
 from kotsapp.render.patched import find, users
+from kotsapp.verdicts.decision import Settled
+from kotsapp.verdicts.prober import Prober
+from kotsapp.verdicts.resolver import Policy, resolve
+from kotsapp.verdicts.verification import Verified
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

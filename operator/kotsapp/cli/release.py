@@ -10,10 +10,10 @@ from kotsapp.images.routing import Domains
 from kotsapp.license import License
 from kotsapp.license.domains import resolve_domains
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.manifests.kots import Application
-from kotsapp.manifests.release import Release, SourceFile, read_release, with_charts
-from kotsapp.manifests.templates import TemplateContext, license_fields
 from kotsapp.pullsecret import dockerconfigjson
+from kotsapp.release.kots import Application
+from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.templates import TemplateContext, license_fields
 
 # kubectl's own, where it is told of none.
 DEFAULT_NAMESPACE = "default"
@@ -67,7 +67,7 @@ class Reader:
         # Running processes costs imports that a release without charts, nearly every one, need not pay for.
         import asyncio
 
-        from kotsapp.manifests import helm
+        from kotsapp.release import helm
 
         try:
             program = helm.find_program(self.helm)

@@ -20,14 +20,14 @@ from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
 from kotsapp.license import License
-from kotsapp.manifests.release import Release
 from kotsapp.pullsecret import default_name, pull_secret
-from kotsapp.registry.verdict import Verdict
+from kotsapp.release.reader import Release
 from kotsapp.render.diff import differences
 from kotsapp.render.files import SECRET_FILE, file_names
 from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
 from kotsapp.render.patched import Found, Patched, find, in_order, patch, secret_namespaces, users
 from kotsapp.render.yaml_text import dump_all
+from kotsapp.verdicts.verdict import Verdict
 
 _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
 from kotsapp.cli.inputs import read_file
+from kotsapp.cli.verdicts_file import MAX_BYTES, Found, VerdictsError, read_verdicts
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
 from kotsapp.license import License
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.registry.classify import classify
-from kotsapp.registry.settle import route_of
-from kotsapp.registry.verdict import Verdict
-from kotsapp.render.verdicts import MAX_BYTES, Found, VerdictsError, read_verdicts
+from kotsapp.verdicts.decision import route_of
+from kotsapp.verdicts.exemptions import classify
+from kotsapp.verdicts.verdict import Verdict
 
 _MAX_NAMED = 5
 
@@ -101,11 +101,11 @@ def _probed(references: Sequence[Reference], rules: Rules, license_: License) ->
     # The clients take as long to import as rendering a large release, which most of the time needs none.
     import asyncio
 
+    from kotsapp.registry.config import Registries, RegistriesError
     from kotsapp.registry.credential import Credential
-    from kotsapp.registry.hosts import Registries, RegistriesError
-    from kotsapp.registry.prober import Prober
-    from kotsapp.registry.resolve import Policy, resolve
-    from kotsapp.registry.settle import Settled
+    from kotsapp.verdicts.decision import Settled
+    from kotsapp.verdicts.prober import Prober
+    from kotsapp.verdicts.resolver import Policy, resolve
 
     try:
         registries = Registries.load(Path(rules.registries)) if rules.registries else Registries.empty()

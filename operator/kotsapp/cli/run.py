@@ -16,20 +16,20 @@ from kubernetes.aio.config import ConfigException
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from kotsapp import __version__, handlers, logs
+from kotsapp.apply.cache import OwnedObjects
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cluster.client import KubeClient, connect
-from kotsapp.cluster.connection import Connection
-from kotsapp.cluster.errors import ApiError, UnknownKindError
-from kotsapp.cluster.owned import OwnedObjects
-from kotsapp.cluster.references import ReferenceWatch
 from kotsapp.endpoints import serve
+from kotsapp.kube.client import KubeClient, connect
+from kotsapp.kube.connection import Connection
+from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.license import Policy, TrustedKeys, TrustedKeysError
+from kotsapp.names import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
 from kotsapp.reconcile.metrics import Metrics as ReconcileMetrics
+from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.services import Services, Settings
-from kotsapp.registry.hosts import Registries, RegistriesError
-from kotsapp.registry.metrics import Metrics
-from kotsapp.registry.prober import Prober
-from kotsapp.resource import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
+from kotsapp.registry.config import Registries, RegistriesError
+from kotsapp.verdicts.metrics import Metrics
+from kotsapp.verdicts.prober import Prober
 
 logger = logging.getLogger(__name__)
 

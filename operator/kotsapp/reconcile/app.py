@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.manifests.release import Release
-from kotsapp.reconcile.earlier import Earlier
-from kotsapp.resource import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUESTS
+from kotsapp.names import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUESTS
+from kotsapp.reconcile.verdict_history import Earlier
+from kotsapp.release.reader import Release
 
 
 @dataclass(frozen=True, slots=True)

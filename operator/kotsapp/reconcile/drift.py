@@ -4,17 +4,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
-from kotsapp.cluster.differences import differing, managers_of, shown
-from kotsapp.cluster.fields import other_managers
-from kotsapp.cluster.health import WorkloadState
-from kotsapp.cluster.objects import ObjectKey, key_of
-from kotsapp.cluster.owned import OwnedObjects, Seen
+from kotsapp.apply.cache import OwnedObjects, Seen
+from kotsapp.apply.digests import other_managers
+from kotsapp.apply.field_diff import differing, managers_of, shown
+from kotsapp.apply.repair_backoff import is_contested, remember, wait_before_repair
+from kotsapp.health.assess import WorkloadState
+from kotsapp.kube.client import FIELD_MANAGER, KubeClient
+from kotsapp.kube.objects import ObjectKey, key_of
 from kotsapp.reconcile.app import Memory
-from kotsapp.reconcile.contest import is_contested, remember, wait_before_repair
 from kotsapp.reconcile.plan import Object
-from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.sight import Sight
+from kotsapp.reconcile.status import Report
 
 MAX_CONTESTS = 3
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kotsapp.cluster.objects import ObjectKey
+from kotsapp.api.conditions import Reason
+from kotsapp.kube.objects import ObjectKey
 from kotsapp.license import EXPIRY_WARNING, License, LicenseState
-from kotsapp.license.change import compare, facts, from_status
-from kotsapp.resource.conditions import Reason
+from kotsapp.license.facts import compare, facts, from_status
 
 if TYPE_CHECKING:
     from kotsapp.reconcile.removal import Removal

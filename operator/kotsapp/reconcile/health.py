@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from kotsapp.cluster.client import KubeClient
-from kotsapp.cluster.errors import ApiError
-from kotsapp.cluster.health import Health, WorkloadFacts, assess, facts, has_health, needs_pods
-from kotsapp.cluster.objects import ObjectKey
-from kotsapp.cluster.owned import OwnedObjects
+from kotsapp.apply.cache import OwnedObjects
+from kotsapp.health.assess import Health, WorkloadFacts, assess, facts, has_health, needs_pods
+from kotsapp.kube.client import KubeClient
+from kotsapp.kube.errors import ApiError
+from kotsapp.kube.objects import ObjectKey
 
 # Up to this many unwell workloads of a namespace have their pods listed one by one, more of them in one list.
 FEW = 4

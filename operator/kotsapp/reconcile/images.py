@@ -4,26 +4,26 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kotsapp.api.conditions import IMAGES_PULLABLE, IMAGES_RESOLVED, Condition, Reason, counted
+from kotsapp.api.spec import Spec, Verify
 from kotsapp.images.image_path import ImagePath
 from kotsapp.images.podspec import unmatched
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route
 from kotsapp.license import License
-from kotsapp.manifests.release import Release
 from kotsapp.pullsecret import USER_NAME
 from kotsapp.reconcile.app import Memory
-from kotsapp.reconcile.earlier import Earlier, previous_in
-from kotsapp.reconcile.halt import stop
+from kotsapp.reconcile.outcome import stop
 from kotsapp.reconcile.plan import use_names
-from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.status import Report
+from kotsapp.reconcile.verdict_history import Earlier, previous_in
 from kotsapp.registry.credential import Credential
-from kotsapp.registry.resolve import Policy, resolve
-from kotsapp.registry.settle import Settled
-from kotsapp.registry.verify import Verified
-from kotsapp.resource.conditions import IMAGES_PULLABLE, IMAGES_RESOLVED, Condition, Reason, counted
-from kotsapp.resource.spec import Spec, Verify
+from kotsapp.release.reader import Release
+from kotsapp.verdicts.decision import Settled
+from kotsapp.verdicts.resolver import Policy, resolve
+from kotsapp.verdicts.verification import Verified
 
 MAX_NAMED = 5
 # A registry that was down is asked again no sooner than this while older evidence serves.

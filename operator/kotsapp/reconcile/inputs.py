@@ -6,14 +6,14 @@ import binascii
 from datetime import UTC, datetime
 from typing import Any
 
-from kotsapp.cluster.client import KubeClient
+from kotsapp.api.conditions import LICENSE_VALID, Condition, Reason
+from kotsapp.api.spec import Inline, KeyRef, SourceKind, Spec
+from kotsapp.kube.client import KubeClient
 from kotsapp.license import License, LicenseError, LicenseReason, load
-from kotsapp.manifests.release import SourceFile
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.halt import Halt, stop
+from kotsapp.reconcile.outcome import Halt, stop
 from kotsapp.reconcile.services import Services
-from kotsapp.resource.conditions import LICENSE_VALID, Condition, Reason
-from kotsapp.resource.spec import Inline, KeyRef, SourceKind, Spec
+from kotsapp.release.reader import SourceFile
 
 
 async def read_license(app: App, spec: Spec, services: Services) -> License:

@@ -6,25 +6,25 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from kotsapp.cluster.client import KubeClient
-from kotsapp.cluster.errors import ApiError, UnknownKindError
+from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
+from kotsapp.api.spec import Spec
 from kotsapp.images.routing import Domains
+from kotsapp.kube.client import KubeClient
+from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.license import License
 from kotsapp.license.domains import resolve_domains
-from kotsapp.manifests import helm
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.manifests.helm import Cluster, HelmError, HelmMissingError
-from kotsapp.manifests.kots import Application
-from kotsapp.manifests.release import Release, SourceFile, with_charts
-from kotsapp.manifests.release import read_release as read_files
-from kotsapp.manifests.templates import TemplateContext, license_fields
 from kotsapp.pullsecret import default_name, dockerconfigjson
 from kotsapp.reconcile.app import App, Memory
-from kotsapp.reconcile.halt import UNWATCHED_POLL, stop
+from kotsapp.reconcile.outcome import UNWATCHED_POLL, stop
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.reconcile.services import Services
-from kotsapp.resource.conditions import WORKLOADS_APPLIED, Condition, Reason
-from kotsapp.resource.spec import Spec
+from kotsapp.release import helm
+from kotsapp.release.helm import Cluster, HelmError, HelmMissingError
+from kotsapp.release.kots import Application
+from kotsapp.release.reader import Release, SourceFile, with_charts
+from kotsapp.release.reader import read_release as read_files
+from kotsapp.release.templates import TemplateContext, license_fields
 
 
 def secret_name(spec: Spec, license_: License) -> str:

@@ -4,19 +4,19 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
-from kotsapp.cluster.inventory import Inventory
-from kotsapp.cluster.objects import ObjectKey, key_of
-from kotsapp.cluster.owned import Owner
-from kotsapp.cluster.permitted import stranger
+from kotsapp.api.conditions import PULL_SECRET_READY, WORKLOADS_APPLIED, Condition, Reason
+from kotsapp.apply.cache import Owner
+from kotsapp.apply.inventory import Inventory
+from kotsapp.apply.policy import stranger
+from kotsapp.kube.client import FIELD_MANAGER, KubeClient
+from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.names import API_VERSION, KIND
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.halt import UNWATCHED_POLL, Halt, stop
+from kotsapp.reconcile.outcome import UNWATCHED_POLL, Halt, stop
 from kotsapp.reconcile.plan import Object
-from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.sight import Sight
-from kotsapp.resource import API_VERSION, KIND
-from kotsapp.resource.conditions import PULL_SECRET_READY, WORKLOADS_APPLIED, Condition, Reason
+from kotsapp.reconcile.status import Report
 
 MAX_SHOWN = 5
 CONCURRENCY = 16

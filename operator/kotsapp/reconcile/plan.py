@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.cluster.brought import defined
-from kotsapp.cluster.inventory import NEVER_PRUNED, says_kept
-from kotsapp.cluster.objects import ObjectKey, key_of
-from kotsapp.cluster.permitted import misleading, refusal
+from kotsapp.apply.dependencies import defined
+from kotsapp.apply.inventory import NEVER_PRUNED, says_kept
+from kotsapp.apply.normalize import RUN_ONCE, normalized, scaled_by_others
+from kotsapp.apply.policy import misleading, refusal
 from kotsapp.images.image_path import ImagePath
 from kotsapp.images.podspec import built_in_pod_spec, find_images
 from kotsapp.images.rewrite import Pull, rewrite
+from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.names import PRUNE_ANNOTATION
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.normal import RUN_ONCE, normalized, scaled_by_others
-from kotsapp.resource import PRUNE_ANNOTATION
 
 # Each object has an entry in status.inventory, and the API server stores at most 1.5 MiB of one object.
 MAX_OBJECTS = 4000

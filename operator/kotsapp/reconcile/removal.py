@@ -4,16 +4,16 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kotsapp.cluster.apply import Applier, Refusal, RefusedError
-from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
-from kotsapp.cluster.errors import ApiError
-from kotsapp.cluster.inventory import NEVER_PRUNED, Entry, Marks
-from kotsapp.cluster.objects import ObjectKey
+from kotsapp.apply.applier import Applier, Refusal, RefusedError
+from kotsapp.apply.inventory import NEVER_PRUNED, Entry, Marks
+from kotsapp.kube.client import FIELD_MANAGER, KubeClient
+from kotsapp.kube.errors import ApiError
+from kotsapp.kube.objects import ObjectKey
+from kotsapp.names import PRUNE_ANNOTATION
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.identity import identity_for
-from kotsapp.reconcile.report import Report
+from kotsapp.reconcile.impersonation import identity_for
 from kotsapp.reconcile.services import Services
-from kotsapp.resource import PRUNE_ANNOTATION
+from kotsapp.reconcile.status import Report
 
 logger = logging.getLogger(__name__)
 

@@ -6,26 +6,26 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from kotsapp.cluster.apply import Applier, RefusedError
-from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
-from kotsapp.cluster.errors import UnknownKindError
-from kotsapp.cluster.fields import object_digest
-from kotsapp.cluster.health import WorkloadState
-from kotsapp.cluster.inventory import Entry
-from kotsapp.cluster.objects import ObjectKey, key_of
-from kotsapp.manifests.charts import hook_of
+from kotsapp.api.conditions import PULL_SECRET_READY, WORKLOADS_APPLIED, Condition, Reason
+from kotsapp.apply.applier import Applier, RefusedError
+from kotsapp.apply.digests import object_digest
+from kotsapp.apply.inventory import Entry
+from kotsapp.health.assess import WorkloadState
+from kotsapp.kube.client import FIELD_MANAGER, KubeClient
+from kotsapp.kube.errors import UnknownKindError
+from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.names import FORCE_ANNOTATION
 from kotsapp.pullsecret import Clash, decide
 from kotsapp.reconcile.app import App, Memory
 from kotsapp.reconcile.drift import Contested, Differences, find_differences, note_repairs
-from kotsapp.reconcile.halt import UNWATCHED_POLL, again, stop
+from kotsapp.reconcile.outcome import UNWATCHED_POLL, again, stop
 from kotsapp.reconcile.ownership import claim, refuse_controlled, refuse_strangers
 from kotsapp.reconcile.plan import Object, Plan, own
 from kotsapp.reconcile.removal import Removal, remove
-from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.sight import Sight
-from kotsapp.resource import FORCE_ANNOTATION
-from kotsapp.resource.conditions import PULL_SECRET_READY, WORKLOADS_APPLIED, Condition, Reason
+from kotsapp.reconcile.status import Report
+from kotsapp.release.charts import hook_of
 
 logger = logging.getLogger(__name__)
 

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kotsapp.cluster.client import KubeClient
-from kotsapp.cluster.owned import OwnedObjects
+from kotsapp.apply.cache import OwnedObjects
+from kotsapp.kube.client import KubeClient
 from kotsapp.license import Policy, TrustedKeys
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.gate import Gate
+from kotsapp.reconcile.limiter import Gate
 from kotsapp.reconcile.metrics import Metrics
-from kotsapp.registry.prober import Prober
+from kotsapp.verdicts.prober import Prober
 
 # Reconciliations at work at once: the bound keeps a restart with many apps from reading and applying all of them at the
 # same moment. What waits for a registry is not at work, or one tenant's silent registries would stop all others.

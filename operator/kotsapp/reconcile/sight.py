@@ -4,10 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from kotsapp.cluster.client import KubeClient
-from kotsapp.cluster.errors import ApiError, UnknownKindError
-from kotsapp.cluster.objects import ObjectKey
-from kotsapp.cluster.owned import OwnedObjects, Seen
+from kotsapp.apply.cache import OwnedObjects, Seen
+from kotsapp.kube.client import KubeClient
+from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.kube.objects import ObjectKey
 
 
 @dataclass(frozen=True, slots=True)

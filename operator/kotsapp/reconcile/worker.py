@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.cluster.errors import ApiError
-from kotsapp.cluster.events import post
+from kotsapp.api.conditions import Condition, Reason, progressing, retrying
+from kotsapp.kube.errors import ApiError
+from kotsapp.kube.events import post
+from kotsapp.names import API_VERSION, FINALIZER, KIND
 from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App, Memory
-from kotsapp.reconcile.identity import identity_for
+from kotsapp.reconcile.impersonation import identity_for
+from kotsapp.reconcile.reconciler import Outcome, reconcile, was_told
 from kotsapp.reconcile.removal import Removal, clean_up
-from kotsapp.reconcile.report import Report
 from kotsapp.reconcile.services import Services
-from kotsapp.reconcile.story import Outcome, reconcile, was_told
-from kotsapp.resource import API_VERSION, FINALIZER, KIND
-from kotsapp.resource.conditions import Condition, Reason, progressing, retrying
+from kotsapp.reconcile.status import Report
 
 logger = logging.getLogger(__name__)
 

@@ -15,12 +15,12 @@ import httpx
 from aiohttp.abc import AbstractResolver
 
 from kotsapp import __version__
-from kotsapp.registry.egress import EnvironmentProxies, Resolver, TlsContexts
+from kotsapp.registry.config import RegistriesError
+from kotsapp.registry.evidence import NoAnswer, Trouble
 from kotsapp.registry.guard import AddressRefusedError, Destination, Guard
-from kotsapp.registry.hosts import RegistriesError
 from kotsapp.registry.limits import MAX_ERROR_BODY, MAX_LARGE_BODIES, MAX_LARGE_BODIES_HOST
+from kotsapp.registry.resolver import EnvironmentProxies, Resolver, TlsContexts
 from kotsapp.registry.transport import PROXY, TLS, TRUSTED, URL_ASKED, GuardedTransport
-from kotsapp.registry.verdict import NoAnswer, Trouble
 
 _HEADERS = {"User-Agent": f"kotsapp/{__version__}", "Accept-Encoding": "identity"}
 

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from yarl import URL
 
 from kotsapp.images.reference import Reference
-from kotsapp.registry.hosts import UNREADABLE, Registries, Tls
+from kotsapp.registry.config import UNREADABLE, Registries, Tls
 from kotsapp.registry.limits import MAX_URL
 
 Address = IPv4Address | IPv6Address

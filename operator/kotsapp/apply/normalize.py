@@ -1,0 +1,106 @@
+"""An object as server-side apply can keep it: without what the API server, controllers or old clients write in it by
+its own wish, which would be refused, or be put right for ever. Pure."""
+
+import base64
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from kotsapp.images.image_path import Path
+from kotsapp.images.podspec import CONTAINER_LISTS, built_in_pod_spec_path
+from kotsapp.kube.objects import key_of
+
+Object = Mapping[str, Any]
+# group, kind, namespace, name
+Identity = tuple[str, str, str, str]
+
+# What ``kubectl get -o yaml`` shows and an apply can't have: conditions for it, and what only the API server may set.
+_SERVERS = frozenset({"managedFields", "resourceVersion", "uid"})
+# Their pod templates can't be changed, and would be run again.
+RUN_ONCE = frozenset({("batch", "Job"), ("", "Pod")})
+_SCALERS = frozenset({("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")})
+
+
+def scaled_by_others(objects: Iterable[Object], namespace: str) -> frozenset[Identity]:
+    """The workloads that an autoscaler among the objects scales; ``namespace`` is for those that name none."""
+    scaled = set()
+    for obj in objects:
+        key = key_of(obj)
+        spec = obj.get("spec")
+        target = spec.get("scaleTargetRef") if key.group_kind in _SCALERS and isinstance(spec, Mapping) else None
+        if isinstance(target, Mapping):
+            group = str(target.get("apiVersion") or "apps/v1").rpartition("/")[0]
+            kind = str(target.get("kind") or "Deployment")
+            scaled.add((group, kind, key.namespace or namespace, str(target.get("name"))))
+    return frozenset(scaled)
+
+
+def normalized(obj: Object, scaled: Collection[Identity] = ()) -> dict[str, Any]:
+    """The object to apply.
+
+    * A Secret's stringData becomes data: the API server keeps no record of who owns stringData, and whoever changed a
+      value would go unnoticed. What is no text is left for the API server to refuse by name.
+    * The rules of a ClusterRole that aggregates others are its controller's.
+    * The replicas of a workload in ``scaled`` are its autoscaler's.
+    * A pod spec, but of what runs once, names its account in both of its fields: the API server copies one to the
+      other, and the copy of an account that is no longer wanted would stay, being nobody's.
+    * Of environment variables with one name the last one counts; server-side apply takes only one.
+    """
+    key = key_of(obj)
+    metadata = {name: value for name, value in obj["metadata"].items() if name not in _SERVERS}
+    normal = {**obj, "metadata": metadata}
+    if key.group_kind == ("rbac.authorization.k8s.io", "ClusterRole") and normal.get("aggregationRule"):
+        normal.pop("rules", None)
+    if key.group_kind == ("", "Secret"):
+        return _encoded(normal)
+    if (*key.group_kind, key.namespace, key.name) in scaled:
+        normal = _changed(normal, ("spec",), lambda spec: {k: v for k, v in spec.items() if k != "replicas"})
+    path = built_in_pod_spec_path(obj)
+    if path is not None:
+        normal = _changed(normal, path, _with_variables_once)
+        if key.group_kind not in RUN_ONCE:
+            normal = _changed(normal, path, _with_account)
+    return normal
+
+
+def _encoded(secret: dict[str, Any]) -> dict[str, Any]:
+    texts = secret.get("stringData")
+    if not isinstance(texts, Mapping) or not all(isinstance(text, str) for text in texts.values()):
+        return secret
+    encoded = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
+    del secret["stringData"]
+    return secret | {"data": {**(secret.get("data") or {}), **encoded}}
+
+
+def _with_account(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    return {**spec, "serviceAccountName": account, "serviceAccount": account} if account else spec
+
+
+def _with_variables_once(spec: Mapping[str, Any]) -> dict[str, Any]:
+    normal = dict(spec)
+    for name in CONTAINER_LISTS:
+        containers = spec.get(name)
+        if isinstance(containers, list):
+            normal[name] = [_with_one_of_each(one) if isinstance(one, Mapping) else one for one in containers]
+    return normal
+
+
+def _with_one_of_each(container: Mapping[str, Any]) -> Mapping[str, Any]:
+    env = container.get("env")
+    if not isinstance(env, list) or not all(
+        isinstance(one, Mapping) and isinstance(one.get("name"), str) for one in env
+    ):
+        return container
+    last = {one["name"]: one for one in env}
+    return container if len(last) == len(env) else {**container, "env": list(last.values())}
+
+
+def _changed(value: Any, path: Path, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
+    """The value with the mapping at the path changed; as it is where there is none."""
+    if not isinstance(value, Mapping):
+        return value
+    if not path:
+        return change(value)
+    if path[0] not in value:
+        return value
+    return {**value, path[0]: _changed(value[path[0]], path[1:], change)}
