@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.cluster.client import FIELD_MANAGER, KubeClient
-from kotsapp.cluster.errors import ApiError
-from kotsapp.cluster.fields import owned_fields
-from kotsapp.cluster.managed_fields import places, split, strange_entries, union
-from kotsapp.cluster.objects import ObjectKey, key_of
+from kotsapp.kube.client import FIELD_MANAGER, KubeClient
+from kotsapp.kube.errors import ApiError
+from kotsapp.apply.digests import owned_fields
+from kotsapp.apply.managed_fields import places, split, strange_entries, union
+from kotsapp.kube.objects import ObjectKey, key_of
 from kotsapp.images.image_path import Step
 
 logger = logging.getLogger(__name__)
