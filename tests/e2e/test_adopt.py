@@ -1,4 +1,4 @@
-"""What kubectl, KOTS, Helm or somebody else applied before: its fields come along, so that what a release drops goes."""
+"""What kubectl, KOTS, Helm or others applied before comes along with its fields, so that what a release drops goes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from apps import PUBLIC, Object, Tenant, config_map, deployment
-from deployer import make_deployer
-from objects import obj, service
-from waiting import until
+from harness.apps import PUBLIC, Object, Tenant, config_map, deployment
+from harness.deployer import make_deployer
+from harness.objects import obj, service
+from harness.waiting import until
 
 
 def first_release() -> list[Object]:

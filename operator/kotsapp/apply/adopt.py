@@ -11,12 +11,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.kube.client import FIELD_MANAGER, KubeClient
-from kotsapp.kube.errors import ApiError
 from kotsapp.apply.digests import owned_fields
 from kotsapp.apply.managed_fields import places, split, strange_entries, union
-from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.apply.policy import KOTS_MARK
 from kotsapp.images.image_path import Step
+from kotsapp.kube.client import FIELD_MANAGER, KubeClient
+from kotsapp.kube.errors import ApiError
+from kotsapp.kube.objects import ObjectKey, key_of
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +31,7 @@ KUBECTL = frozenset({"kubectl-client-side-apply", "kubectl", "kubectl-create", "
 HELM = frozenset({"helm", "helm3"})
 # KOTS runs kubectl, also its ``patch`` for objects that are too large to be annotated, and Helm.
 KOTS = frozenset({"kots", "kotsadm", "kubectl-patch"}) | KUBECTL | HELM
-KNOWN: Mapping[str, frozenset[str]] = {"kubectl": KUBECTL, "helm": HELM, "kots": KOTS, "none": frozenset()}
-# KOTS puts this on all that it applies, and others of its group on pods: without them pods would be restarted.
-KOTS_MARK = "kots.io/app-slug"
+# KOTS puts labels and annotations of its group on pod templates, too: without them pods would be restarted.
 _KOTS_FIELD = re.compile(r"f:kots\.io/")
 _MARKED = ("f:labels", "f:annotations")
 _ITEM = re.compile(r"\[[^\]]*\]")
@@ -41,35 +40,39 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """``managers`` are those whose fields come along when an object becomes ours, ``always`` those whose fields come
-    at any time; ``allowed`` says of a live object whether it may be written at all. ``left_open`` are the fields of
-    ours that are to be nobody's, by object.
+    """``managers`` are those whose fields come along when an object becomes ours, ``kots`` whether KOTS is one where
+    its mark is on the object, ``always`` those whose fields come whenever an object is applied. ``allowed`` says of a
+    live object whether it may be written at all. ``left_open`` are the fields that are to be nobody's, by object.
     """
 
     managers: frozenset[str] = KUBECTL | HELM
+    kots: bool = True
     always: frozenset[str] = frozenset()
     allowed: Callable[[Object], bool] = lambda _: True
     left_open: Mapping[ObjectKey, Sequence[Sequence[Step]]] = field(default_factory=dict)
+
+    @classmethod
+    def from_names(cls, text: str | None) -> "Adoption":
+        """By what ``kotsapp.dev/adopt`` says: ``kubectl``, ``helm``, ``kots``, or names of field managers, with commas
+        between them. Without it the three are meant; with it those that it names alone, none of them where it is
+        ``none``."""
+        if text is None:
+            return cls()
+        names = {name.strip() for name in text.split(",")} - {"", "none"}
+        managers = (KUBECTL if "kubectl" in names else frozenset()) | (HELM if "helm" in names else frozenset())
+        return cls(managers, "kots" in names, frozenset(names - {"kubectl", "helm", "kots"}))
+
+    @property
+    def possible(self) -> frozenset[str]:
+        """All managers whose fields may become ours."""
+        return self.managers | self.always | (KOTS if self.kots else frozenset())
 
     def from_whom(self, metadata: Mapping[str, Any]) -> frozenset[str]:
         """The managers whose fields of this live object become ours."""
         if owned_fields(metadata, FIELD_MANAGER) is not None:
             return self.always
-        if self.managers and any(KOTS_MARK in (metadata.get(name) or {}) for name in ("labels", "annotations")):
-            return self.managers | self.always | KOTS
-        return self.managers | self.always
-
-
-def named(text: str | None) -> tuple[frozenset[str], frozenset[str]]:
-    """``managers`` and ``always`` of an Adoption, by what ``kotsapp.dev/adopt`` says: names of KNOWN, or of managers.
-
-    Without it they are kubectl's, KOTS's and Helm's; with it those that it names alone.
-    """
-    if text is None:
-        return KUBECTL | HELM, frozenset()
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    known = frozenset().union(*(KNOWN.get(name, ()) for name in names))
-    return known, frozenset(name for name in names if name not in KNOWN)
+        marked = any(KOTS_MARK in (metadata.get(name) or {}) for name in ("labels", "annotations"))
+        return self.possible if marked else self.managers | self.always
 
 
 class Adopter:
@@ -83,9 +86,8 @@ class Adopter:
 
     def note(self, key: ObjectKey, answer: Object) -> None:
         """Remember from a dry run's answer whether somebody has fields that become ours."""
-        adoption = self._adoption
-        managers = adoption.managers | adoption.always | KOTS
-        self._known[key] = any(_is_theirs(record, managers) for record in answer["metadata"].get("managedFields") or ())
+        records = answer["metadata"].get("managedFields") or ()
+        self._known[key] = any(_is_theirs(record, self._adoption.possible) for record in records)
 
     def is_due(self, key: ObjectKey) -> bool:
         """Whether the live object may have to be looked at before it is applied."""
@@ -161,12 +163,10 @@ def taken_over(records: Records, managers: Collection[str]) -> list[Mapping[str,
                 taken.append({**record, "fieldsV1": moved})
         else:
             others.append(record)
-    return _with_ours(ours, taken, others)
+    return _with_ours(ours, taken, others) if taken else list(records)
 
 
-def without_entries(
-    records: Records, wanted: Object, lists: Collection[tuple[str, ...]]
-) -> list[Mapping[str, Any]]:
+def without_entries(records: Records, wanted: Object, lists: Collection[tuple[str, ...]]) -> list[Mapping[str, Any]]:
     """The records with the entries in ours that others have in these lists of the object, and that are not wanted."""
     ours = next((dict(record) for record in records if _is_ours(record)), {})
     others: list[Mapping[str, Any]] = []
@@ -183,7 +183,7 @@ def without_entries(
         taken.append({**record, "fieldsV1": moved})
         if theirs:
             others.append({**record, "fieldsV1": theirs})
-    return _with_ours(ours, taken, others)
+    return _with_ours(ours, taken, others) if taken else list(records)
 
 
 def let_go(records: Records, live: Object, left_open: Sequence[Sequence[Step]]) -> list[Mapping[str, Any]]:
@@ -205,8 +205,6 @@ def lists_of(error: ApiError) -> set[tuple[str, ...]]:
 
 
 def _with_ours(ours: dict[str, Any], taken: Records, others: Records) -> list[Mapping[str, Any]]:
-    if not taken:
-        return [*others, ours] if ours else list(others)
     if not ours:
         ours = {**taken[0], "manager": FIELD_MANAGER, "operation": "Apply", "fieldsV1": {}}
     for record in taken:

@@ -1,8 +1,8 @@
-"""Trees of fields as ``metadata.managedFields`` has them (``fieldsV1``), and what is moved between their managers. Pure.
+"""Trees of fields as ``metadata.managedFields`` has them (``fieldsV1``): put together, split and looked up. Pure.
 
-A tree's keys are ``f:<name>`` for a field, ``k:<keys as JSON>`` for an entry of a list with keys, ``v:<JSON>`` for one of
-a set and ``i:<index>`` for any other item. A key with nothing below is owned as a whole; one with something below is
-owned itself only if ``.`` is among it.
+A tree's keys are ``f:<name>`` for a field, ``k:<keys as JSON>`` for an entry of a list with keys, ``v:<JSON>`` for one
+of a set and ``i:<index>`` for any other item. A key with nothing below is owned as a whole; one with something below
+is owned itself only if ``.`` is among it.
 """
 
 import json

@@ -220,7 +220,15 @@ def _plan(app: App, spec: Spec, license_: License, release: Release, decided: De
     name = secret_name(spec, license_)
     lend_rights = spec.service_account is None
     try:
-        plan = make_plan(release.objects, decided.pulls, name, spec.image_paths, app, lend_rights=lend_rights)
+        plan = make_plan(
+            release.objects,
+            decided.pulls,
+            name,
+            spec.image_paths,
+            app,
+            lend_rights=lend_rights,
+            ignored=spec.ignore_fields,
+        )
     except PlanError as error:
         condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
         raise stop(Reason.OBJECT_REFUSED, str(error), condition) from None
