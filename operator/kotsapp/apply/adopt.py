@@ -75,6 +75,14 @@ class Adoption:
         return self.possible if marked else self.managers | self.always
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What was changed in a live object: the records as they were, and its version since."""
+
+    before: Records
+    version: str
+
+
 class Adopter:
     """Moves fields between the managers of live objects."""
 
@@ -93,8 +101,8 @@ class Adopter:
         """Whether the live object may have to be looked at before it is applied."""
         return key in self._adoption.left_open or self._known.get(key, True)
 
-    async def prepare(self, obj: Object, error: ApiError | None = None) -> Records | None:
-        """Move the fields of the live object; the records as they were, None when there was nothing to move.
+    async def prepare(self, obj: Object, error: ApiError | None = None) -> Moved | None:
+        """Move the fields of the live object; None when there was nothing to move.
 
         After the ``error`` of an apply, entries of other managers go, too, that stand in the lists which it names and
         are not wanted there: beside them what is wanted can't stand.
@@ -111,20 +119,24 @@ class Adopter:
                 return None
             metadata = {"resourceVersion": live["metadata"]["resourceVersion"], "managedFields": after}
             try:
-                await self._client.merge(kind, key.name, key.namespace, {"metadata": metadata})
+                answer = await self._client.merge(kind, key.name, key.namespace, {"metadata": metadata})
             except ApiError as conflict:
                 if conflict.status != 409 or attempt == ATTEMPTS - 1:
                     raise
                 continue
             logger.info("%s: took over fields", key)
-            return before or [{}]
+            return Moved(before or [{}], str(answer["metadata"]["resourceVersion"]))
         return None
 
-    async def restore(self, obj: Object, before: Records) -> None:
-        """Give the fields back, as far as nobody has changed the object since."""
+    async def restore(self, obj: Object, moved: Moved) -> None:
+        """Give the fields back, unless somebody has changed the object since."""
         key = key_of(obj)
         kind = await self._client.resource_type(key.api_version, key.kind)
-        await self._client.merge(kind, key.name, key.namespace, {"metadata": {"managedFields": list(before)}})
+        metadata = {"resourceVersion": moved.version, "managedFields": list(moved.before)}
+        try:
+            await self._client.merge(kind, key.name, key.namespace, {"metadata": metadata})
+        except ApiError as error:
+            logger.warning("%s: its fields could not be given back: %s", key, error)
 
     def _moved(
         self, live: Object, records: Records, obj: Object, error: ApiError | None

@@ -198,13 +198,13 @@ class Applier:
         try:
             answer = await self._client.apply(obj, dry_run=True)
         except ApiError as error:
-            before = await self._adopter.prepare(obj, error) if error.invalid else None
-            if before is None:
+            moved = await self._adopter.prepare(obj, error) if _may_be_in_the_way(error) else None
+            if moved is None:
                 raise
             try:
                 answer = await self._client.apply(obj, dry_run=True)
             except ApiError as again:
-                await self._adopter.restore(obj, before)
+                await self._adopter.restore(obj, moved)
                 raise again from None
         self._adopter.note(key, answer)
         return answer
@@ -231,7 +231,7 @@ class Applier:
         try:
             return await self._client.apply(obj)
         except ApiError as error:
-            if not error.invalid or await self._adopter.prepare(obj, error) is None:
+            if not _may_be_in_the_way(error) or await self._adopter.prepare(obj, error) is None:
                 raise
         return await self._client.apply(obj)
 
@@ -412,6 +412,11 @@ class Applier:
         if refusals:
             raise RefusedError(sorted(refusals, key=lambda refusal: refusal.key))
         return results
+
+
+def _may_be_in_the_way(error: ApiError) -> bool:
+    """Whether an object may be refused for what others have in the live one."""
+    return error.invalid and not error.immutable and _DENIAL.search(error.message) is None
 
 
 def _explain(error: ApiError, key: ObjectKey) -> str:

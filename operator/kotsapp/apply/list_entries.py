@@ -44,7 +44,10 @@ _IN_POD_SPEC: Mapping[Place, Keys] = {
     ("volumes",): _NAME,
     ("volumes", "ephemeral", "volumeClaimTemplate", "metadata", "finalizers"): _SET,
 }
-_IN_JOB_SPEC: Mapping[Place, Keys] = {("podFailurePolicy", "rules", "onExitCodes", "values"): _SET}
+_IN_JOB_SPEC: Mapping[Place, Keys] = {
+    ("podFailurePolicy", "rules", "onExitCodes", "values"): _SET,
+    ("scheduling", "resourceClaims"): _NAME,
+}
 _IN_WEBHOOKS: Mapping[Place, Keys] = {("webhooks",): _NAME, ("webhooks", "matchConditions"): _NAME}
 _ADMISSION = "admissionregistration.k8s.io"
 
