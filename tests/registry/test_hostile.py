@@ -79,7 +79,7 @@ EXPECTED = {
     "blank-realm": PRIVATE,
     "bracket-realm": PRIVATE,
     "second-realm": PUBLIC,
-    "user-realm": PRIVATE,
+    "user-realm": UNREACHABLE,
     "forever-401": PRIVATE,
     "new-realms": PRIVATE,
     "cookie": UNREACHABLE,

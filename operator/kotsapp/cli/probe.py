@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         public_images=release.proxy_public_images,
         timeout=args.timeout,
     )
-    prober = Prober(registries, allow_private=not args.deny_private_networks)
+    prober = Prober(registries, allow_private=not args.deny_private_networks, ask_each=True)
     settled = asyncio.run(_probe(prober, references, policy, license_))
     print_result({"images": [_entry(one, license_) for one in settled]}, args.output, lambda: _table(settled, license_))
     return EXIT_OK if all(_is_good(one, license_) for one in settled) else EXIT_PROBLEM

@@ -115,7 +115,7 @@ def _probed(references: Sequence[Reference], rules: Rules, license_: License) ->
     policy = Policy(rules.domains, license_.app_slug, verify=False, timeout=rules.timeout)
 
     async def settle_all() -> list[Settled]:
-        async with Prober(registries) as prober:
+        async with Prober(registries, ask_each=True) as prober:
             return await asyncio.gather(
                 *(resolve(prober, reference, policy, credential=credential) for reference in references)
             )

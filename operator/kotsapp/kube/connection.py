@@ -17,7 +17,7 @@ from kubernetes.aio import config as aio_config
 from yarl import URL
 
 from kotsapp.kube.errors import ApiError, from_answer
-from kotsapp.registry.resolver import EnvironmentProxies
+from kotsapp.net.proxies import Proxies
 
 MAX_CONNECTIONS = 256
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
@@ -38,7 +38,7 @@ def is_in_cluster() -> bool:
 
 def environment_proxy(server: str) -> str | None:
     """The proxy that HTTPS_PROXY and NO_PROXY name for the API server at this URL; None to connect directly."""
-    return EnvironmentProxies().proxy_for(URL(server))
+    return Proxies.from_environment().proxy_for(URL(server))
 
 
 class Connection:
@@ -72,6 +72,37 @@ class Connection:
     async def close(self) -> None:
         await self._api.close()
         await self._watches.close()
+
+    @property
+    def server(self) -> str:
+        """The API server's URL, a path in it included."""
+        return str(self._api.configuration.host)
+
+    def session(self, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
+        """A session to the same API server for another client, which is to close it: same trust, same proxy.
+
+        The credentials are put into each request when it is made, so that one that was renewed counts at once.
+        """
+        rest, configuration = self._watches.rest_client, self._watches.configuration
+
+        async def authorize(
+            request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+        ) -> aiohttp.ClientResponse:
+            headers: dict[str, str] = {}
+            path = request.url.path
+            await self._watches.update_params_for_auth(headers, [], ["BearerToken"], path, request.method, None)
+            request.headers.update(headers)
+            if configuration.tls_server_name:
+                request.server_hostname = configuration.tls_server_name
+            return await handler(request)
+
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=rest.ssl_context),
+            headers={"User-Agent": self._user_agent},
+            proxy=rest.proxy,
+            trust_env=False,
+            middlewares=(*middlewares, authorize),
+        )
 
     async def json(
         self,

@@ -10,7 +10,7 @@ from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import TOKEN_SERVICES, Credential
 from kotsapp.registry.evidence import Evidence, Login, NoAnswer, Stage, Trouble
 from kotsapp.registry.exchange import Trail
-from kotsapp.registry.guard import Destination, Guard, Refused
+from kotsapp.registry.guard import Destination, Guard, Refused, Unusable
 from kotsapp.registry.host_state import retry_after
 from kotsapp.registry.limits import MAX_TOKEN_BODY
 from kotsapp.registry.token_throttle import TokenHosts
@@ -39,21 +39,24 @@ class Question:
 class Authorization:
     """What a request is made with: an Authorization header, or none (empty) when the token service refused one.
 
-    ``reused`` when its token was there before this question; ``refusal`` is the token service's.
+    ``reused`` when its token was there before this question; ``guessed`` when nothing but other repositories' answers
+    says that it is the right one; ``refusal`` is what came of asking for the token, or with it.
     """
 
     header: str = field(repr=False)
     wanted: Wanted | None = None
     reused: bool = False
+    guessed: bool = False
     refusal: Evidence | None = None
 
 
 class TokenRefused(Exception):  # noqa: N818 - carries the token service's answer, which decides
-    """The token service answered, but not with a token."""
+    """The token service answered, but not with a token; ``wanted`` is what it was asked for."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, wanted: Wanted) -> None:
         super().__init__(f"{evidence.host} answered {evidence.status}")
         self.evidence = evidence
+        self.wanted = wanted
 
 
 class Logins:
@@ -85,7 +88,7 @@ class Logins:
         except TokenRefused as refused:
             if refused.evidence.status not in {401, 403}:
                 raise
-            return Authorization("", _wanted(question, realm, known), refusal=refused.evidence)
+            return Authorization("", refused.wanted, refusal=refused.evidence)
 
     async def log_in(
         self, question: Question, offered: tuple[Challenge, ...], used: Authorization | None, trail: Trail
@@ -102,15 +105,24 @@ class Logins:
                     return question.refused(Login.BEARER)
                 self._tokens.drop(wanted, used.header)
             try:
-                return await self._authorize(question, realm, bearer, trail)
+                authorization = await self._authorize(question, realm, bearer, trail)
+                self.prove(authorization)
+                return replace(authorization, guessed=False)
             except NoAnswer as no_answer:
                 # An address behind the realm's name that must not be asked: as useless as a realm that says so.
                 if no_answer.trouble is not Trouble.REFUSED:
                     raise
-                return question.refused(Login.UNUSABLE, str(no_answer))
-        if has_basic:
+                return question.refused(Login.REFUSED, f"its token service {no_answer}")
+        # Whether the realm gives a token to anybody is not known, so what else was offered doesn't decide.
+        hidden = isinstance(realm, Evidence) and realm.login is Login.REFUSED and question.credential is None
+        if has_basic and not hidden:
             return self._basic(question, used)
         return realm if isinstance(realm, Evidence) else question.refused(Login.NONE)
+
+    def prove(self, authorization: Authorization) -> None:
+        """The repository itself wants this authorization, or takes it."""
+        if authorization.wanted is not None:
+            self._tokens.prove(authorization.wanted)
 
     def _usable(
         self, question: Question, offered: tuple[Challenge, ...]
@@ -139,7 +151,8 @@ class Logins:
             realm = self._guard.realm(bearer.realm, question.at)
         except Refused as refused:
             why = "its URL holds the license id" if shown else str(refused)
-            return question.refused(Login.UNUSABLE, f"its token service is not asked: {why}")
+            login = Login.UNUSABLE if isinstance(refused, Unusable) else Login.REFUSED
+            return question.refused(login, f"its token service is not asked: {why}")
         if question.credential is not None and not _may_see_credential(realm, question):
             whom = "a token service whose URL holds it" if shown else realm.name
             return question.refused(Login.WITHHELD, f"the license id is not sent to {whom}")
@@ -154,7 +167,7 @@ class Logins:
             return await self._fetch(wanted, realm, question, trail)
 
         token, reused = await self._tokens.get(wanted, fetch)
-        return Authorization(token.header, wanted, reused)
+        return Authorization(token.header, wanted, reused, guessed=not token.proven)
 
     async def _fetch(self, wanted: Wanted, realm: Destination, question: Question, trail: Trail) -> Token:
         headers = {"Accept": "application/json"}
@@ -165,7 +178,7 @@ class Logins:
         async with self._token_hosts.turn(realm.name, question.at.name):
             limited = self._token_hosts.limited(realm.name)
             if limited is not None:
-                raise TokenRefused(replace(limited, registry=question.at.name))
+                raise TokenRefused(replace(limited, registry=question.at.name), wanted)
             asked_at = monotonic()
             answer = await trail.ask(self._client, "token", "GET", place, headers, MAX_TOKEN_BODY)
         evidence = Evidence(
@@ -180,7 +193,7 @@ class Logins:
         if 300 <= answer.status < 400:
             raise NoAnswer(Trouble.REDIRECT, realm.name, "redirected a token request, which is not followed")
         if answer.status != 200:
-            raise TokenRefused(evidence)
+            raise TokenRefused(evidence, wanted)
         if not answer.complete:
             raise NoAnswer(Trouble.MALFORMED, realm.name, "sent a token answer of more than 64 KiB")
         try:

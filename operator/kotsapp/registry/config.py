@@ -4,7 +4,6 @@ Its entries are the administrator's word, so an endpoint written there may be ht
 network. Everything else is reached by https at the host's own name.
 """
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any, TypeVar
 import yaml
 from yarl import URL
 
-from kotsapp.images.reference import DOCKER_HUB, DOCKER_HUB_NAMES
+from kotsapp.images.reference import DOCKER_HUB, canonical_host
+from kotsapp.net.tls import client_context
 from kotsapp.registry.limits import DEFAULT_MAX_CONCURRENT, MAX_MAX_CONCURRENT, MAX_REGISTRIES_FILE
 
 # Docker Hub's name in references is not the name of the machine that answers.
@@ -104,36 +104,32 @@ class Registries:
 
         Raises one of UNREADABLE for a host that can't be one in a URL, such as one with port 99999.
         """
+        host = canonical_host(host)
         return self._entries.get(host) or RegistryHost(host, _default_endpoint(host))
 
     def max_concurrent(self, host: str) -> int:
         """How many requests the registry may get at once, for any text that stands where a host does."""
-        entry = self._entries.get(host)
+        entry = self._entries.get(canonical_host(host))
         return DEFAULT_MAX_CONCURRENT if entry is None else entry.max_concurrent
 
     def listed_limit(self, authority: str) -> int | None:
         """How many requests the file lets a URL's ``host[:port]`` get at once, None when it doesn't list it."""
-        entry = self._entries.get(_canonical(authority))
+        entry = self._entries.get(canonical_host(authority))
         return None if entry is None else entry.max_concurrent
 
     def listed(self, authority: str) -> RegistryHost | None:
         """The entry, with an endpoint of its own, for a URL's ``host[:port]``: a token service can be mapped too."""
-        entry = self._entries.get(_canonical(authority))
+        entry = self._entries.get(canonical_host(authority))
         return entry if entry is not None and entry.trusted else None
 
     def tls(self, authority: str) -> Tls | None:
         """How the certificate of a URL's ``host[:port]`` is checked, None when the file doesn't list it."""
-        entry = self._entries.get(_canonical(authority))
+        entry = self._entries.get(canonical_host(authority))
         return None if entry is None else entry.tls
 
     def at(self, origin: URL) -> RegistryHost | None:
         """The entry whose written endpoint is this origin."""
         return self._trusted_origins.get(origin)
-
-
-def _canonical(host: str) -> str:
-    host = host.lower()
-    return DOCKER_HUB if host in DOCKER_HUB_NAMES else host
 
 
 def _default_endpoint(host: str) -> URL:
@@ -150,7 +146,7 @@ def _entry(item: Any, where: str) -> RegistryHost:
     if not isinstance(host, str) or not host or "/" in host or any(not "!" <= char <= "~" for char in host):
         raise RegistriesError(f"{where}: host: expected a registry host as in image references, found {host!r}")
     where = f"{where} ({host})"
-    host = _canonical(host)
+    host = canonical_host(host)
     ca_file = _typed(item, "caFile", str, where)
     if ca_file is not None:
         _check_ca(ca_file, where)
@@ -173,8 +169,8 @@ def _check_ca(ca_file: str, where: str) -> None:
     if not Path(ca_file).is_file():
         raise RegistriesError(f"{where}: caFile: {ca_file} is not a file")
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
-    except (OSError, ssl.SSLError):
+        client_context(ca_file=ca_file, system=False)
+    except OSError:
         raise RegistriesError(f"{where}: caFile: {ca_file} holds no PEM certificate that can be used") from None
 
 

@@ -17,12 +17,13 @@ class Stage(StrEnum):
 
 
 class Login(StrEnum):
-    """What a 401 asked for."""
+    """What a 401 asked for: ``UNUSABLE`` is what nobody could do, ``REFUSED`` what our own guard keeps us from."""
 
     NONE = "none"
     BASIC = "Basic"
     BEARER = "Bearer"
     UNUSABLE = "unusable"
+    REFUSED = "refused"
     WITHHELD = "withheld"
 
 

@@ -49,11 +49,13 @@ class HostPause:
 
     A rate limit, or a failure that every image would share, pauses the host at once; a failure that may be one
     image's own pauses it after STRIKES in a row. ``reason`` is what images asked meanwhile are told. Silence pauses
-    it for those who would wait no longer than was waited.
+    it for those who would wait no longer than was waited. ``shared`` says that the pause is every image's: the host
+    asked for it, or could not be reached.
     """
 
     def __init__(self) -> None:
         self.reason: Evidence | NoAnswer | None = None
+        self.shared = False
         self._until = 0.0
         self._since = 0.0
         self._waited = math.inf
@@ -116,3 +118,4 @@ class HostPause:
         wait = jittered(exponential(self._failures, BACKOFF_BASE) if wish is None else wish)
         if now + wait > self._until or waited > self._waited:
             self._until, self._since, self._waited, self.reason = now + wait, now, waited, outcome
+            self.shared = whole_host or wish is not None

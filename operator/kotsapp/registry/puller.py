@@ -35,16 +35,23 @@ _GET_TELLS_MORE = frozenset({403, 405, 501})
 
 @dataclass(slots=True)
 class HostKnowledge:
-    """What earlier answers taught about a registry: nothing yet, or the challenge it greets with (None = none)."""
+    """What earlier answers taught about a registry: nothing yet, or the challenge it greets with (None = none).
+
+    A realm that gave no token is foreseen for nobody, until it gives one again.
+    """
 
     discovered: bool = False
     challenge: Challenge | None = None
     discovery: asyncio.Lock = field(default_factory=asyncio.Lock)
+    failed_realm: str = ""
 
     def learn(self, challenge: Challenge | None) -> None:
-        self.discovered, self.challenge = True, challenge
+        failed = challenge is not None and challenge.realm and challenge.realm == self.failed_realm
+        self.discovered, self.challenge = True, None if failed else challenge
 
     def forget(self) -> None:
+        """What was foreseen gave no token: its realm may have moved, or is down."""
+        self.failed_realm = self.challenge.realm if self.challenge is not None else ""
         self.discovered, self.challenge = False, None
 
 
@@ -88,58 +95,83 @@ class Puller:
         credential: Credential | None,
         leading: contextlib.AsyncExitStack,
     ) -> Evidence:
-        foreseen = await self._foresee(reference, home, known, trail, credential)
-        authorizations = {} if foreseen is None else {home.origin: foreseen}
-        at, method, rounds = home, "HEAD", 0
+        question = Question(home, reference.repository, credential)
+        foreseen = await self._foresee(question, known, trail)
+        if foreseen is None or not foreseen.guessed:
+            return (await self._walk(reference, question, foreseen, known, trail, leading))[0]
+        # The token of another repository's realm decides nothing. If the repository sends for the very one that was
+        # refused when it is asked without, the refusal stands.
+        without: Authorization | None = None
+        try:
+            evidence, used = await self._walk(reference, question, foreseen, known, trail, leading)
+            if not _is_refusal(evidence):
+                return evidence
+            without = None if used is None else Authorization("", used.wanted, refusal=evidence)
+        except TokenRefused as refused:
+            if refused.evidence.status == 429:
+                raise
+            without = Authorization("", refused.wanted, refusal=refused.evidence)
+        except NoAnswer as no_answer:
+            if no_answer.trouble.whole_host or trail.requests >= MAX_REQUESTS:
+                raise
+        return (await self._walk(reference, question, without, known, trail, leading))[0]
+
+    async def _walk(
+        self,
+        reference: Reference,
+        question: Question,
+        first: Authorization | None,
+        known: HostKnowledge,
+        trail: Trail,
+        leading: contextlib.AsyncExitStack,
+    ) -> tuple[Evidence, Authorization | None]:
+        """Ask, starting with ``first``, until an answer decides: that, and the authorization that it was given to."""
+        home, credential = question.at, question.credential
+        authorizations = {} if first is None else {home.origin: first}
+        at, method, rounds, trail.redirects = home, "HEAD", 0, 0
         while trail.requests < MAX_REQUESTS:
             used = authorizations.get(at.origin)
             answer = await self._send(method, at, used, trail)
             offered = challenges.parse(answer.headers.get_list("WWW-Authenticate")) if answer.status == 401 else ()
             if at.origin == home.origin:
                 _learn(known, answer, offered, used)
+                if used is not None and answer.status < 400:
+                    self._logins.prove(used)
             await leading.aclose()
             if answer.status in _REDIRECTS:
                 at = self._redirected(answer, at, trail, credential)
             elif answer.status == 401:
-                question = Question(at, reference.repository, credential)
-                login = await self._logins.log_in(question, offered, used, trail)
+                login = await self._logins.log_in(replace(question, at=at), offered, used, trail)
                 if isinstance(login, Evidence):
-                    return login if login.code else replace(login, code=_code(answer))
+                    return login if login.code else replace(login, code=_code(answer)), used
                 if rounds == MAX_TOKEN_ROUNDS:
-                    return question.refused(Login.BEARER)
+                    return replace(question, at=at).refused(Login.BEARER), used
                 authorizations[at.origin] = login
+                if login.wanted is not None:
+                    known.failed_realm = ""
                 rounds += 1
             elif method == "HEAD" and _get_tells_more(answer):
                 # From the start: a store that was redirected to takes what was signed for HEAD for nothing else.
                 at, method, trail.redirects = home, "GET", 0
             else:
-                return _evidence(reference, answer, at, method)
+                return _evidence(reference, answer, at, method), used
         raise NoAnswer(Trouble.PROTOCOL, at.name, f"wanted more than {MAX_REQUESTS} requests for one image")
 
-    async def _foresee(
-        self,
-        reference: Reference,
-        home: Destination,
-        known: HostKnowledge,
-        trail: Trail,
-        credential: Credential | None,
-    ) -> Authorization | None:
+    async def _foresee(self, question: Question, known: HostKnowledge, trail: Trail) -> Authorization | None:
         """The authorization that the host wanted before, so that its first 401 needn't be fetched for every image.
 
-        None where the realm is no longer of use: it may have moved, and the host's own challenge tells.
+        None where the realm is of no use: whether the image needs it, the repository's own challenge tells.
         """
         if known.challenge is None:
             return None
         try:
-            return await self._logins.foresee(Question(home, reference.repository, credential), known.challenge, trail)
-        except TokenRefused as refused:
-            if refused.evidence.status == 429 or refused.evidence.status >= 500:
-                raise
-        except NoAnswer as no_answer:
-            if no_answer.trouble is not Trouble.REFUSED:
+            return await self._logins.foresee(question, known.challenge, trail)
+        except (TokenRefused, NoAnswer):
+            known.forget()
+        except asyncio.CancelledError:
+            if not trail.queued:  # else it is others that took the time
                 known.forget()
-                raise
-        known.forget()
+            raise
         return None
 
     async def _send(self, method: str, at: Destination, used: Authorization | None, trail: Trail) -> Answer:
@@ -165,6 +197,10 @@ class Puller:
         if to is None:
             raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected to where we don't go: {why}")
         return to
+
+
+def _is_refusal(evidence: Evidence) -> bool:
+    return 400 <= evidence.status < 500 and evidence.status != 429
 
 
 def _learn(known: HostKnowledge, answer: Answer, offered: tuple[Challenge, ...], used: Authorization | None) -> None:

@@ -1,43 +1,22 @@
-"""The way out: proxy environment variables, name resolution, TLS settings, and the check of every address."""
+"""The way out: name resolution, TLS settings, and the check of every address."""
 
 import asyncio
 import contextlib
 import socket
 import ssl
 import threading
-import urllib.request
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
 from aiohttp.abc import AbstractResolver, ResolveResult
-from yarl import URL
 
+from kotsapp.net.tls import client_context
 from kotsapp.registry.config import RegistriesError, Tls
 from kotsapp.registry.guard import AddressRefusedError, Guard
 from kotsapp.registry.limits import RESOLVER_THREADS
 
 T = TypeVar("T")
-
-
-class EnvironmentProxies:
-    """HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in either case, as they were at start."""
-
-    def __init__(self) -> None:
-        self._proxies = {
-            scheme: url for scheme, url in urllib.request.getproxies_environment().items() if scheme != "no"
-        }
-
-    def proxy_for(self, url: URL) -> str | None:
-        """The proxy for a URL, or None to connect directly. Loopback never goes through one."""
-        if not self._proxies or url.host is None:
-            return None
-        proxy = self._proxies.get(url.scheme) or self._proxies.get("all")
-        if proxy is None or url.host in {"localhost", "127.0.0.1", "::1"}:
-            return None
-        if urllib.request.proxy_bypass(f"{url.host}:{url.port}"):
-            return None
-        return proxy if "://" in proxy else f"http://{proxy}"
 
 
 class TlsContexts:
@@ -51,15 +30,9 @@ class TlsContexts:
         context = self._contexts.get(tls)
         if context is None:
             try:
-                context = ssl.create_default_context()
-                if tls.ca_file is not None:
-                    context.load_verify_locations(tls.ca_file)
-            except (OSError, ssl.SSLError) as error:
+                context = client_context(ca_file=tls.ca_file, insecure=tls.insecure_skip_verify)
+            except OSError as error:
                 raise RegistriesError(f"caFile: {tls.ca_file} holds no usable CA certificate ({error})") from error
-            if tls.insecure_skip_verify:
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            context.set_alpn_protocols(["http/1.1"])
             self._contexts[tls] = context
         return context
 

@@ -14,6 +14,7 @@ from kotsapp.registry.evidence import Evidence, NoAnswer, Trouble
 from kotsapp.registry.exchange import Observer, Trail
 from kotsapp.registry.host_state import HostPause
 from kotsapp.registry.limits import (
+    ASK_EACH_PAUSE,
     DISCOVERY_SHARE,
     DOUBTFUL_CONCURRENT,
     MAX_CONCURRENT_DOUBTFUL,
@@ -53,12 +54,17 @@ class _Host:
 
 
 class Turns:
-    """Lets questions through to the Puller."""
+    """Lets questions through to the Puller.
 
-    def __init__(self, registries: Registries, puller: Puller, observe: Observer) -> None:
+    ``ask_each``: what may be one image's own fault keeps no other from being asked, only slower. For who runs once;
+    who runs for ever comes back, and leaves a failing host alone meanwhile.
+    """
+
+    def __init__(self, registries: Registries, puller: Puller, observe: Observer, *, ask_each: bool = False) -> None:
         self._registries = registries
         self._puller = puller
         self._observe = observe
+        self._ask_each = ask_each
         self._hosts: dict[str, _Host] = {}
         self._open = asyncio.Semaphore(MAX_CONCURRENT_TOTAL)
         self._doubtful = asyncio.Semaphore(MAX_CONCURRENT_DOUBTFUL)
@@ -99,6 +105,8 @@ class Turns:
         fresh: float | None,
         leading: contextlib.AsyncExitStack,
     ) -> Asked:
+        if self._ask_each and not host.pause.shared:
+            await asyncio.sleep(min(host.pause.remaining(monotonic(), timeout), ASK_EACH_PAUSE))
         started = monotonic()
         trail = Trail(self._observe, reference.host)
         outcome: Evidence | NoAnswer | None = None
@@ -148,6 +156,8 @@ class Turns:
     def _wait(self, host: _Host, fresh: float | None, timeout: float) -> float:
         """Seconds of the host's pause that apply: who wants a fresh look passes a pause older than the wish, but
         never a rate limit."""
+        if self._ask_each and not host.pause.shared:
+            return 0.0
         if fresh is not None and not host.pause.rate_limited and host.pause.began_before(fresh):
             return 0.0
         return host.pause.remaining(monotonic(), timeout)

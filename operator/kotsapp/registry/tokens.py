@@ -5,7 +5,7 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from urllib.parse import parse_qsl, urlencode
 from weakref import WeakValueDictionary
@@ -45,10 +45,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token, never printed; ``expires`` is on the monotonic clock."""
+    """A bearer token, never printed; ``expires`` is on the monotonic clock.
+
+    ``proven``: the repository it is for has sent for it, or has taken it.
+    """
 
     value: str = field(repr=False)
     expires: float
+    proven: bool = False
 
     @property
     def header(self) -> str:
@@ -117,6 +121,12 @@ class Tokens:
             while len(self._kept) > MAX_CACHED_TOKENS:
                 self._kept.popitem(last=False)
             return token, False
+
+    def prove(self, wanted: Wanted) -> None:
+        """What is kept for this wish is the right token for its repository."""
+        token = self._kept.get(wanted)
+        if token is not None and not token.proven:
+            self._kept[wanted] = replace(token, proven=True)
 
     def drop(self, wanted: Wanted, value: str) -> None:
         """Forget this token, unless a newer one has taken its place."""

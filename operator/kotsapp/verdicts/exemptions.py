@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fnmatch import translate
 from functools import lru_cache
 
-from kotsapp.images.reference import Reference
+from kotsapp.images.reference import Reference, without_own_port
 from kotsapp.images.routing import Domains
 from kotsapp.verdicts.verdict import Verdict
 
@@ -22,9 +22,19 @@ def classify(
         return Verdict.PROXIED
     if domains.is_registry(reference.host):
         return Verdict.REPLICATED
-    if any(_pattern(glob).match(reference.written) for glob in exclude):
+    if exclude and any(_matches(glob, reference) for glob in exclude):
         return Verdict.EXCLUDED
     return Verdict.PRIVATE if public_images else None
+
+
+def _matches(glob: str, reference: Reference) -> bool:
+    """As it is written, and with https's own port left out of either: that names the same host."""
+    glob_host, slash, path = glob.partition("/")
+    plain = f"{without_own_port(glob_host)}{slash}{path}"
+    name = reference.written
+    if reference.domain is not None:
+        name = without_own_port(reference.domain) + name[len(reference.domain) :]
+    return bool(_pattern(glob).match(reference.written) or _pattern(plain).match(name))
 
 
 @lru_cache(maxsize=1024)

@@ -32,7 +32,10 @@ T = TypeVar("T")
 
 
 class Prober:
-    """Asks registries. Use as an async context manager; both questions never raise for what a registry does."""
+    """Asks registries. Use as an async context manager; both questions never raise for what a registry does.
+
+    ``ask_each`` is for a command that runs once: see Turns.
+    """
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Prober:
         *,
         metrics: Metrics | None = None,
         allow_private: bool = True,
+        ask_each: bool = False,
         guard: Guard | None = None,
         resolver: AbstractResolver | None = None,
     ) -> None:
@@ -47,7 +51,8 @@ class Prober:
         guard = guard or Guard(registries, allow_private=allow_private)
         self._metrics = metrics or Metrics()
         self._client = Client(guard, resolver)
-        self._turns = Turns(registries, Puller(self._client, guard, registries), self._metrics.requested)
+        puller = Puller(self._client, guard, registries)
+        self._turns = Turns(registries, puller, self._metrics.requested, ask_each=ask_each)
         self._verdicts: ResultCache[Key, ProbeResult] = ResultCache(MAX_CACHED_VERDICTS)
         self._verifications: ResultCache[tuple[Key, bytes], Verification] = ResultCache(MAX_CACHED_VERDICTS)
         self._under_way: dict[object, asyncio.Task[Any]] = {}

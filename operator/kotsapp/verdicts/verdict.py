@@ -74,6 +74,8 @@ def decide(evidence: Evidence) -> Decision:
         if evidence.is_manifest:
             return Decision(Verdict.PUBLIC, f"{host} serves it to anyone")
         return Decision(Verdict.UNREACHABLE, f"{host} answered 200 with something that is no manifest")
+    if evidence.login is Login.REFUSED:
+        return Decision(Verdict.UNREACHABLE, f"{host} can't be asked as anybody may: {evidence.note}")
     if status == 401 or (status == 403 and evidence.code in REFUSAL_CODES):
         return Decision(Verdict.PRIVATE, _refusal(evidence))
     if status == 404:

@@ -37,7 +37,7 @@ def judge(evidence: Evidence) -> Verification:
     host, status = evidence.host, evidence.status
     code = evidence.code if evidence.code in _CODES else None
     verified, message = Verified.UNKNOWN, f"{host} answered {status} to the license"
-    if evidence.login in {Login.WITHHELD, Login.UNUSABLE}:
+    if evidence.login in {Login.WITHHELD, Login.UNUSABLE, Login.REFUSED}:
         message = f"{host} was not asked with the license: {evidence.note}"
     elif evidence.stage is Stage.TOKEN and status in {401, 403}:
         verified, message = Verified.FALSE, f"{host} refused a token with the license"
