@@ -34,7 +34,7 @@ KOTS = frozenset({"kots", "kotsadm", "kubectl-patch"}) | KUBECTL | HELM
 # KOTS puts labels and annotations of its group on pod templates, too: without them pods would be restarted.
 _KOTS_FIELD = re.compile(r"f:kots\.io/")
 _MARKED = ("f:labels", "f:annotations")
-_ITEM = re.compile(r"\[[^\]]*\]")
+_ITEM = re.compile(r"\[[^\[\]]*\]")
 ATTEMPTS = 5
 
 
