@@ -73,6 +73,37 @@ class Connection:
         await self._api.close()
         await self._watches.close()
 
+    @property
+    def server(self) -> str:
+        """The API server's URL, a path in it included."""
+        return str(self._api.configuration.host)
+
+    def session(self, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
+        """A session to the same API server for another client, which is to close it: same trust, same proxy.
+
+        The credentials are put into each request when it is made, so that one that was renewed counts at once.
+        """
+        rest, configuration = self._watches.rest_client, self._watches.configuration
+
+        async def authorize(
+            request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+        ) -> aiohttp.ClientResponse:
+            headers: dict[str, str] = {}
+            path = request.url.path
+            await self._watches.update_params_for_auth(headers, [], ["BearerToken"], path, request.method, None)
+            request.headers.update(headers)
+            if configuration.tls_server_name:
+                request.server_hostname = configuration.tls_server_name
+            return await handler(request)
+
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=rest.ssl_context),
+            headers={"User-Agent": self._user_agent},
+            proxy=rest.proxy,
+            trust_env=False,
+            middlewares=(*middlewares, authorize),
+        )
+
     async def json(
         self,
         method: str,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.manifests import json_stream, stream, yaml_document
+from kotsapp.manifests import json_stream, shapes, stream, yaml_document
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.manifests.yaml_document import Budget
@@ -69,6 +69,7 @@ def _objects(value: Any, place: Place, depth: int) -> Iterator[Document]:
     items = value.get("items")
     if not (kind.endswith("List") and "items" in value):
         _check_name(value, kind, place)
+        _check_shape(value, api_version, kind, place)
         yield Document(value, place)
         return
     if items is not None and not isinstance(items, list):
@@ -109,6 +110,15 @@ def _check_name(value: Object, kind: str, place: Place) -> None:
             raise ManifestError(place, f"metadata.{field} of the {kind} is {_described(found)}, not a mapping")
     if not metadata.get("name") and not metadata.get("generateName"):
         raise ManifestError(place, f"the {kind} has no metadata.name: give it one")
+
+
+def _check_shape(value: Object, api_version: str, kind: str, place: Place) -> None:
+    wrong = shapes.wrong_field(value, api_version.rpartition("/")[0], kind)
+    if wrong is not None:
+        metadata = value["metadata"]
+        named = f"{quote(kind)[1:-1]}/{quote(metadata.get('name') or metadata['generateName'])[1:-1]}"
+        problem = f"{wrong.path} of {named} is {_described(wrong.found)}, not a {wrong.wanted}"
+        raise ManifestError(place, f"{problem}: mend it")
 
 
 def _summary(value: Object) -> str:

@@ -8,7 +8,8 @@ from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_DEPTH, MAX_DOCUMENTS
 from kotsapp.manifests.scalars import ScalarError, json_integer, json_number
 
-_STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
+# A string without an end goes on to the text's, so that no quote in it is looked at as another start.
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 _SPACE = re.compile(r"\s*")
 _REST_OF_LINE = re.compile(r"[^\S\n]*\n?")
 _SURROGATE = re.compile("[\ud800-\udfff]")

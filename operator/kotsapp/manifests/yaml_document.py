@@ -25,7 +25,7 @@ from kotsapp.manifests.scalars import ScalarError
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 _INNER_BYTE_ORDER_MARK = re.compile("(?<=[\n\r\x85\u2028\u2029])\ufeff")
-_LINE_KEY = re.compile(r"[\s\-?]*([A-Za-z0-9_./-]+:)(?:\s|$)")
+_LINE_KEY = re.compile(r"[\s\-?]*+([A-Za-z0-9_./-]++:)(?:\s|$)")
 _CONTENT = re.compile(r"^(?![ \t\ufeff]*(?:#|$)|---)", re.MULTILINE)
 
 

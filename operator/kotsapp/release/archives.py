@@ -1,7 +1,6 @@
 """Gzipped tar archives: a release folder, or a Helm chart. Read in memory, file by file, within bounds."""
 
 import io
-import re
 import tarfile
 import zlib
 from dataclasses import dataclass, field
@@ -13,10 +12,10 @@ from kotsapp.manifests.limits import MAX_ARCHIVE_BYTES, MAX_ARCHIVE_FILES, MIB
 _GZIP = b"\x1f\x8b"
 _ENDINGS = (".tgz", ".tar.gz")
 _CHART_FILE = "Chart.yaml"
-_SCHEMA_FILE = "values.schema.json"
+# A release's archive holds charts, and a chart packed subcharts, which may hold some again; nobody goes deeper.
+MAX_NESTED_ARCHIVES = 2
 _CHUNK = 64 * 1024
 _GZIP_FORMAT = 31  # zlib's window bits for a gzip header
-_OUTER_REFERENCE = re.compile(rb'"\$(?:ref|schema|id)"\s*:\s*"(?!#|https?://json-schema\.org/)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +70,6 @@ def chart_file(files: tuple[ArchiveFile, ...]) -> ArchiveFile | None:
         return None
     wanted = f"{folders.pop()}/{_CHART_FILE}"
     return next((file for file in files if file.path == wanted), None)
-
-
-def has_outer_schema(files: tuple[ArchiveFile, ...]) -> bool:
-    """Whether a schema of the chart's values (or of a packed subchart's) refers to somewhere outside the archive."""
-    for file in files:
-        name = PurePosixPath(file.path).name
-        if name == _SCHEMA_FILE and _OUTER_REFERENCE.search(file.data):
-            return True
-        if name.endswith(_ENDINGS) and has_outer_schema(unpack(file.data, file.path)):
-            return True
-    return False
 
 
 def _safe_path(name: str, place: Place) -> str | None:

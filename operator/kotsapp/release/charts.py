@@ -11,6 +11,7 @@ from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.release import archives
 from kotsapp.release.annotations import Object, boolean, hook_events, hook_weight, included, name
+from kotsapp.release.chart_archive import refers_outside
 from kotsapp.release.kots import is_applied
 
 FORCE = "kotsapp.dev/force"
@@ -162,7 +163,7 @@ def read_archive(files: tuple[archives.ArchiveFile, ...], data: bytes, origin: s
     chart_name, version = chart.get("name"), chart.get("version")
     if not (isinstance(chart_name, str) and isinstance(version, str) and chart_name and version):
         raise ManifestError(place, "has no name and version as text: give the chart both")
-    return ChartArchive(chart_name, version, origin, data, archives.has_outer_schema(files))
+    return ChartArchive(chart_name, version, origin, data, refers_outside(files))
 
 
 def hook_of(obj: Object) -> Hook | None:

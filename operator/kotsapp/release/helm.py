@@ -11,21 +11,31 @@ import os
 import re
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kotsapp.manifests.errors import ManifestError, quote
-from kotsapp.manifests.limits import MAX_SOURCE_BYTES, MIB
+from kotsapp.manifests.limits import MAX_ARCHIVE_BYTES, MIB
+from kotsapp.release import sandbox
+from kotsapp.release.archives import unpack
+from kotsapp.release.chart_archive import made_anew
 from kotsapp.release.charts import ChartRequest
+from kotsapp.release.sandbox import Walls
 
 # Large public charts (a monitoring stack) take about two seconds.
 RENDER_TIMEOUT = 60.0
-# Writable memory. Go's own aim is below it: it collects garbage harder when it comes near.
-MAX_MEMORY = 768 * MIB
-MEMORY_AIM = 384 * MIB
+MAX_CPU_SECONDS = 30
+# Writable memory: a chart of 6 MiB with 150 templates takes 130 MiB, and the pod has 512 for everything. Go's own aim
+# is below it: it collects garbage harder when it comes near.
+MAX_MEMORY = 224 * MIB
+MEMORY_AIM = 144 * MIB
+# A large public chart (a monitoring stack, with its definitions) writes 5 MiB.
+MAX_OUTPUT_BYTES = 16 * MIB
+# Helm writes no file that is larger than what it was given, and holds a dozen open.
+MAX_FILE_BYTES = MAX_ARCHIVE_BYTES
+MAX_OPEN_FILES = 64
 MAX_ERROR_BYTES = 64 * 1024
 MAX_ERROR_CHARACTERS = 500
 # A release's name is a label's value and part of most names in the chart; Helm's own bound.
@@ -110,7 +120,8 @@ def _check_names(request: ChartRequest, namespace: str) -> None:
 
 
 def _write(folder: Path, request: ChartRequest) -> None:
-    (folder / "chart.tgz").write_bytes(request.archive.data)
+    archive = request.archive
+    (folder / "chart.tgz").write_bytes(made_anew(unpack(archive.data, archive.origin)))
     values = folder / "values.json"
     values.touch(mode=0o600)
     values.write_text(json.dumps(request.values), encoding="utf-8")
@@ -126,7 +137,8 @@ def _command(request: ChartRequest, program: Path, folder: Path, namespace: str,
     if request.archive.outer_schema:
         # helm would fetch what the schema refers to.
         command.append("--skip-schema-validation")
-    return [*command, "--", request.release_name, str(folder / "chart.tgz")]
+    walls = Walls(str(folder), MAX_MEMORY, MAX_CPU_SECONDS, MAX_FILE_BYTES, MAX_OPEN_FILES)
+    return sandbox.command([*command, "--", request.release_name, str(folder / "chart.tgz")], walls)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -160,10 +172,9 @@ async def _run(request: ChartRequest, command: list[str], folder: Path, timeout:
     except OSError as error:
         raise HelmError(f"{request}: {command[0]} can't be started ({error.strerror}): check the program") from None
     try:
-        _bound_memory(process.pid)
         async with asyncio.timeout(timeout):
             output, complaint = await asyncio.gather(
-                _read_first(process, MAX_SOURCE_BYTES), _read_last(process.stderr, MAX_ERROR_BYTES)
+                _read_first(process, MAX_OUTPUT_BYTES), _read_last(process.stderr, MAX_ERROR_BYTES)
             )
             code = await process.wait()
     except TimeoutError:
@@ -171,7 +182,7 @@ async def _run(request: ChartRequest, command: list[str], folder: Path, timeout:
     finally:
         await _end(process)
     if output is None:
-        problem = f"helm wrote more than {MAX_SOURCE_BYTES // MIB} MiB: the chart's templates may not end"
+        problem = f"helm wrote more than {MAX_OUTPUT_BYTES // MIB} MiB: the chart's templates may not end"
         raise HelmError(f"{request}: {problem}")
     if code != 0:
         raise HelmError(f"{request}: {_told(complaint, request.secrets, folder) or f'helm ended with code {code}'}")
@@ -197,14 +208,6 @@ async def _read_last(stream: asyncio.StreamReader | None, most: int) -> bytes:
     while stream is not None and (part := await stream.read(_PIECE)):
         last = (last + part)[-most:] if most else b""
     return last
-
-
-def _bound_memory(pid: int) -> None:
-    if sys.platform == "linux":
-        import resource
-
-        with contextlib.suppress(ProcessLookupError):
-            resource.prlimit(pid, resource.RLIMIT_DATA, (MAX_MEMORY, MAX_MEMORY))
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -31,7 +31,7 @@ _ACTION = re.compile(
 _START = re.compile(r"\{\{repl\b|repl\{\{")
 _CALL = re.compile(r"([A-Za-z][A-Za-z0-9]*)((?:\s+(?:\"(?:[^\"\\\n]|\\.)*\"|`[^`]*`))*)", re.DOTALL)
 _CONTROL = frozenset({"block", "break", "continue", "define", "else", "end", "if", "range", "template", "with"})
-_LITERAL = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|`[^`]*`", re.DOTALL)
+_LITERAL = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"?|`[^`]*+`?", re.DOTALL)
 # What KOTS knows of a license beside its entitlements, and a License here does not carry.
 _UNKNOWN_FIELDS = frozenset(
     {
