@@ -1,6 +1,7 @@
 """How often credentials that the API server refuses are given to Kopf again, and what they are."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import kopf
@@ -8,9 +9,11 @@ import pytest
 import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from kubernetes.aio.client import Configuration
 
+from harness.certificates import Authority
+from harness.kubeconfigs import embedded, kubeconfig, noting_server, write
 from kotsapp import login
+from kotsapp.kube.access import Access
 from kotsapp.kube.connection import Connection
 from kotsapp.login import MAX_REFUSALS, SERVED_SECONDS, Login
 
@@ -43,6 +46,19 @@ async def connection(tmp_path: Path) -> AsyncIterator[Connection]:
     await opened.close()
 
 
+@dataclass
+class Renewed:
+    """Credentials that change with time."""
+
+    token: str
+
+    async def header(self) -> str:
+        return f"Bearer {self.token}"
+
+    def refused(self) -> None:
+        pass
+
+
 async def given(credentials: Login) -> kopf.AiohttpSession | None:
     info = await credentials.credentials()
     if info is not None:
@@ -60,13 +76,13 @@ async def test_kopf_asks_where_and_as_whom_our_own_client_does() -> None:
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", answer)
     async with TestServer(application) as server:
-        configuration = Configuration(host=f"http://127.0.0.1:{server.port}/a/path")
-        configuration.api_key = {"BearerToken": "Bearer first"}
-        connection = Connection(configuration, "kotsapp-operator/0")
+        renewed = Renewed("first")
+        access = Access(f"http://127.0.0.1:{server.port}/a/path", credentials=renewed)
+        connection = Connection(access, "kotsapp-operator/0")
         info = await Login(connection).credentials()
         assert info is not None
         for token in ("first", "second"):
-            configuration.api_key = {"BearerToken": f"Bearer {token}"}
+            renewed.token = token
             await info.aiohttp_session.get(f"{info.server}/apis")
             await connection.json("GET", "/apis")
         await info.aiohttp_session.close()
@@ -75,6 +91,21 @@ async def test_kopf_asks_where_and_as_whom_our_own_client_does() -> None:
     assert [request.path for request in asked] == ["/a/path/apis"] * 4
     assert [request.headers["Authorization"] for request in asked] == ["Bearer first"] * 2 + ["Bearer second"] * 2
     assert {request.headers["User-Agent"] for request in asked} == {"kotsapp-operator/0"}
+
+
+@pytest.mark.parametrize("bare_ca", [False, True])
+async def test_kopf_takes_a_certificate_that_kubectl_takes(bare_ca: bool, tmp_path: Path) -> None:
+    """No key identifiers, and a CA with basicConstraints alone: strict by RFC 5280 refuses either."""
+    authority = Authority.create(tmp_path, bare=bare_ca)
+    async with noting_server(authority.server("localhost", bare=True), authority) as server:
+        cluster = {"server": server.url, "certificate-authority-data": embedded(authority.file)}
+        file = write(tmp_path / "config", kubeconfig(cluster, {"token": "the-token"}))
+        connection = await Connection.open("test", kubeconfig=str(file))
+        info = await Login(connection).credentials()
+        assert info is not None
+        async with info.aiohttp_session as session, session.get(f"{info.server}/apis") as response:
+            assert response.status == 200
+        await connection.close()
 
 
 async def test_the_same_credentials_are_given_again_and_never_look_the_same(

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from kubernetes.aio.client import Configuration
 
+from kotsapp.kube.access import Access
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.connection import Connection
 from kotsapp.kube.discovery import Discovery
@@ -85,7 +85,7 @@ async def start(server: tuple[ApiServer, TestServer]) -> AsyncIterator[Starter]:
 
     async def begin(*namespaces: str, known: dict[str, int] | None = None, clock: Clock | None = None) -> Kopf:
         base = f"http://127.0.0.1:{server[1].port}"
-        connection = Connection(Configuration(host=base), "test")
+        connection = Connection(Access(base), "test")
         client = KubeClient(connection, Discovery(connection), "v1.37.2")
         watch = AppWatch(client, namespaces, lambda: known or {}, clock or Clock())
         session = connection.session(watch.middleware)

@@ -98,7 +98,8 @@ async def note_repairs(
     if len(waits) > len(shown):
         shown.append(f"and {len(waits) - len(shown)} more objects")
     message = (
-        "; ".join(shown) + "; remove it from the manifests or from the other side. Tried again more and more slowly"
+        "; ".join(shown) + "; remove it from the manifests or from the other side, or leave it to them by"
+        " spec.ignoreFields. Tried again more and more slowly"
     )
     return history, Contested(message, min(waits.values()))
 

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from kotsapp.apply.adopt import Adoption
 from kotsapp.apply.cache import OwnedObjects, Owner
 from kotsapp.apply.changes import Object
 from kotsapp.apply.digests import managers
@@ -25,12 +26,14 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 class Applicant:
     """The app that applies: who it is, and how its objects are known.
 
-    ``account`` is the ServiceAccount as which it applies, empty for the operator itself.
+    ``account`` is the ServiceAccount as which it applies, empty for the operator itself; ``adopt`` says whose objects
+    are taken over (``Adoption.from_names``).
     """
 
     owner: Owner
     marks: Marks
     account: str = ""
+    adopt: str | None = None
 
 
 class ClaimedError(Exception):
@@ -101,6 +104,7 @@ async def refuse_strangers(
             live = await client.get(kind, key.name, key.namespace, metadata_only=True)
         if live is None:
             return None
+        live["kind"] = key.kind  # of metadata alone the answer says that it is metadata
         marks = applicant.marks
         reason = stranger(live, marks.labels, marks.manager, applied=inventory.get(key) is not None)
         return f"{key.within(applicant.owner.namespace)} {reason}" if reason else None
@@ -108,6 +112,19 @@ async def refuse_strangers(
     problems = [problem for problem in await asyncio.gather(*(one(key) for key in unsure)) if problem]
     if problems:
         raise NotOursError(problems)
+
+
+def adoption(applicant: Applicant, inventory: Inventory, plan: Plan) -> Adoption:
+    """Whose fields become the app's in its objects; what may not be applied over stays as it is."""
+    marks = applicant.marks
+
+    def allowed(live: Object) -> bool:
+        if _controlled_by_other(live, applicant) is not None:
+            return False
+        applied = inventory.get(key_of(live)) is not None
+        return bool(applicant.account) or stranger(live, marks.labels, marks.manager, applied=applied) is None
+
+    return replace(Adoption.from_names(applicant.adopt), allowed=allowed, left_open=plan.left_open)
 
 
 async def refuse_taken(applicant: Applicant, objects: Sequence[Object], client: KubeClient) -> None:

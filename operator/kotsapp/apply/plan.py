@@ -1,10 +1,11 @@
 """Everything that is to be in the cluster for an app, and in which phases it comes there. Values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kotsapp.apply.digests import object_digest
+from kotsapp.images.image_path import Step
 from kotsapp.kube.objects import ObjectKey, key_of
 
 Object = Mapping[str, Any]
@@ -24,13 +25,13 @@ class Plan:
 
     ``exclusive`` are objects, pull secrets say, that nobody else may have, whoever's rights are used. ``as_written``
     are those that run once, before their images are rewritten: another route for what has run already is no reason to
-    run it again. ``scaled`` have their replicas from an autoscaler.
+    run it again. ``left_open`` are the fields that are somebody else's, by object.
     """
 
     phases: tuple[Phase, ...] = ()
     exclusive: frozenset[ObjectKey] = frozenset()
     as_written: Mapping[ObjectKey, Object] = field(default_factory=dict)
-    scaled: frozenset[ObjectKey] = frozenset()
+    left_open: Mapping[ObjectKey, Sequence[Sequence[Step]]] = field(default_factory=dict)
 
     @property
     def objects(self) -> list[Object]:

@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Self
 
-from kotsapp.apply.applier import Applier, ApplyOptions
+from kotsapp.apply.applier import Applier, ApplyOptions, RefusedError
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.changes import Changes, ChangeSet, Object, Removal
 from kotsapp.apply.drift import Known, find_changes, note_repairs
@@ -16,6 +16,7 @@ from kotsapp.apply.ledger import Ledger
 from kotsapp.apply.ownership import (
     Applicant,
     Holds,
+    adoption,
     claim,
     refuse_controlled,
     refuse_strangers,
@@ -68,6 +69,8 @@ class Session:
         self._known = known
         self._ledger = ledger
         self._options = options
+        # One for check and apply: its dry runs show what there is to adopt.
+        self._applier: Applier | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -88,19 +91,29 @@ class Session:
         changes = await find_changes(plan, digests, reader, self._known)
         await refuse_taken(self._applicant, [obj for obj in changes.due if key_of(obj) in plan.exclusive], client)
         new: frozenset[ObjectKey] = frozenset()
+        self._applier = self._new_applier(changes)
         if changes.changed:
-            stored = await self._applier(changes).rehearse(changes.changed)
+            try:
+                stored = await self._applier.rehearse(changes.changed)
+            except RefusedError:
+                if client.user is None:
+                    # Whose it is says more than why it can't be applied over.
+                    await self._refuse_strangers([obj for obj in changes.due if key_of(obj) not in plan.exclusive])
+                raise
             refuse_controlled(self._applicant, stored)
             # The server gives an object that it would make no resourceVersion yet.
             new = frozenset(key_of(obj) for obj in stored if not obj["metadata"].get("resourceVersion"))
         if client.user is None:
-            over = [obj for obj in changes.due if key_of(obj) not in new | plan.exclusive]
-            await refuse_strangers(self._applicant, over, client, self._cluster.cache, self._ledger.inventory)
+            await self._refuse_strangers([obj for obj in changes.due if key_of(obj) not in new | plan.exclusive])
         return changes
+
+    async def _refuse_strangers(self, objects: Sequence[Object]) -> None:
+        client, cache = self._cluster.client, self._cluster.cache
+        await refuse_strangers(self._applicant, objects, client, cache, self._ledger.inventory)
 
     async def apply(self, changes: Changes) -> ChangeSet:
         """Apply what is due, phase by phase; raises RefusedError. What was applied until then is in the ledger."""
-        applier = self._applier(changes)
+        applier = self._applier or self._new_applier(changes)
         if changes.changed:
             account = self._applicant.account
             await self._ledger.announce(Entry(key_of(obj), account=account) for obj in changes.changed)
@@ -130,7 +143,7 @@ class Session:
             left_over = [entry for entry in left_over if entry.key.group_kind != _SECRET]
         if not left_over:
             return Removal()
-        pruner = Pruner(self._applicant, self._applier(changes), self._cluster.client, self._cluster.client_of)
+        pruner = Pruner(self._applicant, self._new_applier(changes), self._cluster.client, self._cluster.client_of)
         return await pruner.delete(left_over, self._ledger)
 
     def watch_only_own(self, plan: Plan) -> None:
@@ -142,12 +155,12 @@ class Session:
     def _reader(self, unwatched: frozenset[GroupKind]) -> LiveReader:
         return LiveReader(self._cluster.client, self._cluster.cache, unwatched)
 
-    def _applier(self, changes: Changes) -> Applier:
+    def _new_applier(self, changes: Changes) -> Applier:
         options = ApplyOptions(
             digest_key=self._options.digest_key,
             account=self._applicant.account,
             sources=changes.digests.written,
-            scaled=changes.plan.scaled,
+            adoption=adoption(self._applicant, self._ledger.inventory, changes.plan),
             force=self._options.force,
             waiting=self._cluster.waiting,
         )
@@ -209,4 +222,4 @@ async def _without_kept_owners(plan: Plan, reader: LiveReader) -> Plan:
         return {**obj, "metadata": metadata}
 
     phases = [Phase(tuple([await one(obj) for obj in phase.objects]), phase.awaited) for phase in plan.phases]
-    return Plan(tuple(phases), plan.exclusive, plan.as_written, plan.scaled)
+    return Plan(tuple(phases), plan.exclusive, plan.as_written, plan.left_open)

@@ -8,7 +8,16 @@ from kotsapp.apply.cache import Owner
 from kotsapp.apply.inventory import Marks
 from kotsapp.apply.ownership import Applicant
 from kotsapp.kube.client import FIELD_MANAGER
-from kotsapp.names import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION, REQUESTS
+from kotsapp.names import (
+    ADOPT_ANNOTATION,
+    API_VERSION,
+    FINALIZER,
+    KIND,
+    NAME_LABEL,
+    NAMESPACE_LABEL,
+    PRUNE_ANNOTATION,
+    REQUESTS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +26,8 @@ class App:
 
     ``requested`` are the annotations that ask for a fresh probe, by the status field in which each is answered;
     ``version`` is the resourceVersion, which grows with every change; ``has_finalizer`` says that our finalizer is
-    there, so that the resource can't go before what is applied for it.
+    there, so that the resource can't go before what is applied for it. ``adopt`` names those whose objects are taken
+    over, None for the usual ones.
     """
 
     namespace: str
@@ -28,6 +38,7 @@ class App:
     requested: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
     has_finalizer: bool = False
+    adopt: str | None = None
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> "App":
@@ -42,6 +53,7 @@ class App:
             requested={answer: str(annotations[name]) for name, answer in REQUESTS.items() if annotations.get(name)},
             version=int(version) if (version := str(metadata.get("resourceVersion"))).isdigit() else 0,
             has_finalizer=FINALIZER in (metadata.get("finalizers") or ()),
+            adopt=annotations.get(ADOPT_ANNOTATION),
         )
 
     @property
@@ -57,7 +69,9 @@ class App:
     @property
     def applicant(self) -> Applicant:
         """Who applies, and how the app's objects are known."""
-        return Applicant(self.key, Marks(self.labels, self.uid, PRUNE_ANNOTATION, FIELD_MANAGER), self.account)
+        return Applicant(
+            self.key, Marks(self.labels, self.uid, PRUNE_ANNOTATION, FIELD_MANAGER), self.account, self.adopt
+        )
 
     @property
     def labels(self) -> dict[str, str]:

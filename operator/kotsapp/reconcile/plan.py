@@ -7,9 +7,10 @@ from typing import Any
 from kotsapp.api.spec import Spec
 from kotsapp.apply.dependencies import defined
 from kotsapp.apply.inventory import NEVER_PRUNED, says_kept
-from kotsapp.apply.normalize import RUN_ONCE, normalized, scaled_by_others
+from kotsapp.apply.normalize import RUN_ONCE, left_open, normalized, scaled_by_others
 from kotsapp.apply.plan import Phase, Plan
 from kotsapp.apply.policy import misleading, refusal
+from kotsapp.images.image_path import Step
 from kotsapp.images.podspec import built_in_pod_spec, find_images
 from kotsapp.images.rewrite import Pull, rewrite
 from kotsapp.images.routing import Domains
@@ -96,6 +97,7 @@ def make_plan(
     seen: set[Identity] = set()
     planned: list[Object] = []
     as_written: dict[ObjectKey, Object] = {}
+    opened: dict[ObjectKey, Sequence[Sequence[Step]]] = {}
     scaled = scaled_by_others(objects, app.namespace)
     namespaces: set[str] = set()
     for obj in objects:
@@ -112,7 +114,9 @@ def make_plan(
             continue
         if any(pulls[use.image].needs_secret for use in find_images(obj, spec.image_paths) if use.image in pulls):
             namespaces.add(key.namespace or app.namespace)
-        normal = normalized(obj, scaled)
+        if open_fields := left_open(key, scaled, spec.ignore_fields):
+            opened[key] = open_fields
+        normal = normalized(obj, open_fields)
         planned.append(own(rewrite(normal, pulls, pull_secrets.name, spec.image_paths), app))
         if key.group_kind in RUN_ONCE:
             as_written[key] = own(normal, app)
@@ -122,8 +126,7 @@ def make_plan(
     exclusive = frozenset(map(key_of, secrets))
     if any(key.identity in seen for key in exclusive):
         raise PullSecretNameError(pull_secrets.name)
-    in_scale = frozenset(key for key in map(key_of, planned) if key.identity in scaled)
-    return Plan(phases(planned, secrets), exclusive, as_written, in_scale)
+    return Plan(phases(planned, secrets), exclusive, as_written, opened)
 
 
 def phases(objects: Sequence[Object], pull_secrets: Sequence[Object] = ()) -> tuple[Phase, ...]:
