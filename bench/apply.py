@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kubernetes.aio import client as aio_client
-from kubernetes.aio import config as aio_config
 
 from harness.apps import LICENSE_ID, PUBLIC, deployment
 from harness.licenses import Signer
@@ -73,9 +71,7 @@ def timed(world: World, namespace: str, *command: str) -> float:
 
 async def write_only(world: World, namespace: str, made: list[dict[str, Any]]) -> float:
     """Seconds for the server-side applies, tier by tier, and nothing else."""
-    configuration = aio_client.Configuration()
-    await aio_config.load_kube_config(config_file=str(world.kubeconfig), client_configuration=configuration)
-    connection = Connection(configuration, "bench")
+    connection = await Connection.open("bench", kubeconfig=str(world.kubeconfig))
     client = KubeClient(connection, Discovery(connection), "")
     gate = asyncio.Semaphore(CONCURRENCY)
     placed = [{**obj, "metadata": {**obj["metadata"], "namespace": namespace}} for obj in made]

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import ClassVar, Self
@@ -38,6 +39,7 @@ class Operator:
         self.logs.append(self.log)
         self._flags = flags
         self._keys = keys
+        self._registries = world.registries_file
         self._kubeconfig = kubeconfig or world.kubeconfig_for_service_account(*ACCOUNT)
         self._path = [str(path) for path in (extra_path, ROOT / "operator") if path is not None]
         self._process: subprocess.Popen[bytes] | None = None
@@ -53,10 +55,14 @@ class Operator:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "kotsapp", *self.arguments]
+
+    @property
     def arguments(self) -> list[str]:
         return [
             "run",
-            *("--registries", str(self.world.registries_file)),
+            *("--registries", str(self._registries)),
             *("--trusted-keys", str(self._keys)),
             *("--bind", "127.0.0.1", "--port", "0", "--log-level", "debug"),
             *self._flags,
@@ -73,9 +79,8 @@ class Operator:
 
     def start(self, *, ready: bool = True) -> Self:
         at = self.log.stat().st_size if self.log.exists() else 0
-        command = [sys.executable, "-m", "kotsapp", *self.arguments]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(self.command, env=self.environment, stdout=log, stderr=log)
         if ready:
             self.wait_watching(at)
         return self
@@ -104,9 +109,16 @@ class Operator:
         self._process.wait(10)
 
     def metrics(self) -> str:
+        return self.asked("/metrics")[1]
+
+    def asked(self, path: str) -> tuple[int, str]:
+        """Status and body of what it answers on its port for metrics and health."""
         port = self.said().rpartition("serving metrics and health on port ")[2].split()[0]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            return str(answer.read().decode())
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
 
     def rss(self) -> int:
         """Resident memory, in bytes."""

@@ -1,7 +1,6 @@
 """Kopf's side of the operator: events in, wake-ups out. No decision is made here."""
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +13,6 @@ from kotsapp.reconcile.app import App
 from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.worker import Worker
-
-logger = logging.getLogger(__name__)
 
 # A worker that is told to stop waits in I/O that is safe to cancel anywhere; this is for what cleans up behind it.
 STOP_SECONDS = 5.0
@@ -32,6 +29,10 @@ class Workers:
 
     def __len__(self) -> int:
         return len(self._workers)
+
+    def versions(self) -> dict[str, int]:
+        """The resourceVersion that is known of each app, by its uid."""
+        return {worker.app.uid: worker.app.version for worker in self._workers.values()}
 
     def watch_with(self, watch: ReferenceWatch) -> None:
         self._watch = watch
@@ -112,19 +113,18 @@ def settings() -> kopf.OperatorSettings:
     chosen.background.cancellation_polling = 1.0
     chosen.queueing.exit_timeout = 1.0
     chosen.networking.request_timeout = 60.0
+    chosen.networking.connect_timeout = 10.0
+    # About a minute in all, as Kopf's own, but never long deaf to an API server that is back.
+    chosen.networking.error_backoffs = (0.5, 1, 2, 3, *[5] * 11)
     return chosen
 
 
-def register(services: Services, workers: Workers) -> kopf.OperatorRegistry:
+def register(services: Services, workers: Workers, login: Login) -> kopf.OperatorRegistry:
     """Kopf's handlers around the workers."""
     registry = kopf.OperatorRegistry()
     running: set[asyncio.Task[Any] | None] = set()
 
-    kopf.on.login(registry=registry)(Login().credentials)
-
-    @kopf.on.startup(registry=registry)
-    def started(**_: Any) -> None:
-        logger.info("watching KotsApps")
+    kopf.on.login(registry=registry)(login.credentials)
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def seen(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - Kopf's name

@@ -1,14 +1,15 @@
 """What of the environment reaches the API server, and what must not."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from kubernetes.aio.client import Configuration
 
+from kotsapp.kube.access import Access, environment_proxy
 from kotsapp.kube.connection import Connection
 
 
@@ -28,7 +29,7 @@ async def asked() -> AsyncIterator[tuple[TestServer, list[web.Request]]]:
 
 
 async def get(host: str) -> None:
-    connection = Connection(Configuration(host=host), "test")
+    connection = Connection(Access(host, proxy=environment_proxy(host, os.environ)), "test")
     await connection.json("GET", "/version", attempts=1)
     await connection.close()
 
@@ -82,7 +83,7 @@ async def test_watches_take_no_connection_from_requests(monkeypatch: pytest.Monk
     application = web.Application()
     application.add_routes([web.get("/watch", watch), web.get("/version", answer)])
     async with TestServer(application) as server:
-        connection = Connection(Configuration(host=f"http://127.0.0.1:{server.port}"), "test")
+        connection = Connection(Access(f"http://127.0.0.1:{server.port}"), "test")
         streams = [connection.stream("/watch", (), "application/json", None) for _ in range(8)]
         async with asyncio.timeout(5):
             assert [await anext(stream) for stream in streams] == [{"type": "BOOKMARK"}] * 8

@@ -69,8 +69,9 @@ def test_objects_are_labelled_and_owned_in_the_apps_namespace_alone() -> None:
         obj("Namespace", metadata={"namespace": ""}),
         obj("CustomResourceDefinition", api_version="apiextensions.k8s.io/v1"),
         obj(metadata={"annotations": {"kotsapp.dev/prune": "disabled"}}),
+        obj(metadata={"annotations": {"helm.sh/resource-policy": "keep"}}),
     ],
-    ids=["claim", "namespace", "definition", "annotated"],
+    ids=["claim", "namespace", "definition", "annotated", "kept as Helm does"],
 )
 def test_what_is_never_pruned_has_no_owner_to_be_collected_for(kept: dict[str, Any]) -> None:
     assert "ownerReferences" not in own(kept, APP)["metadata"]

@@ -59,6 +59,18 @@ def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
     assert changed[0]["lastTransitionTime"] == "2026-02-02T00:00:00Z"
 
 
+def test_workloads_are_read_back_as_they_were_told() -> None:
+    key = ObjectKey("apps/v1", "Deployment", "apps", "api")
+    report = Report({})
+    report.applied(Entry(key))
+    report.workloads({key: Health(WorkloadState.DEGRADED, "1 of 2 replicas ready")})
+    status = report.finish(succeeded("done"), 1)
+
+    assert Report(status).workloads_before() == {key: Health(WorkloadState.DEGRADED, "1 of 2 replicas ready")}
+    status["workloads"][0]["state"] = "Odd"
+    assert Report(status).workloads_before() == {}
+
+
 def test_a_message_is_bounded() -> None:
     [condition] = merge([], [Condition.true("Ready", "x" * (MAX_MESSAGE + 1))], 1, EARLIER)
 

@@ -13,7 +13,7 @@ import aiohttp
 from localworld import reference
 from localworld.node import keyring, podstatus
 from localworld.node.api import MERGE_PATCH, RequestError
-from localworld.node.podstatus import Waiting
+from localworld.node.podstatus import Run, Waiting
 from localworld.node.pull import Pulled, PullError
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 10.0)
 # Long enough that a watcher sees ErrImagePull before ImagePullBackOff, as with a kubelet.
 _ERROR_SHOWN_SECONDS = 0.3
+# Long enough to be seen as ready, as a program that fails over its first work is.
+_RUN_SECONDS = 1.5
 _TIMES = frozenset({"startedAt", "finishedAt", "lastTransitionTime", "startTime"})
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class Pod:
         self._address = address
         self._changed = asyncio.Event()
         self._written: Object | None = None
+        self._run: Run | None = None
         self.task = asyncio.create_task(self._live())
 
     def update(self, pod: Object) -> None:
@@ -64,10 +67,31 @@ class Pod:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 log.warning("%s: %s", self._path(), error)
                 failed = True
-            wait = _BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)] if failed else None
+            wait = _BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)] if failed else self._until_next_turn()
             failures = failures + 1 if failed else 0
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), wait)
+
+    def _until_next_turn(self) -> float | None:
+        """Seconds that a container that crashes still runs, or is backed off from its next start."""
+        if self._run is None:
+            return None
+        if self._run.started is None:
+            return _BACKOFF_SECONDS[min(self._run.restarts, len(_BACKOFF_SECONDS) - 1)]
+        return _RUN_SECONDS if self._run.restarts < podstatus.crashes(self.object) else None
+
+    def _turn(self, images: Images, now: str) -> Run | None:
+        """Where the containers stand by now, if they are to crash: up, down, up again."""
+        before = self._run
+        if not podstatus.crashes(self.object) or not podstatus.is_complete(self.object, images):
+            return before
+        if before is None:
+            return Run(0, now)
+        if before.started is None:
+            return Run(before.restarts + 1, now, before.last_started, before.ended)
+        if before.restarts < podstatus.crashes(self.object):
+            return Run(before.restarts, None, before.started, now)
+        return before
 
     async def _pull_all(self) -> Images:
         """Pull in the order of start; behind an init container that can't start, nothing is pulled."""
@@ -99,7 +123,8 @@ class Pod:
     async def _write(self, images: Images) -> None:
         """Write the status if it says something new."""
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        status = podstatus.status(self.object, images, now, self._address)
+        self._run = self._turn(images, now)
+        status = podstatus.status(self.object, images, now, self._address, self._run)
         if self._written is not None and _timeless(status) == _timeless(self._written):
             return
         # The uid makes sure that the status is never that of another pod with the same name.

@@ -14,8 +14,24 @@ Object = dict[str, Any]
 
 # On a pod (template), for tests of unhealthy workloads: what becomes of it once its images are there.
 OUTCOME = "localworld/outcome"
-Outcome = Literal["", "unready", "crash", "fail"]
+Outcome = Literal["", "unready", "crash", "fail", "creating", "crash-loop"]
+_OUTCOMES: frozenset[Outcome] = frozenset({"unready", "crash", "fail", "creating", "crash-loop"})
+# `crash-loop:N`: its containers crash N times after a start, then they stay up.
+_FOR_EVER = 1_000_000
 _MESSAGE_CHARACTERS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where a container that crashes stands: how often it was restarted, and its times, RFC 3339.
+
+    ``started`` None means that it is down, since ``ended``.
+    """
+
+    restarts: int
+    started: str | None
+    last_started: str = ""
+    ended: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +61,37 @@ def images_of(pod: Mapping[str, Any]) -> list[tuple[str, str]]:
     return volumes + containers
 
 
-def status(pod: Mapping[str, Any], images: Images, now: str, address: str) -> Object:
-    """The status of the pod; `images` has what is known so far, by the names of `images_of`."""
+def crashes(pod: Mapping[str, Any]) -> int:
+    """How often the pod's containers crash after a start."""
+    outcome, _, times = _annotated(pod).partition(":")
+    if outcome != "crash-loop":
+        return 0
+    return int(times) if times.isdigit() else _FOR_EVER
+
+
+def is_complete(pod: Mapping[str, Any], images: Images) -> bool:
+    """Whether every image is there, so that the containers can start."""
+    return all(_is_pulled(images.get(name)) for name, _ in images_of(pod))
+
+
+def status(pod: Mapping[str, Any], images: Images, now: str, address: str, run: Run | None = None) -> Object:
+    """The status of the pod; `images` has what is known so far, by the names of `images_of`.
+
+    `run` is where containers that crash stand.
+    """
     spec = pod["spec"]
     wanted = [name for name, _ in images_of(pod)]
-    complete = all(_is_pulled(images.get(name)) for name in wanted)
+    complete = is_complete(pod, images)
     volumes_there = all(_is_pulled(images.get(name)) for name in wanted if name.startswith("volume/"))
     initialized = volumes_there and all(
         _is_pulled(images.get(container["name"])) for container in spec.get("initContainers") or []
     )
     outcome = _outcome(pod)
     finished = complete and (outcome == "fail" or (outcome == "" and spec.get("restartPolicy", "Always") != "Always"))
-    context = _Context(images, now, initialized, finished, outcome)
-    ready = complete and not finished and outcome == ""
-    phase = "Pending" if not complete else "Running"
+    context = _Context(images, now, initialized, finished, outcome, run)
+    up = outcome == "crash-loop" and run is not None and run.started is not None
+    ready = complete and not finished and (outcome == "" or up)
+    phase = "Pending" if not complete or outcome == "creating" else "Running"
     if finished:
         phase = "Failed" if outcome == "fail" else "Succeeded"
     result: Object = {
@@ -84,6 +117,7 @@ class _Context:
     initialized: bool
     finished: bool
     outcome: Outcome
+    run: Run | None = None
 
     def init(self, container: Mapping[str, Any]) -> Object:
         """An init container: completed when its image came, or running if it is a sidecar."""
@@ -105,6 +139,10 @@ class _Context:
         if self.outcome == "crash":
             waiting = {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}
             return {**self._status(container, pulled, {"waiting": waiting}, ready=False), "restartCount": 3}
+        if self.outcome == "creating":
+            return self._status(container, pulled, {"waiting": {"reason": "ContainerCreating"}}, ready=False)
+        if self.outcome == "crash-loop" and self.run is not None:
+            return self._looping(container, pulled, self.run)
         ready = self.outcome != "unready"
         return self._status(container, pulled, {"running": {"startedAt": self.now}}, ready=ready)
 
@@ -120,6 +158,18 @@ class _Context:
             "restartCount": 0,
             "state": state,
         }
+
+    def _looping(self, container: Mapping[str, Any], pulled: Pulled | Waiting | None, run: Run) -> Object:
+        state: Object = {"running": {"startedAt": run.started}}
+        if run.started is None:
+            waiting = "back-off restarting failed container"
+            state = {"waiting": {"reason": "CrashLoopBackOff", "message": waiting}}
+        result = self._status(container, pulled, state, ready=run.started is not None)
+        result["restartCount"] = run.restarts
+        if run.ended:
+            ended = {"startedAt": run.last_started, "finishedAt": run.ended, "exitCode": 1, "reason": "Error"}
+            result["lastState"] = {"terminated": ended}
+        return result
 
     def _terminated(self, code: int) -> Object:
         ended = {"startedAt": self.now, "finishedAt": self.now, "exitCode": code}
@@ -137,8 +187,12 @@ def _is_pulled(found: Pulled | Waiting | None) -> bool:
 
 
 def _outcome(pod: Mapping[str, Any]) -> Outcome:
-    value = (pod["metadata"].get("annotations") or {}).get(OUTCOME, "")
-    return value if value in ("unready", "crash", "fail") else ""
+    told = _annotated(pod).partition(":")[0]
+    return next((outcome for outcome in _OUTCOMES if outcome == told), "")
+
+
+def _annotated(pod: Mapping[str, Any]) -> str:
+    return str((pod["metadata"].get("annotations") or {}).get(OUTCOME, ""))
 
 
 def _conditions(pod: Mapping[str, Any], now: str, *, initialized: bool, ready: bool, finished: bool) -> list[Object]:

@@ -4,18 +4,19 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from kotsapp.apply.adopt import Adopter, Adoption
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.dependencies import Brought, defined
 from kotsapp.apply.digests import object_digest
-from kotsapp.apply.field_diff import differing, managers_of, shown
+from kotsapp.apply.field_diff import differing, shown
 from kotsapp.apply.inventory import Entry, Marks, other_owners, spared
 from kotsapp.apply.order import LAST_TIER, in_tiers, tier
-from kotsapp.kube.client import FIELD_MANAGER, KubeClient
+from kotsapp.kube.client import KubeClient
 from kotsapp.kube.discovery import ResourceType
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.objects import ObjectKey, key_of
@@ -32,8 +33,6 @@ MAX_SHOWN_REFUSALS = 5
 MAX_SHOWN_FIELDS = 3
 # The API server may show many fields otherwise than they were written (quantities, defaults in lists).
 MAX_DIFFERENCES = 50
-# Has the replicas from when they are no longer in the manifests until the autoscaler first changes them.
-SCALED_MANAGER = "kotsapp-scaled"
 _STRATEGIES = {("apps", "Deployment"): "strategy", ("apps", "StatefulSet"): "updateStrategy"}
 _ROLLING = "RollingUpdate"
 # Pods with a lower number than this are not updated.
@@ -90,8 +89,7 @@ class Applier:
 
     ``force`` says whether an object may be deleted and made anew when a field can't be changed; ``seal`` keys the
     digests of Secrets (``fields.object_digest``); ``waiting`` is entered while somebody else has to act. ``account``
-    and ``sources`` (by object) are noted in the inventory's entries. ``scaled`` are workloads whose replicas an
-    autoscaler has.
+    and ``sources`` (by object) are noted in the inventory's entries. ``adoption`` says whose fields become ours.
     """
 
     def __init__(
@@ -103,9 +101,9 @@ class Applier:
         waiting: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
         account: str = "",
         sources: Mapping[ObjectKey, str] | None = None,
-        scaled: Collection[ObjectKey] = (),
+        adoption: Adoption | None = None,
     ) -> None:
-        self._scaled = scaled
+        self._adopter = Adopter(client, adoption or Adoption())
         self._account = account
         self._sources = sources or {}
         self._seal = seal
@@ -177,7 +175,7 @@ class Applier:
         if key_of(obj).group_kind in brought.kinds:
             return None
         try:
-            return await self._client.apply(obj, dry_run=True)
+            return await self._dry_run(obj)
         except ApiError as error:
             if error.status == 400 and "does not support dry run" in error.message:
                 return None
@@ -193,13 +191,31 @@ class Applier:
                 return None
             raise await self._unchangeable(obj, error) from None
 
+    async def _dry_run(self, obj: Object) -> Object:
+        """The object as the server would store it. Where it is refused for what others have in it, that is taken over
+        first, and given back if it is refused all the same."""
+        key = key_of(obj)
+        try:
+            answer = await self._client.apply(obj, dry_run=True)
+        except ApiError as error:
+            moved = await self._adopter.prepare(obj, error) if _may_be_in_the_way(error) else None
+            if moved is None:
+                raise
+            try:
+                answer = await self._client.apply(obj, dry_run=True)
+            except ApiError as again:
+                await self._adopter.restore(obj, moved)
+                raise again from None
+        self._adopter.note(key, answer)
+        return answer
+
     async def _apply(self, obj: Object, applied: Callable[[Entry], None]) -> None:
         key = key_of(obj)
         with self._owned.applying(key):
             try:
-                if key in self._scaled:
-                    await self._hand_over_replicas(obj, key)
-                live = await self._client.apply(obj)
+                if self._adopter.is_due(key):
+                    await self._adopter.prepare(obj)
+                live = await self._beside_others(obj)
             except ApiError as error:
                 if not await self._is_unchangeable(obj, error):
                     raise
@@ -210,16 +226,14 @@ class Applier:
         if key.kind == "CustomResourceDefinition":
             await self._established(key, obj)
 
-    async def _hand_over_replicas(self, obj: Object, key: ObjectKey) -> None:
-        """Let somebody else have the replicas that are ours alone: what nobody has any more becomes 1."""
-        kind = await self._client.resource_type(key.api_version, key.kind)
-        live = await self._client.get(kind, key.name, key.namespace)
-        replicas = ((live or {}).get("spec") or {}).get("replicas")
-        if live is None or replicas is None or managers_of(("spec", "replicas"), live["metadata"], FIELD_MANAGER):
-            return
-        place = {"name": key.name, "namespace": key.namespace}
-        kept = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": place, "spec": {"replicas": replicas}}
-        await self._client.apply(kept, manager=SCALED_MANAGER)
+    async def _beside_others(self, obj: Object) -> dict[str, Any]:
+        """Apply the object; entries of others that it can't stand beside give way to it."""
+        try:
+            return await self._client.apply(obj)
+        except ApiError as error:
+            if not _may_be_in_the_way(error) or await self._adopter.prepare(obj, error) is None:
+                raise
+        return await self._client.apply(obj)
 
     async def _apply_otherwise(self, obj: Object, key: ObjectKey, error: ApiError) -> dict[str, Any]:
         """Apply what can't be applied over the live object as it is."""
@@ -398,6 +412,11 @@ class Applier:
         if refusals:
             raise RefusedError(sorted(refusals, key=lambda refusal: refusal.key))
         return results
+
+
+def _may_be_in_the_way(error: ApiError) -> bool:
+    """Whether an object may be refused for what others have in the live one."""
+    return error.invalid and not error.immutable and _DENIAL.search(error.message) is None
 
 
 def _explain(error: ApiError, key: ObjectKey) -> str:

@@ -13,6 +13,9 @@ NEVER_PRUNED = frozenset(
 )
 
 
+HELM_POLICY = "helm.sh/resource-policy"
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One applied object: ``digest`` of what was sent, ``fields`` of what was owned right after.
@@ -91,8 +94,19 @@ class Marks:
 
 
 def says_kept(metadata: Mapping[str, Any], annotation: str) -> bool:
-    """Whether the object is annotated to outlive its app."""
-    return bool((metadata.get("annotations") or {}).get(annotation) == "disabled")
+    """Whether the object is annotated to outlive its app: by ``annotation``, or as Helm reads its own (DESIGN 6.4)."""
+    return kept_by(metadata, annotation) is not None
+
+
+def kept_by(metadata: Mapping[str, Any], annotation: str) -> str | None:
+    """What says so, such as ``kotsapp.dev/prune says disabled``."""
+    annotations = metadata.get("annotations") or {}
+    if annotations.get(annotation) == "disabled":
+        return f"{annotation} says disabled"
+    policy = annotations.get(HELM_POLICY)
+    if isinstance(policy, str) and policy.strip().lower() == "keep":
+        return f"{HELM_POLICY} says keep"
+    return None
 
 
 def spared(obj: Mapping[str, Any], key: ObjectKey, marks: Marks) -> str | None:
@@ -101,8 +115,9 @@ def spared(obj: Mapping[str, Any], key: ObjectKey, marks: Marks) -> str | None:
     labels = metadata.get("labels") or {}
     if key.group_kind in NEVER_PRUNED:
         return f"a {key.kind} is never pruned"
-    if says_kept(metadata, marks.prune_annotation):
-        return f"its annotation {marks.prune_annotation} says disabled"
+    kept = kept_by(metadata, marks.prune_annotation)
+    if kept is not None:
+        return f"its annotation {kept}"
     for owner in metadata.get("ownerReferences") or ():
         if owner.get("controller") and owner.get("uid") != marks.uid:
             return f"it belongs to {owner.get('kind')} {owner.get('name')}"

@@ -2,32 +2,38 @@
 
 The line must not change while the trouble is the same, since each change is a write of the app's status: the names of
 pods, counts of restarts and the two faces of a failed pull (the kubelet alternates between ErrImagePull and
-ImagePullBackOff) are therefore left out.
+ImagePullBackOff) are therefore left out, and a container between two crashes is told as one that crashes.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-# What fits a status line; a scheduler's explanation on a big cluster is longer.
-MAX_CAUSE = 400
+from kotsapp.health.messages import MAX_CAUSE, clean, of_any_pod, one_line, start_error, unschedulable
+from kotsapp.health.pod_events import Event, about, killer, probe_event, setup_failure
+from kotsapp.health.probes import pending
+from kotsapp.health.restarts import is_settled, mapping, mappings, seconds, sidecar_names, steady_at
 
 PULL_BACK_OFF = "ImagePullBackOff"
 CRASH_LOOP = "CrashLoopBackOff"
 # One restart is no loop: many programs fail once while what they need is starting too.
 RESTARTS_OF_A_LOOP = 2
+# Seconds: most pods have started by then, and nobody has to be asked why not.
+EVENTS_AFTER = 10.0
 
 _RETRIED_PULLS = frozenset({"ErrImagePull", PULL_BACK_OFF, "RegistryUnavailable", "SignatureValidationFailed"})
 _OTHER_PULLS = frozenset({"InvalidImageName", "ErrImageNeverPull", "ImageInspectError"})
 _STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
+# A runtime that can't start the process is a waiting container in one moment and a terminated one in the next.
+_START_ERROR = "StartError"
+_NOT_STARTED = frozenset({_START_ERROR, "ContainerCannotRun"})
 
 _BACK_OFF = re.compile(r'Back-off pulling image "([^"]*)"(?:: )?')
 _PULL_REASON = re.compile(rf"(?:{'|'.join(sorted(_RETRIED_PULLS))}): ")
 _RPC = re.compile(r"rpc error: code = \w+ desc = ")
-# User and password of a URL, and its query: blob downloads are redirected to pre-signed URLs.
-_URL = re.compile(r"(https?://)(?:[^\s/@\"']*@)?([^\s?\"']*)(?:\?[^\s\"']*)?")
 
 
 class Severity(IntEnum):
@@ -36,8 +42,17 @@ class Severity(IntEnum):
     PULL = 0
     CONTAINER = 1
     CRASH = 2
-    SCHEDULING = 3
-    FINISHED = 4
+    SETUP = 3
+    SCHEDULING = 4
+    FINISHED = 5
+    RESTART = 6
+    PROBE = 7
+    INIT = 8
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it doesn't pass by itself, as a start that takes its time does."""
+        return self < Severity.FINISHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,59 +68,186 @@ class PodProblem:
         return ": ".join(part for part in (self.subject, self.reason, self.cause) if part)
 
 
-def worst_problem(pods: Iterable[Mapping[str, Any]], *, finished: bool = False) -> PodProblem | None:
+@dataclass(frozen=True, slots=True)
+class _Container:
+    """One container of a pod, with the events of the pod; ``subject`` is how to call it."""
+
+    pod: Mapping[str, Any]
+    spec: Mapping[str, Any]
+    status: Mapping[str, Any]
+    subject: str
+    lasting: bool
+    events: Sequence[Event]
+
+    @property
+    def name(self) -> str:
+        return str(self.status.get("name", ""))
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        return mapping(self.status.get("state"))
+
+    @property
+    def ended(self) -> Mapping[str, Any]:
+        """How it ended, if it has, else how its run before ended."""
+        last = mapping(mapping(self.status.get("lastState")).get("terminated"))
+        return mapping(self.state.get("terminated")) or last
+
+
+def worst_problem(
+    pods: Iterable[Mapping[str, Any]],
+    *,
+    finished: bool = False,
+    now: float = math.inf,
+    events: Sequence[Event] = (),
+) -> PodProblem | None:
     """The problem to tell of all the pods' ones; the same for the same pods in any order.
 
     ``finished`` lets failed pods count, as is right for a Job's; a controller that keeps pods running has replaced
-    them already. Pods that are being deleted never count.
+    them already. Pods that are being deleted never count. ``now`` is in seconds since the epoch; ``events`` of the
+    pods explain what their status can't.
     """
-    found = (problem for pod in pods if not _deleting(pod) for problem in pod_problems(pod))
+    found = (problem for pod in pods if not is_deleting(pod) for problem in pod_problems(pod, now, events))
     wanted = (problem for problem in found if finished or problem.severity is not Severity.FINISHED)
     return min(wanted, key=lambda p: (p.severity, p.subject, p.reason, not p.cause, p.cause), default=None)
 
 
-def pod_problems(pod: Mapping[str, Any]) -> Iterator[PodProblem]:
-    status = _mapping(pod.get("status"))
+def pod_problems(pod: Mapping[str, Any], now: float = math.inf, events: Sequence[Event] = ()) -> Iterator[PodProblem]:
+    status = mapping(pod.get("status"))
     if status.get("phase") == "Failed":
         yield from _failures(status)
         return
-    images = _images(_mapping(pod.get("spec")))
-    for field in ("initContainerStatuses", "containerStatuses"):
-        for container in _mappings(status.get(field)):
-            problem = _container_problem(container, images)
-            if problem is not None:
-                yield problem
-    for condition in _mappings(status.get("conditions")):
-        if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            yield PodProblem(Severity.SCHEDULING, "", "Unschedulable", clean(condition.get("message")))
+    mine = about(str(mapping(pod.get("metadata")).get("uid")), events) if events else []
+    for container in _containers(pod, mine):
+        problem = _container_problem(container, now)
+        if problem is not None:
+            yield problem
+    if _is_being_set_up(status) and (told := setup_failure(pod, mine)):
+        yield PodProblem(Severity.SETUP, "", *told)
+    for condition in mappings(status.get("conditions")):
+        match condition.get("type"), condition.get("reason"):
+            case "PodScheduled", ("Unschedulable" | "SchedulingGated") as reason:
+                cause = unschedulable(condition.get("message"))
+                yield PodProblem(Severity.SCHEDULING, "", str(reason), cause)
+            case "Ready", "ReadinessGatesNotReady":
+                cause = of_any_pod(condition.get("message"), pod)
+                yield PodProblem(Severity.PROBE, "", "ReadinessGatesNotReady", cause)
 
 
-def _container_problem(container: Mapping[str, Any], images: Mapping[str, str]) -> PodProblem | None:
-    name = str(container.get("name", ""))
-    state = _mapping(container.get("state"))
-    waiting = _mapping(state.get("waiting"))
+def explained_by_events(pod: Mapping[str, Any], now: float) -> str | None:
+    """The pod's uid if its events may tell what its status doesn't: set-up, probes. None for one that is young."""
+    metadata = mapping(pod.get("metadata"))
+    born = seconds(metadata.get("creationTimestamp"))
+    if born is None or now - born < EVENTS_AFTER:
+        return None
+    worst = min(pod_problems(pod, now), key=lambda problem: problem.severity, default=None)
+    status = mapping(pod.get("status"))
+    if worst is None:
+        return str(metadata.get("uid")) if _is_being_set_up(status) else None
+    probed = any(_may_be_killed(container) for container in _containers(pod, ()))
+    by_probe = worst.severity is Severity.PROBE or (worst.severity in (Severity.CRASH, Severity.RESTART) and probed)
+    return str(metadata.get("uid")) if by_probe else None
+
+
+def _may_be_killed(container: _Container) -> bool:
+    return "livenessProbe" in container.spec or "startupProbe" in container.spec
+
+
+def is_deleting(pod: Mapping[str, Any]) -> bool:
+    return bool(mapping(pod.get("metadata")).get("deletionTimestamp"))
+
+
+def _is_being_set_up(status: Mapping[str, Any]) -> bool:
+    """Whether no container has run yet, on a node that has taken the pod."""
+    containers = (*mappings(status.get("initContainerStatuses")), *mappings(status.get("containerStatuses")))
+    states = [mapping(container.get("state")) for container in containers]
+    return bool(states) and not any("running" in state or "terminated" in state for state in states)
+
+
+def _containers(pod: Mapping[str, Any], events: Sequence[Event]) -> Iterator[_Container]:
+    spec, status, sidecars = mapping(pod.get("spec")), mapping(pod.get("status")), sidecar_names(pod)
+    for wanted, told, role in (
+        ("initContainers", "initContainerStatuses", "init container"),
+        ("containers", "containerStatuses", "container"),
+    ):
+        specs = {str(c.get("name")): c for c in mappings(spec.get(wanted))}
+        for container in mappings(status.get(told)):
+            name = str(container.get("name", ""))
+            sidecar = name in sidecars and role == "init container"
+            subject = f"{'sidecar container' if sidecar else role} {name}"
+            lasting = sidecar or role == "container"
+            yield _Container(pod, specs.get(name, {}), container, subject, lasting, events)
+
+
+def _container_problem(container: _Container, now: float) -> PodProblem | None:
+    waiting = mapping(container.state.get("waiting"))
     reason, message = str(waiting.get("reason", "")), str(waiting.get("message", ""))
     if reason in _RETRIED_PULLS | _OTHER_PULLS:
         # An image volume's failure is reported on the container too, and only the message knows its reference.
         named = _BACK_OFF.match(message)
-        image = named[1] if named else images.get(name) or str(container.get("image", ""))
+        # A status has references in the runtime's own spelling, the spec as the pod asks for them.
+        image = named[1] if named else str(container.spec.get("image") or container.status.get("image", ""))
         told = PULL_BACK_OFF if reason in _RETRIED_PULLS else reason
         return PodProblem(Severity.PULL, image, told, _pull_cause(message))
-    if reason == CRASH_LOOP or _restarts_again(container, state):
-        last = _mapping(_mapping(container.get("lastState")).get("terminated"))
-        return PodProblem(Severity.CRASH, f"container {name}", CRASH_LOOP, _exit(last or _terminated(state)))
+    if reason == "RunContainerError" or (
+        container.ended.get("reason") in _NOT_STARTED and "running" not in container.state
+    ):
+        cause = start_error(container.ended.get("message") or message, container.pod)
+        return PodProblem(Severity.CONTAINER, container.subject, _START_ERROR, cause)
+    if reason == CRASH_LOOP or _restarts_again(container, now):
+        return PodProblem(Severity.CRASH, container.subject, CRASH_LOOP, _end(container))
     if reason not in _STARTING:
-        return PodProblem(Severity.CONTAINER, f"container {name}", reason, clean(message))
-    return None
+        return PodProblem(Severity.CONTAINER, container.subject, reason, of_any_pod(message, container.pod))
+    if _has_ended(container) or not is_settled(_steady_at(container), now):
+        return PodProblem(Severity.RESTART, container.subject, "ended", _end(container))
+    return _unfinished(container)
 
 
-def _restarts_again(container: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
+def _steady_at(container: _Container) -> float | None:
+    return steady_at(container.status) if container.lasting and container.status.get("ready") else None
+
+
+def _restarts_again(container: _Container, now: float) -> bool:
     """Between two back-offs a crashing container is running or terminated for a while: the loop goes on."""
-    restarts = container.get("restartCount")
-    if not isinstance(restarts, int) or restarts < RESTARTS_OF_A_LOOP or container.get("ready"):
+    restarts = container.status.get("restartCount")
+    if not isinstance(restarts, int) or restarts < RESTARTS_OF_A_LOOP:
         return False
-    last = _mapping(_mapping(container.get("lastState")).get("terminated"))
-    return bool((_terminated(state) or last).get("exitCode"))
+    up = steady_at(container.status)
+    if container.status.get("ready") or (up is not None and is_settled(up, now)):
+        return not is_settled(_steady_at(container), now)
+    code = container.ended.get("exitCode")
+    # What is to stay up and ends well, again and again, is in a loop too; an init container that ends well is done.
+    return code is not None if _stays_up(container) else bool(code)
+
+
+def _stays_up(container: _Container) -> bool:
+    policy = mapping(container.pod.get("spec")).get("restartPolicy", "Always")
+    return container.lasting and policy == "Always"
+
+
+def _has_ended(container: _Container) -> bool:
+    """Whether it is down right now, and will be started again."""
+    if mapping(container.pod.get("spec")).get("restartPolicy") == "Never":
+        return False
+    ended = mapping(container.state.get("terminated"))
+    code = ended.get("exitCode")
+    return code is not None if _stays_up(container) else bool(code)
+
+
+def _unfinished(container: _Container) -> PodProblem | None:
+    """What a running container has yet to come to."""
+    if "running" not in container.state:
+        return None
+    if not container.lasting:
+        return PodProblem(Severity.INIT, container.subject, "running", "")
+    kind, target = pending(container.spec, container.status)
+    if not kind:
+        return None
+    met = probe_event(container.name, kind, container.events)
+    probe = f"{kind.lower()} probe ({target})"
+    if met is None:
+        return PodProblem(Severity.PROBE, container.subject, f"{probe} has not passed yet", "")
+    return PodProblem(Severity.PROBE, container.subject, f"{probe} fails", met)
 
 
 def _failures(status: Mapping[str, Any]) -> Iterator[PodProblem]:
@@ -114,11 +256,21 @@ def _failures(status: Mapping[str, Any]) -> Iterator[PodProblem]:
         yield PodProblem(Severity.FINISHED, "pod", str(status["reason"]), clean(status.get("message")))
         return
     for field in ("initContainerStatuses", "containerStatuses"):
-        for container in _mappings(status.get(field)):
-            terminated = _terminated(_mapping(container.get("state")))
+        for container in mappings(status.get(field)):
+            terminated = mapping(mapping(container.get("state")).get("terminated"))
             if terminated.get("exitCode"):
                 subject = f"container {container.get('name', '')}"
                 yield PodProblem(Severity.FINISHED, subject, "failed", _exit(terminated))
+
+
+def _end(container: _Container) -> str:
+    """How it ended: killed for a probe, if its events say so, and its exit code."""
+    kind = killer(container.name, container.events)
+    if not kind:
+        return _exit(container.ended)
+    met = probe_event(container.name, kind, container.events)
+    killed = f"killed, its {kind.lower()} probe failed" + (f" ({met})" if met else "")
+    return ", ".join(part for part in (killed, _exit(container.ended)) if part)
 
 
 def _exit(terminated: Mapping[str, Any]) -> str:
@@ -135,37 +287,5 @@ def _pull_cause(message: str) -> str:
     for wrapping in (_BACK_OFF, _PULL_REASON, _RPC):
         cause = wrapping.sub("", cause, count=1) if wrapping.match(cause) else cause
     # The reference is repeated several times before it is said what happened: the end is kept.
-    line = _one_line(cause)
+    line = one_line(cause)
     return line if len(line) <= MAX_CAUSE else "..." + line[3 - MAX_CAUSE :]
-
-
-def clean(text: object) -> str:
-    """One line of at most MAX_CAUSE characters, without credentials or queries of URLs."""
-    line = _one_line(text)
-    return line if len(line) <= MAX_CAUSE else line[: MAX_CAUSE - 3] + "..."
-
-
-def _one_line(text: object) -> str:
-    return " ".join(_URL.sub(r"\1\2", str(text or "")).split())
-
-
-def _images(spec: Mapping[str, Any]) -> dict[str, str]:
-    """References as the pod asks for them; a status has them in the runtime's own spelling."""
-    containers = (*_mappings(spec.get("initContainers")), *_mappings(spec.get("containers")))
-    return {str(c["name"]): str(c["image"]) for c in containers if c.get("name") and c.get("image")}
-
-
-def _terminated(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _mapping(state.get("terminated"))
-
-
-def _deleting(pod: Mapping[str, Any]) -> bool:
-    return bool(_mapping(pod.get("metadata")).get("deletionTimestamp"))
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _mappings(value: object) -> Sequence[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else ()

@@ -9,11 +9,12 @@ it though all that it runs is healthy.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from kotsapp.health.pods import clean, worst_problem
+from kotsapp.health.messages import clean
+from kotsapp.health.pods import Severity, worst_problem
 
 Object = Mapping[str, Any]
 
@@ -37,10 +38,14 @@ _BEST_FIRST = tuple(WorkloadState)
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``message`` is one line, empty when there is nothing to say."""
+    """``message`` is one line, empty when there is nothing to say.
+
+    ``settles_in`` is in how many seconds it is to be looked at again, since it may get better by time alone.
+    """
 
     state: WorkloadState
     message: str = ""
+    settles_in: float | None = field(default=None, compare=False)
 
 
 READY = Health(WorkloadState.READY)
@@ -165,7 +170,8 @@ def _pod(obj: Object) -> Health:
         return READY
     problem = worst_problem([obj], finished=True)
     if problem is not None:
-        return Health(WorkloadState.UNAVAILABLE, str(problem))
+        starting = problem.severity is Severity.INIT
+        return Health(WorkloadState.UPDATING if starting else WorkloadState.UNAVAILABLE, str(problem))
     if phase == "Failed":
         return Health(WorkloadState.UNAVAILABLE, "failed")
     if phase == "Running":

@@ -127,15 +127,18 @@ class KubeClient:
         namespace: str | None = None,
         *,
         labels: str | None = None,
+        fields: str | None = None,
         metadata_only: bool = False,
     ) -> tuple[list[dict[str, Any]], str]:
-        """All objects, asked for in chunks, and the list's resourceVersion."""
+        """All objects that the selectors match, asked for in chunks, and the list's resourceVersion."""
         items: list[dict[str, Any]] = []
         more: str | None = None
         while True:
             query = [("limit", str(LIST_CHUNK))]
             if labels:
                 query.append(("labelSelector", labels))
+            if fields:
+                query.append(("fieldSelector", fields))
             if more:
                 query.append(("continue", more))
             accept = METADATA_LIST if metadata_only else JSON

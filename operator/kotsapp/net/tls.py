@@ -5,7 +5,11 @@ also want what RFC 5280 asks of those who issue certificates (``VERIFY_X509_STRI
 whole cluster works with, for a missing Authority Key Identifier or key usage.
 """
 
+import contextlib
+import os
 import ssl
+import tempfile
+from collections.abc import Iterator
 
 # With PARTIAL_CHAIN an intermediate, or the certificate of the server itself, may be the CA.
 _VERIFY = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
@@ -48,3 +52,30 @@ def certificate_problem(error: BaseException) -> str | None:
             return (getattr(current, "verify_message", "") or "not valid for this name").rstrip(".")
         current = inner or current.__cause__ or current.__context__
     return None
+
+
+def load_client_certificate(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    """Present this client certificate (PEM, with its chain); in new connections, if the context has some already.
+
+    Raises OSError (ssl.SSLError among them) when they can't be read or don't belong together.
+    """
+    with _file_of(f"{certificate}\n{key}".encode()) as file:
+        # Without a password OpenSSL would ask the terminal for that of an encrypted key.
+        context.load_cert_chain(file, password="")
+
+
+@contextlib.contextmanager
+def _file_of(content: bytes) -> Iterator[str]:
+    """A file's name, for a library that takes no bytes; in memory, where the system has such files."""
+    if hasattr(os, "memfd_create"):
+        number = os.memfd_create("certificate")
+        try:
+            os.write(number, content)
+            yield f"/proc/self/fd/{number}"
+        finally:
+            os.close(number)
+    else:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            yield file.name

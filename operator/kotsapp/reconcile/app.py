@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.names import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUESTS
+from kotsapp.names import ADOPT_ANNOTATION, API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUESTS
 from kotsapp.reconcile.verdict_history import Earlier
 from kotsapp.release.reader import Release
 
@@ -15,7 +15,8 @@ class App:
 
     ``requested`` are the annotations that ask for a fresh probe, by the status field in which each is answered;
     ``version`` is the resourceVersion, which grows with every change; ``held`` says that our finalizer is there, so
-    that the resource can't go before what is applied for it.
+    that the resource can't go before what is applied for it. ``adopt`` names those whose objects are taken over, None
+    for the usual ones.
     """
 
     namespace: str
@@ -26,6 +27,7 @@ class App:
     requested: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
     held: bool = False
+    adopt: str | None = None
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> "App":
@@ -40,6 +42,7 @@ class App:
             requested={answer: str(annotations[name]) for name, answer in REQUESTS.items() if annotations.get(name)},
             version=int(version) if (version := str(metadata.get("resourceVersion"))).isdigit() else 0,
             held=FINALIZER in (metadata.get("finalizers") or ()),
+            adopt=annotations.get(ADOPT_ANNOTATION),
         )
 
     @property

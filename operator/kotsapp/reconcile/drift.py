@@ -108,7 +108,8 @@ async def note_repairs(
     if len(waits) > len(told):
         told.append(f"and {len(waits) - len(told)} more objects")
     message = (
-        "; ".join(told) + "; remove it from the manifests or from the other side. Tried again more and more slowly"
+        "; ".join(told) + "; remove it from the manifests or from the other side, or leave it to them by"
+        " spec.ignoreFields. Tried again more and more slowly"
     )
     return Contested(message, min(waits.values()))
 

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kotsapp.api.conditions import PULL_SECRET_READY, WORKLOADS_APPLIED, Condition, Reason
+from kotsapp.apply.adopt import Adoption
 from kotsapp.apply.cache import Owner
 from kotsapp.apply.inventory import Inventory
 from kotsapp.apply.policy import stranger
@@ -13,7 +15,7 @@ from kotsapp.kube.objects import ObjectKey, key_of
 from kotsapp.names import API_VERSION, KIND
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, Halt, stop
-from kotsapp.reconcile.plan import Object
+from kotsapp.reconcile.plan import Object, Plan
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.sight import Sight
 from kotsapp.reconcile.status import Report
@@ -82,12 +84,25 @@ async def refuse_strangers(
             live = await client.get(kind, key.name, key.namespace, metadata_only=True)
         if live is None:
             return None
+        live["kind"] = key.kind  # of metadata alone the answer says that it is metadata
         reason = stranger(live, app.labels, FIELD_MANAGER, applied=report.inventory.get(key) is not None)
         return f"{key.within(app.namespace)} {reason}" if reason else None
 
     problems = [problem for problem in await asyncio.gather(*(one(key) for key in unsure)) if problem]
     if problems:
         raise _refusal(problems)
+
+
+def adoption(app: App, client: KubeClient, report: Report, plan: Plan) -> Adoption:
+    """Whose fields become the app's in its objects; what may not be applied over stays as it is."""
+
+    def allowed(live: Object) -> bool:
+        if _controlled_by_other(live, app) is not None:
+            return False
+        applied = report.inventory.get(key_of(live)) is not None
+        return client.user is not None or stranger(live, app.labels, FIELD_MANAGER, applied=applied) is None
+
+    return replace(Adoption.from_names(app.adopt), allowed=allowed, left_open=plan.left_open)
 
 
 def _is_known(app: App, key: ObjectKey, services: Services) -> bool:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kotsapp.apply.dependencies import defined
+from kotsapp.apply.ignored import IgnoredField
 from kotsapp.apply.inventory import NEVER_PRUNED, says_kept
-from kotsapp.apply.normalize import RUN_ONCE, normalized, scaled_by_others
+from kotsapp.apply.normalize import RUN_ONCE, left_open, normalized, scaled_by_others
 from kotsapp.apply.policy import misleading, refusal
-from kotsapp.images.image_path import ImagePath
+from kotsapp.images.image_path import ImagePath, Step
 from kotsapp.images.podspec import built_in_pod_spec, find_images
 from kotsapp.images.rewrite import Pull, rewrite
 from kotsapp.kube.objects import ObjectKey, key_of
@@ -35,13 +36,13 @@ class Plan:
     """Everything to apply: ``objects`` without the pull secrets, and the namespaces in which pods need one.
 
     ``as_written`` are those that run once, before their images are rewritten: another route for what has run already
-    is no reason to run it again. ``scaled`` have their replicas from an autoscaler.
+    is no reason to run it again. ``left_open`` are the fields that are somebody else's, by object.
     """
 
     objects: tuple[Object, ...]
     secret_namespaces: tuple[str, ...]
     as_written: Mapping[ObjectKey, Object] = field(default_factory=dict)
-    scaled: frozenset[ObjectKey] = frozenset()
+    left_open: Mapping[ObjectKey, Sequence[Sequence[Step]]] = field(default_factory=dict)
 
     @property
     def keys(self) -> list[ObjectKey]:
@@ -89,8 +90,9 @@ def make_plan(
     app: App,
     *,
     lend_rights: bool,
+    ignored: Sequence[IgnoredField] = (),
 ) -> Plan:
-    """Rewrite, label and own every object; raises PlanError.
+    """Rewrite, label and own every object; raises PlanError. Fields that are ``ignored`` are left out.
 
     ``lend_rights`` says that the operator's own rights are used, which are lent to nothing outside its bounds.
     """
@@ -101,6 +103,7 @@ def make_plan(
     seen: set[tuple[str, str, str, str]] = set()
     planned: list[Object] = []
     as_written: dict[ObjectKey, Object] = {}
+    opened: dict[ObjectKey, Sequence[Sequence[Step]]] = {}
     scaled = scaled_by_others(objects, app.namespace)
     namespaces: set[str] = set()
     for obj in objects:
@@ -117,14 +120,15 @@ def make_plan(
             continue
         if any(pulls[use.image].needs_secret for use in find_images(obj, image_paths) if use.image in pulls):
             namespaces.add(key.namespace or app.namespace)
-        normal = normalized(obj, scaled)
+        if open_fields := left_open(key, scaled, ignored):
+            opened[key] = open_fields
+        normal = normalized(obj, open_fields)
         planned.append(own(rewrite(normal, pulls, secret_name, image_paths), app))
         if key.group_kind in RUN_ONCE:
             as_written[key] = own(normal, app)
     if problems:
         raise PlanError(problems)
-    in_scale = frozenset(key for key in map(key_of, planned) if (*key.group_kind, key.namespace, key.name) in scaled)
-    return Plan(tuple(planned), tuple(sorted(namespaces)), as_written, in_scale)
+    return Plan(tuple(planned), tuple(sorted(namespaces)), as_written, opened)
 
 
 def own(obj: Object, app: App) -> Object:

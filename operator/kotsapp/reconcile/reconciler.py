@@ -38,8 +38,9 @@ from kotsapp.reconcile.objects import domains, read_release, secret_name
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, Halt, again, settle_unwell, stop
 from kotsapp.reconcile.plan import Object, Plan, PlanError, make_plan
 from kotsapp.reconcile.rollout import BLIND_INTERVAL, Rollout, roll_out
+from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.services import Services
-from kotsapp.reconcile.status import Report, parse_timestamp
+from kotsapp.reconcile.status import Report
 from kotsapp.release.reader import Release
 
 logger = logging.getLogger(__name__)
@@ -159,7 +160,7 @@ async def _reconcile(
         services.owned,
         present,
         rollout.blind,
-        _messages(report),
+        report.workloads_before(),
         look_at_pods=started is None or time.time() - started >= POD_GRACE,
     )
     healths |= dict.fromkeys(rollout.ended, Health(WorkloadState.READY, "ended, and its time to live is over"))
@@ -220,7 +221,15 @@ def _plan(app: App, spec: Spec, license_: License, release: Release, decided: De
     name = secret_name(spec, license_)
     lend_rights = spec.service_account is None
     try:
-        plan = make_plan(release.objects, decided.pulls, name, spec.image_paths, app, lend_rights=lend_rights)
+        plan = make_plan(
+            release.objects,
+            decided.pulls,
+            name,
+            spec.image_paths,
+            app,
+            lend_rights=lend_rights,
+            ignored=spec.ignore_fields,
+        )
     except PlanError as error:
         condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
         raise stop(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -258,16 +267,6 @@ def _contested(contested: Contested) -> Halt:
     return again(Reason.FIELD_CONTESTED, contested.message, condition, retry_after=contested.wait)
 
 
-def _messages(report: Report) -> dict[ObjectKey, str]:
-    known: dict[ObjectKey, str] = {}
-    by_name = {(e.key.kind, e.key.namespace, e.key.name): e.key for e in report.inventory.entries.values()}
-    for entry in report.before.get("workloads") or ():
-        key = by_name.get((entry.get("kind"), entry.get("namespace") or "", entry.get("name")))
-        if key is not None:
-            known[key] = str(entry.get("message") or "")
-    return known
-
-
 def _conclude(
     app: App,
     spec: Spec,
@@ -287,7 +286,11 @@ def _conclude(
         memory.release = None  # nothing to look at again soon
         report.note(Condition.true(WORKLOADS_HEALTHY, overall.message))
         return done, next_look
-    elapsed = time.time() - _rollout_start(app, report, memory)
+    now = time.time()
+    if memory.rollout_started is None:
+        before = report.condition_before(WORKLOADS_HEALTHY)
+        memory.rollout_started = rollout_started(before, generation=app.generation, timeout=spec.timeout, now=now)
+    elapsed = now - memory.rollout_started
     if elapsed >= spec.timeout:
         look = UNHEALTHY_POLL
         health = Condition.false(WORKLOADS_HEALTHY, Reason.WORKLOADS_UNHEALTHY, overall.message)
@@ -295,6 +298,8 @@ def _conclude(
         look = min(ROLLING_POLL, spec.timeout - elapsed + 0.1)
         health = Condition.unknown(WORKLOADS_HEALTHY, Reason.PROGRESSING, overall.message)
     report.note(health)
+    if overall.settles_in is not None:
+        look = min(look, overall.settles_in + 0.1)
     if not (spec.wait or waiting):
         return done, look if next_look is None else min(look, next_look)
     if elapsed >= spec.timeout:
@@ -302,20 +307,6 @@ def _conclude(
         message = f"not healthy after {spec.timeout:g}s: {refused}{overall.message}"
         raise settle_unwell(Reason.WORKLOADS_UNHEALTHY, message, retry_after=look)
     return progressing(f"rolling out: {overall.message}"), look
-
-
-def _rollout_start(app: App, report: Report, memory: Memory) -> float:
-    """When the workloads stopped being healthy, in seconds since the epoch; known across restarts by its condition."""
-    if memory.rollout_started is None:
-        before = report.condition_before(WORKLOADS_HEALTHY) or {}
-        since = parse_timestamp(before.get("lastTransitionTime"))
-        if before.get("reason") == Reason.WORKLOADS_UNHEALTHY and before.get("observedGeneration") == app.generation:
-            memory.rollout_started = 0.0  # the time was over then, and still is
-        elif since is not None and before.get("status") != "True":
-            memory.rollout_started = since.timestamp()
-        else:
-            memory.rollout_started = time.time()
-    return memory.rollout_started
 
 
 def _next_look(spec: Spec, license_: License, decided: Decided, rollout: Rollout) -> float | None:

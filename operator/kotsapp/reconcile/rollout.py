@@ -18,8 +18,8 @@ from kotsapp.names import FORCE_ANNOTATION
 from kotsapp.pullsecret import Clash, decide
 from kotsapp.reconcile.app import App, Memory
 from kotsapp.reconcile.drift import Contested, Differences, find_differences, note_repairs
-from kotsapp.reconcile.outcome import UNWATCHED_POLL, again, stop
-from kotsapp.reconcile.ownership import claim, refuse_controlled, refuse_strangers
+from kotsapp.reconcile.outcome import UNWATCHED_POLL, Halt, again, stop
+from kotsapp.reconcile.ownership import adoption, claim, refuse_controlled, refuse_strangers
 from kotsapp.reconcile.plan import Object, Plan, own
 from kotsapp.reconcile.removal import Removal, remove
 from kotsapp.reconcile.services import Services
@@ -86,7 +86,14 @@ async def roll_out(
         found = await find_differences(objects, digests, sources, sight, report, memory)
         account = str(app.spec.get("serviceAccountName") or "")
         applier = Applier(
-            client, services.owned, force_allowed, seal, services.gate.waiting, account, sources, plan.scaled
+            client,
+            services.owned,
+            force_allowed,
+            seal,
+            services.gate.waiting,
+            account,
+            sources,
+            adoption(app, client, report, plan),
         )
         await _check(app, found, owned_secrets, applier, client, services, report)
         if found.changed:
@@ -136,7 +143,15 @@ async def _check(
     due = (*found.changed, *found.drifted)
     secret_keys = {key_of(secret) for secret in secrets}
     await _check_secrets([obj for obj in due if key_of(obj) in secret_keys], client)
-    new = await _rehearse(app, applier, found.changed) if found.changed else frozenset()
+    try:
+        new = await _rehearse(app, applier, found.changed) if found.changed else frozenset()
+    except Halt:
+        if client.user is None:
+            # Whose it is says more than why it can't be applied over.
+            await refuse_strangers(
+                app, [obj for obj in due if key_of(obj) not in secret_keys], client, services, report
+            )
+        raise
     if client.user is None:
         over = [obj for obj in due if key_of(obj) not in new | secret_keys]
         await refuse_strangers(app, over, client, services, report)

@@ -70,6 +70,16 @@ class Report:
         """The images of the status that is there, by reference as written."""
         return {str(entry.get("image")): entry for entry in self.before.get("images") or ()}
 
+    def workloads_before(self) -> dict[ObjectKey, Health]:
+        """The workloads of the status that is there; one of an unknown state is left out."""
+        by_name = {(e.key.kind, e.key.namespace, e.key.name): e.key for e in self.inventory.entries.values()}
+        known: dict[ObjectKey, Health] = {}
+        for entry in self.before.get("workloads") or ():
+            key = by_name.get((entry.get("kind"), entry.get("namespace") or "", entry.get("name")))
+            if key is not None and entry.get("state") in _STATES_WORST_FIRST:
+                known[key] = Health(WorkloadState(entry["state"]), str(entry.get("message") or ""))
+        return known
+
     def condition_before(self, type_: str) -> Mapping[str, Any] | None:
         return next((c for c in self.before.get("conditions") or () if c.get("type") == type_), None)
 

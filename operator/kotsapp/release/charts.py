@@ -11,10 +11,10 @@ from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.release import archives
+from kotsapp.release.annotations import Object, boolean, hook_events, hook_weight, included, name
 from kotsapp.release.chart_archive import refers_outside
-from kotsapp.release.kots import Object, boolean, name
+from kotsapp.release.kots import is_applied
 
-HOOK, WEIGHT = "helm.sh/hook", "helm.sh/hook-weight"
 FORCE = "kotsapp.dev/force"
 
 _BEFORE = frozenset({"pre-install", "pre-upgrade"})
@@ -171,25 +171,29 @@ def read_archive(
 
 def hook_of(obj: Object) -> Hook | None:
     """The hook that an object is, None for an ordinary one; of test, delete and rollback hooks too."""
-    events = _events(obj)
+    events = hook_events(obj)
     if not events:
         return None
-    return Hook(bool(events & _BEFORE), _weight(obj))
+    return Hook(bool(events & _BEFORE), hook_weight(obj))
 
 
 def rendered(
     request: ChartRequest, output: bytes | str, budget: Budget | None = None
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """The objects of a rendered chart, in Helm's order, and the names of hooks that are left out.
+    """The objects of a rendered chart, in Helm's order, and the names of those that are left out.
 
-    Left out are hooks for tests, deletion and rollback. Refused by name, as ManifestError, are hooks for upgrades
-    alone: there is no moment here that is an upgrade and no install. A Job or Pod that is a hook is marked to be made
-    anew when it changes, as Helm does, and keeps no time to live, with which it would be run again and again.
+    Left out is what its annotations exclude, and hooks for tests, deletion and rollback. Refused by name, as
+    ManifestError, are hooks for upgrades alone: there is no moment here that is an upgrade and no install. A Job or Pod
+    that is a hook is marked to be made anew when it changes, as Helm does, and keeps no time to live, with which it
+    would be run again and again.
     """
     found, left_out = [], []
     for document in documents.read(output, str(request), budget):
         obj = document.value
-        events = _events(obj)
+        events = hook_events(obj)
+        if is_applied(obj) and not included(obj, document.place):
+            left_out.append(name(obj))
+            continue
         if events and events <= _NEVER_RUN:
             left_out.append(f"{name(obj)} ({', '.join(sorted(events))})")
             continue
@@ -198,9 +202,7 @@ def rendered(
             what = "a hook for upgrades alone" if events & _UPGRADE else "a hook that Helm does not know"
             problem = f"{name(obj)} is {what} ({', '.join(wrong)}), which can't be told apart from an install here"
             fix = 'turn it off in the values, make it an install hook too, or annotate it kots.io/exclude: "true"'
-            if not _excluded_by_annotation(obj):
-                raise ManifestError(document.place, f"{problem}: {fix}")
-            continue
+            raise ManifestError(document.place, f"{problem}: {fix}")
         found.append(_settled(obj, request, is_hook=bool(events)))
     return sorted(found, key=_order), left_out
 
@@ -220,29 +222,6 @@ def _settled(obj: dict[str, Any], request: ChartRequest, *, is_hook: bool) -> di
         if isinstance(spec, dict) and "ttlSecondsAfterFinished" in spec:
             obj = {**obj, "spec": {key: value for key, value in spec.items() if key != "ttlSecondsAfterFinished"}}
     return {**obj, "metadata": metadata}
-
-
-def _excluded_by_annotation(obj: Object) -> bool:
-    return str(_annotations(obj).get("kots.io/exclude")).lower() == "true"
-
-
-def _annotations(obj: Object) -> Mapping[str, Any]:
-    metadata = obj.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-    return annotations if isinstance(annotations, dict) else {}
-
-
-def _events(obj: Object) -> set[str]:
-    value = _annotations(obj).get(HOOK)
-    return {event.strip() for event in value.split(",") if event.strip()} if isinstance(value, str) else set()
-
-
-def _weight(obj: Object) -> int:
-    """As Helm: what is no number weighs nothing."""
-    try:
-        return int(str(_annotations(obj).get(WEIGHT)))
-    except ValueError:
-        return 0
 
 
 def _merge(values: dict[str, Any], more: Mapping[str, Any], depth: int) -> None:

@@ -8,6 +8,7 @@ from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import archives, charts, kots, templates
+from kotsapp.release.annotations import included, name
 from kotsapp.release.budget import PACKED, DistinctImages, for_command_line
 from kotsapp.release.charts import ChartArchive, ChartRequest
 from kotsapp.release.kots import Application
@@ -127,9 +128,9 @@ def with_charts(
     for request, output in outputs:
         found, not_run = charts.rendered(request, output, budget)
         place = Place(str(request))
-        kept = [obj for obj in found if kots.is_applied(obj) and kots.included(obj, place)]
+        kept = [obj for obj in found if kots.is_applied(obj)]
         for obj in found:
-            _report(reported, images.counted(kots.collector_images(obj), place), kots.name(obj))
+            _report(reported, images.counted(kots.collector_images(obj), place), name(obj))
         for obj in kept:
             images.count_of(obj, place)
         objects += kept
@@ -198,8 +199,7 @@ def _application(read: Iterable[_Read]) -> Application:
             obj, place = document.value, document.place
             if kots.is_application(obj):
                 _refuse_token(obj.get("metadata"), place, filled)
-                if kots.included(obj, place):
-                    return kots.application(_without_calls(obj, place, filled), place)
+                return kots.application(_without_calls(obj, place, filled), place)
     return _NOTHING_SAID
 
 
@@ -283,14 +283,14 @@ class _Sorter:
 
     def _sort(self, obj: dict[str, Any], place: Place, filled: Filled, source: str) -> None:
         if not (kots.is_applied(obj) or charts.is_chart(obj)):
-            if templates.first_token(obj.get("metadata")) is not None or kots.included(obj, place):
-                _report(self._reported, self._images.counted(_images(obj), place), kots.name(obj))
+            if kots.is_own(obj) or templates.first_token(obj.get("metadata")) is not None or included(obj, place):
+                _report(self._reported, self._images.counted(_images(obj), place), name(obj))
             return
         _refuse_token(obj.get("metadata"), place, filled)
-        if not kots.included(obj, place):
-            self._left_out.append(kots.name(obj))
-        elif charts.is_chart(obj):
+        if charts.is_chart(obj):
             self._chart(obj, place, filled)
+        elif not included(obj, place):
+            self._left_out.append(name(obj))
         else:
             _refuse_token(obj, place, filled)
             self._images.count_of(obj, place)
@@ -299,12 +299,12 @@ class _Sorter:
 
     def _chart(self, obj: Object, place: Place, filled: Filled) -> None:
         if charts.is_v2(obj) and not self._patch_helm_v2:
-            self._unpatched.append(kots.name(obj))
+            self._unpatched.append(name(obj))
             return
         spec = obj.get("spec")
         _refuse_token(spec.get("exclude") if isinstance(spec, dict) else None, place, filled)
         if charts.excluded(obj, place):
-            self._left_out.append(kots.name(obj))
+            self._left_out.append(name(obj))
             return
         _refuse_token({key: value for key, value in spec.items() if key != "builder"} if spec else None, place, filled)
         request = charts.request(obj, place, self._archives)
