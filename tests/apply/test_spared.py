@@ -36,6 +36,14 @@ def owned_by(uid: str, *, controller: bool) -> list[dict[str, Any]]:
         ),
         pytest.param(CONFIG_MAP, live(annotations={"kotsapp.dev/prune": "enabled"}), None, id="annotated otherwise"),
         pytest.param(
+            CONFIG_MAP, live(annotations={"helm.sh/resource-policy": "keep"}), "helm.sh/resource-policy", id="Helm's"
+        ),
+        pytest.param(
+            CONFIG_MAP, live(annotations={"helm.sh/resource-policy": " Keep "}), "helm.sh/resource-policy", id="as Helm"
+        ),
+        pytest.param(CONFIG_MAP, live(annotations={"helm.sh/resource-policy": "delete"}), None, id="Helm's, otherwise"),
+        pytest.param(CONFIG_MAP, live(annotations=None), None, id="no annotations"),
+        pytest.param(
             CONFIG_MAP, live(ownerReferences=owned_by("w-1", controller=True)), "Widget w", id="a controller's"
         ),
         pytest.param(CONFIG_MAP, live(ownerReferences=owned_by("w-1", controller=False)), None, id="owned in part"),

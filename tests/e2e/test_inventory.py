@@ -102,9 +102,11 @@ def test_without_prune_what_leaves_the_manifests_stays_until_the_app_goes(tenant
     wait_gone(tenant, "configmaps", "settings")
 
 
+HELMS_KEPT = obj("v1", "ConfigMap", "kept", metadata={"annotations": {"helm.sh/resource-policy": "keep"}})
 SPARED = {
     "claim": ("persistentvolumeclaims", claim("kept")),
     "annotated": ("configmaps", annotated(config_map("kept"), prune="disabled")),
+    "kept as Helm does": ("configmaps", HELMS_KEPT),
 }
 
 

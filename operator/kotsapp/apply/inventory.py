@@ -5,12 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from kotsapp.apply.digests import managers
-from kotsapp.kube.objects import ObjectKey
+from kotsapp.kube.objects import GroupKind, Identity, ObjectKey
 
 # Deleting one of these deletes what can't be made again: data, or everything inside.
 NEVER_PRUNED = frozenset(
-    {("", "PersistentVolumeClaim"), ("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition")}
+    {
+        GroupKind("", "PersistentVolumeClaim"),
+        GroupKind("", "Namespace"),
+        GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"),
+    }
 )
+
+
+HELM_POLICY = "helm.sh/resource-policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Entry:
 class Inventory:
     """Entries by the object's identity, so that a new API version of an object is still the same object."""
 
-    entries: Mapping[tuple[str, str, str, str], Entry]
+    entries: Mapping[Identity, Entry]
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "Inventory":
@@ -91,8 +98,19 @@ class Marks:
 
 
 def says_kept(metadata: Mapping[str, Any], annotation: str) -> bool:
-    """Whether the object is annotated to outlive its app."""
-    return bool((metadata.get("annotations") or {}).get(annotation) == "disabled")
+    """Whether the object is annotated to outlive its app: by ``annotation``, or as Helm reads its own (DESIGN 6.4)."""
+    return kept_by(metadata, annotation) is not None
+
+
+def kept_by(metadata: Mapping[str, Any], annotation: str) -> str | None:
+    """What says so, such as ``kotsapp.dev/prune says disabled``."""
+    annotations = metadata.get("annotations") or {}
+    if annotations.get(annotation) == "disabled":
+        return f"{annotation} says disabled"
+    policy = annotations.get(HELM_POLICY)
+    if isinstance(policy, str) and policy.strip().lower() == "keep":
+        return f"{HELM_POLICY} says keep"
+    return None
 
 
 def spared(obj: Mapping[str, Any], key: ObjectKey, marks: Marks) -> str | None:
@@ -101,8 +119,9 @@ def spared(obj: Mapping[str, Any], key: ObjectKey, marks: Marks) -> str | None:
     labels = metadata.get("labels") or {}
     if key.group_kind in NEVER_PRUNED:
         return f"a {key.kind} is never pruned"
-    if says_kept(metadata, marks.prune_annotation):
-        return f"its annotation {marks.prune_annotation} says disabled"
+    kept = kept_by(metadata, marks.prune_annotation)
+    if kept is not None:
+        return f"its annotation {kept}"
     for owner in metadata.get("ownerReferences") or ():
         if owner.get("controller") and owner.get("uid") != marks.uid:
             return f"it belongs to {owner.get('kind')} {owner.get('name')}"

@@ -7,13 +7,14 @@ from typing import Any
 
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests import documents
+from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.release import archives
+from kotsapp.release.annotations import Object, boolean, hook_events, hook_weight, included, name
 from kotsapp.release.chart_archive import refers_outside
-from kotsapp.release.kots import Object, boolean, name
+from kotsapp.release.kots import is_applied
 
-HOOK, WEIGHT = "helm.sh/hook", "helm.sh/hook-weight"
 FORCE = "kotsapp.dev/force"
 
 _BEFORE = frozenset({"pre-install", "pre-upgrade"})
@@ -147,44 +148,52 @@ def merged_values(obj: Object, place: Place) -> dict[str, Any]:
         more = copy.deepcopy(_mapping(item, "values", obj, place, at))
         recursive = item.get("recursiveMerge")
         if recursive is not None and boolean(recursive, f"{at}.recursiveMerge of {name(obj)}", place):
-            values = _merged(values, more, 0)
+            _merge(values, more, 0)
         else:
             values |= more
     return values
 
 
-def read_archive(files: tuple[archives.ArchiveFile, ...], data: bytes, origin: str) -> ChartArchive | None:
+def read_archive(
+    files: tuple[archives.ArchiveFile, ...], data: bytes, origin: str, budget: Budget | None = None
+) -> ChartArchive | None:
     """The chart, None if the archive is none. Raises ManifestError for a Chart.yaml without name and version."""
     chart_file = archives.chart_file(files)
     if chart_file is None:
         return None
     place = Place(f"{origin}, {chart_file.path}")
-    chart = documents.read_mapping(chart_file.data, place.origin)
+    chart = documents.read_mapping(chart_file.data, place.origin, budget)
     chart_name, version = chart.get("name"), chart.get("version")
     if not (isinstance(chart_name, str) and isinstance(version, str) and chart_name and version):
         raise ManifestError(place, "has no name and version as text: give the chart both")
-    return ChartArchive(chart_name, version, origin, data, refers_outside(files))
+    return ChartArchive(chart_name, version, origin, data, refers_outside(files, origin, budget))
 
 
 def hook_of(obj: Object) -> Hook | None:
     """The hook that an object is, None for an ordinary one; of test, delete and rollback hooks too."""
-    events = _events(obj)
+    events = hook_events(obj)
     if not events:
         return None
-    return Hook(bool(events & _BEFORE), _weight(obj))
+    return Hook(bool(events & _BEFORE), hook_weight(obj))
 
 
-def rendered(request: ChartRequest, output: bytes | str) -> tuple[list[dict[str, Any]], list[str]]:
-    """The objects of a rendered chart, in Helm's order, and the names of hooks that are left out.
+def rendered(
+    request: ChartRequest, output: bytes | str, budget: Budget | None = None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The objects of a rendered chart, in Helm's order, and the names of those that are left out.
 
-    Left out are hooks for tests, deletion and rollback. Refused by name, as ManifestError, are hooks for upgrades
-    alone: there is no moment here that is an upgrade and no install. A Job or Pod that is a hook is marked to be made
-    anew when it changes, as Helm does, and keeps no time to live, with which it would be run again and again.
+    Left out is what its annotations exclude, and hooks for tests, deletion and rollback. Refused by name, as
+    ManifestError, are hooks for upgrades alone: there is no moment here that is an upgrade and no install. A Job or Pod
+    that is a hook is marked to be made anew when it changes, as Helm does, and keeps no time to live, with which it
+    would be run again and again.
     """
     found, left_out = [], []
-    for document in documents.read(output, str(request)):
+    for document in documents.read(output, str(request), budget):
         obj = document.value
-        events = _events(obj)
+        events = hook_events(obj)
+        if is_applied(obj) and not included(obj, document.place):
+            left_out.append(name(obj))
+            continue
         if events and events <= _NEVER_RUN:
             left_out.append(f"{name(obj)} ({', '.join(sorted(events))})")
             continue
@@ -193,9 +202,7 @@ def rendered(request: ChartRequest, output: bytes | str) -> tuple[list[dict[str,
             what = "a hook for upgrades alone" if events & _UPGRADE else "a hook that Helm does not know"
             problem = f"{name(obj)} is {what} ({', '.join(wrong)}), which can't be told apart from an install here"
             fix = 'turn it off in the values, make it an install hook too, or annotate it kots.io/exclude: "true"'
-            if not _excluded_by_annotation(obj):
-                raise ManifestError(document.place, f"{problem}: {fix}")
-            continue
+            raise ManifestError(document.place, f"{problem}: {fix}")
         found.append(_settled(obj, request, is_hook=bool(events)))
     return sorted(found, key=_order), left_out
 
@@ -217,36 +224,14 @@ def _settled(obj: dict[str, Any], request: ChartRequest, *, is_hook: bool) -> di
     return {**obj, "metadata": metadata}
 
 
-def _excluded_by_annotation(obj: Object) -> bool:
-    return str(_annotations(obj).get("kots.io/exclude")).lower() == "true"
-
-
-def _annotations(obj: Object) -> Mapping[str, Any]:
-    metadata = obj.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-    return annotations if isinstance(annotations, dict) else {}
-
-
-def _events(obj: Object) -> set[str]:
-    value = _annotations(obj).get(HOOK)
-    return {event.strip() for event in value.split(",") if event.strip()} if isinstance(value, str) else set()
-
-
-def _weight(obj: Object) -> int:
-    """As Helm: what is no number weighs nothing."""
-    try:
-        return int(str(_annotations(obj).get(WEIGHT)))
-    except ValueError:
-        return 0
-
-
-def _merged(values: dict[str, Any], more: Mapping[str, Any], depth: int) -> dict[str, Any]:
-    result = dict(values)
+def _merge(values: dict[str, Any], more: Mapping[str, Any], depth: int) -> None:
+    """Merge into ``values``, which is the caller's own copy; ``more`` becomes part of it."""
     for key, value in more.items():
-        old = result.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict) and depth < MAX_DEPTH
-        result[key] = _merged(old, value, depth + 1) if both else value  # type: ignore[arg-type]
-    return result
+        old = values.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and depth < MAX_DEPTH:
+            _merge(old, value, depth + 1)
+        else:
+            values[key] = value
 
 
 def _spec(obj: Object, place: Place) -> Mapping[str, Any]:

@@ -12,9 +12,10 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kotsapp.manifests.errors import ManifestError, quote
 from kotsapp.manifests.limits import MAX_ARCHIVE_BYTES, MIB
@@ -27,12 +28,12 @@ from kotsapp.release.sandbox import Walls
 # Large public charts (a monitoring stack) take about two seconds.
 RENDER_TIMEOUT = 60.0
 MAX_CPU_SECONDS = 30
-# Writable memory: a chart of 6 MiB with 150 templates takes 130 MiB, and the pod has 512 for everything. Go's own aim
-# is below it: it collects garbage harder when it comes near.
+# Writable memory: a chart of 6 MiB with 150 templates takes 150 MiB; budget.py says what else is in the pod.
+# Go's own aim is below it: it collects garbage harder when it comes near.
 MAX_MEMORY = 224 * MIB
-MEMORY_AIM = 144 * MIB
+MEMORY_AIM = 128 * MIB
 # A large public chart (a monitoring stack, with its definitions) writes 5 MiB.
-MAX_OUTPUT_BYTES = 16 * MIB
+MAX_OUTPUT_BYTES = 10 * MIB
 # Helm writes no file that is larger than what it was given, and holds a dozen open.
 MAX_FILE_BYTES = MAX_ARCHIVE_BYTES
 MAX_OPEN_FILES = 64
@@ -44,6 +45,7 @@ MAX_RELEASE_NAME = 53
 _PIECE = 64 * 1024
 _RELEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 # Nothing answers there, so whatever a template or schema would fetch fails at once.
 _NO_PROXY_TO_ANYWHERE = "http://127.0.0.1:1"
 
@@ -121,10 +123,16 @@ def _check_names(request: ChartRequest, namespace: str) -> None:
 
 def _write(folder: Path, request: ChartRequest) -> None:
     archive = request.archive
-    (folder / "chart.tgz").write_bytes(made_anew(unpack(archive.data, archive.origin)))
-    values = folder / "values.json"
-    values.touch(mode=0o600)
-    values.write_text(json.dumps(request.values), encoding="utf-8")
+    (folder / "chart.tgz").write_bytes(made_anew(unpack(archive.data, archive.origin), archive.origin))
+    _write_values(folder, request.values)
+
+
+def _write_values(folder: Path, values: Mapping[str, Any]) -> None:
+    path = folder / "values.json"
+    path.touch(mode=0o600)
+    # helm reads JSON as YAML, which knows no surrogate pairs and allows no control characters.
+    text = json.dumps(values, ensure_ascii=False)
+    path.write_text(_UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text), encoding="utf-8")
 
 
 def _command(request: ChartRequest, program: Path, folder: Path, namespace: str, cluster: Cluster) -> list[str]:
@@ -137,8 +145,11 @@ def _command(request: ChartRequest, program: Path, folder: Path, namespace: str,
     if request.archive.outer_schema:
         # helm would fetch what the schema refers to.
         command.append("--skip-schema-validation")
-    walls = Walls(str(folder), MAX_MEMORY, MAX_CPU_SECONDS, MAX_FILE_BYTES, MAX_OPEN_FILES)
-    return sandbox.command([*command, "--", request.release_name, str(folder / "chart.tgz")], walls)
+    return sandbox.command([*command, "--", request.release_name, str(folder / "chart.tgz")], _walls(folder))
+
+
+def _walls(folder: Path) -> Walls:
+    return Walls(str(folder), MAX_MEMORY, MAX_CPU_SECONDS, MAX_FILE_BYTES, MAX_OPEN_FILES)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -158,35 +169,81 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-async def _run(request: ChartRequest, command: list[str], folder: Path, timeout: float) -> bytes:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=folder,
-            env=_environment(folder),
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise HelmError(f"{request}: {command[0]} can't be started ({error.strerror}): check the program") from None
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a process ended. ``output`` is None if it wrote more than may be read, ``code`` None if its time was over."""
+
+    code: int | None
+    output: bytes | None = field(repr=False)
+    complaint: bytes = field(repr=False)
+
+
+async def execute(
+    command: Sequence[str], folder: Path, timeout: float, *, most_complaint: int = MAX_ERROR_BYTES
+) -> Ran:
+    """Run a command in a folder, bounded in time (seconds), memory and output, and leave nothing of it running.
+
+    Raises OSError if it can't be started.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=folder,
+        env=_environment(folder),
+        start_new_session=True,
+    )
     try:
         async with asyncio.timeout(timeout):
             output, complaint = await asyncio.gather(
-                _read_first(process, MAX_OUTPUT_BYTES), _read_last(process.stderr, MAX_ERROR_BYTES)
+                _read_first(process, MAX_OUTPUT_BYTES), _read_last(process.stderr, most_complaint)
             )
-            code = await process.wait()
+            return Ran(await process.wait(), output, complaint)
     except TimeoutError:
-        raise HelmError(f"{request}: helm took longer than {timeout:g} s: the chart's templates may not end") from None
+        return Ran(None, b"", b"")
     finally:
         await _end(process)
-    if output is None:
+
+
+async def _run(request: ChartRequest, command: list[str], folder: Path, timeout: float) -> bytes:
+    try:
+        ran = await execute(command, folder, timeout)
+    except OSError as error:
+        raise HelmError(f"{request}: {command[0]} can't be started ({error.strerror}): check the program") from None
+    if ran.code is None:
+        raise HelmError(f"{request}: helm took longer than {timeout:g} s: the chart's templates may not end")
+    if ran.output is None:
         problem = f"helm wrote more than {MAX_OUTPUT_BYTES // MIB} MiB: the chart's templates may not end"
         raise HelmError(f"{request}: {problem}")
-    if code != 0:
-        raise HelmError(f"{request}: {_told(complaint, request.secrets, folder) or f'helm ended with code {code}'}")
-    return output
+    if ran.code != 0:
+        told = _told(ran.complaint, request.secrets, folder)
+        raise HelmError(f"{request}: {told or f'helm ended with code {ran.code}'}")
+    return ran.output
+
+
+async def render_files(
+    files: Mapping[str, str], values: Mapping[str, Any], program: Path, *, timeout: float, most_complaint: int
+) -> Ran:
+    """As ``execute``, for a chart of our own: its files' texts by their paths, and its values. Raises HelmError."""
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="kotsapp-calls-"))
+    try:
+        await asyncio.to_thread(_write_files, folder, files, values)
+        command = [str(program), "template", f"--values={folder / 'values.json'}", "--", "calls", str(folder / "chart")]
+        command = sandbox.command(command, _walls(folder))
+        return await execute(command, folder, timeout, most_complaint=most_complaint)
+    except OSError as error:
+        raise HelmError(f"{program} can't be started ({error.strerror}): check the program") from None
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _write_files(folder: Path, files: Mapping[str, str], values: Mapping[str, Any]) -> None:
+    _write_values(folder, values)
+    for name, text in files.items():
+        path = folder / "chart" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
 
 
 async def _read_first(process: asyncio.subprocess.Process, most: int) -> bytes | None:

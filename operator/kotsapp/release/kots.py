@@ -1,4 +1,4 @@
-"""What KOTS' own annotations and documents ask for."""
+"""What KOTS' own documents ask for."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,10 +7,7 @@ from typing import Any
 from kotsapp.images.podspec import find_images, group_kind
 from kotsapp.license.domains import is_domain
 from kotsapp.manifests.errors import ManifestError, Place, quote
-
-Object = Mapping[str, Any]
-
-EXCLUDE, WHEN = "kots.io/exclude", "kots.io/when"
+from kotsapp.release.annotations import Object, boolean, name
 
 # Documents for the tools that install and support an app. No cluster has to know them, and none runs them.
 _NEVER_APPLIED = frozenset(
@@ -28,11 +25,6 @@ _TROUBLESHOOT = frozenset({"troubleshoot.replicated.com", "troubleshoot.sh"})
 # Collectors that start a pod, by what names its image.
 _WITH_IMAGE = frozenset({"collectd", "copyFromHost", "etcd", "goldpinger", "run", "sysctl"})
 _WITH_POD_SPEC = frozenset({"runDaemonSet", "runPod"})
-# As Go's strconv.ParseBool, which KOTS uses.
-_BOOLEANS = {
-    **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
-    **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +42,13 @@ def is_applied(obj: Object) -> bool:
     return group_kind(obj)[0] not in _NEVER_APPLIED
 
 
+def is_own(obj: Object) -> bool:
+    """Whether the object is a document of KOTS itself, for which annotations of objects don't count."""
+    return group_kind(obj)[0] == "kots.io"
+
+
 def is_application(obj: Object) -> bool:
     return group_kind(obj) == ("kots.io", "Application")
-
-
-def included(obj: Object, place: Place) -> bool:
-    """What ``kots.io/exclude`` and ``kots.io/when`` say. Raises ManifestError for a value that is neither."""
-    metadata = obj.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-    if not isinstance(annotations, dict):
-        return True
-    if EXCLUDE in annotations and boolean(annotations[EXCLUDE], f"the annotation {EXCLUDE} of {name(obj)}", place):
-        return False
-    return WHEN not in annotations or boolean(annotations[WHEN], f"the annotation {WHEN} of {name(obj)}", place)
-
-
-def boolean(value: Any, what: str, place: Place) -> bool:
-    """A boolean, or a text that Go reads as one. Raises ManifestError."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value in _BOOLEANS:
-        return _BOOLEANS[value]
-    found = quote(value) if isinstance(value, str) else type(value).__name__ if value is not None else "empty"
-    raise ManifestError(place, f'{what} is {found}: write "true" or "false"')
-
-
-def name(obj: Object) -> str:
-    metadata = obj.get("metadata")
-    own = (metadata.get("name") or metadata.get("generateName")) if isinstance(metadata, dict) else None
-    return f"{obj.get('kind')}/{own}"
 
 
 def application(obj: Object, place: Place) -> Application:
