@@ -23,7 +23,7 @@ from kotsapp.images.routing import Domains
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release.calls import Filling
 from kotsapp.release.context import TemplateContext
-from kotsapp.release.helm import HelmMissingError
+from kotsapp.release.errors import HelmMissingError
 from kotsapp.release.reader import SourceFile, read_release
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from kotsapp.release import charts
 from kotsapp.release import helm as runner
 from kotsapp.release.charts import ChartArchive, ChartRequest, Hook
 from kotsapp.release.context import TemplateContext
-from kotsapp.release.helm import Cluster, HelmError, HelmMissingError
+from kotsapp.release.errors import HelmError, HelmMissingError
+from kotsapp.release.helm import Cluster
 from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"

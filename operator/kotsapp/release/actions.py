@@ -113,6 +113,16 @@ def literal(text: str) -> str:
         return text[1:-1]
 
 
+def functions_of(text: str) -> Iterator[str]:
+    """The names of functions that a text calls, as far as it can be read."""
+    for delimiter in (FIRST, SECOND):
+        try:
+            for action in _found(text, delimiter):
+                yield from (token.text for token in action.tokens if token.kind == "name")
+        except UnendedError:
+            continue
+
+
 def draws(action: Action) -> bool:
     return any(token.kind == "name" and token.text in functions.DRAWN for token in action.tokens)
 

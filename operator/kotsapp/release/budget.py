@@ -1,7 +1,7 @@
 """One budget an app: over all of its sources and everything nested in them (DESIGN 6.6).
 
-The pod has 512 MiB: the operator about 130, the warm reader 30, two readers 96 each, and one helm 160. So a reader may
-hold no more than 96 MiB beyond what it starts with, and what it is given and makes of it has to fit.
+The pod has 512 MiB: the operator about 130, the warm reader 30, two readers 64 each, and one helm 224. So a reader may
+hold no more than 64 MiB beyond what it starts with, and what it is given and makes of it has to fit.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

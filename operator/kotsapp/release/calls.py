@@ -14,12 +14,14 @@ from kotsapp.release.charts import ChartArchive
 from kotsapp.release.config import Config, ItemProblem, Verdict
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import TemplateContext
-from kotsapp.release.filling import Drawn, Failure, Filled, ItemValue, Request, Subject, Text, error_of
+from kotsapp.release.filling import CallsError, Drawn, Failure, Filled, ItemValue, Request, Subject, Text
 from kotsapp.release.raw import RawDocument, Texts
 from kotsapp.release.roles import Role
 
 # Shorter ones are words of every message.
 MIN_SECRET = 4
+# Whoever asks for these expects the pull secret to be there.
+_PULL_SECRET = frozenset({"ImagePullSecretName", "LicenseDockerCfg", "LocalImageName", "LocalRegistryImagePullSecret"})
 _IMAGE = "additional image "
 
 
@@ -73,7 +75,7 @@ class Filler:
         request = Request(self.context, texts, given=self.values, kept=kept, secrets=self.secrets)
         filled = fill(request, self.filling.find_program)
         if filled.failures:
-            raise error_of(filled.failures)
+            raise CallsError(filled.failures)
         return filled
 
 
@@ -90,6 +92,7 @@ class FilledRelease:
     local_images: tuple[str, ...] = ()
     filler: Filler | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    asks_for_pull_secret: bool = False
 
 
 def fill(request: Request, find_program: Callable[[], Path]) -> Filled:
@@ -151,6 +154,7 @@ def fill_release(
         local_images=filled.local_images,
         filler=Filler(context, {**given, **items}, filling, known),
         secrets=known,
+        asks_for_pull_secret=any(_PULL_SECRET.intersection(actions.functions_of(raw.chunk.text)) for raw in waiting),
     )
 
 

@@ -125,10 +125,13 @@ class Filled:
     local_images: tuple[str, ...] = ()
 
 
-def error_of(failures: Sequence[Failure]) -> ManifestError:
-    """All of them as one error, which begins as the first."""
-    first, *others = failures
-    told = [first.problem, *map(str, others[: MAX_TOLD - 1])]
-    if len(failures) > MAX_TOLD:
-        told.append(f"and {len(failures) - MAX_TOLD} more calls")
-    return ManifestError(first.place, "; ".join(told))
+class CallsError(ManifestError):
+    """Calls that can't be filled in, all of them, as one error that begins as the first."""
+
+    def __init__(self, failures: Sequence[Failure]) -> None:
+        first, *others = failures
+        told = [first.problem, *map(str, others[: MAX_TOLD - 1])]
+        if len(failures) > MAX_TOLD:
+            told.append(f"and {len(failures) - MAX_TOLD} more calls")
+        super().__init__(first.place, "; ".join(told))
+        self.failures = tuple(failures)

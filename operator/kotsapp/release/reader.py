@@ -15,7 +15,7 @@ from kotsapp.release.calls import ConfigResult, FilledRelease, Filler, Filling
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.files import SourceFile, expand
-from kotsapp.release.filling import Drawn, Failure, Text, error_of
+from kotsapp.release.filling import CallsError, Drawn, Failure, Text
 from kotsapp.release.kots import Application
 from kotsapp.release.raw import RawDocument, Texts
 from kotsapp.release.roles import Role
@@ -40,6 +40,8 @@ class Release:
     pulled, read the release again with them in the context, and with what was ``drawn``. ``charts`` are to be rendered
     and given to ``with_charts``, which fills in calls of their output by ``filler``. ``unpatched_charts``, ``left_out``
     (excluded objects, test hooks), ``chart_archives`` (by name and version) and ``warnings`` are for the report.
+    ``asks_for_pull_secret`` says that the pull secret's name or content was asked for, so that it has to be in the app's
+    namespace whether or not a pod needs it.
     """
 
     objects: tuple[Object, ...] = ()
@@ -55,6 +57,7 @@ class Release:
     drawn: Drawn = field(default_factory=Drawn)
     warnings: tuple[str, ...] = ()
     filler: Filler | None = None
+    asks_for_pull_secret: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -128,6 +131,7 @@ def read_release(
         drawn=filled.drawn,
         warnings=(*filled.warnings, *reading.warnings),
         filler=filled.filler,
+        asks_for_pull_secret=filled.asks_for_pull_secret,
     )
 
 
@@ -244,4 +248,4 @@ def _sort(raws: Sequence[RawDocument], filled: FilledRelease, reading: Texts, so
         elif one.role in (None, Role.APPLIED, Role.CHART, Role.SUPPORT) and not failures:
             sorter.sort(reading.read(one), one.file.name)
     if failures:
-        raise error_of(failures)
+        raise CallsError(failures)

@@ -14,6 +14,7 @@ from typing import Any
 from kotsapp.manifests.limits import MIB
 from kotsapp.release import actions, context, helm, template_chart
 from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, Action, Problem, UnendedError
+from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import Failure, Filled, ItemText, ItemValue, Request, Subject
 from kotsapp.release.template_chart import ChartWriter, Compiled
 
@@ -27,14 +28,14 @@ MAX_REASON = 300
 
 _LINE = re.compile(rf"{template_chart.NAME}/templates/result\.yaml:(\d+)")
 _WHERE = re.compile(rf"{template_chart.NAME}/templates/_text(\d+):(\d+)(?::(\d+))?")
-_AT = re.compile(r"at <(.*?)>:\s*", re.DOTALL)
+_AT = re.compile(r"at <((?:(?!>:|at <).)*+)>:\s*", re.DOTALL)
 _PARSE = re.compile(r"(?:parse error at \([^)]*\)|template: gotpl:\d+(?::\d+)?): ")
 _MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
 _QUOTED_VALUE = re.compile(r"(found|parsing|invalid value) \"(?:[^\"\\]|\\.)*\"")
 _INNER = re.compile(r"error calling (?:include|get|set): ")
 
 
-class EngineError(helm.HelmError):
+class EngineError(HelmError):
     """The engine could not be used at all, or its bounds were met. The message says what to do."""
 
 
@@ -65,7 +66,7 @@ class _Run:
     def result(self) -> Filled:
         try:
             program = self._find_program()
-        except helm.HelmMissingError:
+        except HelmMissingError:
             if not self._failures:
                 raise
             # What is wrong as it is written is told without an engine, too.

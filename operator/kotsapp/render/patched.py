@@ -36,16 +36,6 @@ def find(objects: Iterable[tuple[str, dict[str, Any]]], image_paths: Sequence[Im
     return [Found(source, obj, tuple(images_of(obj, image_paths))) for source, obj in objects]
 
 
-def users(objects: Iterable[Found]) -> dict[str, str]:
-    """Every image with the first object that uses it, in the objects' order."""
-    first: dict[str, str] = {}
-    for found in objects:
-        for use in found.uses:
-            if use.image not in first:
-                first[use.image] = title(found.obj)
-    return first
-
-
 def patch(objects: Iterable[Found], pulls: Mapping[str, Pull], secret_name: str) -> list[Patched]:
     """Route the images of all objects."""
     needing = {reference for reference, pull in pulls.items() if pull.needs_secret}
@@ -60,9 +50,11 @@ def patch(objects: Iterable[Found], pulls: Mapping[str, Pull], secret_name: str)
     ]
 
 
-def secret_namespaces(objects: Iterable[Patched]) -> list[str | None]:
-    """The namespaces in which pods need the pull secret, sorted; None first, for objects that name no namespace."""
-    return sorted({namespace(obj.before) for obj in objects if obj.needs_secret}, key=lambda name: name or "")
+def secret_namespaces(objects: Iterable[Patched], *, app: bool = False) -> list[str | None]:
+    """The namespaces in which pods need the pull secret, sorted; None first, for objects that name no namespace, or
+    where it has to be in the ``app``'s own."""
+    needed = {namespace(obj.before) for obj in objects if obj.needs_secret}
+    return sorted(needed | ({None} if app else set()), key=lambda name: name or "")
 
 
 def in_order(objects: Iterable[Patched], secrets: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

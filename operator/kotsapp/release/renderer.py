@@ -1,0 +1,99 @@
+"""A release rendered: files read, template calls filled in, charts run by helm. One for whoever needs it: the operator,
+``kotsapp render`` and ``kotsapp probe``."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kotsapp.images.routing import Domains
+from kotsapp.license import License
+from kotsapp.license.domains import resolve_domains
+from kotsapp.pullsecret import dockerconfigjson
+from kotsapp.release.calls import Filling
+from kotsapp.release.config_values import Answers
+from kotsapp.release.context import ClusterFacts, TemplateContext, license_fields
+from kotsapp.release.filling import Drawn
+from kotsapp.release.kots import Application
+from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+
+if TYPE_CHECKING:
+    from kotsapp.release.helm import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """What rendering a release takes beside its files.
+
+    ``namespace`` is where the app goes, ``helm`` the program (None for the one on PATH), ``answers`` are what was given
+    for the release's Config, ``cluster`` is what calls may ask about it.
+    The domains are a person's own wishes, before the release's and the license's. Without a license
+    every template call is refused.
+    """
+
+    license: License | None = field(repr=False)
+    pull_secret: str
+    namespace: str
+    proxy_domain: str | None = None
+    registry_domain: str | None = None
+    patch_helm_v2: bool = False
+    helm: str | None = None
+    answers: Answers = field(default_factory=Answers)
+    cluster: ClusterFacts = field(default_factory=ClusterFacts)
+
+    def domains(self, application: Application) -> Domains:
+        """Which hosts the license opens, with what the release's Application says."""
+        return resolve_domains(
+            spec_proxy=self.proxy_domain,
+            spec_registry=self.registry_domain,
+            application_proxy=application.proxy_domain,
+            application_registry=application.registry_domain,
+            license_proxy=self.license.proxy_domain if self.license else None,
+        )
+
+    def read(
+        self, files: Sequence[SourceFile], local_images: Mapping[str, str] | None = None, kept: Drawn | None = None
+    ) -> Release:
+        """The release without its charts' objects; ``local_images`` are what ``LocalImageName`` answers, ``kept`` is
+        what was drawn at random before.
+
+        Raises as ``read_release`` does. Not for use on an event loop's thread.
+        """
+        context = partial(self._context, self.license, local_images or {}) if self.license else None
+        filling = Filling(self.answers, kept or Drawn(), self._program)
+        return read_release(files, context, filling=filling, patch_helm_v2=self.patch_helm_v2)
+
+    async def with_charts(self, release: Release, cluster: "Cluster | None" = None) -> Release:
+        """The release with its charts' objects, too; ``cluster`` is what a chart may ask about it.
+
+        Raises ManifestError, HelmError and HelmMissingError.
+        """
+        if not release.charts:
+            return release
+        import asyncio
+
+        from kotsapp.release import helm
+
+        outputs = await helm.render_all(release.charts, self._program(), self.namespace, cluster)
+        # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
+        return await asyncio.to_thread(with_charts, release, outputs)
+
+    def _program(self) -> Path:
+        # Running processes costs imports that a release without charts or such calls need not pay for.
+        from kotsapp.release import helm
+
+        return helm.find_program(self.helm)
+
+    def _context(self, license: License, local_images: Mapping[str, str], application: Application) -> TemplateContext:
+        domains = self.domains(application)
+        return TemplateContext(
+            license_fields=license_fields(license),
+            docker_config=base64.b64encode(dockerconfigjson(license.license_id, domains)).decode(),
+            pull_secret=self.pull_secret,
+            namespace=self.namespace,
+            domains=domains,
+            local_images=local_images,
+            cluster=self.cluster,
+        )
