@@ -184,7 +184,8 @@ class Reconciler:
         return images
 
     def _plan(self, spec: Spec, license: License, release: Release, images: ImagesResult) -> Plan:
-        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains)
+        asked_for = release.asks_for_pull_secret
+        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
             return make_plan(release.objects, images.pulls, secrets, self._app, spec)
         except PlanError as error:

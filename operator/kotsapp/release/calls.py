@@ -116,11 +116,13 @@ def fill_release(
 ) -> FilledRelease:
     """Fill in a release. Without a context no call can be. Raises ConfigIncompleteError, and ManifestError for a
     Config that can't be read or whose items ask for each other."""
-    found = _config_of(raws, texts)
+    found = config_of(raws, texts)
     waiting = [raw for raw in raws if raw.to_fill]
     images = [image for image in application.additional_images if actions.has_calls(image)]
-    if context is None or not (waiting or images or found):
+    if context is None:
         return FilledRelease(failures={raw.key: _without_license(raw) for raw in waiting})
+    if not (waiting or images or found):
+        return FilledRelease(filler=Filler(context, {}, filling), secrets=context.secrets)
     answers = filling.answers.over(_shipped_answers(raws, texts))
     given = config.given(found, answers) if found else {}
     request = Request(
@@ -158,7 +160,7 @@ def fill_release(
     )
 
 
-def _config_of(raws: Sequence[RawDocument], texts: Texts) -> Config | None:
+def config_of(raws: Sequence[RawDocument], texts: Texts) -> Config | None:
     """The first one counts. Raises ManifestError."""
     for raw in raws:
         if raw.role is Role.CONFIG:

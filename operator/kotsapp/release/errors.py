@@ -6,4 +6,4 @@ class HelmMissingError(Exception):
 
 
 class HelmError(Exception):
-    """helm could not render a chart, or fill in calls. The message names the chart, or the calls, and what helm said."""
+    """helm could not render a chart, or fill in calls. The message names which, and what helm said."""

@@ -40,8 +40,8 @@ class Release:
     pulled, read the release again with them in the context, and with what was ``drawn``. ``charts`` are to be rendered
     and given to ``with_charts``, which fills in calls of their output by ``filler``. ``unpatched_charts``, ``left_out``
     (excluded objects, test hooks), ``chart_archives`` (by name and version) and ``warnings`` are for the report.
-    ``asks_for_pull_secret`` says that the pull secret's name or content was asked for, so that it has to be in the app's
-    namespace whether or not a pod needs it.
+    ``asks_for_pull_secret`` says that the pull secret's name or content was asked for, so that it has to be in the
+    app's namespace whether or not a pod needs it.
     """
 
     objects: tuple[Object, ...] = ()
@@ -109,8 +109,7 @@ def read_release(
     raws = raw.told_apart(texts)
     reading = Texts(budget)
     application, users = _application(raws, reading)
-    needs_context = any(one.has_calls or one.role is Role.CONFIG for one in raws)
-    filled_in = context(application) if context is not None and needs_context else None
+    filled_in = context(application) if context is not None else None
     filled = calls.fill_release(raws, reading, filled_in, filling or Filling(), application, chart_archives)
     sorter = Sorter(chart_archives, DistinctImages(budget), patch_helm_v2=patch_helm_v2, secrets=filled.secrets)
     for user, place in users:
