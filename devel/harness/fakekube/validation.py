@@ -1,0 +1,156 @@
+"""What the API server finds invalid, as far as tests need it: names, required fields, fields that can't change."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from harness.fakekube.schema import Type
+
+Cause = tuple[str, str, str]  # reason, field, message
+
+INVALID, REQUIRED, FORBIDDEN, UNSUPPORTED, TYPE = (
+    "FieldValueInvalid",
+    "FieldValueRequired",
+    "FieldValueForbidden",
+    "FieldValueNotSupported",
+    "FieldValueTypeInvalid",
+)
+_SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_FREE_NAMES: Final = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"})
+_NAME_RULE: Final = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and"
+    " end with an alphanumeric character (e.g. 'example.com', regex used for validation is"
+    r" '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+_SET_MAY_CHANGE: Final = (
+    *("replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit"),
+    *("persistentVolumeClaimRetentionPolicy", "minReadySeconds"),
+)
+_IMMUTABLE: Final = {
+    "Deployment": (("spec", "selector"),),
+    "DaemonSet": (("spec", "selector"),),
+    "ReplicaSet": (("spec", "selector"),),
+    "Job": (("spec", "selector"), ("spec", "template"), ("spec", "completionMode")),
+    "Secret": (("type",),),
+}
+
+
+def causes(obj: Mapping[str, Any], old: Mapping[str, Any] | None, type_: Type, *, custom: bool) -> list[Cause]:
+    """Why the object can't be; ``old`` is what is there, None when nothing is."""
+    found = list(_of_name(obj)) if old is None else []
+    if custom:
+        return [*found, *_of_schema(obj, type_, "")]
+    found += _of_kind(obj)
+    if old is not None:
+        found += _of_change(obj, old)
+    return found
+
+
+def _of_name(obj: Mapping[str, Any]) -> Iterator[Cause]:
+    name = str(obj["metadata"].get("name") or "")
+    if not name:
+        yield REQUIRED, "metadata.name", "Required value: name or generateName is required"
+    elif obj["kind"] not in _FREE_NAMES and not _SUBDOMAIN.fullmatch(name):
+        yield INVALID, "metadata.name", f'Invalid value: "{name}": {_NAME_RULE}'
+
+
+def _of_kind(obj: Mapping[str, Any]) -> Iterator[Cause]:
+    kind, spec = obj["kind"], obj.get("spec") or {}
+    if kind in ("Deployment", "StatefulSet", "DaemonSet"):
+        selector = spec.get("selector")
+        template = spec.get("template") or {}
+        labels = (template.get("metadata") or {}).get("labels") or {}
+        if not selector:
+            yield REQUIRED, "spec.selector", "Required value"
+        elif any(labels.get(k) != v for k, v in (selector.get("matchLabels") or {}).items()):
+            text = f"Invalid value: {_shown(labels)}: `selector` does not match template `labels`"
+            yield INVALID, "spec.template.metadata.labels", text
+        if not (template.get("spec") or {}).get("containers"):
+            yield REQUIRED, "spec.template.spec.containers", "Required value"
+    for field in ("strategy", "updateStrategy"):
+        strategy = spec.get(field) if isinstance(spec, Mapping) else None
+        if isinstance(strategy, Mapping) and strategy.get("type") not in (None, "RollingUpdate"):
+            if "rollingUpdate" in strategy and kind == "Deployment":
+                text = f"Forbidden: may not be specified when strategy `type` is '{strategy['type']}'"
+                yield FORBIDDEN, f"spec.{field}.rollingUpdate", text
+            elif "rollingUpdate" in strategy and kind == "StatefulSet":
+                text = f"Invalid value: {_shown(strategy['rollingUpdate'])}: only allowed for updateStrategy"
+                text += " 'RollingUpdate'"
+                yield INVALID, f"spec.{field}.rollingUpdate", text
+
+
+def _of_change(obj: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[Cause]:
+    kind = obj["kind"]
+    for path in _IMMUTABLE.get(kind, ()):
+        new = _at(obj, path)
+        if new != _at(old, path):
+            yield INVALID, ".".join(path), f"Invalid value: {_shown(new)}: field is immutable"
+    if kind in ("RoleBinding", "ClusterRoleBinding") and obj.get("roleRef") != old.get("roleRef"):
+        yield INVALID, "roleRef", f"Invalid value: {_shown(obj.get('roleRef'))}: cannot change roleRef"
+    if kind in ("ConfigMap", "Secret") and old.get("immutable"):
+        for field in ("data", "binaryData"):
+            if obj.get(field) != old.get(field):
+                yield FORBIDDEN, field, "Forbidden: field is immutable when `immutable` is set"
+    if kind == "StatefulSet":
+        spec, before = (
+            {k: v for k, v in (o.get("spec") or {}).items() if k not in _SET_MAY_CHANGE} for o in (obj, old)
+        )
+        if spec != before:
+            quoted = ", ".join(f"'{name}'" for name in _SET_MAY_CHANGE[:-1])
+            text = f"Forbidden: updates to statefulset spec for fields other than {quoted} and"
+            text += " 'minReadySeconds' are forbidden"
+            yield FORBIDDEN, "spec", text
+    if kind == "PersistentVolumeClaim":
+        spec, before = ({k: v for k, v in (o.get("spec") or {}).items() if k != "resources"} for o in (obj, old))
+        if spec != before:
+            yield FORBIDDEN, "spec", "Forbidden: spec is immutable after creation except resources.requests"
+    if kind == "Service" and _at(obj, ("spec", "clusterIP")) != _at(old, ("spec", "clusterIP")):
+        ips = _at(obj, ("spec", "clusterIPs"))
+        yield INVALID, "spec.clusterIPs[0]", f"Invalid value: {_shown(ips)}: may not change once set"
+
+
+def _of_schema(value: Any, type_: Type, path: str) -> Iterator[Cause]:
+    """A custom resource against its schema: types, required fields, enumerations, patterns."""
+    here = path or "<nil>"
+    allowed = type_.rules.get("enum")
+    if allowed is not None and value not in allowed:
+        quoted = ", ".join(f'"{one}"' for one in allowed)
+        yield UNSUPPORTED, here, f'Unsupported value: "{value}": supported values: {quoted}'
+    pattern = type_.rules.get("pattern")
+    if pattern and isinstance(value, str) and not re.search(pattern, value):
+        yield INVALID, here, f"Invalid value: \"{value}\": {path} in body should match '{pattern}'"
+    if type_.form == "map" and isinstance(value, Mapping):
+        for name in type_.required:
+            if name not in value:
+                yield REQUIRED, f"{path}.{name}".lstrip("."), "Required value"
+        for name, inside in value.items():
+            below = type_.of(name)
+            if below is not None and not (not path and name == "metadata"):
+                yield from _of_schema(inside, below, f"{path}.{name}".lstrip("."))
+    elif type_.form == "list" and isinstance(value, list) and type_.item is not None:
+        for index, item in enumerate(value):
+            yield from _of_schema(item, type_.item, f"{path}[{index}]")
+    elif type_.form not in ("any", "scalar") or _is_of_another_type(value, type_):
+        found = _json_type(value)
+        wanted = type_.rules.get("type")
+        yield TYPE, here, f'Invalid value: "{found}": {path} in body must be of type {wanted}: "{found}"'
+
+
+def _is_of_another_type(value: Any, type_: Type) -> bool:
+    wanted = {"string": str, "integer": int, "number": int | float, "boolean": bool}.get(type_.scalar)
+    return wanted is not None and (not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool))
+
+
+def _json_type(value: Any) -> str:
+    names = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", type(None): "null"}
+    return names.get(type(value), "object")
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def _shown(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
