@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-export PYTHONPATH := operator:deploy/local:devel:tests:tests/e2e
+export PYTHONPATH := operator:devel
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: demo test lint cluster bench soak lock clean

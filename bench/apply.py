@@ -16,20 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kubernetes.aio import client as aio_client
-from kubernetes.aio import config as aio_config
 
-from apps import LICENSE_ID, PUBLIC, deployment
-from kotsapp.cluster.apply import CONCURRENCY
-from kotsapp.cluster.client import KubeClient
-from kotsapp.cluster.connection import Connection
-from kotsapp.cluster.discovery import Discovery
-from kotsapp.cluster.objects import key_of
-from kotsapp.cluster.tiers import in_tiers
-from licenses import Signer
+from harness.apps import LICENSE_ID, PUBLIC, deployment
+from harness.licenses import Signer
+from harness.running import ROOT, Operator
+from harness.waiting import until
+from kotsapp.apply.applier import CONCURRENCY
+from kotsapp.apply.order import in_tiers
+from kotsapp.kube.client import KubeClient
+from kotsapp.kube.connection import Connection
+from kotsapp.kube.discovery import Discovery
+from kotsapp.kube.objects import key_of
 from localworld.world import World
-from running import ROOT, Operator
-from waiting import until
 
 OBJECTS = 200
 
@@ -73,9 +71,7 @@ def timed(world: World, namespace: str, *command: str) -> float:
 
 async def write_only(world: World, namespace: str, made: list[dict[str, Any]]) -> float:
     """Seconds for the server-side applies, tier by tier, and nothing else."""
-    configuration = aio_client.Configuration()
-    await aio_config.load_kube_config(config_file=str(world.kubeconfig), client_configuration=configuration)
-    connection = Connection(configuration, "bench")
+    connection = await Connection.open("bench", kubeconfig=str(world.kubeconfig))
     client = KubeClient(connection, Discovery(connection), "")
     gate = asyncio.Semaphore(CONCURRENCY)
     placed = [{**obj, "metadata": {**obj["metadata"], "namespace": namespace}} for obj in made]

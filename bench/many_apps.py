@@ -15,11 +15,11 @@ from typing import Any
 
 import yaml
 
-from apps import LICENSE_ID, PRIVATE, SLUG, config_map, deployment
-from licenses import Signer
+from harness.apps import LICENSE_ID, PRIVATE, SLUG, config_map, deployment
+from harness.licenses import Signer
+from harness.running import ROOT, Operator
+from harness.waiting import until
 from localworld.world import World
-from running import ROOT, Operator
-from waiting import until
 
 NAMESPACES = 10
 IDLE_SECONDS = int(os.environ.get("IDLE_SECONDS", "120"))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PATHS = [str(ROOT / name) for name in ("operator", "deploy/local", "bench")]
+PATHS = [str(ROOT / name) for name in ("operator", "devel", "bench")]
 sys.path[:0] = PATHS
 os.environ["PYTHONPATH"] = os.pathsep.join(PATHS)
 

@@ -26,7 +26,7 @@ from typing import Any
 import yaml
 
 from kotsapp.images.podspec import find_images
-from kotsapp.license.sign import SigningKeys, sign
+from kotsapp.license.signing import SigningKeys, sign
 from kotsapp.manifests.documents import load
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "chart"
@@ -183,8 +183,8 @@ def _write_license(folder: Path) -> None:
 
 
 def _render(folder: Path, manifests: Path) -> list[str]:
-    license_ = ["--license", str(folder / "license.yaml"), "--trusted-keys", str(folder / "keys")]
-    return [sys.executable, "-m", "kotsapp", "render", "-f", str(manifests), *license_, "--assume=private"]
+    license = ["--license", str(folder / "license.yaml"), "--trusted-keys", str(folder / "keys")]
+    return [sys.executable, "-m", "kotsapp", "render", "-f", str(manifests), *license, "--assume=private"]
 
 
 def _kustomize(manifests: Path) -> list[str]:

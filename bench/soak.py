@@ -14,14 +14,14 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from apps import LICENSE_ID, PRIVATE, PUBLIC, SLUG, VENDOR, Tenant
-from chaos import kill_once
-from faults import LOST, REFUSED, FaultyProxy
-from fleet import Fleet
-from forked import ForkedOperator
-from licenses import Signer
+from harness.apps import LICENSE_ID, PRIVATE, PUBLIC, SLUG, VENDOR, Tenant
+from harness.chaos import kill_once
+from harness.faults import LOST, REFUSED, FaultyProxy
+from harness.fleet import Fleet
+from harness.forked import ForkedOperator
+from harness.licenses import Signer
+from harness.running import ACCOUNT, ROOT, Operator
 from localworld.world import World
-from running import ACCOUNT, ROOT, Operator
 
 STEADY = 4
 KILLS_A_PHASE = 50

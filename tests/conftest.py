@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["harness.fixtures"]
+
 # How long an example takes is the machine's affair, not the product's.
 settings.register_profile("kotsapp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kotsapp")

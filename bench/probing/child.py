@@ -11,8 +11,8 @@ from collections import Counter
 from time import perf_counter, process_time
 
 from kotsapp.images.reference import parse
-from kotsapp.registry.hosts import Registries
-from kotsapp.registry.prober import Prober
+from kotsapp.registry.config import Registries
+from kotsapp.verdicts.prober import Prober
 
 
 async def main() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from apps import CEL_MINOR, DOWN, LICENSE_ID, PRIVATE, PUBLIC, SLUG, TALKATIVE, VENDOR, Tenant
-from licenses import Signer
+from harness.apps import CEL_MINOR, DOWN, LICENSE_ID, PRIVATE, PUBLIC, SLUG, TALKATIVE, VENDOR, Tenant
+from harness.licenses import Signer
+from harness.running import ROOT, Operator
+from harness.witness import Witness
 from localworld.ports import free_port
 from localworld.world import World
-from running import ROOT, Operator
-from witness import Witness
 
 
 @pytest.hookimpl(trylast=True)

@@ -5,13 +5,13 @@ from collections import Counter
 
 import pytest
 
-from apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
-from audit import position, writes
-from deployer import make_deployer
+from harness.apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
+from harness.audit import position, writes
+from harness.deployer import make_deployer
+from harness.objects import annotated, job, obj, placed, pod_spec, service, template, widgets
+from harness.running import Operator
+from harness.waiting import stays, until
 from localworld.world import World
-from objects import annotated, job, obj, placed, pod_spec, service, template, widgets
-from running import Operator
-from waiting import stays, until
 
 
 def versions(tenant: Tenant, *named: tuple[str, str]) -> list[str]:

@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from apps import CEL_MINOR, DOWN, LICENSE_ID, PRIVATE, PUBLIC, SLUG, Object, Tenant, config_map, deployment
-from bad_specs import BAD_SPECS, GOOD, NAME, UNKNOWN_FIELDS, BadSpec
-from licenses import Signer
+from harness.apps import CEL_MINOR, DOWN, LICENSE_ID, PRIVATE, PUBLIC, SLUG, Object, Tenant, config_map, deployment
+from harness.bad_specs import BAD_SPECS, GOOD, NAME, UNKNOWN_FIELDS, BadSpec
+from harness.licenses import Signer
+from harness.running import Operator
+from harness.waiting import until
 from localworld.api import ApiError
 from localworld.process import ProcessError
 from localworld.world import World
-from running import Operator
-from waiting import until
 
 LICENSE_KEY, MANIFEST_KEY = "license.yaml", "app.yaml"
 

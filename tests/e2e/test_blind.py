@@ -1,11 +1,11 @@
 """With an account that may neither list nor watch, what is live is read, and nothing is guessed."""
 
-from apps import Tenant, config_map
-from deployer import make_deployer
+from harness.apps import Tenant, config_map
+from harness.deployer import make_deployer
+from harness.objects import job
+from harness.running import Operator
+from harness.waiting import stays, until
 from localworld.api import ApiError
-from objects import job
-from running import Operator
-from waiting import stays, until
 
 BLIND = ("get", "create", "patch", "delete")
 

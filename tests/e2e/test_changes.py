@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from apps import PUBLIC, Object, Tenant, config_map, deployment
+from harness.apps import PUBLIC, Object, Tenant, config_map, deployment
+from harness.objects import annotated, obj, stateful_set
+from harness.recording import recording
+from harness.waiting import until
 from localworld.world import World
-from objects import annotated, obj, stateful_set
-from recording import recording
-from waiting import until
 
 
 def changed(target: Object, **spec: object) -> Object:

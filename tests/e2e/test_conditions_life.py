@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from apps import PRIVATE, SLUG, Tenant, config_map, deployment
-from gitops import lua
-from gitops.conditions_rules import violations
-from life import NAME, Life
-from recording import Recording, recording
-from running import Operator
-from waiting import stays, until
+from harness import lua
+from harness.apps import PRIVATE, SLUG, Tenant, config_map, deployment
+from harness.conditions_rules import violations
+from harness.life import NAME, Life
+from harness.recording import Recording, recording
+from harness.running import Operator
+from harness.waiting import stays, until
 
 HEALTH = Path(__file__).parents[2] / "deploy" / "argocd" / "health.lua"
 

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
-from audit import position, writes
-from deployer import make_deployer
+from harness.apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
+from harness.audit import position, writes
+from harness.deployer import make_deployer
+from harness.objects import obj, service, widgets
+from harness.waiting import stays, until
 from localworld.api import ApiError
 from localworld.world import World
-from objects import obj, service, widgets
-from waiting import stays, until
 
 SECONDS = 5.0  # in which drift is repaired
 

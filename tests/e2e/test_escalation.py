@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
-from deployer import make_deployer
-from licenses import Signer
+from harness.apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
+from harness.deployer import make_deployer
+from harness.licenses import Signer
+from harness.running import Operator
+from harness.waiting import until
 from localworld.world import World
-from running import Operator
-from waiting import until
 
 OPERATOR = "system:serviceaccount:kotsapp-system:kotsapp-operator"
 ELSEWHERE = "escalation-elsewhere"

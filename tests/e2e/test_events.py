@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from apps import PRIVATE, PUBLIC, Tenant, config_map, deployment
-from life import NAME, UNKNOWN, Life, unready
-from waiting import stays, until
+from harness.apps import PRIVATE, PUBLIC, Tenant, config_map, deployment
+from harness.life import NAME, UNKNOWN, Life, unready
+from harness.waiting import stays, until
 
 
 def told(tenant: Tenant) -> list[str]:

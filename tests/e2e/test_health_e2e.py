@@ -1,9 +1,15 @@
 """The health of what runs, per workload, by what controllers and the node really report."""
 
-from apps import PRIVATE, PROXIED, PUBLIC, Object, Tenant, config_map, deployment
-from objects import claim, cron_job, daemon_set, job, obj, pod_spec, stateful_set, template
-from running import Operator
-from waiting import stays, until
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from harness.apps import PRIVATE, PROXIED, PUBLIC, Object, Tenant, config_map, deployment
+from harness.objects import claim, cron_job, daemon_set, job, obj, pod_spec, stateful_set, template
+from harness.recording import recording
+from harness.running import Operator
+from harness.waiting import stays, until
 
 # What is unwell and stays as it is gets another look within half a minute.
 LOOKED_AGAIN = 45
@@ -18,6 +24,16 @@ def unwell(name: str, outcome: str) -> Object:
 def workloads(tenant: Tenant, app: str = "app") -> dict[str, tuple[str, str]]:
     listed = tenant.status(app).get("workloads") or ()
     return {f"{w['kind']}/{w['name']}": (w["state"], w.get("message", "")) for w in listed}
+
+
+def restarts(tenant: Tenant) -> int:
+    """How often the containers of the namespace's pods were restarted, at most."""
+    statuses = [c for pod in tenant.all("pods") for c in pod.get("status", {}).get("containerStatuses") or ()]
+    return max((int(c["restartCount"]) for c in statuses), default=0)
+
+
+def ready_status(status: Mapping[str, Any]) -> str:
+    return next((str(c["status"]) for c in status.get("conditions") or () if c["type"] == "Ready"), "")
 
 
 def test_every_kind_of_workload_is_waited_for_and_listed(tenant: Tenant) -> None:
@@ -137,6 +153,75 @@ def test_a_longer_timeout_counts_after_a_restart_too(tenant: Tenant, operator: O
     tenant.wait_reason("app", "WorkloadsUnhealthy")
     operator.stop()
     operator.start()
+
+    tenant.put_app("app", [unwell("slow", "unready")], timeout="1h")
+
+    tenant.wait_reason("app", "Progressing")
+    stays(lambda: tenant.condition("app")["reason"] == "Progressing", "it has its time", 1)
+
+
+def test_a_container_that_crashes_after_each_start_is_told_and_never_called_ready_again(
+    tenant: Tenant, tmp_path: Path
+) -> None:
+    with recording(tenant, tmp_path) as record:
+        tenant.put_app("app", [unwell("flapping", "crash-loop")], timeout="4s")
+
+        ready = tenant.wait_reason("app", "WorkloadsUnhealthy", 40)
+        until(lambda: restarts(tenant) >= 3, "it is restarted again and again", 40)
+        loop = record.statuses("app")
+        tenant.put_app("app", [deployment("flapping", PUBLIC)], timeout="4s")
+        tenant.wait_ready("app")
+
+    # Before its first crash nobody can tell it from one that stays up.
+    crashed = next(i for i, (status, _, _) in enumerate(loop) if "exit code 1" in str(status.get("workloads")))
+    assert [ready_status(status) for status, _, _ in loop[crashed:]].count("True") == 0
+    assert "container main: CrashLoopBackOff: exit code 1" in ready["message"]
+    assert len(loop) - crashed < 10, "the loop alone writes no status"
+
+
+def test_a_container_that_was_restarted_is_called_ready_once_it_has_stayed_up(tenant: Tenant) -> None:
+    tenant.put_app("app", [unwell("late", "crash-loop:1")])
+    until(lambda: restarts(tenant) == 1, "it was restarted")
+
+    tenant.wait_ready("app")
+
+    began = tenant.all("pods")[0]["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
+    since = tenant.condition("app", "WorkloadsHealthy")["lastTransitionTime"]
+    assert datetime.fromisoformat(since) - datetime.fromisoformat(began) >= timedelta(seconds=9)
+
+
+def test_what_the_node_told_of_a_pod_alone_is_told_of_its_workload(tenant: Tenant) -> None:
+    tenant.put_app("app", [unwell("stuck", "creating")], timeout="2s")
+    pod = until(lambda: tenant.all("pods"), "its pod is there")[0]["metadata"]
+    told = 'MountVolume.SetUp failed for volume "settings" : configmap "my-settings" not found'
+    event = {
+        "metadata": {"name": "told", "namespace": tenant.namespace},
+        "involvedObject": {"kind": "Pod", "name": pod["name"], "namespace": tenant.namespace, "uid": pod["uid"]},
+        "type": "Warning",
+        "reason": "FailedMount",
+        "message": told,
+        "lastTimestamp": pod["creationTimestamp"],
+    }
+    tenant.world.api.create(tenant.path("events"), event)
+
+    until(
+        lambda: f"FailedMount: {told}" in tenant.condition("app")["message"],
+        "the missing ConfigMap is named",
+        LOOKED_AGAIN,
+    )
+    assert pod["name"] not in str(tenant.status("app"))
+
+
+def test_a_longer_timeout_counts_when_the_restarted_operator_has_looked_before(
+    tenant: Tenant, operator: Operator
+) -> None:
+    tenant.put_app("app", [unwell("slow", "unready")], timeout="1s")
+    tenant.wait_reason("app", "WorkloadsUnhealthy")
+    operator.stop()
+    operator.start()
+    tenant.kubectl("annotate", "kotsapp", "app", "kotsapp.dev/requestedAt=now")
+    until(lambda: tenant.status("app").get("lastHandledRequestedAt") == "now", "the new operator has looked at it")
+    assert tenant.condition("app")["reason"] == "WorkloadsUnhealthy"
 
     tenant.put_app("app", [unwell("slow", "unready")], timeout="1h")
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from apps import Object, Tenant, config_map
-from objects import annotated, job
-from running import Operator
-from waiting import stays, until
+from harness.apps import Object, Tenant, config_map
+from harness.objects import annotated, job
+from harness.running import Operator
+from harness.waiting import stays, until
 
 
 def hook(name: str, outcome: str) -> Object:

@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
-from audit import position, writes
-from deployer import make_deployer, wait_until_it_may_not_impersonate
-from life import unready
+from harness.apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
+from harness.audit import position, writes
+from harness.deployer import make_deployer, wait_until_it_may_not_impersonate
+from harness.life import unready
+from harness.objects import annotated, claim, obj, placed, widgets
+from harness.running import Operator
+from harness.waiting import stays, until
 from localworld.api import ApiError
 from localworld.world import World
-from objects import annotated, claim, obj, placed, widgets
-from running import Operator
-from waiting import stays, until
 
 
 def listed(tenant: Tenant, name: str = "app") -> set[str]:
@@ -102,9 +102,11 @@ def test_without_prune_what_leaves_the_manifests_stays_until_the_app_goes(tenant
     wait_gone(tenant, "configmaps", "settings")
 
 
+HELMS_KEPT = obj("v1", "ConfigMap", "kept", metadata={"annotations": {"helm.sh/resource-policy": "keep"}})
 SPARED = {
     "claim": ("persistentvolumeclaims", claim("kept")),
     "annotated": ("configmaps", annotated(config_map("kept"), prune="disabled")),
+    "kept as Helm does": ("configmaps", HELMS_KEPT),
 }
 
 

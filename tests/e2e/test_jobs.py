@@ -2,11 +2,11 @@
 
 import pytest
 
-from apps import PRIVATE, Tenant, deployment
-from audit import position, writes
+from harness.apps import PRIVATE, Tenant, deployment
+from harness.audit import position, writes
+from harness.objects import job
+from harness.waiting import stays, until
 from localworld.world import World
-from objects import job
-from waiting import stays, until
 
 
 @pytest.mark.parametrize("seconds", [0, 1])

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from apps import LICENSE_ID, PRIVATE, PROXIED, PUBLIC, SLUG, VENDOR, Object, Tenant, config_map, deployment
+from harness.apps import LICENSE_ID, PRIVATE, PROXIED, PUBLIC, SLUG, VENDOR, Object, Tenant, config_map, deployment
+from harness.recording import recording
+from harness.running import Operator
+from harness.waiting import stays, until
 from localworld.world import World
-from recording import recording
-from running import Operator
-from waiting import stays, until
 
 SECRET = "my-kots-app-registry"
 SECONDS = 5.0  # what "within seconds" means here

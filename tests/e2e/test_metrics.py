@@ -1,8 +1,8 @@
 """What Prometheus and Kubernetes see of the operator."""
 
-from apps import PUBLIC, Tenant, deployment
-from running import Operator
-from waiting import until
+from harness.apps import PUBLIC, Tenant, deployment
+from harness.running import Operator
+from harness.waiting import until
 
 
 def test_an_app_is_counted_while_it_is_there_and_no_longer(tenant: Tenant, operator: Operator) -> None:

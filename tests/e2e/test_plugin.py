@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from apps import PRIVATE, PUBLIC, Tenant, deployment
+from harness.apps import PRIVATE, PUBLIC, Tenant, deployment
+from harness.running import ROOT
 from localworld.world import World
-from running import ROOT
 
 
 def plugin(world: World, *arguments: str, kubeconfig: Path | None = None) -> subprocess.CompletedProcess[str]:

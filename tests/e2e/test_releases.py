@@ -8,10 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from apps import PRIVATE, PROXIED, PUBLIC, SLUG, Tenant, config_map, deployment
+from harness.apps import PRIVATE, PROXIED, PUBLIC, SLUG, Tenant, config_map, deployment
+from harness.running import ROOT
+from harness.waiting import until
 from localworld.world import World
-from running import ROOT
-from waiting import until
 
 CHART = ROOT / "examples" / "chart"
 CACHE, WEB = "nginx:1.27", "ghcr.io/my-org/web:v1.0.1"

@@ -1,11 +1,11 @@
 """An operator that starts anew knows what the one before it knew."""
 
-from apps import PUBLIC, Tenant, config_map, deployment
-from deployer import make_deployer
-from life import unready
-from objects import annotated, job
-from running import Operator
-from waiting import stays, until
+from harness.apps import PUBLIC, Tenant, config_map, deployment
+from harness.deployer import make_deployer
+from harness.life import unready
+from harness.objects import annotated, job
+from harness.running import Operator
+from harness.waiting import stays, until
 
 
 def restart(operator: Operator) -> None:

@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from apps import PRIVATE, SLUG, TALKATIVE, Object, Tenant, deployment
-from licenses import Signer
+from harness.apps import PRIVATE, SLUG, TALKATIVE, Object, Tenant, deployment
+from harness.licenses import Signer
+from harness.running import Operator
+from harness.waiting import until
+from harness.witness import Witness
 from localworld.api import ApiError
 from localworld.world import World
-from running import Operator
-from waiting import until
-from witness import Witness
 
 ID = "talked-about-license-id"
 PASSWORD = "a-password-of-the-vendors"

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from apps import LICENSE_ID, PRIVATE, PUBLIC, SLUG, VENDOR, Tenant, config_map, deployment
-from chaos import kill_once
-from faults import LOST, REFUSED, FaultyProxy
-from fleet import Fleet
-from forked import ForkedOperator
+from harness.apps import LICENSE_ID, PRIVATE, PUBLIC, SLUG, VENDOR, Tenant, config_map, deployment
+from harness.chaos import kill_once
+from harness.faults import LOST, REFUSED, FaultyProxy
+from harness.fleet import Fleet
+from harness.forked import ForkedOperator
+from harness.licenses import Signer
+from harness.running import ACCOUNT, ROOT, Operator
+from harness.waiting import stays, until
 from kotsapp.reconcile.services import MAX_RECONCILIATIONS
-from licenses import Signer
 from localworld.world import World
-from running import ACCOUNT, ROOT, Operator
-from waiting import stays, until
 
 KILLS = 50
 SEED = 20260101

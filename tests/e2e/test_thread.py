@@ -3,8 +3,8 @@
 import base64
 import json
 
-from apps import LICENSE_ID, PRIVATE, PROXIED, PUBLIC, VENDOR, Tenant, deployment
-from waiting import until
+from harness.apps import LICENSE_ID, PRIVATE, PROXIED, PUBLIC, VENDOR, Tenant, deployment
+from harness.waiting import until
 
 
 def running_images(tenant: Tenant) -> set[str]:

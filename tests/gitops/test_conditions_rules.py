@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitops.conditions_rules import violations
-from kotsapp.resource.conditions import (
+from harness.conditions_rules import violations
+from kotsapp.api.conditions import (
     Condition,
     Reason,
     failed,

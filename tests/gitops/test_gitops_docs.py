@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from kotsapp.resource import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUESTS
-from kotsapp.resource.conditions import Reason
-from kotsapp.resource.spec import parse_spec
+from kotsapp.api.conditions import Reason
+from kotsapp.api.spec import parse_spec
+from kotsapp.names import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUESTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "gitops.md").read_text()
 DOCUMENTS: list[dict[str, Any]] = [

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from gitops import lua
-from gitops.conditions_rules import violations
-from kotsapp.resource.conditions import Condition, Reason, failed, merge, progressing, retrying, stalled, succeeded
+from harness import lua
+from harness.conditions_rules import violations
+from kotsapp.api.conditions import Condition, Reason, failed, merge, progressing, retrying, stalled, succeeded
 
 ARGOCD = Path(__file__).parents[2] / "deploy" / "argocd"
 SCRIPT = ARGOCD / "health.lua"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.applications import SECRET, decisions, workloads
 from kotsapp.images.image_path import ImagePath
 from kotsapp.images.podspec import find_images
 from kotsapp.images.rewrite import ORIGINAL_IMAGES, Pull, rewrite
-from render.applications import SECRET, decisions, workloads
 
 PROXIED = "proxy.replicated.com/proxy/slug/quay.io/o/api:1"
 PULLS = {

@@ -8,8 +8,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from licensed import LICENSE_ID, V1BETA1, V1BETA2, VERSIONS, Envelope, Vendor, edited, license_document, read, write
 
+from harness.licensed import (
+    LICENSE_ID,
+    V1BETA1,
+    V1BETA2,
+    VERSIONS,
+    Envelope,
+    Vendor,
+    edited,
+    license_document,
+    read,
+    write,
+)
 from kotsapp.license import LicenseError, TrustedKeys, load
 
 Bad = Callable[[Vendor, Vendor, str], bytes]

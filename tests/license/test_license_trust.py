@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from licensed import Vendor
 
+from harness.licensed import Vendor
 from kotsapp.license import LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
 
 PUBLISHED = (

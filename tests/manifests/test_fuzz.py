@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import fuzz
 import pytest
+
+from harness import fuzz
 
 if TYPE_CHECKING:
     import random

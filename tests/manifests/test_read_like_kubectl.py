@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-import kubectl_reads
 import pytest
 
+from harness import kubectl_reads
 from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError
 

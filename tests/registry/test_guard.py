@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.certificates import Authority
 from kotsapp.images.reference import parse
+from kotsapp.registry.config import Registries
 from kotsapp.registry.guard import Destination, Guard, Refused, forbidden
-from kotsapp.registry.hosts import Registries
-from registry.certificates import Authority
 
 FORBIDDEN = [
     "127.0.0.1",

@@ -7,12 +7,12 @@ from time import monotonic
 
 import pytest
 
+from harness.hostile import BEHAVIOURS, MANIFEST, MANIFEST_TYPE, OK, HostileRegistry, raw, says
 from kotsapp.images.reference import parse
-from kotsapp.registry.hosts import Registries
+from kotsapp.registry.config import Registries
 from kotsapp.registry.limits import MAX_REQUESTS, MAX_RETRY_AFTER
-from kotsapp.registry.prober import Prober
-from kotsapp.registry.verdict import ProbeResult, Verdict
-from registry.hostile import BEHAVIOURS, MANIFEST, MANIFEST_TYPE, OK, HostileRegistry, raw, says
+from kotsapp.verdicts.prober import Prober
+from kotsapp.verdicts.verdict import ProbeResult, Verdict
 
 # Long enough for a busy machine to answer the honest half of it, short enough to wait for the others.
 TIMEOUT = 2.5
@@ -79,7 +79,7 @@ EXPECTED = {
     "blank-realm": PRIVATE,
     "bracket-realm": PRIVATE,
     "second-realm": PUBLIC,
-    "user-realm": PRIVATE,
+    "user-realm": UNREACHABLE,
     "forever-401": PRIVATE,
     "new-realms": PRIVATE,
     "cookie": UNREACHABLE,

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from harness.hostile import BEHAVIOURS, JSON, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
 from kotsapp.images.reference import parse
+from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
-from kotsapp.registry.hosts import Registries
-from kotsapp.registry.metrics import Metrics
-from kotsapp.registry.prober import Prober
-from kotsapp.registry.verdict import Evidence, Login, Stage
-from kotsapp.registry.verify import Verification, Verified, judge
-from registry.hostile import BEHAVIOURS, JSON, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from kotsapp.registry.evidence import Evidence, Login, Stage
+from kotsapp.verdicts.metrics import Metrics
+from kotsapp.verdicts.prober import Prober
+from kotsapp.verdicts.verification import Verification, Verified, judge
 
 PROXY = "proxy.vendor.invalid"
 LICENSE_ID = "2TnUkmYiUqCjXyzLicenseId"

@@ -11,14 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from kotsapp.images.reference import parse
-from kotsapp.registry.egress import Resolver
-from kotsapp.registry.hosts import Registries
-from kotsapp.registry.limits import MAX_METRIC_HOSTS
-from kotsapp.registry.metrics import Metrics
-from kotsapp.registry.prober import Prober
-from kotsapp.registry.verdict import ProbeResult, Verdict
-from registry.hostile import (
+from harness.hostile import (
     BEHAVIOURS,
     GOOD_TOKEN,
     JSON,
@@ -30,6 +23,13 @@ from registry.hostile import (
     Talk,
     says,
 )
+from kotsapp.images.reference import parse
+from kotsapp.registry.config import Registries
+from kotsapp.registry.limits import MAX_METRIC_HOSTS
+from kotsapp.registry.resolver import Resolver
+from kotsapp.verdicts.metrics import Metrics
+from kotsapp.verdicts.prober import Prober
+from kotsapp.verdicts.verdict import ProbeResult, Verdict
 
 OK = {"Content-Type": MANIFEST_TYPE}
 
@@ -169,7 +169,7 @@ async def test_a_short_rate_limit_is_waited_out() -> None:
 
 
 async def test_a_broken_host_is_left_alone_after_three_failures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kotsapp.registry.backoff.BACKOFF_BASE", 30.0)
+    monkeypatch.setattr("kotsapp.registry.host_state.BACKOFF_BASE", 30.0)
 
     async def broken(request: Request, talk: Talk) -> None:
         await talk.answer(502)

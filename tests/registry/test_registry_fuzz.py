@@ -5,11 +5,11 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.hostile import GOOD_TOKEN, MANIFEST, MANIFEST_TYPE, HostileRegistry, Request, Talk
 from kotsapp.images.reference import parse
-from kotsapp.registry.hosts import Registries
-from kotsapp.registry.prober import Prober
-from kotsapp.registry.verdict import ProbeResult, Verdict
-from registry.hostile import GOOD_TOKEN, MANIFEST, MANIFEST_TYPE, HostileRegistry, Request, Talk
+from kotsapp.registry.config import Registries
+from kotsapp.verdicts.prober import Prober
+from kotsapp.verdicts.verdict import ProbeResult, Verdict
 
 CHALLENGE = (
     b'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm="{me}/token/mine/",service="s"\r\nContent-Length: 0\r\n\r\n'

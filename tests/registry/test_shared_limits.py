@@ -6,13 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from kotsapp.images.reference import parse
-from kotsapp.registry import client, turns
-from kotsapp.registry.hosts import Registries
-from kotsapp.registry.prober import Prober
-from kotsapp.registry.tokenhost import TokenHosts
-from kotsapp.registry.verdict import Evidence, ProbeResult, Stage, Verdict
-from registry.hostile import (
+from harness.hostile import (
     BEHAVIOURS,
     GOOD_TOKEN,
     JSON,
@@ -24,6 +18,14 @@ from registry.hostile import (
     Talk,
     says,
 )
+from kotsapp.images.reference import parse
+from kotsapp.registry import client
+from kotsapp.registry import throttle as turns
+from kotsapp.registry.config import Registries
+from kotsapp.registry.evidence import Evidence, Stage
+from kotsapp.registry.token_throttle import TokenHosts
+from kotsapp.verdicts.prober import Prober
+from kotsapp.verdicts.verdict import ProbeResult, Verdict
 
 OK = {"Content-Type": MANIFEST_TYPE}
 LARGE = MANIFEST[:-1] + b', "x": "' + b"x" * 100_000 + b'"}'

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from kotsapp.registry.backoff import HostPause, retry_after
-from kotsapp.registry.cache import ResultCache
 from kotsapp.registry.credential import Credential
+from kotsapp.registry.evidence import Evidence, NoAnswer, Stage, Trouble
+from kotsapp.registry.host_state import HostPause, retry_after
 from kotsapp.registry.limits import BACKOFF_CAP, MAX_RETRY_AFTER, STRIKES
-from kotsapp.registry.token import MalformedTokenError, Token, Tokens, Wanted, read_token
-from kotsapp.registry.verdict import Evidence, NoAnswer, Stage, Trouble
+from kotsapp.registry.tokens import MalformedTokenError, Token, Tokens, Wanted, read_token
+from kotsapp.verdicts.cache import ResultCache
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 WANTED = Wanted(URL("https://auth.example/token"), "registry", "repository:a:pull")

@@ -5,53 +5,23 @@ Loopback has to stand for the internet here: 127.0.0.2 is declared public for th
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 
+from harness.certificates import Authority
+from harness.hostile import BEHAVIOURS, Behaviour, HostileRegistry, Request, Talk, redirects, says
+from harness.outside import HOST, OUTSIDE, Names, OutsideIsPublic
 from kotsapp.images.reference import parse
+from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
-from kotsapp.registry.guard import Guard
-from kotsapp.registry.hosts import Registries
-from kotsapp.registry.prober import Prober
-from kotsapp.registry.verdict import ProbeResult, Verdict
-from kotsapp.registry.verify import Verified
-from registry.certificates import Authority
-from registry.hostile import BEHAVIOURS, Behaviour, HostileRegistry, Request, Talk, redirects, says
+from kotsapp.verdicts.prober import Prober
+from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verification import Verified
 
-OUTSIDE = "127.0.0.2"
-HOST = "registry.example.invalid"
 PASSWORD = "the-license-id"
-
-
-class OutsideIsPublic(Guard):
-    def refusal(self, address: str) -> str | None:
-        return None if address == OUTSIDE else super().refusal(address)
-
-
-class Names(AbstractResolver):
-    """Answers from a table; a list is worked off one by one, the last one stays."""
-
-    def __init__(self, table: Mapping[str, list[str]]) -> None:
-        self.table = {name: list(addresses) for name, addresses in table.items()}
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        addresses = self.table.get(host)
-        if not addresses:
-            raise OSError("no such name")
-        address = addresses.pop(0) if len(addresses) > 1 else addresses[0]
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=family or socket.AF_INET, proto=0, flags=0),
-        ]
-
-    async def close(self) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +65,25 @@ def bearer(realm: str) -> Behaviour:
 async def test_a_good_certificate_of_a_ca_of_the_environment(authority: Authority) -> None:
     async with outside(BEHAVIOURS, authority.server(HOST)) as (server, prober):
         assert (await probe(prober, server, "ok")).verdict is Verdict.PUBLIC
+
+
+@pytest.mark.parametrize("bare_ca", [False, True])
+async def test_a_certificate_that_containerd_takes(
+    bare_ca: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No key identifiers, and a CA with basicConstraints alone: strict by RFC 5280 refuses either."""
+    authority = Authority.create(tmp_path, bare=bare_ca)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    async with outside(BEHAVIOURS, authority.server(HOST, bare=True)) as (server, prober):
+        of_environment = await probe(prober, server, "ok")
+    monkeypatch.delenv("SSL_CERT_FILE")
+    async with HostileRegistry(BEHAVIOURS, tls=authority.server("localhost", bare=True)) as server:
+        entry = {"host": HOST, "endpoint": f"https://localhost:{server.port}", "caFile": str(authority.file)}
+        async with Prober(Registries.read({"registries": [entry]}, "test")) as prober:
+            of_file = await prober.probe(parse(f"{HOST}/ok/x:1"), timeout=5, max_age=60)
+
+    assert of_environment.verdict is Verdict.PUBLIC, of_environment.message
+    assert of_file.verdict is Verdict.PUBLIC, of_file.message
 
 
 @pytest.mark.usefixtures("trusted_ca")
@@ -362,7 +351,7 @@ async def test_a_realm_inside_is_no_different_for_the_second_image(
     async with outside({"x": bearer(realm), "y": bearer(realm)}, authority.server(HOST), names) as (server, prober):
         results = [await probe(prober, server, name) for name in ("x", "y")]
 
-    assert {result.verdict for result in results} == {Verdict.PRIVATE}
+    assert {result.verdict for result in results} == {Verdict.UNREACHABLE}
     assert inside.connections == 0
 
 

@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from harness.loopback import LICENSE_ID, OTHER_LICENSE_ID, SLUG
 from kotsapp.images.reference import parse
 from kotsapp.images.routing import Domains
+from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
-from kotsapp.registry.hosts import Registries
-from kotsapp.registry.prober import Prober
-from kotsapp.registry.resolve import Policy, resolve
-from kotsapp.registry.settle import Ground
-from kotsapp.registry.verdict import ProbeResult, Verdict
-from kotsapp.registry.verify import Verified
+from kotsapp.verdicts.decision import Ground
+from kotsapp.verdicts.prober import Prober
+from kotsapp.verdicts.resolver import Policy, resolve
+from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verification import Verified
 from localworld.registries.registries import Registries as LocalRegistries
-from registry.loopback import LICENSE_ID, OTHER_LICENSE_ID, SLUG
 
 DOMAINS = Domains()
 HOSTS = frozenset({DOMAINS.proxy, DOMAINS.registry})

@@ -1,8 +1,5 @@
 """What kustomize makes of the layout is what the rewriting made: asked of the real kubectl."""
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.applications import SECRET, applications, decisions, workloads
+from harness.kustomize import by_identity, kustomize, write
 from kotsapp.images.rewrite import Pull
 from kotsapp.manifests.documents import load
 from kotsapp.render.kustomize import DuplicateObjectError, Layout, layout
 from kotsapp.render.patched import find, patch
-from render.applications import SECRET, applications, decisions, workloads
 
 PROXY = "proxy.replicated.com/proxy/slug"
 SECRET_OBJECT = {
@@ -24,32 +22,6 @@ SECRET_OBJECT = {
     "type": "kubernetes.io/dockerconfigjson",
     "data": {".dockerconfigjson": "e30="},
 }
-
-
-def kubectl() -> str:
-    beside = Path(sys.executable).with_name("kubectl")
-    found = str(beside) if beside.exists() else shutil.which("kubectl")
-    if found is None:
-        pytest.fail("kubectl is missing: it comes with the development requirements")
-    return found
-
-
-def write(files: Layout, folder: Path) -> None:
-    for name, text in files.files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-
-def kustomize(folder: Path) -> list[dict[str, Any]]:
-    command = [kubectl(), "kustomize", str(folder / "overlays/midstream")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return load(done.stdout, "kubectl kustomize")
-
-
-def by_identity(objects: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
-    return {(obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"]): obj for obj in objects}
 
 
 def check_equal(objects: list[dict[str, Any]], pulls: dict[str, Pull], folder: Path) -> Layout:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from worldobjects import PODS, pod, wait_for_phase
 
+from harness.worldobjects import PODS, pod, wait_for_phase
 from localworld.world import World
 
 if TYPE_CHECKING:

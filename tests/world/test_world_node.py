@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from worldobjects import PODS, PROXIED, SECRETS, pod, pull_secret, wait_for_phase, wait_for_reason
 
+from harness.worldobjects import PODS, PROXIED, SECRETS, pod, pull_secret, wait_for_phase, wait_for_reason
 from localworld import layout
 from localworld.api import ApiError
 
@@ -136,6 +136,7 @@ def test_a_job_completes(audited_world: World) -> None:
         ("unready", ("Running", False, "")),
         ("crash", ("Running", False, "CrashLoopBackOff")),
         ("fail", ("Failed", False, "")),
+        ("creating", ("Pending", False, "ContainerCreating")),
     ],
 )
 def test_a_pod_can_be_told_to_come_to_nothing(
@@ -184,3 +185,18 @@ def test_a_deleted_pod_goes_at_once(audited_world: World) -> None:
         return False
 
     audited_world.api.wait("/api/v1/namespaces/default", gone, seconds=10)
+
+
+def test_a_pod_can_be_told_to_crash_after_each_start(audited_world: World) -> None:
+    annotations = {"localworld/outcome": "crash-loop:1"}
+    audited_world.api.create(PODS, pod("told-to-crash", "busybox:1.36", annotations=annotations))
+
+    def restarts(found: dict[str, object]) -> int:
+        return found["status"].get("containerStatuses", [{}])[0].get("restartCount", 0)  # type: ignore[attr-defined,index]
+
+    assert ready(wait_for_phase(audited_world, "told-to-crash", "Running")), "it starts"
+    again = audited_world.api.wait(f"{PODS}/told-to-crash", lambda found: restarts(found) == 1)
+    assert ready(again)
+    last = again["status"]["containerStatuses"][0]["lastState"]["terminated"]
+    assert last["exitCode"] == 1
+    assert last["startedAt"] <= last["finishedAt"]

@@ -2,25 +2,21 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from kubernetes.aio import config as aio_config
 from kubernetes.aio.config import ConfigException
 
 from kotsapp import __version__
 from kotsapp.cli.ending import carry_out
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.output import add_output_option, print_result, table
-from kotsapp.cluster.client import KubeClient, connect
-from kotsapp.cluster.connection import is_in_cluster
-from kotsapp.cluster.errors import ApiError, UnknownKindError
-from kotsapp.resource import API_VERSION, KIND, REQUEST_ANNOTATION
+from kotsapp.kube.client import KubeClient, connect
+from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.names import API_VERSION, KIND, REQUEST_ANNOTATION
 
 OPERATOR_LABEL = "app.kubernetes.io/name=kotsapp-operator"
 _TROUBLES = {"undecided": "undecided", "unverified": "not verified"}
@@ -62,10 +58,10 @@ def _report(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    namespace = args.namespace or _current_namespace(args)
     client, connection = await connect(
         f"kubectl-kotsapp/{__version__}", context=args.context, kubeconfig=args.kubeconfig
     )
+    namespace = args.namespace or connection.namespace
     try:
         try:
             kind = await client.resource_type(API_VERSION, KIND)
@@ -78,18 +74,6 @@ async def _run(args: argparse.Namespace) -> int:
         return code
     finally:
         await connection.close()
-
-
-def _current_namespace(args: argparse.Namespace) -> str:
-    """Of the chosen context; raises CommandError when there is no kubeconfig to choose from."""
-    if is_in_cluster() and not (args.kubeconfig or args.context):
-        return "default"
-    files = (args.kubeconfig or aio_config.KUBE_CONFIG_DEFAULT_LOCATION).split(os.pathsep)
-    if not any(Path(file).expanduser().is_file() for file in files):
-        raise CommandError(f"no cluster: there is no kubeconfig {' or '.join(files)}", EXIT_PROBLEM)
-    contexts, current = aio_config.list_kube_config_contexts(args.kubeconfig)
-    chosen = next((c for c in contexts if c["name"] == args.context), current) if args.context else current
-    return str((chosen.get("context") or {}).get("namespace") or "default")
 
 
 async def _status(args: argparse.Namespace, _client: KubeClient, app: dict[str, Any]) -> int:
@@ -157,15 +141,15 @@ def _images_line(status: dict[str, Any]) -> str:
     return f"{total}: {', '.join(told)}"
 
 
-def _license_line(license_: dict[str, Any]) -> str:
-    if not license_:
+def _license_line(license: dict[str, Any]) -> str:
+    if not license:
         return "none that is valid yet"
     parts = [
-        str(license_.get("appSlug", "")),
-        str(license_.get("customerName", "")),
-        str(license_.get("channelName", "")),
+        str(license.get("appSlug", "")),
+        str(license.get("customerName", "")),
+        str(license.get("channelName", "")),
     ]
-    ends = license_.get("expiresAt")
+    ends = license.get("expiresAt")
     return ", ".join(part for part in parts if part) + (f", until {ends}" if ends else ", never expires")
 
 

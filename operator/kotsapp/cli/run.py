@@ -4,28 +4,37 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import resource
+import secrets
+import signal
+import socket
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import kopf
 from kubernetes.aio.config import ConfigException
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from kotsapp import __version__, handlers, logs
+from kotsapp.apply.cache import OwnedObjects
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cluster.client import KubeClient, connect
-from kotsapp.cluster.connection import Connection
-from kotsapp.cluster.errors import ApiError, UnknownKindError
-from kotsapp.cluster.owned import OwnedObjects
-from kotsapp.cluster.references import ReferenceWatch
 from kotsapp.endpoints import serve
+from kotsapp.kube.client import KubeClient, connect
+from kotsapp.kube.connection import Connection
+from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.license import Policy, TrustedKeys, TrustedKeysError
+from kotsapp.login import Login
+from kotsapp.names import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
 from kotsapp.reconcile.metrics import Metrics as ReconcileMetrics
+from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.services import Services, Settings
-from kotsapp.registry.hosts import Registries, RegistriesError
-from kotsapp.registry.metrics import Metrics
-from kotsapp.registry.prober import Prober
-from kotsapp.resource import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
+from kotsapp.reconcile.workers import Workers
+from kotsapp.registry.config import Registries, RegistriesError
+from kotsapp.verdicts.metrics import Metrics
+from kotsapp.verdicts.prober import Prober
+from kotsapp.watching import NOT_YET, AppWatch
 
 logger = logging.getLogger(__name__)
 
@@ -90,41 +99,93 @@ def _allow_many_files() -> None:
 
 
 async def _operate(args: argparse.Namespace, registries: Registries, keys: TrustedKeys) -> None:
-    metrics = CollectorRegistry()
-    ProcessCollector(registry=metrics)
-    workers = handlers.Workers()
-    ready = asyncio.Event()
+    """Serve metrics and health, and work until told to end; what ends otherwise is begun anew, with nothing kept."""
+    metrics = _Metrics.register(CollectorRegistry())
+    watched: list[AppWatch] = []
     async with contextlib.AsyncExitStack() as stack:
         try:
             port = await stack.enter_async_context(
-                serve(args.bind, args.port, metrics, lambda: None if ready.is_set() else "not watching KotsApps yet")
+                serve(args.bind, args.port, metrics.registry, lambda: watched[-1].problem() if watched else NOT_YET)
             )
         except OSError as error:
             where = f"{args.bind}:{args.port}"
             reason = f"{(error.strerror or str(error)).lower()}; choose with --bind and --port"
             raise CommandError(f"metrics and health can't be served on {where}: {reason}", EXIT_PROBLEM) from None
         logger.info("serving metrics and health on port %d", port)
+        while reason := await _work(args, registries, keys, metrics, watched):
+            logger.warning("%s; beginning anew", reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Metrics:
+    """What is registered once, however often the work is begun."""
+
+    registry: CollectorRegistry
+    reconcile: ReconcileMetrics
+    probes: Metrics
+    apps: Gauge
+    owned: Gauge
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "_Metrics":
+        ProcessCollector(registry=registry)
+        return cls(
+            registry,
+            ReconcileMetrics(registry),
+            Metrics(registry),
+            Gauge("kotsapp_apps", "KotsApps that are kept true.", registry=registry),
+            Gauge("kotsapp_owned_objects", "Applied objects that are watched.", registry=registry),
+        )
+
+
+async def _work(
+    args: argparse.Namespace,
+    registries: Registries,
+    keys: TrustedKeys,
+    metrics: _Metrics,
+    watched: list[AppWatch],
+) -> str:
+    """Keep KotsApps true until told to end; why it must be begun anew, empty when it must not.
+
+    ``watched`` is given the watch that says whether KotsApps are seen.
+    """
+    workers = Workers()
+    async with contextlib.AsyncExitStack() as stack:
         client, connection = await _connected()
         stack.push_async_callback(connection.close)
-        owned = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, workers.wake)
-        watch = ReferenceWatch(client, workers.wake_users, workers.wake_namespace)
-        workers.watch_with(watch)
+        cache = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, workers.wake)
+        workers.watch_with(ReferenceWatch(client, workers.wake_users, workers.wake_namespace))
         prober = await stack.enter_async_context(
-            Prober(registries, metrics=Metrics(metrics), allow_private=not args.deny_private_networks)
+            Prober(registries, metrics=metrics.probes, allow_private=not args.deny_private_networks)
         )
-        _count(metrics, workers, owned)
+        metrics.apps.set_function(lambda: len(workers))
+        metrics.owned.set_function(lambda: len(cache))
         settings = Settings(frozenset(args.namespace), Policy(args.license_verification), args.helm)
-        services = Services(client, owned, prober, keys, settings, ReconcileMetrics(metrics), workers.follow)
+        services = Services(client, cache, prober, keys, settings, metrics.reconcile, workers.follow)
         await _served(client)
         logger.info("kotsapp-operator %s on Kubernetes %s", __version__, client.server_version)
+        watch = AppWatch(client, args.namespace, workers.versions)
+        watched[:] = [watch]
         await kopf.operator(
-            registry=handlers.register(services, workers),
+            registry=handlers.register(services, workers, Login(connection, watch.middleware)),
             settings=handlers.settings(),
+            identity=cast("Any", identity()),
             standalone=True,
             clusterwide=not args.namespace,
             namespaces=args.namespace,
-            ready_flag=ready,
+            stop_flag=watch.over,
         )
+        for number in (signal.SIGTERM, signal.SIGINT):  # Kopf's serve nobody now, but would be called
+            asyncio.get_running_loop().remove_signal_handler(number)
+        return watch.reason
+
+
+def identity() -> str:
+    """What tells this process from every other operator: its pod's name, else its host's, and a suffix of its own.
+
+    Kopf would ask for the user's name, and the image's user has none: in a container only a number is sure.
+    """
+    return f"{os.environ.get('POD_NAME') or socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 async def _connected() -> tuple[KubeClient, Connection]:
@@ -150,10 +211,3 @@ async def _served(client: KubeClient) -> None:
             await asyncio.sleep(API_POLL)
         else:
             return
-
-
-def _count(metrics: CollectorRegistry, workers: handlers.Workers, owned: OwnedObjects) -> None:
-    Gauge("kotsapp_apps", "KotsApps that are kept true.", registry=metrics).set_function(lambda: len(workers))
-    Gauge("kotsapp_owned_objects", "Applied objects that are watched.", registry=metrics).set_function(
-        lambda: len(owned)
-    )

@@ -30,6 +30,7 @@ _PROXIED = re.compile(
     r"proxy/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*/"
     rf"(?:(?=[^/]*[.:]|localhost/){_DOMAIN.pattern}/)?"
 )
+_OWN_PORT = re.compile(r":0*443\Z")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _IDENTIFIER = re.compile(r"[a-f0-9]{64}")
 
@@ -58,11 +59,8 @@ class Reference:
 
     @property
     def host(self) -> str:
-        """The registry's canonical name, lower case, with its port: ``docker.io`` for every spelling of Docker Hub."""
-        if self.domain is None:
-            return DOCKER_HUB
-        domain = self.domain.lower()
-        return DOCKER_HUB if domain in DOCKER_HUB_NAMES else domain
+        """The registry's canonical name (``canonical_host``): ``docker.io`` where none is written."""
+        return DOCKER_HUB if self.domain is None else canonical_host(self.domain)
 
     @property
     def repository(self) -> str:
@@ -96,6 +94,17 @@ class Reference:
 
     def __str__(self) -> str:
         return self.written
+
+
+def canonical_host(written: str) -> str:
+    """A registry's one name for its spellings: lower case, without https's own port, ``docker.io`` for Docker Hub's."""
+    host = without_own_port(written.lower())
+    return DOCKER_HUB if host in DOCKER_HUB_NAMES else host
+
+
+def without_own_port(host: str) -> str:
+    """The host as written, but for the port that https has anyway."""
+    return _OWN_PORT.sub("", host)
 
 
 def parse(written: str) -> Reference:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from kotsapp.images.reference import Reference
+from kotsapp.images.reference import Reference, canonical_host
 
 DEFAULT_PROXY_DOMAIN = "proxy.replicated.com"
 DEFAULT_REGISTRY_DOMAIN = "registry.replicated.com"
@@ -39,17 +39,29 @@ class Domains:
         return frozenset({self.proxy, self.registry, *self.beside})
 
     def opening(self, references: Iterable[Reference]) -> "Domains":
-        """The same, and the default proxy beside a custom one, where one of the images is left alone."""
-        if self.proxy == DEFAULT_PROXY_DOMAIN or all(one.host != DEFAULT_PROXY_DOMAIN for one in references):
-            return self
-        return replace(self, beside=(DEFAULT_PROXY_DOMAIN,))
+        """The same, and beside them the hosts of images that are left alone, as those spell them.
+
+        The default proxy beside a custom one, and a port or upper case: a kubelet finds a credential by text.
+        """
+        spelled = {one.domain for one in references if one.domain is not None and self._leaves_alone(one)}
+        beside = spelled - self.hosts
+        return replace(self, beside=(*self.beside, *sorted(beside))) if beside else self
 
     def is_proxy(self, host: str) -> bool:
         """Both the default proxy and the custom one count: an image that is there already is left alone."""
-        return host in {DEFAULT_PROXY_DOMAIN, self.proxy.lower()}
+        return canonical_host(host) in {DEFAULT_PROXY_DOMAIN, canonical_host(self.proxy)}
 
     def is_registry(self, host: str) -> bool:
-        return host in {DEFAULT_REGISTRY_DOMAIN, self.registry.lower()}
+        return canonical_host(host) in {DEFAULT_REGISTRY_DOMAIN, canonical_host(self.registry)}
+
+    def replaces_registry(self, host: str) -> bool:
+        """Whether a custom domain takes the place of this one, which is the vendor's registry."""
+        return canonical_host(host) == DEFAULT_REGISTRY_DOMAIN != canonical_host(self.registry)
+
+    def _leaves_alone(self, reference: Reference) -> bool:
+        if self.is_proxy(reference.host):
+            return True
+        return self.is_registry(reference.host) and not self.replaces_registry(reference.host)
 
 
 def pull_reference(reference: Reference, route: Route, domains: Domains, app_slug: str) -> str:
@@ -61,7 +73,7 @@ def pull_reference(reference: Reference, route: Route, domains: Domains, app_slu
     if route is Route.DIRECT or domains.is_proxy(reference.host):
         return reference.written
     if route is Route.REGISTRY:
-        if reference.host == DEFAULT_REGISTRY_DOMAIN and domains.registry != DEFAULT_REGISTRY_DOMAIN:
+        if domains.replaces_registry(reference.host):
             return f"{domains.registry}/{reference.path}{reference.suffix}"
         return reference.written
     return f"{domains.proxy}/proxy/{app_slug}/{reference.written}"

@@ -1,4 +1,1 @@
-"""What a vendor ships, read into Kubernetes objects: YAML, KOTS documents, templates, archives and charts.
-
-Everything here is bytes in, objects out, but for ``helm``, which runs the helm program on request.
-"""
+"""Bytes to Kubernetes objects that mean what kubectl says they mean. No I/O."""

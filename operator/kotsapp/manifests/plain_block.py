@@ -33,7 +33,9 @@ _FLOW_ENTRY = rf"""(?:[A-Za-z0-9_./][A-Za-z0-9_./-]*|"[ !#-\[\]-~]*"): +{_FLOW_S
 _FLOW_LIST = re.compile(rf"\[ *(?:{_FLOW_SCALAR}(?: *, *{_FLOW_SCALAR})* *)?\]")
 _FLOW_MAPPING = re.compile(rf"\{{ *(?:{_FLOW_ENTRY}(?: *, *{_FLOW_ENTRY})* *)?\}}")
 _FLOW_TOKEN = re.compile(_FLOW_SCALAR)
-_FLOW_PAIR = re.compile(rf"""(?P<key>[A-Za-z0-9_./][A-Za-z0-9_./-]*|"[^"]*"): +(?P<value>{_FLOW_SCALAR})""")
+_FLOW_PAIR = re.compile(
+    rf"""(?<![A-Za-z0-9_./-])(?P<key>[A-Za-z0-9_./][A-Za-z0-9_./-]*|"[^"]*"): +(?P<value>{_FLOW_SCALAR})"""
+)
 _NO_CONTENT = re.compile(r" *(?:#[ -~]*)?")
 
 

@@ -31,6 +31,8 @@ _NOT_FINITE = {
     for word in words
 }
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
+# 2**64 has 20 digits; what is longer is a float, and Python refuses to read integers of thousands of digits.
+_LONGEST_INTEGER = 20
 _SIGNED_BINARY = re.compile(r"0b([-+][01]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 # Read by other rules than what starts with a digit: an underscore only between two digits.
@@ -154,7 +156,7 @@ def resolve(text: str) -> Any:
 def _number(text: str) -> Any:
     digits = text.replace("_", "")
     match = _INTEGER.fullmatch(digits)
-    if match:
+    if match and len(match[5] or "") <= _LONGEST_INTEGER:
         sign, *numerals = match.groups()
         value = next(int(n, base) for n, base in zip(numerals, (16, 2, 8, 10), strict=True) if n is not None)
         value = -value if sign == "-" else value

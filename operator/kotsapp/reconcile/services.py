@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kotsapp.cluster.client import KubeClient
-from kotsapp.cluster.owned import OwnedObjects
+from kotsapp.apply.cache import OwnedObjects
+from kotsapp.kube.client import KubeClient
 from kotsapp.license import Policy, TrustedKeys
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.gate import Gate
+from kotsapp.reconcile.limiter import Limiter
 from kotsapp.reconcile.metrics import Metrics
-from kotsapp.registry.prober import Prober
+from kotsapp.verdicts.prober import Prober
 
 # Reconciliations at work at once: the bound keeps a restart with many apps from reading and applying all of them at the
 # same moment. What waits for a registry is not at work, or one tenant's silent registries would stop all others.
@@ -31,10 +31,10 @@ class Services:
     """``follow`` makes the app wake when a Secret or ConfigMap that it names changes."""
 
     client: KubeClient
-    owned: OwnedObjects
+    cache: OwnedObjects
     prober: Prober
     keys: TrustedKeys
     settings: Settings
     metrics: Metrics
     follow: Callable[[App, frozenset[tuple[str, str]]], Awaitable[None]]
-    gate: Gate = field(default_factory=lambda: Gate(MAX_RECONCILIATIONS))
+    limiter: Limiter = field(default_factory=lambda: Limiter(MAX_RECONCILIATIONS))

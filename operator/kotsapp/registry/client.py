@@ -15,12 +15,14 @@ import httpx
 from aiohttp.abc import AbstractResolver
 
 from kotsapp import __version__
-from kotsapp.registry.egress import EnvironmentProxies, Resolver, TlsContexts
+from kotsapp.net.proxies import Proxies, ProxyError
+from kotsapp.net.tls import certificate_problem
+from kotsapp.registry.config import RegistriesError
+from kotsapp.registry.evidence import NoAnswer, Trouble
 from kotsapp.registry.guard import AddressRefusedError, Destination, Guard
-from kotsapp.registry.hosts import RegistriesError
 from kotsapp.registry.limits import MAX_ERROR_BODY, MAX_LARGE_BODIES, MAX_LARGE_BODIES_HOST
+from kotsapp.registry.resolver import Resolver, TlsContexts
 from kotsapp.registry.transport import PROXY, TLS, TRUSTED, URL_ASKED, GuardedTransport
-from kotsapp.registry.verdict import NoAnswer, Trouble
 
 _HEADERS = {"User-Agent": f"kotsapp/{__version__}", "Accept-Encoding": "identity"}
 
@@ -45,7 +47,7 @@ class Client:
         self._guard = guard
         self._resolver = resolver
         self._tls = TlsContexts()
-        self._proxies = EnvironmentProxies()
+        self._proxies = Proxies.from_environment()
         self._http: httpx.AsyncClient | None = None
         self._large_bodies = asyncio.Semaphore(MAX_LARGE_BODIES)
         self._large_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
@@ -80,8 +82,8 @@ class Client:
         if self._http is None:
             raise RuntimeError("the client is not open: use it as an async context manager")
         url = destination.url
-        proxy = self._proxies.proxy_for(url)
         try:
+            proxy = self._proxies.proxy_for(url)
             extensions = {
                 URL_ASKED: url,
                 # The administrator's proxy looks the name up and connects; its own address may well be a private one.
@@ -124,10 +126,12 @@ def _trouble(error: Exception, host: str) -> NoAnswer:
     if refused is not None:
         return NoAnswer(Trouble.REFUSED, host, f"is not asked: {refused}")
     match error:
+        case ProxyError():
+            return NoAnswer(Trouble.CONNECT, host, f"is not asked: {error}")
         case RegistriesError():
             return NoAnswer(Trouble.TLS, host, f"is not asked: {error}")
         case aiohttp.ClientConnectorCertificateError():
-            reason = getattr(error.certificate_error, "verify_message", "") or "not valid for this name"
+            reason = certificate_problem(error) or "not valid for this name"
             return NoAnswer(Trouble.TLS, host, f"has a certificate that does not verify: {reason}")
         case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
             return NoAnswer(Trouble.TLS, host, "can't be reached: the TLS handshake failed")

@@ -6,6 +6,8 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from kotsapp.images.reference import canonical_host
+
 # The vendor's documented token services; everywhere else a realm must be on the asked host itself.
 TOKEN_SERVICES = frozenset({"proxy.replicated.com", "registry.replicated.com", "proxy-auth.replicated.com"})
 
@@ -22,8 +24,8 @@ class Credential:
     hosts: frozenset[str]
 
     def __post_init__(self) -> None:
-        # References compare by their canonical host, which is lower case; a domain is whatever somebody typed.
-        object.__setattr__(self, "hosts", frozenset(host.lower() for host in self.hosts))
+        # References compare by their canonical host; a domain is whatever somebody typed.
+        object.__setattr__(self, "hosts", frozenset(canonical_host(host) for host in self.hosts))
 
     @property
     def basic(self) -> str:

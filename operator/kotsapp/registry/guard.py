@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from yarl import URL
 
 from kotsapp.images.reference import Reference
-from kotsapp.registry.hosts import UNREADABLE, Registries, Tls
+from kotsapp.registry.config import UNREADABLE, Registries, Tls
 from kotsapp.registry.limits import MAX_URL
 
 Address = IPv4Address | IPv6Address
@@ -32,6 +32,10 @@ _URL_CHARACTERS = re.compile(r"[!-\[\]-~]*")
 
 class Refused(Exception):  # noqa: N818 - an answer of the guard, read as one: "refused: ..."
     """A URL that must not be asked; the message says why, without the URL's path and query."""
+
+
+class Unusable(Refused):
+    """Text that is no URL which anybody could ask."""
 
 
 class AddressRefusedError(OSError):
@@ -109,14 +113,18 @@ class Guard:
         if entry is not None:
             return Destination(url, entry.host, True, entry.tls)
         entry = self._registries.listed(_authority(url))
-        if entry is not None and url.scheme == "https":
+        # With http, too: a server behind a front that ends TLS often doesn't know its own scheme.
+        if entry is not None:
             moved = entry.endpoint.with_path(url.raw_path, encoded=True)
             return Destination(URL(f"{moved}?{url.raw_query_string}", encoded=True), entry.host, True, entry.tls)
         return None
 
     def _public(self, url: URL, asked: Destination) -> Destination:
         if url.scheme != "https":
-            raise Refused(f"{_authority(url)} is not asked over plain http")
+            host = _authority(url)
+            at = asked.origin if url.host == asked.url.host else f"https://{host}"
+            way_out = f'the registries file can say where it really is: {{host: {host}, endpoint: "{at}"}}'
+            raise Refused(f"{host} is not asked over plain http; {way_out}")
         self._check_host(url)
         return Destination(url, _authority(url), False, self._tls(url, asked))
 
@@ -179,16 +187,16 @@ def _plain(address: Address) -> Address:
 
 def _url(text: str) -> URL:
     if len(text) > MAX_URL:
-        raise Refused(f"it is longer than {MAX_URL} characters")
+        raise Unusable(f"it is longer than {MAX_URL} characters")
     if not _URL_CHARACTERS.fullmatch(text):
-        raise Refused("it is not a URL")
+        raise Unusable("it is not a URL")
     try:
         url = URL(text, encoded=True)
         usable = url.scheme in {"http", "https"} and bool(url.host and _authority(url)) and url.port is not None
     except UNREADABLE:
         usable = False
     if not usable:
-        raise Refused("it is not an http or https URL")
+        raise Unusable("it is not an http or https URL")
     if url.raw_user is not None or url.raw_password is not None:
         raise Refused(f"{_authority(url)} comes with a user name in its URL")
     return url.with_fragment(None)

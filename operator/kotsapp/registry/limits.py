@@ -60,6 +60,8 @@ BACKOFF_CAP = 300.0
 MAX_RETRY_AFTER = 900.0
 # A wait this short is waited out inside the probe; a longer one is the caller's to schedule.
 MAX_INLINE_WAIT = 2.0
+# Who asks each image, come what may, waits so long in between where others have failed: a few at once, not a storm.
+ASK_EACH_PAUSE = 1.0
 # Failures in a row that may be one image's fault; after that many the host itself is taken to be down.
 STRIKES = 3
 # An image without a verdict is asked again after 5 s, 10 s ... 5 min.

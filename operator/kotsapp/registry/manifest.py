@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from kotsapp.images.reference import Reference
-from kotsapp.registry.verdict import error_code
+from kotsapp.registry.evidence import error_code
 
 MEDIA_TYPES = (
     "application/vnd.oci.image.index.v1+json",

@@ -14,9 +14,9 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
 from aiohttp.http_parser import RawResponseMessage
 
-from kotsapp.registry.egress import guarded_socket, plain_socket
 from kotsapp.registry.guard import Guard
 from kotsapp.registry.limits import DNS_CACHE, KEEPALIVE, MAX_HEADER_LINE, MAX_HEADERS, MAX_INTERIM_ANSWERS
+from kotsapp.registry.resolver import guarded_socket, plain_socket
 
 # Keys of a request's extensions; the URL is asked exactly as it was judged, not as httpx would write it again.
 URL_ASKED, TRUSTED, TLS, PROXY = "kotsapp.url", "kotsapp.trusted", "kotsapp.tls", "kotsapp.proxy"

@@ -1,0 +1,132 @@
+"""The operator as a process of its own, as in a cluster: its own account's rights, its own memory, killable."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import ClassVar, Self
+
+from harness.waiting import until
+from localworld.world import World
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT = ("kotsapp-system", "kotsapp-operator")
+
+
+class Operator:
+    """Started with the shipped ServiceAccount's kubeconfig; ``log`` holds all that it ever printed.
+
+    ``kubeconfig`` is another way to the same API server, ``extra_path`` a folder of modules that it is to find first;
+    ``logs`` are those of every operator that the tests made.
+    """
+
+    logs: ClassVar[list[Path]] = []
+
+    def __init__(
+        self,
+        world: World,
+        folder: Path,
+        keys: Path,
+        *flags: str,
+        kubeconfig: Path | None = None,
+        extra_path: Path | None = None,
+    ) -> None:
+        self.world = world
+        self.log = folder / "operator.log"
+        self.logs.append(self.log)
+        self._flags = flags
+        self._keys = keys
+        self._registries = world.registries_file
+        self._kubeconfig = kubeconfig or world.kubeconfig_for_service_account(*ACCOUNT)
+        self._path = [str(path) for path in (extra_path, ROOT / "operator") if path is not None]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port_file = 0
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "kotsapp", *self.arguments]
+
+    @property
+    def arguments(self) -> list[str]:
+        return [
+            "run",
+            *("--registries", str(self._registries)),
+            *("--trusted-keys", str(self._keys)),
+            *("--bind", "127.0.0.1", "--port", "0", "--log-level", "debug"),
+            *self._flags,
+        ]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("KUBE")}
+        return inherited | {
+            "KUBECONFIG": str(self._kubeconfig),
+            "PYTHONPATH": os.pathsep.join(self._path),
+            "PATH": f"{self.world.programs.helm.parent}{os.pathsep}{inherited['PATH']}",
+        }
+
+    def start(self, *, ready: bool = True) -> Self:
+        at = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self.command, env=self.environment, stdout=log, stderr=log)
+        if ready:
+            self.wait_watching(at)
+        return self
+
+    def wait_watching(self, at: int) -> None:
+        """Until the log, from this offset on, says that KotsApps are watched."""
+        until(lambda: "watching KotsApps" in self.said(at), "the operator watches KotsApps", 30, self._alive)
+
+    def said(self, at: int = 0) -> str:
+        return self.log.read_bytes()[at:].decode() if self.log.exists() else ""
+
+    def wait_reconciled(self, namespace: str, name: str, generation: int) -> None:
+        """Until the log says so: whatever was done for an older generation is over."""
+        line = f"{namespace}/{name}: reconciled generation {generation}\n"
+        until(lambda: line in self.said(), f"{name} is reconciled", 30, self._alive)
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(20)
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(10)
+
+    def metrics(self) -> str:
+        return self.asked("/metrics")[1]
+
+    def asked(self, path: str) -> tuple[int, str]:
+        """Status and body of what it answers on its port for metrics and health."""
+        port = self.said().rpartition("serving metrics and health on port ")[2].split()[0]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def rss(self) -> int:
+        """Resident memory, in bytes."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("no VmRSS")
+
+    def _alive(self) -> None:
+        if not self.running:
+            raise AssertionError(f"the operator ended:\n{self.said()[-3000:]}")

@@ -1,0 +1,1 @@
+"""The KotsApp resource: its spec read, its conditions made, as frozen values."""

@@ -1,0 +1,153 @@
+"""Conditions by the rules of kstatus and Flux.
+
+Ready is always there; Reconciling and Stalled are there only while True, never both, never with Ready True.
+``lastTransitionTime`` moves only with a condition's status.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from kotsapp.text import shortened
+
+MAX_MESSAGE = 4096
+
+READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
+LICENSE_VALID = "LicenseValid"
+IMAGES_RESOLVED = "ImagesResolved"
+IMAGES_PULLABLE = "ImagesPullable"
+PULL_SECRET_READY = "PullSecretReady"  # noqa: S105 - a condition type
+WORKLOADS_APPLIED = "WorkloadsApplied"
+WORKLOADS_HEALTHY = "WorkloadsHealthy"
+
+_ORDER = (
+    READY,
+    RECONCILING,
+    STALLED,
+    LICENSE_VALID,
+    IMAGES_RESOLVED,
+    IMAGES_PULLABLE,
+    PULL_SECRET_READY,
+    WORKLOADS_APPLIED,
+    WORKLOADS_HEALTHY,
+)
+
+
+class Status(StrEnum):
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class Reason(StrEnum):
+    """Why a condition is what it is. License and manifest errors bring reasons of their own."""
+
+    SUCCEEDED = "ReconciliationSucceeded"
+    PROGRESSING = "Progressing"
+    PROGRESSING_WITH_RETRY = "ProgressingWithRetry"
+    INVALID_SPEC = "InvalidSpec"
+    LICENSE_NOT_FOUND = "LicenseNotFound"
+    LICENSE_EXPIRED = "LicenseExpired"
+    LICENSE_EXPIRING_SOON = "LicenseExpiringSoon"
+    MANIFESTS_NOT_FOUND = "ManifestsNotFound"
+    INVALID_MANIFEST = "InvalidManifest"
+    HELM_MISSING = "HelmMissing"
+    INVALID_IMAGE = "InvalidImage"
+    IMAGES_UNDECIDED = "ImagesUndecided"
+    IMAGES_NOT_PULLABLE = "ImagesNotPullable"
+    UNVERIFIED = "Unverified"
+    PULL_SECRET_CLASH = "PullSecretClash"  # noqa: S105 - a reason
+    OBJECT_REFUSED = "ObjectRefused"
+    SERVICE_ACCOUNT_NOT_FOUND = "ServiceAccountNotFound"
+    IMPERSONATION_FORBIDDEN = "ImpersonationForbidden"
+    OBJECT_CLAIMED = "ObjectClaimed"
+    APPLY_FAILED = "ApplyFailed"
+    PRUNE_FAILED = "PruneFailed"
+    CLEANUP_FAILED = "CleanupFailed"
+    FIELD_CONTESTED = "FieldContested"
+    API_UNAVAILABLE = "APIServerUnavailable"
+    WORKLOADS_UNHEALTHY = "WorkloadsUnhealthy"
+    INTERNAL_ERROR = "InternalError"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    type: str
+    status: Status
+    reason: str
+    message: str
+
+    @classmethod
+    def true(cls, type_: str, message: str, reason: str = Reason.SUCCEEDED) -> "Condition":
+        return cls(type_, Status.TRUE, reason, message)
+
+    @classmethod
+    def false(cls, type_: str, reason: str, message: str) -> "Condition":
+        return cls(type_, Status.FALSE, reason, message)
+
+    @classmethod
+    def unknown(cls, type_: str, reason: str, message: str) -> "Condition":
+        return cls(type_, Status.UNKNOWN, reason, message)
+
+
+def succeeded(message: str) -> list[Condition]:
+    return [Condition.true(READY, message)]
+
+
+def progressing(message: str) -> list[Condition]:
+    """Working, and nothing is known to be wrong."""
+    return [
+        Condition.unknown(READY, Reason.PROGRESSING, message),
+        Condition.true(RECONCILING, message, Reason.PROGRESSING),
+    ]
+
+
+def retrying(reason: str, message: str) -> list[Condition]:
+    """Something is wrong that may mend itself: it is tried again, with backoff."""
+    return [
+        Condition.false(READY, reason, message),
+        Condition.true(RECONCILING, message, Reason.PROGRESSING_WITH_RETRY),
+    ]
+
+
+def stalled(reason: str, message: str) -> list[Condition]:
+    """Something is wrong that a person must mend; it is taken up again when an input changes."""
+    return [Condition.false(READY, reason, message), Condition.true(STALLED, message, reason)]
+
+
+def failed(reason: str, message: str) -> list[Condition]:
+    """Settled, and not as wished: neither worked on nor stuck on an input."""
+    return [Condition.false(READY, reason, message)]
+
+
+def is_settled(conditions: Iterable[Condition]) -> bool:
+    """Whether this generation is done with, so that the root observedGeneration may follow."""
+    return not any(c.type == RECONCILING and c.status is Status.TRUE for c in conditions)
+
+
+def condition_in(status: Mapping[str, Any], type_: str) -> Mapping[str, Any] | None:
+    """The condition of this type that a status tells, None without one."""
+    return next((c for c in status.get("conditions") or () if c.get("type") == type_), None)
+
+
+def merge(
+    before: Sequence[Mapping[str, Any]], conditions: Sequence[Condition], generation: int, now: str
+) -> list[dict[str, Any]]:
+    """The conditions as the API stores them; ``now`` is RFC 3339 and used only where a status changed."""
+    known = {c.get("type"): c for c in before}
+    merged = []
+    for condition in sorted(conditions, key=lambda c: _ORDER.index(c.type)):
+        old = known.get(condition.type)
+        same = old is not None and old.get("status") == condition.status
+        merged.append(
+            {
+                "type": condition.type,
+                "status": str(condition.status),
+                "reason": str(condition.reason),
+                "message": shortened(condition.message, MAX_MESSAGE),
+                "observedGeneration": generation,
+                "lastTransitionTime": old["lastTransitionTime"] if same and old is not None else now,
+            }
+        )
+    return merged

@@ -1,0 +1,291 @@
+"""``spec`` of a KotsApp as frozen values.
+
+The CRD's schema refuses a bad spec already; it is checked again here for API servers that know no CEL rules.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from kotsapp.api.durations import parse_duration
+from kotsapp.apply.ignored import IgnoredField, InvalidIgnoredFieldError
+from kotsapp.images.image_path import ImagePath
+from kotsapp.license.domains import is_domain
+from kotsapp.verdicts.decision import OnUndecided
+
+DEFAULT_LICENSE_KEY = "license.yaml"
+MIN_INTERVAL, MAX_INTERVAL = 60.0, 720 * 3600.0
+MIN_PROBE_TIMEOUT, MAX_PROBE_TIMEOUT = 0.1, 300.0
+MIN_TIMEOUT, MAX_TIMEOUT = 1.0, 24 * 3600.0
+# Every object of an app carries its name as a label.
+MAX_APP_NAME = 63
+MAX_ITEMS = 64
+
+T = TypeVar("T", bound=StrEnum)
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+
+
+class SpecError(ValueError):
+    """The spec can't be used. The message names the field, what was found and what is wanted."""
+
+
+class SourceKind(StrEnum):
+    SECRET = "Secret"  # noqa: S105 - a kind, not a password
+    CONFIG_MAP = "ConfigMap"
+
+
+class Verify(StrEnum):
+    """Whether the proxy is asked for each routed image before rollout, and whether a refusal holds it back."""
+
+    OFF = "Off"
+    REPORT = "Report"
+    ENFORCE = "Enforce"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRef:
+    """A Secret or ConfigMap in the app's own namespace; ``key`` None means every key, in key order."""
+
+    kind: SourceKind
+    name: str
+    key: str | None
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}" if self.key is None else f"{self.kind} {self.name}, key {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """Manifests written in the resource itself; ``index`` is the item's place in spec.manifests."""
+
+    index: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"spec.manifests[{self.index}].inline"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Seconds, and what becomes of an image about which there is no evidence."""
+
+    interval: float = 3600.0
+    timeout: float = 10.0
+    on_undecided: OnUndecided = OnUndecided.WAIT
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    domain: str | None = None
+    registry_domain: str | None = None
+    public_images: bool = False
+    verify: Verify = Verify.REPORT
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a KotsApp asks for, defaults filled in; durations in seconds."""
+
+    license: KeyRef
+    manifests: tuple[KeyRef | Inline, ...]
+    proxy: Proxy = Proxy()
+    probe: Probe = Probe()
+    image_paths: tuple[ImagePath, ...] = ()
+    ignore_fields: tuple[IgnoredField, ...] = ()
+    pull_secret: str | None = None
+    service_account: str | None = None
+    patch_helm_v2: bool = False
+    prune: bool = True
+    wait: bool = True
+    timeout: float = 600.0
+    suspend: bool = False
+
+    @property
+    def references(self) -> frozenset[tuple[SourceKind, str]]:
+        """Every Secret and ConfigMap whose change must wake the app."""
+        sources = (self.license, *self.manifests)
+        return frozenset((source.kind, source.name) for source in sources if isinstance(source, KeyRef))
+
+
+def check_name(name: str) -> None:
+    """Raises SpecError for a KotsApp whose name can't be a label value."""
+    if len(name) > MAX_APP_NAME:
+        raise SpecError(f"metadata.name: {len(name)} characters are too many, at most {MAX_APP_NAME} are possible")
+
+
+def parse_spec(spec: Mapping[str, Any]) -> Spec:
+    """Read ``spec``; raises SpecError."""
+    proxy, probe = _mapping(spec, "proxy"), _mapping(spec, "probe")
+    helm, pull_secret = _mapping(spec, "helm"), _mapping(spec, "pullSecret")
+    return Spec(
+        license=_license(_mapping(spec, "license")),
+        manifests=_manifests(spec.get("manifests")),
+        proxy=Proxy(
+            domain=_domain(proxy, "domain"),
+            registry_domain=_domain(proxy, "registryDomain"),
+            public_images=_flag(proxy, "publicImages", "spec.proxy", default=False),
+            verify=_choice(Verify, proxy, "verify", "spec.proxy", Verify.REPORT),
+        ),
+        probe=Probe(
+            interval=_seconds(probe, "interval", "spec.probe", 3600.0, MIN_INTERVAL, MAX_INTERVAL),
+            timeout=_seconds(probe, "timeout", "spec.probe", 10.0, MIN_PROBE_TIMEOUT, MAX_PROBE_TIMEOUT),
+            on_undecided=_choice(OnUndecided, probe, "onUndecided", "spec.probe", OnUndecided.WAIT),
+            exclude=tuple(_glob(item, index) for index, item in enumerate(_list(probe, "exclude", "spec.probe"))),
+        ),
+        image_paths=tuple(_image_path(item, i) for i, item in enumerate(_list(spec, "imagePaths", "spec"))),
+        ignore_fields=tuple(_ignored_field(item, i) for i, item in enumerate(_list(spec, "ignoreFields", "spec"))),
+        pull_secret=_name(pull_secret, "name", "spec.pullSecret") if pull_secret else None,
+        service_account=_name(spec, "serviceAccountName", "spec") if "serviceAccountName" in spec else None,
+        patch_helm_v2=_flag(helm, "patchV2", "spec.helm", default=False),
+        prune=_flag(spec, "prune", "spec", default=True),
+        wait=_flag(spec, "wait", "spec", default=True),
+        timeout=_seconds(spec, "timeout", "spec", 600.0, MIN_TIMEOUT, MAX_TIMEOUT),
+        suspend=_flag(spec, "suspend", "spec", default=False),
+    )
+
+
+def _license(value: Mapping[str, Any]) -> KeyRef:
+    refs = [(kind, field) for kind, field in _REF_FIELDS if value.get(field) is not None]
+    if len(refs) != 1:
+        raise SpecError("spec.license: exactly one of secretRef and configMapRef must be set")
+    kind, field = refs[0]
+    ref = _key_ref(kind, value[field], f"spec.license.{field}")
+    return KeyRef(ref.kind, ref.name, ref.key or DEFAULT_LICENSE_KEY)
+
+
+def _manifests(value: Any) -> tuple[KeyRef | Inline, ...]:
+    if not isinstance(value, list) or not value:
+        raise SpecError("spec.manifests: at least one source of manifests must be set")
+    if len(value) > MAX_ITEMS:
+        raise SpecError(f"spec.manifests: at most {MAX_ITEMS} items are possible, found {len(value)}")
+    return tuple(_source(item, index) for index, item in enumerate(value))
+
+
+def _source(item: Any, index: int) -> KeyRef | Inline:
+    where = f"spec.manifests[{index}]"
+    if not isinstance(item, Mapping):
+        raise SpecError(f"{where}: an object is wanted")
+    fields = [field for field in ("configMapRef", "secretRef", "inline") if item.get(field) is not None]
+    if len(fields) != 1:
+        raise SpecError(f"{where}: exactly one of configMapRef, secretRef and inline must be set")
+    if fields == ["inline"]:
+        text = item["inline"]
+        if not isinstance(text, str) or not text:
+            raise SpecError(f"{where}.inline: YAML text is wanted")
+        return Inline(index, text)
+    kind = SourceKind.SECRET if fields == ["secretRef"] else SourceKind.CONFIG_MAP
+    return _key_ref(kind, item[fields[0]], f"{where}.{fields[0]}")
+
+
+_REF_FIELDS = ((SourceKind.SECRET, "secretRef"), (SourceKind.CONFIG_MAP, "configMapRef"))
+
+
+def _key_ref(kind: SourceKind, value: Any, where: str) -> KeyRef:
+    if not isinstance(value, Mapping):
+        raise SpecError(f"{where}: an object with a name is wanted")
+    key = value.get("key")
+    if key is not None and not (isinstance(key, str) and _KEY.fullmatch(key)):
+        raise SpecError(f"{where}.key: {str(key)[:80]!r} can't be a key of a {kind}")
+    return KeyRef(kind, _name(value, "name", where), key)
+
+
+def _image_path(item: Any, index: int) -> ImagePath:
+    where = f"spec.imagePaths[{index}]"
+    if not isinstance(item, Mapping):
+        raise SpecError(f"{where}: an object with group, kind and path is wanted")
+    try:
+        secrets = item.get("pullSecretsPath")
+        return ImagePath(
+            str(item["group"]), str(item["kind"]), str(item["path"]), None if secrets is None else str(secrets)
+        )
+    except KeyError as missing:
+        raise SpecError(f"{where}: {missing.args[0]} is missing") from None
+    except ValueError as error:
+        raise SpecError(f"{where}: {error}") from None
+
+
+def _ignored_field(item: Any, index: int) -> IgnoredField:
+    where = f"spec.ignoreFields[{index}]"
+    if not isinstance(item, Mapping):
+        raise SpecError(f"{where}: an object with group, kind and path is wanted")
+    name = item.get("name")
+    try:
+        return IgnoredField(
+            str(item["group"]), str(item["kind"]), str(item["path"]), None if name is None else str(name)
+        )
+    except KeyError as missing:
+        raise SpecError(f"{where}: {missing.args[0]} is missing") from None
+    except InvalidIgnoredFieldError as error:
+        raise SpecError(f"{where}.path: {error}") from None
+
+
+def _mapping(parent: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    value = parent.get(field) or {}
+    if not isinstance(value, Mapping):
+        raise SpecError(f"spec.{field}: an object is wanted")
+    return value
+
+
+def _list(parent: Mapping[str, Any], field: str, where: str) -> Sequence[Any]:
+    value = parent.get(field) or []
+    if not isinstance(value, list):
+        raise SpecError(f"{where}.{field}: a list is wanted")
+    if len(value) > MAX_ITEMS:
+        raise SpecError(f"{where}.{field}: at most {MAX_ITEMS} items are possible, found {len(value)}")
+    return value
+
+
+def _domain(parent: Mapping[str, Any], field: str) -> str | None:
+    value = parent.get(field)
+    if value is None:
+        return None
+    if not isinstance(value, str) or value != value.lower() or not is_domain(value):
+        shown = repr(str(value)[:80])
+        raise SpecError(f"spec.proxy.{field}: a lower-case host such as images.example.com is wanted, found {shown}")
+    return value
+
+
+def _glob(item: Any, index: int) -> str:
+    if not isinstance(item, str) or not item:
+        raise SpecError(f"spec.probe.exclude[{index}]: a text is wanted, such as registry.internal.example/*")
+    return item
+
+
+def _name(parent: Mapping[str, Any], field: str, where: str) -> str:
+    value = parent.get(field)
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise SpecError(f"{where}.{field}: the name of an object is wanted, found {str(value)[:80]!r}")
+    return value
+
+
+def _flag(parent: Mapping[str, Any], field: str, where: str, *, default: bool) -> bool:
+    value = parent.get(field, default)
+    if not isinstance(value, bool):
+        raise SpecError(f"{where}.{field}: true or false is wanted")
+    return value
+
+
+def _choice(choices: type[T], parent: Mapping[str, Any], field: str, where: str, default: T) -> T:
+    value = parent.get(field, default)
+    try:
+        return choices(value)
+    except ValueError:
+        raise SpecError(f"{where}.{field}: one of {', '.join(choices)} is wanted, found {str(value)[:80]!r}") from None
+
+
+def _seconds(parent: Mapping[str, Any], field: str, where: str, default: float, least: float, most: float) -> float:
+    value = parent.get(field)
+    if value is None:
+        return default
+    try:
+        seconds = parse_duration(value if isinstance(value, str) else str(value))
+    except ValueError as error:
+        raise SpecError(f"{where}.{field}: {error}") from None
+    if not least <= seconds <= most:
+        raise SpecError(f"{where}.{field}: {value} is not between {least:g}s and {most:g}s")
+    return seconds

@@ -1,0 +1,432 @@
+"""Applying, deleting and replacing objects, many at a time."""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from kotsapp.apply.adopt import Adopter, Adoption
+from kotsapp.apply.cache import OwnedObjects
+from kotsapp.apply.dependencies import Brought, defined
+from kotsapp.apply.digests import object_digest
+from kotsapp.apply.field_diff import differing, shown
+from kotsapp.apply.inventory import Entry, Marks, other_owners, spared
+from kotsapp.apply.order import LAST_TIER, in_tiers, tier
+from kotsapp.kube.client import KubeClient
+from kotsapp.kube.discovery import ResourceType
+from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.text import listed
+
+logger = logging.getLogger(__name__)
+
+# Requests of one app under way at once; the API server has other clients.
+CONCURRENCY = 16
+CRD_WAIT = 30.0
+GONE_WAIT = 60.0
+LINGER = 15.0
+POLL = 0.1
+MAX_SHOWN_REFUSALS = 5
+MAX_SHOWN_FIELDS = 3
+# The API server may show many fields otherwise than they were written (quantities, defaults in lists).
+MAX_DIFFERENCES = 50
+_STRATEGIES = {("apps", "Deployment"): "strategy", ("apps", "StatefulSet"): "updateStrategy"}
+_ROLLING = "RollingUpdate"
+# Pods with a lower number than this are not updated.
+_NO_POD = 2**31 - 1
+# Behind this come the words of an admission webhook or policy.
+_DENIAL = re.compile(r"denied (?:the )?request")
+
+T = TypeVar("T")
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The API server's no to one object."""
+
+    key: ObjectKey
+    message: str
+    transient: bool
+    forbidden: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class StillThere(Refusal):
+    """A custom resource whose finalizers hold it: what handles them must not be deleted before."""
+
+
+class RefusedError(Exception):
+    """Objects were refused; the message names the first of them."""
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__(listed(refusals, MAX_SHOWN_REFUSALS, "; "))
+        self.refusals = tuple(refusals)
+
+    @property
+    def transient(self) -> bool:
+        return all(refusal.transient for refusal in self.refusals)
+
+
+class LingeringError(Exception):
+    """A deleted object is held by finalizers; the message names them."""
+
+
+class UnchangeableError(ApiError):
+    """The live object can't become what is wanted; the message names the fields, never a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """How objects are applied.
+
+    ``digest_key`` keys the digests of Secrets (``digests.object_digest``); ``account`` and ``sources`` (by object) are
+    noted in the inventory's entries; ``adoption`` says whose fields become ours. ``force`` says whether an object may
+    be deleted and made anew when a field can't be changed; ``waiting`` is entered while somebody else has to act.
+    """
+
+    digest_key: bytes = field(default=b"", repr=False)
+    account: str = ""
+    sources: Mapping[ObjectKey, str] = field(default_factory=dict)
+    adoption: Adoption = field(default_factory=Adoption)
+    force: Callable[[Object], bool] = lambda _: False
+    waiting: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
+
+
+class Applier:
+    """Applies the objects of one app as one identity."""
+
+    def __init__(self, client: KubeClient, cache: OwnedObjects, options: ApplyOptions | None = None) -> None:
+        self._client = client
+        self._cache = cache
+        self._options = options or ApplyOptions()
+        self._adopter = Adopter(client, self._options.adoption)
+
+    async def rehearse(self, objects: Sequence[Object]) -> list[Object]:
+        """Dry-run all of them, changing nothing; raises RefusedError. Answers are as the server would store them.
+
+        What needs another of the objects can't be rehearsed before that one is there, and has no answer.
+        """
+        brought = Brought.by(objects)
+        results = await self._each(objects, lambda obj: self._rehearse(obj, brought))
+        return [result for result in results if result is not None]
+
+    async def apply(self, objects: Sequence[Object], applied: Callable[[Entry], None]) -> None:
+        """Apply them tier by tier, telling ``applied`` of each at once; raises RefusedError after a failed tier."""
+        by_key = {key_of(obj): obj for obj in objects}
+        for keys in in_tiers(by_key):
+            await self._each([by_key[key] for key in keys], lambda obj: self._apply(obj, applied))
+
+    async def delete(
+        self,
+        entries: Iterable[Entry],
+        marks: Marks,
+        done: Callable[[Entry, str | None], None],
+        client_for: Callable[[Entry], KubeClient],
+        *,
+        lingers: bool = True,
+    ) -> None:
+        """Delete what is live and not spared, last tier first; raises RefusedError for what could not be deleted.
+
+        ``client_for`` an entry has the rights for it. ``done`` is told of each entry that is done with, and why its
+        object was left where it was. What may have to clean up after custom resources stays until they are gone,
+        unless nothing ``lingers``.
+        """
+        gate = asyncio.Semaphore(CONCURRENCY)
+        ordered = sorted(entries, key=lambda entry: (-tier(entry.key), entry.key))
+        by_tier: dict[int, list[Entry]] = {}
+        for entry in ordered:
+            by_tier.setdefault(tier(entry.key), []).append(entry)
+        refusals: list[Refusal] = []
+
+        async def one(entry: Entry) -> None:
+            async with gate:
+                try:
+                    reason = await self._delete_as_served(entry.key, marks, client_for(entry), lingers)
+                except UnknownKindError as error:  # it ceased to be served just now
+                    refusals.append(Refusal(entry.key, str(error), transient=True))
+                    return
+                except ApiError as error:
+                    refusals.append(Refusal(entry.key, error.message, error.transient, error.status == 403))
+                    return
+                except LingeringError as error:
+                    refusals.append(StillThere(entry.key, str(error), transient=True))
+                    return
+            done(entry, reason)
+
+        for level, members in by_tier.items():
+            await asyncio.gather(*(one(entry) for entry in members))
+            if level == LAST_TIER and any(isinstance(refusal, StillThere) for refusal in refusals):
+                break
+        if refusals:
+            raise RefusedError(sorted(refusals, key=lambda refusal: refusal.key))
+
+    async def _rehearse(self, obj: Object, brought: Brought) -> Object | None:
+        if key_of(obj).group_kind in brought.kinds:
+            return None
+        try:
+            return await self._dry_run(obj)
+        except ApiError as error:
+            if error.status == 400 and "does not support dry run" in error.message:
+                return None
+            if error.awaits_another and brought.is_needed_by(obj):
+                return None
+            if not await self._is_unchangeable(obj, error):
+                raise
+            eased = await self._eased(obj)
+            if eased is not None:
+                with contextlib.suppress(UnchangeableError):
+                    return await self._rehearse(eased, brought)
+            if self._options.force(obj):
+                return None
+            raise await self._unchangeable(obj, error) from None
+
+    async def _dry_run(self, obj: Object) -> Object:
+        """The object as the server would store it. Where it is refused for what others have in it, that is taken over
+        first, and given back if it is refused all the same."""
+        key = key_of(obj)
+        try:
+            answer = await self._client.apply(obj, dry_run=True)
+        except ApiError as error:
+            moved = await self._adopter.prepare(obj, error) if _may_be_in_the_way(error) else None
+            if moved is None:
+                raise
+            try:
+                answer = await self._client.apply(obj, dry_run=True)
+            except ApiError as again:
+                await self._adopter.restore(obj, moved)
+                raise again from None
+        self._adopter.note(key, answer)
+        return answer
+
+    async def _apply(self, obj: Object, applied: Callable[[Entry], None]) -> None:
+        key = key_of(obj)
+        with self._cache.applying(key):
+            try:
+                if self._adopter.is_due(key):
+                    await self._adopter.prepare(obj)
+                live = await self._beside_others(obj)
+            except ApiError as error:
+                if not await self._is_unchangeable(obj, error):
+                    raise
+                live = await self._apply_otherwise(obj, key, error)
+            seen = self._cache.note(live, key)
+        digest = object_digest(obj, self._options.digest_key)
+        applied(Entry(key, digest, seen.fields, self._options.sources.get(key, ""), self._options.account))
+        if key.kind == "CustomResourceDefinition":
+            await self._established(key, obj)
+
+    async def _beside_others(self, obj: Object) -> dict[str, Any]:
+        """Apply the object; entries of others that it can't stand beside give way to it."""
+        try:
+            return await self._client.apply(obj)
+        except ApiError as error:
+            if not _may_be_in_the_way(error) or await self._adopter.prepare(obj, error) is None:
+                raise
+        return await self._client.apply(obj)
+
+    async def _apply_otherwise(self, obj: Object, key: ObjectKey, error: ApiError) -> dict[str, Any]:
+        """Apply what can't be applied over the live object as it is."""
+        eased = await self._eased(obj)
+        if eased is not None:
+            try:
+                await self._client.apply(eased)
+                return await self._client.apply(obj)
+            except ApiError as again:
+                if not await self._is_unchangeable(obj, again):
+                    raise
+        if not self._options.force(obj):
+            raise await self._unchangeable(obj, error) from None
+        return await self._replace(obj, key)
+
+    async def _eased(self, obj: Object) -> Object | None:
+        """The object with the update strategy of the live one, rolling nothing; None where that is no hindrance.
+
+        The API server fills in how to roll an update, as nobody's field, and refuses it beside a strategy that doesn't
+        roll: once it was ours, leaving it out takes it away. Until then no pod may be updated by the old strategy.
+        """
+        key = key_of(obj)
+        field = _STRATEGIES.get(key.group_kind)
+        spec = obj.get("spec")
+        wanted = spec.get(field) if field and isinstance(spec, Mapping) else None
+        if not isinstance(wanted, Mapping) or "rollingUpdate" in wanted or wanted.get("type") in (None, _ROLLING):
+            return None
+        kind = await self._client.resource_type(key.api_version, key.kind)
+        live = await self._client.get(kind, key.name, key.namespace)
+        strategy = ((live or {}).get("spec") or {}).get(field) or {}
+        if "rollingUpdate" not in strategy:
+            return None
+        if key.kind == "Deployment":
+            return {**obj, "spec": {**obj["spec"], field: strategy, "paused": True}}
+        strategy = {**strategy, "rollingUpdate": {**(strategy["rollingUpdate"] or {}), "partition": _NO_POD}}
+        return {**obj, "spec": {**obj["spec"], field: strategy}}
+
+    async def _is_unchangeable(self, obj: Object, error: ApiError) -> bool:
+        """Whether the object is refused for what the live one is, and could be made anew.
+
+        API servers say so in many words; what is sure is that they would take the object if it were not there yet.
+        """
+        if error.status != 422 or _DENIAL.search(error.message):
+            return False
+        if error.immutable:
+            return True
+        try:
+            await self._client.create(obj, dry_run=True)
+        except ApiError as refusal:
+            return refusal.status == 409
+        return False
+
+    async def _unchangeable(self, obj: Object, error: ApiError) -> "UnchangeableError":
+        """The error, its message naming the fields and no value of theirs."""
+        key = key_of(obj)
+        live = await self._client.get(
+            await self._client.resource_type(key.api_version, key.kind), key.name, key.namespace
+        )
+        named = error.fields
+        paths = [shown(path) for path in differing(obj, live or {}, MAX_DIFFERENCES)]
+        fields = [path for path in paths if any(path.startswith(field) for field in named)] or named or ["a field"]
+        message = (
+            f"{', '.join(fields[:MAX_SHOWN_FIELDS])} can't be changed on the live object. Annotate it"
+            " kotsapp.dev/force: enabled in the manifest to have it deleted and made anew, or undo the change"
+        )
+        return UnchangeableError(error.status, error.reason, message)
+
+    async def _replace(self, obj: Object, key: ObjectKey) -> dict[str, Any]:
+        kind = await self._client.resource_type(key.api_version, key.kind)
+        live = await self._client.get(kind, key.name, key.namespace)
+        if live is not None:
+            uid = live["metadata"]["uid"]
+            await self._client.delete(kind, key.name, key.namespace, uid=uid)
+            await self._until(
+                lambda: self._is_gone(kind, key, uid, self._client), GONE_WAIT, f"{key} was deleted to be made anew"
+            )
+        return await self._client.apply(obj)
+
+    async def _is_gone(self, kind: ResourceType, key: ObjectKey, uid: str, client: KubeClient) -> bool:
+        live = await client.get(kind, key.name, key.namespace)
+        return live is None or live["metadata"]["uid"] != uid
+
+    async def _established(self, key: ObjectKey, obj: Object) -> None:
+        kind = await self._client.resource_type(key.api_version, key.kind)
+        group, defined_kind = defined(obj)
+        versions = [version for version in (obj.get("spec") or {}).get("versions") or () if version.get("served")]
+
+        async def established() -> bool:
+            crd = await self._client.get(kind, key.name)
+            conditions = ((crd or {}).get("status") or {}).get("conditions") or ()
+            return any(c.get("type") == "Established" and c.get("status") == "True" for c in conditions)
+
+        async def served() -> bool:
+            try:
+                for version in versions:
+                    self._client.forget_kinds(f"{group}/{version.get('name')}")
+                    await self._client.resource_type(f"{group}/{version.get('name')}", defined_kind)
+            except UnknownKindError:
+                return False
+            return True
+
+        await self._until(established, CRD_WAIT, f"{key} was applied")
+        await self._until(served, CRD_WAIT, f"{key} was applied")
+
+    async def _until(self, condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
+        try:
+            async with self._options.waiting(), asyncio.timeout(seconds):
+                while not await condition():  # noqa: ASYNC110 - what is awaited is in the cluster
+                    await asyncio.sleep(POLL)
+        except TimeoutError:
+            raise ApiError(
+                0, "Timeout", f"{what}, and the API server is not done with it after {seconds:g} s"
+            ) from None
+
+    async def _delete_as_served(self, key: ObjectKey, marks: Marks, client: KubeClient, lingers: bool) -> str | None:
+        """Delete one object; the reason when it is left. The version that it was applied in may be served no more."""
+        try:
+            return await self._delete(key, marks, client, lingers)
+        except UnknownKindError:
+            version = await client.other_version(key.api_version, key.kind)
+            if version is None:
+                return None  # its definition is gone, and all its objects with it
+            return await self._delete(replace(key, api_version=version), marks, client, lingers)
+
+    async def _delete(self, key: ObjectKey, marks: Marks, client: KubeClient, lingers: bool) -> str | None:
+        kind = await client.resource_type(key.api_version, key.kind)
+        live = await client.get_served(kind, key.name, key.namespace)
+        if live is None:
+            return None
+        metadata = live["metadata"]
+        reason = spared(live, key, marks)
+        if reason is not None:
+            logger.info("%s is left alone: %s", key, reason)
+            others = other_owners(live, marks)
+            if others is not None:
+                # The garbage collector would delete it with the app.
+                patch = {"resourceVersion": metadata["resourceVersion"], "ownerReferences": others}
+                await client.merge(kind, key.name, key.namespace, {"metadata": patch})
+            return reason
+        if "deletionTimestamp" not in metadata:
+            with self._cache.applying(key):
+                await client.delete(kind, key.name, key.namespace, uid=metadata["uid"])
+            self._cache.forget(key)
+        if lingers and tier(key) == LAST_TIER and metadata.get("finalizers"):
+            await self._linger(kind, key, metadata, client)
+        return None
+
+    async def _linger(
+        self, kind: ResourceType, key: ObjectKey, metadata: Mapping[str, Any], client: KubeClient
+    ) -> None:
+        """Give the controller that a custom resource waits for the time to act: it may be deleted next."""
+        try:
+            await self._until(lambda: self._is_gone(kind, key, metadata["uid"], client), LINGER, f"{key} was deleted")
+        except ApiError as error:
+            if error.status:
+                raise
+            held = ", ".join(map(str, metadata["finalizers"]))
+            raise LingeringError(f"is deleted and waits for whoever handles its finalizers {held}") from None
+
+    async def _each(self, objects: Iterable[Object], work: Callable[[Object], Awaitable[T]]) -> list[T]:
+        """Run ``work`` on each, bounded; every one is tried before RefusedError is raised."""
+        gate = asyncio.Semaphore(CONCURRENCY)
+        refusals: list[Refusal] = []
+        results: list[T] = []
+
+        async def one(obj: Object) -> None:
+            async with gate:
+                try:
+                    results.append(await work(obj))
+                except UnknownKindError as error:
+                    refusals.append(Refusal(key_of(obj), str(error), transient=False))
+                except ApiError as error:
+                    refusals.append(Refusal(key_of(obj), _explain(error, key_of(obj)), error.transient))
+
+        await asyncio.gather(*(one(obj) for obj in objects))
+        if refusals:
+            raise RefusedError(sorted(refusals, key=lambda refusal: refusal.key))
+        return results
+
+
+def _may_be_in_the_way(error: ApiError) -> bool:
+    """Whether an object may be refused for what others have in the live one."""
+    return error.invalid and not error.immutable and _DENIAL.search(error.message) is None
+
+
+def _explain(error: ApiError, key: ObjectKey) -> str:
+    if key.group_kind == ("", "Secret") and not isinstance(error, UnchangeableError):
+        return _without_values(error)
+    return error.message
+
+
+def _without_values(error: ApiError) -> str:
+    """What the API server says about a Secret, less what may quote the Secret's content."""
+    denied = _DENIAL.search(error.message)
+    if denied:
+        return f"{error.message[: denied.end()]} (its words are left out: they may quote the Secret)"
+    if error.invalid:
+        return "the API server finds it invalid" + (f" at {', '.join(error.fields)}" if error.fields else "")
+    return error.message

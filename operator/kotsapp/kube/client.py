@@ -1,0 +1,219 @@
+"""Objects of the API server as plain dictionaries.
+
+One connection pool and one discovery serve everybody; a client that impersonates an account shares both.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final
+
+from kotsapp.kube.connection import WATCH_SECONDS, Connection
+from kotsapp.kube.discovery import Discovery, ResourceType
+from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.kube.objects import key_of
+
+FIELD_MANAGER: Final = "kotsapp"
+LIST_CHUNK = 500
+
+JSON = "application/json"
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+# Tables with no object in them: their rows' first cell is a name.
+NAMES_ONLY = "application/json;as=Table;g=meta.k8s.io;v=v1"
+
+
+class KubeClient:
+    """Reads and writes objects as plain dictionaries; raises ApiError, and UnknownKindError for unserved kinds."""
+
+    def __init__(
+        self, connection: Connection, discovery: Discovery, server_version: str, user: str | None = None
+    ) -> None:
+        self._connection = connection
+        self._discovery = discovery
+        self.server_version = server_version
+        self.user = user
+
+    def impersonating(self, user: str) -> "KubeClient":
+        """The same connections, every request made as ``user``."""
+        return KubeClient(self._connection, self._discovery, self.server_version, user)
+
+    async def resource_type(self, api_version: str, kind: str) -> ResourceType:
+        return await self._discovery.find(api_version, kind)
+
+    def forget_kinds(self, api_version: str) -> None:
+        """A definition there was made, changed or removed: what was discovered of its kinds holds no longer."""
+        self._discovery.forget(api_version)
+
+    async def other_version(self, api_version: str, kind: str) -> str | None:
+        return await self._discovery.other_version(api_version, kind)
+
+    async def api_versions(self) -> Sequence[str]:
+        """Every served group/version and group/version/Kind, as Helm's ``--api-versions`` takes them."""
+        return await self._discovery.api_versions()
+
+    async def get(
+        self, kind: ResourceType, name: str, namespace: str | None = None, *, metadata_only: bool = False
+    ) -> dict[str, Any] | None:
+        """The object, or None when there is none, or no such kind any more."""
+        try:
+            return await self._json("GET", kind.path(namespace, name), accept=METADATA_ONLY if metadata_only else JSON)
+        except ApiError as error:
+            if error.not_found:
+                return None
+            raise
+
+    async def get_served(self, kind: ResourceType, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+        """The object, or None when there is none; raises UnknownKindError when its kind has ceased to be served."""
+        try:
+            return await self._json("GET", kind.path(namespace, name))
+        except ApiError as error:
+            if error.path_not_found:
+                raise UnknownKindError(kind.api_version, kind.kind) from None
+            if error.not_found:
+                return None
+            raise
+
+    async def apply(
+        self, obj: Mapping[str, Any], *, dry_run: bool = False, manager: str = FIELD_MANAGER
+    ) -> dict[str, Any]:
+        """Server-side apply with our field manager, by force; the object as the server stores it."""
+        key = key_of(obj)
+        kind = await self.resource_type(key.api_version, key.kind)
+        query: list[tuple[str, str]] = [("fieldManager", manager), ("force", "true")]
+        if dry_run:
+            query.append(("dryRun", "All"))
+        path = kind.path(key.namespace, key.name)
+        return await self._json("PATCH", path, body=obj, query=query, content_type="application/apply-patch+yaml")
+
+    async def create(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        key = key_of(obj)
+        kind = await self.resource_type(key.api_version, key.kind)
+        query: list[tuple[str, str]] = [("fieldManager", FIELD_MANAGER)]
+        if dry_run:
+            query.append(("dryRun", "All"))
+        return await self._json("POST", kind.path(key.namespace), body=obj, query=query)
+
+    async def delete(
+        self, kind: ResourceType, name: str, namespace: str | None, *, uid: str | None, propagation: str = "Background"
+    ) -> bool:
+        """Delete the object with this uid; False when it is gone already or another has taken its name."""
+        options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        try:
+            await self._json("DELETE", kind.path(namespace, name), body=options)
+        except ApiError as error:
+            if error.not_found:
+                return False
+            if error.status == 409 and uid:
+                live = await self.get(kind, name, namespace, metadata_only=True)
+                if live is None or live["metadata"]["uid"] != uid:
+                    return False
+            raise
+        return True
+
+    async def merge(self, kind: ResourceType, name: str, namespace: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """A JSON merge patch (RFC 7386)."""
+        path = kind.path(namespace, name)
+        return await self._json("PATCH", path, body=patch, content_type="application/merge-patch+json")
+
+    async def patch_status(self, kind: ResourceType, name: str, namespace: str, patch: Sequence[Any]) -> dict[str, Any]:
+        """A JSON patch of the status subresource."""
+        path = kind.path(namespace, name) + "/status"
+        return await self._json("PATCH", path, body=list(patch), content_type="application/json-patch+json")
+
+    async def list(
+        self,
+        kind: ResourceType,
+        namespace: str | None = None,
+        *,
+        labels: str | None = None,
+        fields: str | None = None,
+        metadata_only: bool = False,
+    ) -> tuple[list[dict[str, Any]], str]:
+        """All objects that the selectors match, asked for in chunks, and the list's resourceVersion."""
+        items: list[dict[str, Any]] = []
+        more: str | None = None
+        while True:
+            query = [("limit", str(LIST_CHUNK))]
+            if labels:
+                query.append(("labelSelector", labels))
+            if fields:
+                query.append(("fieldSelector", fields))
+            if more:
+                query.append(("continue", more))
+            accept = METADATA_LIST if metadata_only else JSON
+            page = await self._json("GET", kind.path(namespace), query=query, accept=accept)
+            items += page.get("items") or []
+            metadata = page.get("metadata") or {}
+            more = metadata.get("continue")
+            if not more:
+                return items, str(metadata.get("resourceVersion") or "")
+
+    async def version_of(self, kind: ResourceType, namespace: str | None = None) -> str:
+        """The resourceVersion from which a watch sees everything that comes, read without reading an object."""
+        query = [("limit", "1"), ("includeObject", "None")]
+        page = await self._json("GET", kind.path(namespace), query=query, accept=NAMES_ONLY)
+        return str((page.get("metadata") or {}).get("resourceVersion") or "")
+
+    async def watch(
+        self,
+        kind: ResourceType,
+        namespace: str | None,
+        resource_version: str,
+        *,
+        labels: str | None = None,
+        names_only: bool = False,
+        metadata_only: bool = False,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Watch events (``type`` and ``object``), bookmarks included, until the server ends the stream."""
+        query = [
+            ("watch", "1"),
+            ("resourceVersion", resource_version),
+            ("allowWatchBookmarks", "true"),
+            ("timeoutSeconds", str(WATCH_SECONDS)),
+        ]
+        if labels:
+            query.append(("labelSelector", labels))
+        accept = METADATA_ONLY if metadata_only else JSON
+        if names_only:
+            accept = NAMES_ONLY
+            query.append(("includeObject", "None"))
+        async for event in self._connection.stream(kind.path(namespace), query, accept, self.user):
+            if event.get("type") == "ERROR":
+                status = event.get("object") or {}
+                raise ApiError(int(status.get("code") or 0), str(status.get("reason")), str(status.get("message")))
+            yield event
+
+    async def request(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """Any other call, such as a self review; JSON in and out."""
+        return await self._json(method, path, body=body)
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Sequence[tuple[str, str]] = (),
+        accept: str = JSON,
+        content_type: str = JSON,
+    ) -> dict[str, Any]:
+        return await self._connection.json(
+            method, path, body=body, query=query, accept=accept, content_type=content_type, user=self.user
+        )
+
+
+async def connect(
+    user_agent: str, *, context: str | None = None, kubeconfig: str | None = None
+) -> tuple[KubeClient, Connection]:
+    """A client by the in-cluster account, else by a kubeconfig; the Connection is to be closed at the end.
+
+    Raises ConfigException, and ApiError when the API server gives no answer that serves.
+    """
+    connection = await Connection.open(user_agent, context, kubeconfig)
+    try:
+        version = await connection.json("GET", "/version", attempts=1)
+    except BaseException:
+        await connection.close()
+        raise
+    return KubeClient(connection, Discovery(connection), str(version.get("gitVersion"))), connection

@@ -1,0 +1,203 @@
+"""Requests to the API server over ``kubernetes.aio``: connections, tries, and what of a failure is said.
+
+Its generated methods and its dynamic client copy every body and build every header anew; with hundreds of objects
+that costs more than the requests do, so paths and bodies are made here.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import client as aio_client
+from kubernetes.aio.config import ConfigException
+
+from kotsapp.kube.access import Access, find_access
+from kotsapp.kube.errors import ApiError, from_answer
+from kotsapp.net.tls import certificate_problem
+
+MAX_CONNECTIONS = 256
+REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+# Bookmarks come about every minute; a stream silent for longer has lost its peer.
+WATCH_SECONDS = 290
+WATCH_TIMEOUT = aiohttp.ClientTimeout(total=WATCH_SECONDS + 30, connect=10, sock_read=100)
+# A busy or restarting API server is asked again this often before the whole reconciliation is put off.
+ATTEMPTS = 4
+MAX_RETRY_WAIT = 5.0
+
+_FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class NoCredentialsError(aiohttp.ClientConnectionError):
+    """Credentials could not be renewed; the message says why. Kopf tries again after such an error, too."""
+
+
+class Connection:
+    """JSON over HTTP with the credentials of an Access; ``user`` is whom a request impersonates, instead of its own."""
+
+    def __init__(self, access: Access, user_agent: str) -> None:
+        self._access = access
+        self._user_agent = user_agent
+        self._api = self._client(MAX_CONNECTIONS)
+        # A watch keeps its connection for itself, and there may be many: requests must not wait for one of theirs.
+        self._watches = self._client(0)
+
+    @classmethod
+    async def open(cls, user_agent: str, context: str | None = None, kubeconfig: str | None = None) -> "Connection":
+        """By ``kubeconfig``, KUBECONFIG or the home folder's, else the pod's account; nothing is asked of a server yet.
+
+        Raises ConfigException.
+        """
+        access = find_access(kubeconfig, context)
+        await access.credentials.header()
+        return cls(access, user_agent)
+
+    def _client(self, connections: int) -> aio_client.ApiClient:
+        """``connections`` 0 sets no limit."""
+        access = self._access
+        configuration = aio_client.Configuration(host=access.server, proxy=access.proxy)
+        configuration.connection_pool_maxsize = connections
+        # aiohttp's own trust in the environment reads proxies and ~/.netrc in threads, for every single request, and
+        # would send what that file holds to the API server.
+        configuration.client_session_kwargs = {"trust_env": False, "middlewares": (self._authorize,)}
+        client = aio_client.ApiClient(configuration)
+        client.rest_client.ssl_context = access.tls or True
+        return client
+
+    async def _authorize(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Put the credentials into a request as they are now: one that was renewed counts at once."""
+        access = self._access
+        try:
+            header = await access.credentials.header()
+        except ConfigException as error:
+            raise NoCredentialsError(str(error)) from None
+        if header is not None:
+            request.headers["Authorization"] = header
+        if "Impersonate-User" not in request.headers:
+            request.headers.extend(access.impersonation)
+        if access.tls_server_name:
+            request.server_hostname = access.tls_server_name
+        response = await handler(request)
+        if response.status == 401:
+            access.credentials.refused()
+        return response
+
+    @property
+    def server(self) -> str:
+        """The API server's URL, a path in it included."""
+        return self._access.server
+
+    @property
+    def namespace(self) -> str:
+        """Where the person is: the context's namespace, or the pod's own."""
+        return self._access.namespace
+
+    def session(self, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
+        """A session to the same API server for another client, which is to close it: same trust, proxy, credentials."""
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._access.tls or True),
+            headers={"User-Agent": self._user_agent},
+            proxy=self._access.proxy,
+            trust_env=False,
+            middlewares=(*middlewares, self._authorize),
+        )
+
+    async def close(self) -> None:
+        await self._api.close()
+        await self._watches.close()
+
+    async def json(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Sequence[tuple[str, str]] = (),
+        accept: str = "application/json",
+        content_type: str = "application/json",
+        user: str | None = None,
+        attempts: int = ATTEMPTS,
+    ) -> dict[str, Any]:
+        """The answer's object, asked for again while the API server is busy or away; raises ApiError."""
+        for attempt in range(1, attempts + 1):
+            try:
+                response = await self._send(method, path, body, query, accept, content_type, user)
+                async with response:
+                    return dict(json.loads(await response.read()))
+            except ApiError as error:
+                # Asking again helps an apply that met another write; a name that is taken stays so.
+                lost = error.status == 409 and method != "PATCH"
+                refused = error.status == 401 and attempt > 1
+                if not error.transient or lost or refused or attempt == attempts:
+                    raise
+                wait = error.retry_after if error.retry_after is not None else 0.1 * 4**attempt
+            except (*_FAILURES, ValueError) as error:
+                if attempt == attempts or certificate_problem(error) or isinstance(error, NoCredentialsError):
+                    raise ApiError(0, "Unavailable", f"the API server can't be reached: {_reason(error)}") from None
+                wait = 0.1 * 4**attempt
+            await asyncio.sleep(min(wait, MAX_RETRY_WAIT))
+        raise AssertionError("unreachable")
+
+    async def stream(
+        self, path: str, query: Sequence[tuple[str, str]], accept: str, user: str | None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The objects of an answer that goes on, one a line, until the server ends it; raises ApiError."""
+        try:
+            response = await self._send("GET", path, None, query, accept, "application/json", user, watching=True)
+            async with response:
+                async for line in response.content:
+                    yield json.loads(line)
+        except (*_FAILURES, ValueError) as error:
+            raise ApiError(0, "Unavailable", f"the watch of {path} was cut: {_reason(error)}") from None
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        query: Sequence[tuple[str, str]],
+        accept: str,
+        content_type: str,
+        user: str | None,
+        *,
+        watching: bool = False,
+    ) -> aiohttp.ClientResponse:
+        api, timeout = (self._watches, WATCH_TIMEOUT) if watching else (self._api, REQUEST_TIMEOUT)
+        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": self._user_agent}
+        if user:
+            headers["Impersonate-User"] = user
+        url = f"{api.configuration.host}{path}"
+        if query:
+            url += f"?{urlencode(query)}"
+        answer = await api.rest_client.request(method, url, headers=headers, body=body, _request_timeout=timeout)
+        response: aiohttp.ClientResponse = answer.response
+        if not 200 <= response.status <= 299:
+            async with response:
+                raise from_answer(response.status, response.reason or "", response.headers, await response.read())
+        return response
+
+
+def _reason(error: Exception) -> str:
+    """What a person can act on, without URLs, which may hold a proxy's password."""
+    problem = certificate_problem(error)
+    if problem is not None:
+        return f"its certificate does not verify: {problem}"
+    match error:
+        case NoCredentialsError():
+            return str(error)
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return "the proxy does not lead there"
+        case aiohttp.ClientConnectorDNSError():
+            return "its name does not resolve"
+        case aiohttp.ClientConnectorSSLError():
+            return "the TLS handshake failed"
+        case aiohttp.ClientConnectorError():
+            return (error.os_error.strerror or "").lower() or type(error).__name__
+        case TimeoutError():
+            return "it does not answer in time"
+        case _:
+            return type(error).__name__

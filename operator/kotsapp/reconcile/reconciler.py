@@ -1,0 +1,322 @@
+"""One reconciliation of one KotsApp: its methods are the verbs of the data flow (docs/ARCHITECTURE.md)."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from kotsapp.api.conditions import (
+    LICENSE_VALID,
+    PULL_SECRET_READY,
+    WORKLOADS_APPLIED,
+    WORKLOADS_HEALTHY,
+    Condition,
+    Reason,
+    condition_in,
+    progressing,
+)
+from kotsapp.api.spec import SourceKind, Spec, SpecError, check_name, parse_spec
+from kotsapp.apply.cache import Owner
+from kotsapp.apply.changes import ChangeSet, Removal
+from kotsapp.apply.drift import Known
+from kotsapp.apply.inventory import Inventory
+from kotsapp.apply.ledger import Ledger
+from kotsapp.apply.plan import Plan
+from kotsapp.apply.reader import LiveReader
+from kotsapp.apply.session import Cluster, Session, SessionOptions
+from kotsapp.health.assess import Health, WorkloadState
+from kotsapp.images.usage import InvalidImagesError, parse_used
+from kotsapp.kube.client import KubeClient
+from kotsapp.kube.errors import ApiError
+from kotsapp.kube.objects import ObjectKey
+from kotsapp.license import License
+from kotsapp.license.facts import facts, to_status
+from kotsapp.names import API_VERSION, KIND
+from kotsapp.pullsecret import USER_NAME
+from kotsapp.reconcile import conclusion, events, routing, status
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.conclusion import Conclusion
+from kotsapp.reconcile.health import check_health
+from kotsapp.reconcile.impersonation import check_impersonation, client_of
+from kotsapp.reconcile.inputs import read_license, read_sources, refuse_expired
+from kotsapp.reconcile.memory import Memory
+from kotsapp.reconcile.outcome import UNWATCHED_POLL, Outcome, ReconcileError, retryable, terminal
+from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
+from kotsapp.reconcile.rendering import fingerprint, render, renderer_for, secret_name
+from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, roll_out
+from kotsapp.reconcile.rollout_start import rollout_started
+from kotsapp.reconcile.routing import ImagesResult
+from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.status import Findings
+from kotsapp.reconcile.status_writer import StatusWriter
+from kotsapp.reconcile.verdict_history import VerdictHistory
+from kotsapp.registry.credential import Credential
+from kotsapp.release.reader import Release, SourceFile
+from kotsapp.release.renderer import Renderer
+from kotsapp.text import counted, rfc3339
+from kotsapp.verdicts.resolver import resolve_all
+
+# Pods that were just made have nothing to tell yet.
+POD_GRACE = 1.5
+
+
+class Reconciler:
+    """Brings the app to what its spec asks for. Made anew for each reconciliation."""
+
+    def __init__(self, app: App, services: Services, memory: Memory, writer: StatusWriter) -> None:
+        self._app = app
+        self._services = services
+        self._memory = memory
+        self._writer = writer
+        self._findings = Findings()
+        self._events: list[events.Event] = []
+        self._plan_size = 0
+        self._ledger = Ledger(Inventory.from_status(writer.status.get("inventory") or ()), self._save)
+
+    async def reconcile(self) -> Outcome:
+        """Reconcile once; never raises for bad input."""
+        if self._app.spec.get("suspend") is True:
+            return Outcome(None, None)
+        asked = status.is_unanswered(self._writer.status, self._app.requested)
+        self._memory.refresh |= asked
+        try:
+            end = await self._reconcile()
+            conditions, wake_after, backoff = end.conditions, end.wake_after, False
+        except (ReconcileError, ApiError) as error:
+            self._memory.release = None  # megabytes, which nobody looks at while the app stands still
+            ended = error if isinstance(error, ReconcileError) else _of_api_error(self._app, error)
+            conditions, wake_after, backoff = tuple(ended.conditions), ended.retry_after, ended.backoff
+        if asked:  # with whatever came of it: somebody waits for the answer
+            self._findings = replace(self._findings, answered=self._app.requested)
+        self._found(*conditions)
+        return Outcome(self._status(), wake_after, backoff, tuple(self._events))
+
+    async def announce(self, *conditions: Condition) -> None:
+        """Store these conditions on the way, beside what was found so far."""
+        async with self._writer.lock:
+            await self._writer.write(self._app, self._status(*conditions), self._services.client)
+
+    async def _reconcile(self) -> Conclusion:
+        spec = self._read_spec()
+        license, files = await self._load(spec)
+        release, images = await self._render_and_route(spec, license, files)
+        plan = self._plan(spec, license, release, images)
+        done = await self._roll_out(spec, license, plan)
+        self._note_applied(done, release)
+        healths = await self._check_health(plan, done)
+        if done.contested is not None:
+            raise conclusion.contested(done.contested)
+        return self._conclude(spec, license, images, healths, done)
+
+    def _read_spec(self) -> Spec:
+        try:
+            check_name(self._app.name)
+            return parse_spec(self._app.spec)
+        except SpecError as error:
+            raise terminal(Reason.INVALID_SPEC, str(error)) from None
+
+    async def _load(self, spec: Spec) -> tuple[License, list[SourceFile]]:
+        follow = self._services.follow
+        await follow(self._app, spec.references)
+        license = await read_license(self._app, spec, self._services)
+        self._note_license(license)
+        refuse_expired(license, spec.license)
+        # Whoever has taken the pull secret's name may let go of it.
+        await follow(self._app, spec.references | {(SourceKind.SECRET, secret_name(spec, license))})
+        return license, await read_sources(self._app, spec, self._services)
+
+    async def _render_and_route(
+        self, spec: Spec, license: License, files: Sequence[SourceFile]
+    ) -> tuple[Release, ImagesResult]:
+        renderer = renderer_for(self._app, spec, license, self._services.settings.helm)
+        release = await self._render(renderer, license, files, {})
+        images = await self._route(spec, license, renderer, release)
+        if release.local_images:
+            answers = {image: images.pulls[image].reference for image in release.local_images}
+            release = await self._render(renderer, license, files, answers)
+            images = await self._route(spec, license, renderer, release)
+        return release, images
+
+    async def _render(
+        self, renderer: Renderer, license: License, files: Sequence[SourceFile], local_images: Mapping[str, str]
+    ) -> Release:
+        """While a rollout is watched the same files are not read again for each look."""
+        inputs = fingerprint(self._app, license, files, local_images)
+        known = self._memory.release
+        if known is not None and known[0] == inputs:
+            return known[1]
+        release = await render(renderer, files, local_images, self._services.client)
+        self._memory.release = (inputs, release)
+        return release
+
+    async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
+        """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""
+        users = routing.users_in(release, spec)
+        try:
+            references = parse_used(users)
+        except InvalidImagesError as error:
+            raise routing.invalid(error) from None
+        domains = renderer.domains(release.application).opening(references)
+        before = self._writer.status
+        history = self._memory.verdicts or VerdictHistory.of(before)
+        refresh = self._memory.refresh
+        if refresh:
+            history = history.forgotten()
+        self._memory.verdicts = history
+        evidence = history.evidence(references, before, spec.probe.interval, refresh=refresh)
+        async with self._services.limiter.waiting():
+            routed = await resolve_all(
+                self._services.prober,
+                references,
+                routing.policy(spec, license, release, domains),
+                Credential(USER_NAME, license.license_id, domains.hosts),
+                evidence,
+            )
+        self._memory.refresh = False
+        self._memory.verdicts = history.noted(routed.settled)
+        images = routing.result(routed, users, release, spec)
+        self._findings = replace(self._findings, images=images.findings(), obsolete=images.obsolete())
+        self._found(*images.conditions())
+        if obstacle := images.obstacle():
+            raise obstacle
+        return images
+
+    def _plan(self, spec: Spec, license: License, release: Release, images: ImagesResult) -> Plan:
+        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains)
+        try:
+            return make_plan(release.objects, images.pulls, secrets, self._app, spec)
+        except PlanError as error:
+            condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
+            raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
+        except PullSecretNameError as error:
+            condition = Condition.false(PULL_SECRET_READY, Reason.PULL_SECRET_CLASH, str(error))
+            raise terminal(Reason.PULL_SECRET_CLASH, str(error), condition) from None
+
+    async def _roll_out(self, spec: Spec, license: License, plan: Plan) -> ChangeSet:
+        account = self._app.account
+        if account and self._memory.may_impersonate != account:
+            await check_impersonation(self._app, account, self._services)
+            self._memory.may_impersonate = account
+        options = SessionOptions(license.license_id.encode(), force_allowed)
+        finished = status.finished_workloads(self._writer.status)
+        known = Known(self._ledger.inventory, self._memory.repairs, finished)
+        session = Session(self._app.applicant, self._cluster(account), known, self._ledger, options)
+        self._plan_size = len(plan.objects)
+        changes, done = await roll_out(session, plan)
+        self._memory.repairs = done.repairs
+        if done.applied:
+            self._memory.rollout_started = time.time()
+        self._found(pull_secrets_ready(plan))
+        removal = Removal()
+        if spec.prune and not done.waiting:
+            removal = await prune(session, changes)
+        session.watch_only_own(plan)
+        self._events += events.of_rollout(done, removal)
+        return done
+
+    def _cluster(self, account: str) -> Cluster:
+        services = self._services
+        return Cluster(
+            client=client_of(self._app, account, services),
+            cache=services.cache,
+            client_of=lambda name: client_of(self._app, name, services),
+            holds=lambda owner, key: _holds(owner, key, services.client),
+            by_namespace=bool(services.settings.namespaces),
+            waiting=services.limiter.waiting,
+        )
+
+    async def _check_health(self, plan: Plan, changes: ChangeSet) -> dict[ObjectKey, Health]:
+        client = client_of(self._app, self._app.account, self._services)
+        reader = LiveReader(client, self._services.cache, changes.unwatched)
+        present = [key for key in plan.keys if key not in changes.ended]
+        before = status.workloads_told(self._writer.status, present)
+        started = self._memory.rollout_started
+        grace_over = started is None or time.time() - started >= POD_GRACE
+        healths = await check_health(reader, present, before, look_at_pods=grace_over)
+        ended = Health(WorkloadState.READY, "ended, and its time to live is over")
+        healths |= dict.fromkeys(changes.ended, ended)
+        self._findings = replace(self._findings, workloads=healths)
+        return healths
+
+    def _conclude(
+        self,
+        spec: Spec,
+        license: License,
+        images: ImagesResult,
+        healths: Mapping[ObjectKey, Health],
+        changes: ChangeSet,
+    ) -> Conclusion:
+        due = conclusion.next_look(spec, license, images, changes, datetime.now(UTC))
+        now = time.time()
+        if self._memory.rollout_started is None:
+            before = condition_in(self._writer.status, WORKLOADS_HEALTHY)
+            generation = self._app.generation
+            self._memory.rollout_started = rollout_started(before, generation=generation, timeout=spec.timeout, now=now)
+        elapsed = now - self._memory.rollout_started
+        end = conclusion.conclude(
+            spec, self._app.namespace, images, healths, elapsed, due, waiting=bool(changes.waiting)
+        )
+        if end.healthy:
+            self._memory.rollout_started = None
+            self._memory.release = None  # nothing to look at again soon
+        return end
+
+    def _note_license(self, license: License) -> None:
+        before = self._writer.status
+        warned = (condition_in(before, LICENSE_VALID) or {}).get("reason") == Reason.LICENSE_EXPIRING_SOON
+        self._events += events.of_license(license, before.get("license") or {}, warned)
+        self._findings = replace(self._findings, license=to_status(facts(license)))
+        self._found(license_condition(license))
+
+    def _note_applied(self, done: ChangeSet, release: Release) -> None:
+        count = sum(bool(entry.digest) for entry in self._ledger.inventory.entries.values())
+        self._found(conclusion.applied(count, release.unpatched_charts, done.waiting))
+
+    def _found(self, *conditions: Condition) -> None:
+        self._findings = replace(self._findings, conditions=(*self._findings.conditions, *conditions))
+
+    def _status(self, *conditions: Condition) -> dict[str, Any]:
+        findings = replace(self._findings, conditions=(*self._findings.conditions, *conditions))
+        before, app = self._writer.status, self._app
+        return status.build(before, findings, self._ledger.inventory, app.generation, rfc3339())
+
+    async def _save(self, brings_new: bool) -> None:
+        """Store the inventory; where there will be new objects, that the rollout goes on, too."""
+        if brings_new:
+            await self.announce(*progressing(f"applying {counted(self._plan_size, 'object')}"))
+            return
+        async with self._writer.lock:
+            known = status.with_inventory(self._writer.status, self._ledger.inventory)
+            await self._writer.write(self._app, known, self._services.client)
+
+
+def license_condition(license: License) -> Condition:
+    """Whose license it is, what of it differs from what was signed, and that it ends soon."""
+    message = f"license of {license.customer_name or 'the customer'} for {license.app_slug}"
+    if license.differences:
+        shown = ", ".join(license.differences[:10])
+        message += f"; the document differs from what was signed in {shown}: the signed values are used"
+    if license.warnings:
+        message += "; " + "; ".join(license.warnings[:3])
+    soon = events.ends_soon(license)
+    if soon is None:
+        return Condition.true(LICENSE_VALID, message)
+    return Condition.true(LICENSE_VALID, f"{message}; {soon}", Reason.LICENSE_EXPIRING_SOON)
+
+
+async def _holds(owner: Owner, key: ObjectKey, client: KubeClient) -> bool:
+    """Whether another KotsApp is there and has the object in its inventory."""
+    app = await client.get(await client.resource_type(API_VERSION, KIND), owner.name, owner.namespace)
+    if app is None:
+        return False
+    return Inventory.from_status((app.get("status") or {}).get("inventory") or ()).get(key) is not None
+
+
+def _of_api_error(app: App, error: ApiError) -> ReconcileError:
+    """What a request's failure means where no step knows better."""
+    if error.status == HTTPStatus.FORBIDDEN and app.spec.get("serviceAccountName"):
+        condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
+        return terminal(Reason.OBJECT_REFUSED, str(error), condition, retry_after=UNWATCHED_POLL)
+    return retryable(Reason.API_UNAVAILABLE if error.transient else Reason.APPLY_FAILED, str(error))

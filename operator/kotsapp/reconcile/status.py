@@ -1,0 +1,193 @@
+"""``status`` of a KotsApp: a pure function of the status that is there and of what the steps found."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kotsapp.api.conditions import RECONCILING, STALLED, Condition, condition_in, is_settled, merge
+from kotsapp.apply.inventory import Inventory
+from kotsapp.health.assess import Health, WorkloadState
+from kotsapp.images.routing import Route
+from kotsapp.kube.objects import ObjectKey
+from kotsapp.verdicts.decision import Ground, Settled
+from kotsapp.verdicts.verdict import Verdict
+from kotsapp.verdicts.verification import Verified
+
+Status = Mapping[str, Any]
+# The API server stores at most 1.5 MiB of one object, and an entry can take 1 KiB.
+MAX_IMAGES = 500
+MAX_WORKLOADS = 500
+MAX_USERS = 20
+MAX_IMAGE_MESSAGE = 512
+
+_WORST_FIRST = {
+    Verdict.ERROR: 0,
+    Verdict.UNREACHABLE: 0,
+    Verdict.RATE_LIMITED: 0,
+    Verdict.NOT_FOUND: 0,
+    Verdict.PRIVATE: 2,
+    Verdict.REPLICATED: 3,
+    Verdict.PROXIED: 3,
+    Verdict.EXCLUDED: 4,
+    Verdict.PUBLIC: 5,
+}
+_STATES_WORST_FIRST = (
+    WorkloadState.MISSING,
+    WorkloadState.UNAVAILABLE,
+    WorkloadState.DEGRADED,
+    WorkloadState.UPDATING,
+    WorkloadState.READY,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFindings:
+    """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too."""
+
+    settled: tuple[Settled, ...]
+    users: Mapping[str, Sequence[str]]
+    verified: bool
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the steps of one reconciliation found, as far as it came; what is None is carried from before.
+
+    ``license`` are the license's facts as status has them; ``answered`` are requests for a fresh probe that were acted
+    on, by the status field of each; ``obsolete`` are conditions that no longer apply.
+    """
+
+    license: Mapping[str, Any] | None = None
+    images: ImageFindings | None = None
+    workloads: Mapping[ObjectKey, Health] | None = None
+    answered: Mapping[str, str] = field(default_factory=dict)
+    conditions: tuple[Condition, ...] = ()
+    obsolete: frozenset[str] = frozenset()
+
+
+def build(previous: Status, findings: Findings, inventory: Inventory, generation: int, now: str) -> dict[str, Any]:
+    """The whole status. ``now`` is RFC 3339; it is used only where something changed.
+
+    Ready, Reconciling and Stalled are among ``findings.conditions``; of each type the last one counts.
+    """
+    status = {name: value for name, value in previous.items() if name not in ("conditions", "inventory")}
+    if findings.license is not None:
+        status["license"] = {name: value for name, value in findings.license.items() if value not in (None, "")}
+    if findings.images is not None:
+        status |= _images(previous, findings.images)
+    if findings.workloads is not None:
+        status["workloads"] = _workloads(findings.workloads)
+    status |= findings.answered
+    conditions = list({condition.type: condition for condition in findings.conditions}.values())
+    known = {c.type for c in conditions} | findings.obsolete | {RECONCILING, STALLED}
+    before = previous.get("conditions") or ()
+    carried = [dict(condition) for condition in before if condition.get("type") not in known]
+    status["conditions"] = merge(before, conditions, generation, now) + carried
+    status["inventory"] = inventory.to_status()
+    if is_settled(conditions):
+        status["observedGeneration"] = generation
+    return status
+
+
+def with_inventory(previous: Status, inventory: Inventory) -> dict[str, Any]:
+    """The status that is there, with the inventory as it is by now."""
+    return {**previous, "inventory": inventory.to_status()}
+
+
+def was_told(generation: int, status: Status) -> bool:
+    """Whether the status says something about this generation already."""
+    ready = condition_in(status, "Ready")
+    return ready is not None and ready.get("observedGeneration") == generation
+
+
+def is_unanswered(status: Status, requested: Mapping[str, str]) -> bool:
+    """Whether a fresh probe was asked for, and not made yet; requests by the status field that answers each."""
+    return any(status.get(answer) != value for answer, value in requested.items())
+
+
+def finished_workloads(status: Status) -> frozenset[tuple[str, str, str]]:
+    """The workloads (kind, namespace, name) that were well when they were last looked at."""
+    return frozenset(
+        (str(entry.get("kind")), str(entry.get("namespace") or ""), str(entry.get("name")))
+        for entry in status.get("workloads") or ()
+        if entry.get("state") == WorkloadState.READY
+    )
+
+
+def workloads_told(status: Status, keys: Iterable[ObjectKey]) -> dict[ObjectKey, Health]:
+    """What was told of each of these workloads; one of an unknown state is left out."""
+    by_name = {(key.kind, key.namespace, key.name): key for key in keys}
+    told = {}
+    for entry in status.get("workloads") or ():
+        key = by_name.get((str(entry.get("kind")), str(entry.get("namespace") or ""), str(entry.get("name"))))
+        if key is not None and entry.get("state") in _STATES_WORST_FIRST:
+            told[key] = Health(WorkloadState(entry["state"]), str(entry.get("message") or ""))
+    return told
+
+
+def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
+    """Per-image results, worst first, and the counts of all."""
+    before = {str(entry.get("image")): entry for entry in previous.get("images") or ()}
+    ordered = sorted(found.settled, key=lambda s: (_badness(s), s.image))[:MAX_IMAGES]
+    entries = [
+        _image(s, before.get(s.image, {}), found.users.get(s.image, ()), found.at, found.verified) for s in ordered
+    ]
+    counts = {
+        "total": len(found.settled),
+        "public": sum(s.verdict is Verdict.PUBLIC for s in found.settled),
+        "private": sum(s.verdict is Verdict.PRIVATE for s in found.settled),
+        "proxied": sum(s.route is Route.PROXY for s in found.settled),
+        "undecided": sum(s.route is None for s in found.settled),
+        "unverified": sum(found.verified and s.is_routed and s.verified is not Verified.TRUE for s in found.settled),
+    }
+    # A registry that is down is asked every minute or so; only an answer is worth a new time.
+    answered = any(s.probed and s.ground is Ground.VERDICT for s in found.settled)
+    probed_at = found.at if answered else previous.get("lastProbeTime", found.at)
+    return {"images": entries, "imageSummary": counts, "lastProbeTime": probed_at}
+
+
+def _badness(settled: Settled) -> int:
+    if settled.route is None:
+        return 0
+    if settled.verified is Verified.FALSE:
+        return 1
+    return 1 + _WORST_FIRST.get(settled.verdict, 0)
+
+
+def _image(
+    settled: Settled, before: Mapping[str, Any], users: Sequence[str], now: str, verified: bool
+) -> dict[str, Any]:
+    same = before.get("verdict") == settled.verdict
+    message = settled.message
+    if settled.verified is Verified.FALSE:
+        message += f"; {settled.verified_message}"
+    entry: dict[str, Any] = {
+        "image": settled.image,
+        "verdict": str(settled.verdict),
+        "route": None if settled.route is None else str(settled.route),
+        "pull": settled.pull,
+        "httpStatus": settled.http_status,
+        "code": settled.code,
+        "message": message[:MAX_IMAGE_MESSAGE],
+        "verified": str(settled.verified) if verified and settled.is_routed else None,
+        "lastTransitionTime": before.get("lastTransitionTime", now) if same else now,
+        "usedBy": [*users[:MAX_USERS], *([f"and {len(users) - MAX_USERS} more"] if len(users) > MAX_USERS else [])],
+    }
+    return {name: value for name, value in entry.items() if value not in (None, "", [])}
+
+
+def _workloads(healths: Mapping[ObjectKey, Health]) -> list[dict[str, str]]:
+    ordered = sorted(healths.items(), key=lambda item: (_STATES_WORST_FIRST.index(item[1].state), item[0]))
+    return [_workload(key, health) for key, health in ordered[:MAX_WORKLOADS]]
+
+
+def _workload(key: ObjectKey, health: Health) -> dict[str, str]:
+    entry = {
+        "kind": key.kind,
+        "name": key.name,
+        "namespace": key.namespace,
+        "state": str(health.state),
+        "message": health.message[:MAX_IMAGE_MESSAGE],
+    }
+    return {name: value for name, value in entry.items() if value}

@@ -1,0 +1,256 @@
+"""Helm charts of a release: which chart, with which values, and what of its output belongs into the cluster."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kotsapp.images.podspec import group_kind
+from kotsapp.manifests import documents
+from kotsapp.manifests.budget import Budget
+from kotsapp.manifests.errors import ManifestError, Place, quote
+from kotsapp.manifests.limits import MAX_DEPTH
+from kotsapp.release import archives
+from kotsapp.release.annotations import Object, boolean, hook_events, hook_weight, included, name
+from kotsapp.release.chart_archive import refers_outside
+from kotsapp.release.kots import is_applied
+
+FORCE = "kotsapp.dev/force"
+
+_BEFORE = frozenset({"pre-install", "pre-upgrade"})
+_INSTALL = frozenset({"pre-install", "post-install"})
+_UPGRADE = frozenset({"pre-upgrade", "post-upgrade"})
+# Run by `helm test`, `helm rollback` and `helm uninstall`, none of which happens here.
+_NEVER_RUN = frozenset(
+    {"test", "test-success", "test-failure", "pre-delete", "post-delete", "pre-rollback", "post-rollback"}
+)
+_RUN_ONCE = frozenset({("batch", "Job"), ("", "Pod")})
+
+_CLUSTER_SCOPED = frozenset(
+    {
+        ("", "Namespace"),
+        ("", "Node"),
+        ("", "PersistentVolume"),
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition"),
+        ("apiregistration.k8s.io", "APIService"),
+        ("flowcontrol.apiserver.k8s.io", "FlowSchema"),
+        ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"),
+        ("networking.k8s.io", "IngressClass"),
+        ("node.k8s.io", "RuntimeClass"),
+        ("rbac.authorization.k8s.io", "ClusterRole"),
+        ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+        ("scheduling.k8s.io", "PriorityClass"),
+        ("storage.k8s.io", "CSIDriver"),
+        ("storage.k8s.io", "StorageClass"),
+        ("storage.k8s.io", "VolumeAttachment"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChartArchive:
+    """A packaged chart; ``outer_schema`` says that a schema of its values refers to somewhere outside."""
+
+    name: str
+    version: str
+    origin: str
+    data: bytes = field(repr=False)
+    outer_schema: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRequest:
+    """A chart to render: ``values`` are merged from all that apply. ``namespace`` is empty for the app's own.
+
+    ``secrets`` may be among the values, and may be in no message about them.
+    """
+
+    archive: ChartArchive
+    release_name: str
+    namespace: str
+    values: Mapping[str, Any] = field(repr=False)
+    place: Place
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        return f"chart {self.archive.name} {self.archive.version} (release {self.release_name})"
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """When Helm applies an object: ``before`` the others or after them, by ``weight``, smallest first."""
+
+    before: bool
+    weight: int
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Sorts hooks and, as (0, 0), everything else into the order in which Helm applies them."""
+        return (-1 if self.before else 1, self.weight)
+
+
+def is_chart(obj: Object) -> bool:
+    return group_kind(obj) == ("kots.io", "HelmChart")
+
+
+def is_v2(obj: Object) -> bool:
+    return obj.get("apiVersion") == "kots.io/v1beta2"
+
+
+def excluded(obj: Object, place: Place) -> bool:
+    """``spec.exclude``, as a boolean or as text. Raises ManifestError."""
+    value = _spec(obj, place).get("exclude")
+    return value not in (None, "") and boolean(value, f"spec.exclude of {name(obj)}", place)
+
+
+def request(obj: Object, place: Place, found: Sequence[ChartArchive]) -> ChartRequest:
+    """What a HelmChart asks for, with its archive. Raises ManifestError: no such archive, a wrong type."""
+    spec = _spec(obj, place)
+    chart = _mapping(spec, "chart", obj, place)
+    chart_name = _text(chart, "name", "spec.chart", obj, place)
+    version = _text(chart, "chartVersion", "spec.chart", obj, place)
+    if not chart_name or not version:
+        raise ManifestError(place, f"{name(obj)} has no spec.chart.name and spec.chart.chartVersion: name its chart")
+    release_name = (
+        _text(spec, "releaseName", "spec", obj, place)
+        if is_v2(obj)
+        else _text(chart, "releaseName", "spec.chart", obj, place)
+    )
+    archive = next((a for a in found if (a.name, a.version) == (chart_name, version)), None)
+    if archive is None:
+        there = ", ".join(f"{a.name} {a.version}" for a in found) or "none"
+        problem = f"{name(obj)} wants chart {quote(chart_name)} {quote(version)}; charts in the release: {there}"
+        raise ManifestError(place, f"{problem}. Put its .tgz beside it, or mend the name or version")
+    namespace = _text(spec, "namespace", "spec", obj, place)
+    return ChartRequest(archive, release_name or chart_name, namespace, merged_values(obj, place), place)
+
+
+def merged_values(obj: Object, place: Place) -> dict[str, Any]:
+    """``values``, with each of ``optionalValues`` whose ``when`` holds. Raises ManifestError.
+
+    An item's fields replace those of the same name, whole; with ``recursiveMerge`` mappings are merged at every depth.
+    """
+    spec = _spec(obj, place)
+    values = copy.deepcopy(_mapping(spec, "values", obj, place))
+    optional = spec.get("optionalValues")
+    if optional is not None and not isinstance(optional, list):
+        raise ManifestError(place, f"spec.optionalValues of {name(obj)} is no list")
+    for index, item in enumerate(optional or ()):
+        at = f"spec.optionalValues[{index}]"
+        if not isinstance(item, dict):
+            raise ManifestError(place, f"{at} of {name(obj)} is no mapping")
+        if not boolean(item.get("when"), f"{at}.when of {name(obj)}", place):
+            continue
+        more = copy.deepcopy(_mapping(item, "values", obj, place, at))
+        recursive = item.get("recursiveMerge")
+        if recursive is not None and boolean(recursive, f"{at}.recursiveMerge of {name(obj)}", place):
+            _merge(values, more, 0)
+        else:
+            values |= more
+    return values
+
+
+def read_archive(
+    files: tuple[archives.ArchiveFile, ...], data: bytes, origin: str, budget: Budget | None = None
+) -> ChartArchive | None:
+    """The chart, None if the archive is none. Raises ManifestError for a Chart.yaml without name and version."""
+    chart_file = archives.chart_file(files)
+    if chart_file is None:
+        return None
+    place = Place(f"{origin}, {chart_file.path}")
+    chart = documents.read_mapping(chart_file.data, place.origin, budget)
+    chart_name, version = chart.get("name"), chart.get("version")
+    if not (isinstance(chart_name, str) and isinstance(version, str) and chart_name and version):
+        raise ManifestError(place, "has no name and version as text: give the chart both")
+    return ChartArchive(chart_name, version, origin, data, refers_outside(files, origin, budget))
+
+
+def hook_of(obj: Object) -> Hook | None:
+    """The hook that an object is, None for an ordinary one; of test, delete and rollback hooks too."""
+    events = hook_events(obj)
+    if not events:
+        return None
+    return Hook(bool(events & _BEFORE), hook_weight(obj))
+
+
+def rendered(
+    request: ChartRequest, output: bytes | str, budget: Budget | None = None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The objects of a rendered chart, in Helm's order, and the names of those that are left out.
+
+    Left out is what its annotations exclude, and hooks for tests, deletion and rollback. Refused by name, as
+    ManifestError, are hooks for upgrades alone: there is no moment here that is an upgrade and no install. A Job or Pod
+    that is a hook is marked to be made anew when it changes, as Helm does, and keeps no time to live, with which it
+    would be run again and again.
+    """
+    found, left_out = [], []
+    for document in documents.read(output, str(request), budget):
+        obj = document.value
+        events = hook_events(obj)
+        if is_applied(obj) and not included(obj, document.place):
+            left_out.append(name(obj))
+            continue
+        if events and events <= _NEVER_RUN:
+            left_out.append(f"{name(obj)} ({', '.join(sorted(events))})")
+            continue
+        if events and not events & _INSTALL:
+            wrong = sorted(events - _NEVER_RUN)
+            what = "a hook for upgrades alone" if events & _UPGRADE else "a hook that Helm does not know"
+            problem = f"{name(obj)} is {what} ({', '.join(wrong)}), which can't be told apart from an install here"
+            fix = 'turn it off in the values, make it an install hook too, or annotate it kots.io/exclude: "true"'
+            raise ManifestError(document.place, f"{problem}: {fix}")
+        found.append(_settled(obj, request, is_hook=bool(events)))
+    return sorted(found, key=_order), left_out
+
+
+def _order(obj: Object) -> tuple[int, int]:
+    hook = hook_of(obj)
+    return hook.order if hook else (0, 0)
+
+
+def _settled(obj: dict[str, Any], request: ChartRequest, *, is_hook: bool) -> dict[str, Any]:
+    metadata = dict(obj["metadata"])
+    if request.namespace and not metadata.get("namespace") and group_kind(obj) not in _CLUSTER_SCOPED:
+        metadata["namespace"] = request.namespace
+    if is_hook and group_kind(obj) in _RUN_ONCE:
+        metadata["annotations"] = {FORCE: "enabled", **metadata["annotations"]}
+        spec = obj.get("spec")
+        if isinstance(spec, dict) and "ttlSecondsAfterFinished" in spec:
+            obj = {**obj, "spec": {key: value for key, value in spec.items() if key != "ttlSecondsAfterFinished"}}
+    return {**obj, "metadata": metadata}
+
+
+def _merge(values: dict[str, Any], more: Mapping[str, Any], depth: int) -> None:
+    """Merge into ``values``, which is the caller's own copy; ``more`` becomes part of it."""
+    for key, value in more.items():
+        old = values.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and depth < MAX_DEPTH:
+            _merge(old, value, depth + 1)
+        else:
+            values[key] = value
+
+
+def _spec(obj: Object, place: Place) -> Mapping[str, Any]:
+    return _mapping(obj, "spec", obj, place, "")
+
+
+def _mapping(parent: Mapping[str, Any], field: str, obj: Object, place: Place, at: str = "spec") -> dict[str, Any]:
+    value = parent.get(field)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ManifestError(place, f"{at}{'.' if at else ''}{field} of {name(obj)} is no mapping")
+    return value
+
+
+def _text(parent: Mapping[str, Any], field: str, at: str, obj: Object, place: Place) -> str:
+    value = parent.get(field)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ManifestError(place, f"{at}.{field} of {name(obj)} is no text: quote it")
+    return value

@@ -1,0 +1,363 @@
+"""A release's Config: its items, what was given for them, and what they come to (DESIGN 6.2).
+
+Nothing here fills in a template call. ``item_texts`` says what is to be filled in and in which order, ``judge`` says
+what is missing and wrong once that is done.
+"""
+
+import base64
+import binascii
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kotsapp.images.podspec import group_kind
+from kotsapp.manifests.errors import ManifestError, Place, quote
+from kotsapp.release import actions
+from kotsapp.release.actions import FIRST, SECOND, UnendedError
+from kotsapp.release.config_values import Answers, Scalar
+from kotsapp.release.filling import Filled, ItemText, Pattern, Text
+
+TYPES = frozenset(
+    "bool dropdown file heading label password radio select select_many select_one text textarea".split()  # noqa: SIM905
+)
+# What a person can fill in; a label or heading only shows its value.
+_EDITABLE = TYPES - {"heading", "label"}
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+# A Config that asks for more is not one that a person fills in.
+MAX_ITEMS = 2_000
+_CLOSE_ENOUGH = 0.7
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item. ``default``, ``value`` and ``when`` may hold calls; ``children`` are the choices of a select, by name
+    and title; ``rows`` are a repeatable item's values by their names."""
+
+    name: str
+    type: str
+    title: str
+    group: str
+    default: str = field(default="", repr=False)
+    value: str = field(default="", repr=False)
+    when: str = ""
+    required: bool = False
+    readonly: bool = False
+    hidden: bool = False
+    repeatable: bool = False
+    filename: str = ""
+    help_text: str = ""
+    pattern: str = ""
+    pattern_message: str = ""
+    children: tuple[tuple[str, str], ...] = ()
+    rows: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def editable(self) -> bool:
+        return not self.readonly and self.type in _EDITABLE
+
+    @property
+    def shown(self) -> str:
+        """The title for a message; one that is itself filled in says less than the name."""
+        return self.title if self.title and not actions.has_calls(self.title) else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The items in the order in which they are written; ``group_whens`` are the groups' conditions by their names."""
+
+    items: tuple[Item, ...]
+    place: Place
+    group_whens: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Everything that may be given: items, choices that are ticked one by one, and rows."""
+        children = (name for item in self.items if item.type == "select_many" for name, _ in item.children)
+        return frozenset([*(item.name for item in self.items), *children, *(r for i in self.items for r in i.rows)])
+
+
+@dataclass(frozen=True, slots=True)
+class ItemProblem:
+    """Why a release can't go on with the answers it has: a required item without one, or one that does not fit."""
+
+    name: str
+    title: str
+    reason: str
+
+    def __str__(self) -> str:
+        title = f" ({quote(self.title)})" if self.title and self.title != self.name else ""
+        return f"the Config's item {self.name}{title} {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``problems`` stand in the way; ``warnings`` do not. ``missing`` are names of required items without a value."""
+
+    problems: tuple[ItemProblem, ...] = ()
+    missing: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def is_config(obj: Object) -> bool:
+    return group_kind(obj) == ("kots.io", "Config")
+
+
+def parse(obj: Object, place: Place) -> Config:
+    """The Config as it is written. Raises ManifestError for what is none, naming the item."""
+    spec = obj.get("spec")
+    groups = spec.get("groups") if isinstance(spec, dict) else None
+    if groups is None:
+        return Config((), place)
+    items: list[Item] = []
+    whens: dict[str, str] = {}
+    for index, group in enumerate(_list(groups, "spec.groups", place)):
+        at = f"spec.groups[{index}]"
+        entry = _mapping(group, at, place)
+        name = str(entry.get("name") or f"group {index + 1}")
+        whens[name] = _text(entry.get("when"), f"{at}.when", place)
+        for number, item in enumerate(_list(entry.get("items") or [], f"{at}.items", place)):
+            items.append(_item(_mapping(item, f"{at}.items[{number}]", place), f"{at}.items[{number}]", name, place))
+            if len(items) > MAX_ITEMS:
+                raise ManifestError(place, f"the Config has more than {MAX_ITEMS} items: split the release")
+    return Config(tuple(items), place, whens)
+
+
+def given(config: Config, answers: Answers) -> dict[str, str]:
+    """The answers as text, by name: a bool item's as ``1`` and ``0``; also those of names that no item has."""
+    booleans = {item.name for item in config.items if item.type == "bool"}
+    booleans |= {name for item in config.items if item.type == "select_many" for name, _ in item.children}
+    return {name: _as_text(value, name in booleans) for name, value in answers.values.items()}
+
+
+def unknown(config: Config, answers: Answers) -> Iterator[str]:
+    """A warning for each name that no item has."""
+    names = sorted(config.names)
+    for name in answers.values:
+        if name not in config.names and name not in answers.rows:
+            close = difflib.get_close_matches(name, names, 1, _CLOSE_ENOUGH)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            yield f"a value is given for {quote(name)}, which no item of the release's Config has{hint}"
+
+
+def item_texts(config: Config, values: Mapping[str, str], kept: Mapping[str, str]) -> tuple[ItemText, ...]:
+    """What each item is filled in from, every one behind those that it asks for. ``values`` are what was given,
+    ``kept`` what was drawn before, by name.
+
+    An editable item keeps what was given; one that was generated keeps that, as long as its value still is random; any
+    other takes what is written for it. Raises ManifestError for items that ask for each other in a circle.
+    """
+    rows = {name: text for item in config.items for name, text in item.rows.items()}
+    found = [_item_text(item, config.place, values, kept) for item in _in_order(config)]
+    return (*found, *(ItemText(name, config.place, given=values.get(name, text)) for name, text in rows.items()))
+
+
+def condition_texts(config: Config) -> tuple[Text, ...]:
+    """What says whether items and groups are asked for at all, as far as that is not plain."""
+    whens = {_group_key(name): when for name, when in config.group_whens.items()}
+    whens |= {_when_key(item.name): item.when for item in config.items if item.required or item.pattern}
+    return tuple(Text(key, when, config.place) for key, when in whens.items() if actions.has_calls(when))
+
+
+def patterns(config: Config) -> tuple[Pattern, ...]:
+    return tuple(
+        Pattern(_pattern_key(item.name), item.name, item.pattern, config.place, encoded=item.type == "file")
+        for item in config.items
+        if item.pattern
+    )
+
+
+def judge(config: Config, filled: Filled) -> Verdict:
+    """What is missing, and what does not fit its pattern."""
+    problems: list[ItemProblem] = []
+    missing: list[str] = []
+    warnings = [str(failure) for failure in filled.failures if failure.subject.field]
+    for item in config.items:
+        value = filled.items[item.name].effective
+        asked = _holds(config.group_whens.get(item.group, ""), _group_key(item.group), filled)
+        asked = asked and not item.hidden and _holds(item.when, _when_key(item.name), filled)
+        if not asked:
+            continue
+        if item.required and item.editable and not value and not any(filled.items[row].effective for row in item.rows):
+            missing.append(item.name)
+            problems.append(ItemProblem(item.name, item.shown, f"is required and has no value: {_how(item.name)}"))
+        elif value and item.pattern:
+            problems += _misfit(item, filled)
+        if value and item.type == "file" and not _is_base64(value):
+            warnings.append(f"the Config's item {item.name} is a file: its value should be the content in base64")
+    return Verdict(tuple(problems), tuple(missing), tuple(warnings))
+
+
+def _misfit(item: Item, filled: Filled) -> Iterator[ItemProblem]:
+    broken = next((one for one in filled.failures if one.subject.name == _pattern_key(item.name)), None)
+    if broken is not None:
+        reason = f"has a validation.regex that is none ({broken.reason}): tell the vendor"
+        yield ItemProblem(item.name, item.shown, reason)
+    elif filled.texts.get(_pattern_key(item.name)) == "false":
+        said = item.pattern_message or f"it must match {quote(item.pattern)}"
+        yield ItemProblem(item.name, item.shown, f"has a value that does not fit: {said}; {_how(item.name)}")
+
+
+def _how(name: str) -> str:
+    return f"set {name} in spec.config.values, or in the file given with --config-values"
+
+
+def _holds(when: str, key: str, filled: Filled) -> bool:
+    """What is empty, or neither true nor false, holds, as in the reference."""
+    text = filled.texts.get(key, "") if actions.has_calls(when) else when
+    return text.strip() not in _FALSE
+
+
+def _item_text(item: Item, place: Place, values: Mapping[str, str], kept: Mapping[str, str]) -> ItemText:
+    own = values.get(item.name) if item.editable else None
+    if own is None and item.editable and item.name in kept and _draws(item.value):
+        own = kept[item.name]
+    return ItemText(item.name, place, item.default, item.value, item.filename, own)
+
+
+def _draws(text: str) -> bool:
+    return any(actions.draws(action) for action in _actions(text))
+
+
+def _actions(text: str) -> list[actions.Action]:
+    """None in a text that can't be read: whoever fills it in tells."""
+    try:
+        return [*actions.find(text, FIRST), *actions.find(text, SECOND)] if actions.has_calls(text) else []
+    except UnendedError:
+        return []
+
+
+def _in_order(config: Config) -> Iterator[Item]:
+    by_name = {item.name: item for item in config.items}
+    waits = {
+        name: {
+            asked
+            for text in (item.default, item.value)
+            for action in _actions(text)
+            for asked in actions.config_items(action)
+            if asked in by_name
+        }
+        for name, item in by_name.items()
+    }
+    while waits:
+        ready = [name for name, others in waits.items() if not others & waits.keys()]
+        if not ready:
+            raise ManifestError(config.place, _circle(waits))
+        for name in ready:
+            del waits[name]
+            yield by_name[name]
+
+
+def _circle(waits: Mapping[str, set[str]]) -> str:
+    """The items of one circle, from its first to its first again."""
+    seen: list[str] = [next(iter(waits))]
+    while seen.count(seen[-1]) < 2:
+        seen.append(min(waits[seen[-1]] & waits.keys()))
+    circle = seen[seen.index(seen[-1]) :]
+    way = " -> ".join(circle)
+    return f"items of the Config ask for each other in a circle ({way}): one of them has to do without"
+
+
+def _item(entry: Object, at: str, group: str, place: Place) -> Item:
+    written = entry.get("name")
+    # A name is text in the reference, where YAML's yes is a boolean.
+    name = str(written).lower() if isinstance(written, bool) else _text(written, f"{at}.name", place)
+    if not name:
+        raise ManifestError(place, f"{at} of the Config has no name: give it one")
+    at = f"the Config's item {name}"
+    regex = _mapping((_mapping(entry.get("validation") or {}, at, place)).get("regex") or {}, at, place)
+    children = [_mapping(child, at, place) for child in _list(entry.get("items") or [], f"{at}, items", place)]
+    return Item(
+        name=name,
+        type=_text(entry.get("type"), f"{at}, type", place) or "text",
+        title=_text(entry.get("title"), f"{at}, title", place),
+        group=group,
+        default=_text(entry.get("default"), f"{at}, default", place),
+        value=_text(entry.get("value"), f"{at}, value", place),
+        when=_text(entry.get("when"), f"{at}, when", place),
+        required=_flag(entry.get("required")),
+        readonly=_flag(entry.get("readonly")),
+        hidden=_flag(entry.get("hidden")),
+        repeatable=_flag(entry.get("repeatable")),
+        filename=_text(entry.get("filename"), f"{at}, filename", place),
+        help_text=_text(entry.get("help_text"), f"{at}, help_text", place),
+        pattern=_text(regex.get("pattern"), f"{at}, validation.regex.pattern", place),
+        pattern_message=_text(regex.get("message"), f"{at}, validation.regex.message", place),
+        children=tuple((_text(c.get("name"), at, place), _text(c.get("title"), at, place)) for c in children),
+        rows=_rows(entry.get("valuesByGroup"), at, place),
+    )
+
+
+def _rows(value: Any, at: str, place: Place) -> dict[str, str]:
+    if value is None:
+        return {}
+    groups = _mapping(value, f"{at}, valuesByGroup", place)
+    return {
+        str(name): _text(text, f"{at}, valuesByGroup", place)
+        for rows in groups.values()
+        for name, text in _mapping(rows or {}, f"{at}, valuesByGroup", place).items()
+    }
+
+
+def _flag(value: Any) -> bool:
+    return value is True or (isinstance(value, str) and value in _TRUE)
+
+
+def _text(value: Any, at: str, place: Place) -> str:
+    """A text, or what the reference makes of a boolean or number in its place. Raises ManifestError."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, int | float):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    raise ManifestError(place, f"{at} is {'a mapping' if isinstance(value, dict) else 'a list'}, not text: quote it")
+
+
+def _as_text(value: Scalar, boolean: bool) -> str:
+    if boolean and (value in _TRUE or value in _FALSE or isinstance(value, bool)):
+        return "1" if value is True or value in _TRUE else "0"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else _text(value, "", Place(""))
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _mapping(value: Any, at: str, place: Place) -> Object:
+    if not isinstance(value, dict):
+        raise ManifestError(place, f"{at} of the Config is no mapping")
+    return value
+
+
+def _list(value: Any, at: str, place: Place) -> Sequence[Any]:
+    if not isinstance(value, list):
+        raise ManifestError(place, f"{at} of the Config is no list")
+    return value
+
+
+def _group_key(name: str) -> str:
+    return f"when of group {name}"
+
+
+def _when_key(name: str) -> str:
+    return f"when of {name}"
+
+
+def _pattern_key(name: str) -> str:
+    return f"pattern of {name}"
+
+
+def problems_told(problems: Iterable[ItemProblem]) -> str:
+    return "; ".join(str(problem) for problem in problems)

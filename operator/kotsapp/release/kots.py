@@ -1,0 +1,104 @@
+"""What KOTS' own documents ask for."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kotsapp.images.podspec import find_images, group_kind
+from kotsapp.license.domains import is_domain
+from kotsapp.manifests.errors import ManifestError, Place, quote
+from kotsapp.release.annotations import Object, boolean, name
+
+# Documents for the tools that install and support an app. No cluster has to know them, and none runs them.
+_NEVER_APPLIED = frozenset(
+    {
+        "app.k8s.io",
+        "cluster.kurl.sh",
+        "embeddedcluster.replicated.com",
+        "kots.io",
+        "kurl.sh",
+        "troubleshoot.replicated.com",
+        "troubleshoot.sh",
+    }
+)
+_TROUBLESHOOT = frozenset({"troubleshoot.replicated.com", "troubleshoot.sh"})
+# Collectors that start a pod, by what names its image.
+_WITH_IMAGE = frozenset({"collectd", "copyFromHost", "etcd", "goldpinger", "run", "sysctl"})
+_WITH_POD_SPEC = frozenset({"runDaemonSet", "runPod"})
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What a ``kots.io/v1beta1`` Application says about images; None or empty where it says nothing."""
+
+    proxy_domain: str | None = None
+    registry_domain: str | None = None
+    proxy_public_images: bool = False
+    additional_images: tuple[str, ...] = ()
+
+
+def is_applied(obj: Object) -> bool:
+    """Whether the object is for the cluster, not for the tools that install and support the app."""
+    return group_kind(obj)[0] not in _NEVER_APPLIED
+
+
+def is_own(obj: Object) -> bool:
+    """Whether the object is a document of KOTS itself, for which annotations of objects don't count."""
+    return group_kind(obj)[0] == "kots.io"
+
+
+def is_application(obj: Object) -> bool:
+    return group_kind(obj) == ("kots.io", "Application")
+
+
+def application(obj: Object, place: Place) -> Application:
+    """Read an Application. Raises ManifestError for a field that has the wrong type."""
+    spec = obj.get("spec")
+    if spec is None:
+        return Application()
+    if not isinstance(spec, dict):
+        raise ManifestError(place, f"spec of {name(obj)} is no mapping")
+    images = spec.get("additionalImages")
+    if images is not None and not (isinstance(images, list) and all(isinstance(image, str) for image in images)):
+        raise ManifestError(place, f"spec.additionalImages of {name(obj)} is no list of texts")
+    public = spec.get("proxyPublicImages")
+    what = f"spec.proxyPublicImages of {name(obj)}"
+    return Application(
+        proxy_domain=_domain(spec, "proxyRegistryDomain", obj, place),
+        registry_domain=_domain(spec, "replicatedRegistryDomain", obj, place),
+        proxy_public_images=public is not None and boolean(public, what, place),
+        additional_images=tuple(images or ()),
+    )
+
+
+def _domain(spec: Mapping[str, Any], field: str, obj: Object, place: Place) -> str | None:
+    domain = spec.get(field)
+    if domain is None or domain == "":
+        return None
+    if not isinstance(domain, str) or not is_domain(domain):
+        found = quote(domain) if isinstance(domain, str) else "no text"
+        problem = f"spec.{field} of {name(obj)} is {found}: write a host, such as images.example.com, without scheme"
+        raise ManifestError(place, problem)
+    return domain
+
+
+def collector_images(obj: Object) -> Iterator[str]:
+    """The images that a troubleshoot document's collectors run."""
+    spec = obj.get("spec")
+    if group_kind(obj)[0] not in _TROUBLESHOOT or not isinstance(spec, dict):
+        return
+    collectors = spec.get("collectors")
+    for collector in collectors if isinstance(collectors, list) else ():
+        if not isinstance(collector, dict):
+            continue
+        for kind, settings in collector.items():
+            if not isinstance(settings, dict):
+                continue
+            if kind in _WITH_IMAGE:
+                image = settings.get("image")
+                if isinstance(image, str) and image:
+                    yield image
+            elif kind in _WITH_POD_SPEC:
+                pod = {"apiVersion": "v1", "kind": "Pod", "spec": settings.get("podSpec")}
+                for use in find_images(pod):
+                    yield use.image

@@ -1,0 +1,217 @@
+"""Fills in the template calls of a release: one process of Helm's for all of them (DESIGN 6.3).
+
+What can't be filled in is told all at once. Calls of unknown functions and the like are found before anything runs; a
+call that fails when it runs stops the engine, which is then started anew without the text that holds it.
+"""
+
+import asyncio
+import re
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kotsapp.manifests.limits import MIB
+from kotsapp.release import actions, context, helm, template_chart
+from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, Action, Problem, UnendedError
+from kotsapp.release.filling import Failure, Filled, ItemText, ItemValue, Request, Subject
+from kotsapp.release.template_chart import ChartWriter, Compiled
+
+# For one start of the engine, in seconds; thousands of calls take less than one.
+TIMEOUT = 30.0
+# Texts whose calls fail when they run are found one a start; after so many the others are not looked for.
+MAX_FAILING = 20
+# The engine quotes a whole text in some errors, and only the end of what it says tells why.
+MAX_COMPLAINT = 4 * MIB
+MAX_REASON = 300
+
+_LINE = re.compile(rf"{template_chart.NAME}/templates/result\.yaml:(\d+)")
+_WHERE = re.compile(rf"{template_chart.NAME}/templates/_text(\d+):(\d+)(?::(\d+))?")
+_AT = re.compile(r"at <((?:(?!>:|at <).)*+)>:\s*", re.DOTALL)
+_PARSE = re.compile(r"(?:parse error at \([^)]*\)|template: gotpl:\d+(?::\d+)?): ")
+_MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
+_QUOTED_VALUE = re.compile(r"(found|parsing|invalid value) \"(?:[^\"\\]|\\.)*\"")
+_INNER = re.compile(r"error calling (?:include|get|set): ")
+
+
+class EngineError(Exception):
+    """The engine could not be used at all, or its bounds were met. The message says what to do."""
+
+
+def fill(request: Request, find_program: Callable[[], Path], *, timeout: float = TIMEOUT) -> Filled:
+    """Fill in every text and item. ``timeout`` is in seconds, for one start of the engine.
+
+    Raises EngineError, and HelmError or HelmMissingError where there is no engine.
+    """
+    return _Run(request, find_program, timeout).result()
+
+
+class _Run:
+    def __init__(self, request: Request, find_program: Callable[[], Path], timeout: float) -> None:
+        self._request = request
+        self._find_program = find_program
+        self._timeout = timeout
+        self._numbers: dict[Action, int] = {}
+        self._failures: list[Failure] = []
+        self._failed: set[Subject] = set()
+        self._places = {Subject(text.key): text.place for text in request.texts}
+        self._places |= {Subject(pattern.key): pattern.place for pattern in request.patterns}
+        self._texts = {Subject(text.key): self._compiled(Subject(text.key), text.text) for text in request.texts}
+        for item in request.items:
+            for part, text in self._parts(item).items():
+                self._places[Subject(item.name, part)] = item.place
+                self._texts[Subject(item.name, part)] = self._compiled(Subject(item.name, part), text)
+
+    def result(self) -> Filled:
+        program = self._find_program()
+        while True:
+            writer = self._writer()
+            ran = asyncio.run(
+                helm.render_files(
+                    writer.files(), writer.values(), program, timeout=self._timeout, most_complaint=MAX_COMPLAINT
+                )
+            )
+            if ran.code == 0 and ran.output is not None:
+                return self._filled(template_chart.result_of(ran.output))
+            self._fail(ran, writer)
+
+    @staticmethod
+    def _parts(item: ItemText) -> dict[str, str]:
+        value = {} if item.given is not None else {"value": item.value}
+        return {"default": item.default, **value, "filename": item.filename}
+
+    def _compiled(self, subject: Subject, text: str) -> Compiled:
+        """The text for the engine; what is wrong with its calls as they are written is told at once."""
+        if not actions.has_calls(text):
+            return Compiled(text)
+        if OPEN in text or CLOSE in text:
+            self._add(subject, Problem(0, "", "the text holds the private-use characters U+FA11A or U+FA11B"))
+            return Compiled("")
+        try:
+            first, second = actions.find(text, FIRST), actions.find(text, SECOND)
+        except UnendedError as error:
+            self._add(subject, error.problem)
+            return Compiled("")
+        found = [problem for action in (*first, *second) for problem in actions.problems(action)]
+        # Where there are both forms, what the first leaves of the second is known only when it runs.
+        found += [*actions.balance(first), *(actions.balance(second) if not first else ())]
+        for problem in sorted(found, key=lambda one: one.line):
+            self._add(subject, problem)
+        for action in (*first, *second):
+            self._numbers.setdefault(action, len(self._numbers))
+        return Compiled("") if found else template_chart.compiled(text, self._numbers)
+
+    def _writer(self) -> ChartWriter:
+        request = self._request
+        writer = ChartWriter(
+            {
+                "charts": request.charts,
+                "config": dict(request.given),
+                "constants": context.constants(request.context),
+                "filenames": {},
+                "images": request.context.local_images,
+                "kept": request.kept,
+                "license": request.context.license_fields,
+            }
+        )
+        for item in request.items:
+            fields: dict[str, Compiled | str] = {} if item.given is None else {"value": item.given}
+            for part in self._parts(item):
+                subject = Subject(item.name, part)
+                fields[part] = "" if subject in self._failed else self._texts[subject]
+            writer.item(item.name, fields)
+        for pattern in request.patterns:
+            if Subject(pattern.key) not in self._failed:
+                writer.pattern(pattern.key, pattern.item, pattern.pattern, encoded=pattern.encoded)
+        for text in request.texts:
+            if Subject(text.key) not in self._failed:
+                writer.text(text.key, self._texts[Subject(text.key)], text.chart)
+        return writer
+
+    def _fail(self, ran: helm.Ran, writer: ChartWriter) -> None:
+        """Record what failed, so that the next start leaves it out. Raises EngineError where that is not known."""
+        if ran.code is None or ran.code in (-signal.SIGKILL, -signal.SIGXCPU):
+            limit = f"{self._timeout:g} s" if ran.code is None else f"{helm.MAX_CPU_SECONDS} s of CPU"
+            raise EngineError(f"filling in took longer than {limit}: {self._suspects(writer)}")
+        if ran.output is None:
+            problem = f"filling in made more than {helm.MAX_OUTPUT_BYTES // MIB} MiB of text"
+            raise EngineError(f"{problem}: {self._suspects(writer)}")
+        complaint = ran.complaint.decode("utf-8", "replace")
+        if "out of memory" in complaint or "cannot allocate memory" in complaint:
+            raise EngineError(f"filling in took too much memory: {self._suspects(writer)}")
+        found = self._located(complaint, writer)
+        reason = self._reason(complaint)
+        if found is None or found[0] in self._failed:
+            raise EngineError(f"the template engine failed: {reason or f'helm ended with code {ran.code}'}")
+        subject, action = found
+        line, call = (action.line, action.call) if action is not None else (0, "")
+        self._add(subject, Problem(line, call, reason))
+        if len(self._failed) > MAX_FAILING:
+            raise EngineError("; ".join(str(failure) for failure in self._failures[:MAX_FAILING]) + "; and maybe more")
+
+    def _located(self, complaint: str, writer: ChartWriter) -> tuple[Subject, Action | None] | None:
+        marked = _MARK.search(complaint)
+        where = _WHERE.search(complaint)
+        line = _LINE.search(complaint)
+        if where:
+            subject, text = writer.partials[int(where[1])]
+            return subject, text.action_at(int(where[2]), int(where[3]) if where[3] else None)
+        if line is None or int(line[1]) not in writer.subjects:
+            return None
+        subject, text = writer.subjects[int(line[1])]
+        if marked:
+            number = int(marked[1])
+            return subject, next((action for action, known in self._numbers.items() if known == number), None)
+        return subject, self._quoted_action(complaint, text)
+
+    def _quoted_action(self, complaint: str, text: Compiled) -> Action | None:
+        """The action of the second form that an error quotes the beginning of."""
+        quoted = ["".join(found.split()).removesuffix("...") for found in _AT.findall(complaint)]
+        for number, written in text.second.items():
+            if quoted and quoted[-1] in "".join(written.split()):
+                return next((action for action, known in self._numbers.items() if str(known) == number), None)
+        return None
+
+    def _reason(self, complaint: str) -> str:
+        """Why, in Go's own words, without anything secret that they quote."""
+        text = complaint[complaint.rfind("Error: ") :].removeprefix("Error: ").partition("\n\nUse --debug")[0]
+        execution = re.match(r"execution error at \([^)]*\): ", text)
+        ends = [match.end() for pattern in (_AT, _PARSE) for match in pattern.finditer(text)]
+        start = execution.end() if execution else max(ends, default=0)
+        text = _INNER.sub("", _MARK.sub("", text[start:]))
+        text = _QUOTED_VALUE.sub(r'\1 "***"', " ".join(text.split()))
+        for secret in (*self._request.context.secrets, *self._request.secrets):
+            text = text.replace(secret, "***")
+        return text if len(text) <= MAX_REASON else text[: MAX_REASON - 3] + "..."
+
+    def _suspects(self, writer: ChartWriter) -> str:
+        """Where loops stand, which are what may not end."""
+        looping = [
+            f"{self._places[subject]}: {action.call}"
+            for subject, text in writer.partials
+            for _, _, action in text.actions
+            if action.keyword == "range" or any(token.text in ("repeat", "until", "seq") for token in action.tokens)
+        ]
+        if not looping:
+            return "some template call may not end"
+        more = f" and {len(looping) - 3} more" if len(looping) > 3 else ""
+        return f"one of these may not end: {'; '.join(looping[:3])}{more}"
+
+    def _add(self, subject: Subject, problem: Problem) -> None:
+        place = self._places[subject]
+        if problem.line and not subject.field:
+            place = place.at_line(max(place.line, 1) + problem.line - 1)
+        self._failures.append(Failure(subject, place, problem.call, problem.reason))
+        self._failed.add(subject)
+
+    def _filled(self, result: Mapping[str, Any]) -> Filled:
+        items = {name: ItemValue(entry["value"], entry["default"]) for name, entry in result["items"].items()}
+        units = result["units"]
+        return Filled(
+            texts=result["texts"],
+            items=items,
+            failures=tuple(self._failures),
+            drawn=result["drawn"],
+            generated=frozenset(name for name in items if f"config {name}" in units),
+            local_images=tuple(result["asked"]),
+        )

@@ -1,0 +1,113 @@
+"""Verdicts, and the table that makes one from what a registry answered. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kotsapp.registry.evidence import REFUSAL_CODES, Evidence, Login, NoAnswer, Stage
+
+
+class Verdict(StrEnum):
+    """What an anonymous probe found, or why none was made."""
+
+    PUBLIC = "Public"
+    PRIVATE = "Private"
+    PROXIED = "Proxied"
+    REPLICATED = "Replicated"
+    EXCLUDED = "Excluded"
+    NOT_FOUND = "NotFound"
+    RATE_LIMITED = "RateLimited"
+    UNREACHABLE = "Unreachable"
+    ERROR = "Error"
+
+    @property
+    def decisive(self) -> bool:
+        """True when the verdict by itself says where to pull from."""
+        return not self.undecided
+
+    @property
+    def undecided(self) -> bool:
+        return self in _UNDECIDED
+
+
+_UNDECIDED = frozenset({Verdict.NOT_FOUND, Verdict.RATE_LIMITED, Verdict.UNREACHABLE, Verdict.ERROR})
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """The evidence for one image.
+
+    ``host`` is the one whose answer decided; ``http_status`` and ``code`` (the registry's own error code) are None
+    when there was no answer or no code; ``requests`` counts every HTTP request made; ``elapsed`` and ``retry_after``
+    are seconds; ``cached`` says that nothing was asked just now.
+    """
+
+    image: str
+    verdict: Verdict
+    message: str
+    http_status: int | None = None
+    code: str | None = None
+    host: str = ""
+    requests: int = 0
+    elapsed: float = 0.0
+    retry_after: float | None = None
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict and its reason in one sentence."""
+
+    verdict: Verdict
+    message: str
+
+
+def decide(evidence: Evidence) -> Decision:
+    """The verdict for an anonymous pull, from the answer that decides it."""
+    host, status = _who(evidence), evidence.status
+    if status == 429:
+        return Decision(Verdict.RATE_LIMITED, f"{host} limits the rate of requests")
+    if status >= 500:
+        return Decision(Verdict.UNREACHABLE, f"{host} answered with server error {status}")
+    if evidence.stage is Stage.TOKEN:
+        return _decide_token(evidence)
+    if status == 200:
+        if evidence.is_manifest:
+            return Decision(Verdict.PUBLIC, f"{host} serves it to anyone")
+        return Decision(Verdict.UNREACHABLE, f"{host} answered 200 with something that is no manifest")
+    if evidence.login is Login.REFUSED:
+        return Decision(Verdict.UNREACHABLE, f"{host} can't be asked as anybody may: {evidence.note}")
+    if status == 401 or (status == 403 and evidence.code in REFUSAL_CODES):
+        return Decision(Verdict.PRIVATE, _refusal(evidence))
+    if status == 404:
+        return Decision(Verdict.NOT_FOUND, f"{host} has no such repository or tag, or hides it")
+    return Decision(Verdict.ERROR, _odd(evidence))
+
+
+def decide_trouble(trouble: NoAnswer) -> Decision:
+    """The verdict when there was no answer to judge."""
+    return Decision(Verdict.UNREACHABLE, str(trouble))
+
+
+def _decide_token(evidence: Evidence) -> Decision:
+    if evidence.status in {401, 403}:
+        return Decision(Verdict.PRIVATE, f"{_who(evidence)} refused an anonymous token")
+    return Decision(Verdict.ERROR, _odd(evidence))
+
+
+def _refusal(evidence: Evidence) -> str:
+    sentence = f"{evidence.host} refused an anonymous pull"
+    if evidence.login is Login.BASIC:
+        sentence += " and wants a password"
+    return f"{sentence}; {evidence.note}" if evidence.note else sentence
+
+
+def _odd(evidence: Evidence) -> str:
+    what = "a token" if evidence.stage is Stage.TOKEN else "the manifest"
+    code = f" {evidence.code}" if evidence.code else ""
+    return f"{_who(evidence)} answered {evidence.status}{code} when asked for {what}"
+
+
+def _who(evidence: Evidence) -> str:
+    if evidence.registry in {"", evidence.host}:
+        return evidence.host
+    return f"{evidence.registry}'s token service {evidence.host}"

@@ -1,0 +1,169 @@
+"""A KotsApp's spec: refused by the operator, too, where the API server knows no CEL rules; and nothing is ignored."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from harness.bad_specs import BAD_SPECS, GOOD, BadSpec
+from kotsapp.api.spec import Inline, KeyRef, SourceKind, SpecError, check_name, parse_spec
+from kotsapp.images.image_path import MAX_STEPS, InvalidImagePathError, parse_steps
+
+CRD = yaml.safe_load((Path(__file__).parents[2] / "crds" / "kotsapps.kotsapp.dev.yaml").read_text())
+SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+PATH_SCHEMA = SCHEMA["properties"]["imagePaths"]["items"]["properties"]["path"]
+
+# A value for each field that the CRD has, other than its default. Two sources can't stand together.
+VALUES: Mapping[str, Any] = {
+    "license.secretRef.name": "other",
+    "license.secretRef.key": "acme.yaml",
+    "license.configMapRef.name": "other",
+    "license.configMapRef.key": "acme.yaml",
+    "manifests[].configMapRef.name": "other",
+    "manifests[].configMapRef.key": "a.yaml",
+    "manifests[].secretRef.name": "other",
+    "manifests[].secretRef.key": "a.yaml",
+    "manifests[].inline": "kind: ConfigMap",
+    "proxy.domain": "images.example.com",
+    "proxy.registryDomain": "registry.example.com:8443",
+    "proxy.publicImages": True,
+    "proxy.verify": "Enforce",
+    "probe.interval": "2h",
+    "probe.timeout": "1m30s",
+    "probe.onUndecided": "Keep",
+    "probe.exclude[]": "registry.internal.example/*",
+    "imagePaths[].group": "example.com",
+    "imagePaths[].kind": "Thing",
+    "imagePaths[].path": "spec.parts[*].image",
+    "imagePaths[].pullSecretsPath": "spec.imagePullSecrets",
+    "ignoreFields[].group": "example.com",
+    "ignoreFields[].kind": "Thing",
+    "ignoreFields[].name": "one",
+    "ignoreFields[].path": "spec.parts[*].size",
+    "helm.patchV2": True,
+    "pullSecret.name": "pulls",
+    "serviceAccountName": "deployer",
+    "prune": False,
+    "wait": False,
+    "timeout": "1h",
+    "suspend": True,
+}
+
+
+def leaves(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    if schema["type"] == "object":
+        for name, child in schema["properties"].items():
+            yield from leaves(child, f"{path}.{name}".lstrip("."))
+    elif schema["type"] == "array":
+        yield from leaves(schema["items"], f"{path}[]")
+    else:
+        yield path
+
+
+def with_value(path: str, value: Any) -> dict[str, Any]:
+    """The good spec with one field set, and what must stand beside it."""
+    built: Any = value
+    for part in reversed(path.split(".")):
+        built = {part.removesuffix("[]"): [built] if part.endswith("[]") else built}
+    spec: dict[str, Any] = {**GOOD, **built}
+    for refs in (spec["license"], spec["manifests"][0]):
+        for name in ("secretRef", "configMapRef"):
+            if name in refs:
+                refs[name] = {"name": "my-license", **refs[name]}
+    for name in ("imagePaths", "ignoreFields"):
+        if name in spec:
+            spec[name] = [{"group": "g", "kind": "K", "path": "p", **spec[name][0]}]
+    return spec
+
+
+def test_a_value_is_known_for_every_field_of_the_crd() -> None:
+    assert set(leaves(SCHEMA)) == set(VALUES)
+
+
+@pytest.mark.parametrize("path", sorted(VALUES))
+def test_no_field_is_accepted_and_ignored(path: str) -> None:
+    base: dict[str, Any] = dict(GOOD)
+    for name in ("imagePaths", "ignoreFields"):
+        if path.startswith(name):
+            base[name] = [{"group": "g", "kind": "K", "path": "p"}]
+
+    assert parse_spec(with_value(path, VALUES[path])) != parse_spec(base)
+
+
+def test_what_is_left_out_has_the_defaults_of_the_crd() -> None:
+    spec = parse_spec(GOOD)
+
+    assert spec == parse_spec({**GOOD, **_defaults(SCHEMA)})
+    assert spec.license == KeyRef(SourceKind.SECRET, "my-license", "license.yaml")
+    assert spec.manifests == (KeyRef(SourceKind.CONFIG_MAP, "app-manifests", None),)
+
+
+def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What the API server fills in."""
+    found = {}
+    for name, child in schema["properties"].items():
+        if "default" in child:
+            found[name] = child["default"]
+            if child["type"] == "object":
+                found[name] = {**child["default"], **_defaults(child)}
+    return found
+
+
+def test_every_named_secret_and_config_map_is_a_reference() -> None:
+    sources = [{"inline": "a: b"}, {"secretRef": {"name": "s"}}, {"configMapRef": {"name": "c", "key": "k"}}]
+
+    spec = parse_spec({"license": {"configMapRef": {"name": "lic"}}, "manifests": sources})
+
+    assert spec.manifests[0] == Inline(0, "a: b")
+    assert spec.references == {
+        (SourceKind.CONFIG_MAP, "lic"),
+        (SourceKind.SECRET, "s"),
+        (SourceKind.CONFIG_MAP, "c"),
+    }
+
+
+@pytest.mark.parametrize("bad", BAD_SPECS, ids=str)
+def test_the_operator_refuses_what_the_api_server_should_have_refused(bad: BadSpec) -> None:
+    with pytest.raises(SpecError) as caught:
+        _read(bad)
+
+    assert bad.told in str(caught.value)
+
+
+def _read(bad: BadSpec) -> None:
+    check_name(bad.name)
+    parse_spec(bad.spec)
+
+
+@pytest.mark.parametrize("spec", [{}, {"license": None}, {"license": [], "manifests": {}}, {"proxy": "x", **GOOD}])
+def test_a_spec_of_any_shape_is_an_error_and_no_crash(spec: dict[str, Any]) -> None:
+    with pytest.raises(SpecError):
+        parse_spec(spec)
+
+
+_PIECES = st.sampled_from(
+    ["a", "Image9", "a-b_c", "$x", "a/b", ".", "..", "*", ".*", "[*]", "[0]", "[1234567]", "[", "]"]
+)
+_QUOTED = st.sampled_from(["['a.b']", "['example.com/image']", "['']", "['a'b']", "['a", " "])
+
+
+@given(st.lists(_PIECES | _QUOTED, min_size=1, max_size=MAX_STEPS + 2).map("".join))
+@example("spec.nodes.*.image")
+@example("*")
+@example("a" + ".b" * (MAX_STEPS - 1))
+@example("a" + ".b" * MAX_STEPS)
+def test_the_crd_takes_the_image_paths_that_the_operator_reads(path: str) -> None:
+    if len(path) > PATH_SCHEMA["maxLength"]:
+        return
+    try:
+        parse_steps(path)
+        readable = True
+    except InvalidImagePathError:
+        readable = False
+
+    assert (re.fullmatch(PATH_SCHEMA["pattern"], path) is not None) == readable

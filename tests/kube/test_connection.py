@@ -1,0 +1,95 @@
+"""What of the environment reaches the API server, and what must not."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from kotsapp.kube.access import Access, environment_proxy
+from kotsapp.kube.connection import Connection
+
+
+@pytest.fixture
+async def asked() -> AsyncIterator[tuple[TestServer, list[web.Request]]]:
+    """A server that answers everything with an empty object, and the requests that it got."""
+    requests: list[web.Request] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        requests.append(request)
+        return web.json_response({})
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(application) as server:
+        yield server, requests
+
+
+async def get(host: str) -> None:
+    connection = Connection(Access(host, proxy=environment_proxy(host, os.environ)), "test")
+    await connection.json("GET", "/version", attempts=1)
+    await connection.close()
+
+
+async def test_a_netrc_file_is_not_for_the_api_server(
+    asked: tuple[TestServer, list[web.Request]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, requests = asked
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    await get(f"http://127.0.0.1:{server.port}")
+    assert "Authorization" not in requests[0].headers
+
+
+async def test_the_environments_proxy_is_used(
+    asked: tuple[TestServer, list[web.Request]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, requests = asked
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+    await get("http://api.example.invalid")
+    assert requests[0].headers["Host"] == "api.example.invalid"
+
+
+async def test_the_environment_names_hosts_that_are_reached_without_its_proxy(
+    asked: tuple[TestServer, list[web.Request]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, requests = asked
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    await get(f"http://127.0.0.1:{server.port}")
+    assert len(requests) == 1
+
+
+async def test_watches_take_no_connection_from_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kotsapp.kube.connection.MAX_CONNECTIONS", 2)
+    watching, over = 0, asyncio.Event()
+
+    async def watch(request: web.Request) -> web.StreamResponse:
+        nonlocal watching
+        watching += 1
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'{"type": "BOOKMARK"}\n')
+        await over.wait()
+        return response
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"answered": True})
+
+    application = web.Application()
+    application.add_routes([web.get("/watch", watch), web.get("/version", answer)])
+    async with TestServer(application) as server:
+        connection = Connection(Access(f"http://127.0.0.1:{server.port}"), "test")
+        streams = [connection.stream("/watch", (), "application/json", None) for _ in range(8)]
+        async with asyncio.timeout(5):
+            assert [await anext(stream) for stream in streams] == [{"type": "BOOKMARK"}] * 8
+            assert await connection.json("GET", "/version") == {"answered": True}
+        assert watching == 8
+        over.set()
+        for stream in streams:
+            assert [event async for event in stream] == []
+        await connection.close()

@@ -1,0 +1,344 @@
+"""Helm charts: found, given their values, rendered by the real helm, and their hooks sorted out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.charts import EXAMPLE, helm, pack_chart, pack_folder
+from kotsapp.images.podspec import find_images
+from kotsapp.images.routing import Domains
+from kotsapp.manifests.errors import ManifestError, Place
+from kotsapp.release import charts
+from kotsapp.release import helm as runner
+from kotsapp.release.charts import ChartArchive, ChartRequest, Hook
+from kotsapp.release.helm import Cluster, HelmError, HelmMissingError
+from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.templates import TemplateContext
+
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"
+
+
+def context(_: object) -> TemplateContext:
+    return TemplateContext({"customerName": "Ann", "licenseID": "the-id"}, "ZG9ja2Vy", "pull", "apps", Domains())
+
+
+def helm_chart(version: str = "v1beta1", name: str = "demo", extra: str = "") -> str:
+    release = "" if version == "v1beta2" else "\n    releaseName: rel"
+    top = "\n  releaseName: rel" if version == "v1beta2" else ""
+    return f"""apiVersion: kots.io/{version}
+kind: HelmChart
+metadata: {{name: {name}}}
+spec:{top}
+  chart:
+    name: demo
+    chartVersion: 1.0.0{release}
+{extra}"""
+
+
+def read(helm_chart: str, archive: bytes | None = None, **options: Any) -> Release:
+    files = [SourceFile("ConfigMap m, key chart.yaml", "chart.yaml", helm_chart.encode())]
+    if archive is not None:
+        files.append(SourceFile("ConfigMap m, key demo.tgz", "demo.tgz", archive))
+    return read_release(files, context, **options)
+
+
+def render(release: Release, namespace: str = "apps", **options: Any) -> Release:
+    outputs = asyncio.run(runner.render_all(release.charts, helm(), namespace, **options))
+    return with_charts(release, outputs)
+
+
+def names(release: Release) -> list[str]:
+    return [f"{obj['kind']}/{obj['metadata']['name']}" for obj in release.objects]
+
+
+def chart_of(template: str, **files: str) -> bytes:
+    return pack_chart("demo", {"templates/all.yaml": template, **files})
+
+
+def test_the_example_chart_becomes_objects_in_helms_order() -> None:
+    files = [
+        SourceFile("helmchart.yaml", "helmchart.yaml", (EXAMPLE / "helmchart.yaml").read_bytes()),
+        SourceFile("my-shop-1.4.0.tgz", "my-shop-1.4.0.tgz", pack_folder(EXAMPLE / "my-shop")),
+    ]
+    release = render(read_release(files, context))
+    assert names(release) == [
+        "ServiceAccount/shop-my-shop-migrate",
+        "Job/shop-my-shop-migrate",
+        "ConfigMap/shop-my-shop-config",
+        "ConfigMap/shop-extra",
+        "Service/shop-cache",
+        "Service/shop-my-shop-api",
+        "Deployment/shop-my-shop-api",
+        "Deployment/shop-my-shop-web",
+        "StatefulSet/shop-cache",
+        "Job/shop-my-shop-announce",
+    ]
+    assert release.left_out == ("Pod/shop-my-shop-test (test)",)
+    by_name = dict(zip(names(release), release.objects, strict=True))
+    config = by_name["ConfigMap/shop-my-shop-config"]["data"]
+    assert config == {"CUSTOMER": "Ann", "PUBLIC_URL": "https://shop.customer.example.com/shop"}
+    assert by_name["ConfigMap/shop-extra"]["data"] == {"chart": "my-shop"}
+    assert by_name["Deployment/shop-my-shop-api"]["spec"]["replicas"] == 1
+    assert {use.image for obj in release.objects for use in find_images(dict(obj))} == {
+        "quay.io/my-org/api:v1.0.1",
+        "ghcr.io/my-org/web:v1.0.1",
+        "busybox:1.36",
+        "nginx:1.27",
+    }
+
+
+def test_the_clusters_own_versions_reach_the_chart() -> None:
+    template = f"""{CONFIG_MAP}data:
+  version: {{{{ .Capabilities.KubeVersion.Version }}}}
+  monitors: "{{{{ .Capabilities.APIVersions.Has "monitoring.coreos.com/v1/ServiceMonitor" }}}}"
+  namespace: {{{{ .Release.Namespace }}}}
+"""
+    cluster = Cluster("v1.31.4", ("monitoring.coreos.com/v1", "monitoring.coreos.com/v1/ServiceMonitor"))
+    release = render(read(helm_chart(), chart_of(template)), cluster=cluster)
+    assert release.objects[0]["data"] == {"version": "v1.31.4", "monitors": "true", "namespace": "apps"}
+
+
+def test_values_of_an_item_replace_whole_fields_unless_merged_recursively() -> None:
+    text = helm_chart(
+        extra="""  values: {a: {x: 1, w: [1]}, b: {x: 1}, c: 1}
+  optionalValues:
+  - {when: "false", values: {c: 2}}
+  - {when: "true", values: {a: {z: 1}}}
+  - {when: true, recursiveMerge: true, values: {b: {w: 2, d: {e: 1}}}}
+  - {when: "t", recursiveMerge: true, values: {a: {z: {f: 1}}, b: {d: {g: 2}}}}
+"""
+    )
+    [request] = read(text, pack_chart("demo", {})).charts
+    assert request.values == {"a": {"z": {"f": 1}}, "b": {"x": 1, "w": 2, "d": {"e": 1, "g": 2}}, "c": 1}
+
+
+@pytest.mark.parametrize("recursive", ["true", "false"])
+def test_the_same_document_gives_the_same_values_twice(recursive: str) -> None:
+    text = helm_chart(
+        extra=f"""  values: {{a: {{x: 1}}}}
+  optionalValues:
+  - {{when: "true", recursiveMerge: {recursive}, values: {{a: {{y: {{z: 1}}}}}}}}
+  - {{when: "true", recursiveMerge: true, values: {{a: {{y: {{w: 2}}}}}}}}
+"""
+    )
+    release = read(text, pack_chart("demo", {}))
+    assert release.charts[0].values == read(text, pack_chart("demo", {})).charts[0].values
+
+
+@pytest.mark.parametrize(
+    ("extra", "problem"),
+    [
+        ("  values: [1]\n", "spec.values of HelmChart/demo is no mapping"),
+        ("  optionalValues: {}\n", "spec.optionalValues of HelmChart/demo is no list"),
+        ("  optionalValues: [1]\n", "spec.optionalValues[0] of HelmChart/demo is no mapping"),
+        ("  optionalValues: [{values: {}}]\n", 'spec.optionalValues[0].when of HelmChart/demo is empty: write "true"'),
+        ("  optionalValues: [{when: maybe}]\n", "spec.optionalValues[0].when of HelmChart/demo is 'maybe'"),
+        ("  exclude: perhaps\n", "spec.exclude of HelmChart/demo is 'perhaps'"),
+        ("  namespace: 5\n", "spec.namespace of HelmChart/demo is no text"),
+        ("  values: {x: 'repl{{ ConfigOption `x` }}'}\n", "the template call 'ConfigOption `x`' can't be filled in"),
+    ],
+)
+def test_a_wrong_field_is_named(extra: str, problem: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        read(helm_chart(extra=extra), pack_chart("demo", {}))
+    assert problem in str(caught.value)
+    assert str(caught.value).startswith("ConfigMap m, key chart.yaml, document 1")
+
+
+def test_the_archive_must_have_the_charts_name_and_version() -> None:
+    with pytest.raises(ManifestError, match=r"HelmChart/demo wants chart 'demo' '1.0.0'; charts .*: demo 2.0.0"):
+        read(helm_chart(), pack_chart("demo", {}, version="2.0.0"))
+    with pytest.raises(ManifestError, match=r"charts in the release: none\. Put its \.tgz beside it"):
+        read(helm_chart())
+
+
+def test_an_excluded_chart_is_left_out_whatever_its_values_hold() -> None:
+    release = read(helm_chart(extra="  exclude: 'true'\n  values: {x: 'repl{{ ConfigOption `x` }}'}\n"))
+    assert release.charts == ()
+    assert release.left_out == ("HelmChart/demo",)
+
+
+def test_v2_charts_are_patched_only_when_asked() -> None:
+    text, archive = helm_chart("v1beta2"), pack_chart("demo", {})
+    assert (read(text, archive).charts, read(text, archive).unpatched_charts) == ((), ("HelmChart/demo",))
+    asked = read(text, archive, patch_helm_v2=True)
+    assert asked.unpatched_charts == ()
+    assert [(request.release_name, request.archive.version) for request in asked.charts] == [("rel", "1.0.0")]
+
+
+def test_a_v2_chart_that_is_not_patched_may_hold_any_call() -> None:
+    text = helm_chart("v1beta2", extra="  values: {x: 'repl{{ ConfigOption `x` }}'}\n")
+    assert read(text).unpatched_charts == ("HelmChart/demo",)
+
+
+def test_objects_get_the_charts_namespace_and_cluster_scoped_ones_none() -> None:
+    template = f"""{CONFIG_MAP}---
+apiVersion: v1
+kind: Secret
+metadata: {{name: s, namespace: own}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {{name: r}}
+"""
+    release = render(read(helm_chart(extra="  namespace: elsewhere\n"), chart_of(template)))
+    assert {obj["kind"]: obj["metadata"].get("namespace") for obj in release.objects} == {
+        "ConfigMap": "elsewhere",
+        "Secret": "own",
+        "ClusterRole": None,
+    }
+
+
+def test_definitions_in_the_crds_folder_are_among_the_objects() -> None:
+    crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a.example.com}\n"
+    release = render(read(helm_chart(), chart_of(CONFIG_MAP, **{"crds/a.yaml": crd})))
+    assert sorted(names(release)) == ["ConfigMap/rel", "CustomResourceDefinition/a.example.com"]
+
+
+def hook(name: str, events: str, weight: str = "0", kind: str = "batch/v1\nkind: Job") -> str:
+    annotations = f'{{helm.sh/hook: "{events}", helm.sh/hook-weight: "{weight}"}}'
+    metadata = f"metadata:\n  name: {name}\n  annotations: {annotations}\n"
+    return f"apiVersion: {kind}\n{metadata}spec: {{ttlSecondsAfterFinished: 5}}\n"
+
+
+def test_hooks_stand_in_helms_order_and_the_others_between() -> None:
+    template = "---\n".join(
+        [
+            hook("late", "post-install", "5"),
+            hook("after", "post-install,post-upgrade"),
+            CONFIG_MAP,
+            hook("before", "pre-install", "3"),
+            hook("first", "pre-install, pre-upgrade", "-5"),
+            hook("t", "test"),
+            hook("t2", "test-success"),
+            hook("gone", "pre-delete,post-delete,pre-rollback"),
+            hook("both", "pre-install,test", "not a number"),
+        ]
+    )
+    release = render(read(helm_chart(), chart_of(template)))
+    assert names(release) == ["Job/first", "Job/both", "Job/before", "ConfigMap/rel", "Job/after", "Job/late"]
+    assert sorted(release.left_out) == [
+        "Job/gone (post-delete, pre-delete, pre-rollback)",
+        "Job/t (test)",
+        "Job/t2 (test-success)",
+    ]
+    assert charts.hook_of(release.objects[0]) == Hook(before=True, weight=-5)
+    assert charts.hook_of(release.objects[3]) is None
+    assert charts.hook_of(release.objects[5]) == Hook(before=False, weight=5)
+
+
+def test_a_hook_that_runs_is_made_anew_when_it_changes_and_not_run_again_by_itself() -> None:
+    release = render(read(helm_chart(), chart_of(hook("a", "pre-install"))))
+    assert release.objects[0]["metadata"]["annotations"]["kotsapp.dev/force"] == "enabled"
+    assert release.objects[0]["spec"] == {}
+
+
+def test_a_hook_for_upgrades_alone_is_refused_by_name() -> None:
+    with pytest.raises(ManifestError, match=r"chart demo 1.0.0 \(release rel\).*: Job/a is a hook for upgrades alone"):
+        render(read(helm_chart(), chart_of(hook("a", "post-upgrade"))))
+
+
+def test_a_refused_hook_may_be_excluded() -> None:
+    text = hook("a", "pre-upgrade").replace("annotations: {", 'annotations: {kots.io/exclude: "true", ')
+    assert names(render(read(helm_chart(), chart_of(f"{text}---\n{CONFIG_MAP}")))) == ["ConfigMap/rel"]
+
+
+def test_what_helm_says_is_told_without_secrets_and_without_the_folder() -> None:
+    template = '{{ fail (printf "bad %s" .Values.id) }}'
+    with pytest.raises(HelmError) as caught:
+        render(
+            read(helm_chart(extra="  values: {id: 'repl{{ LicenseFieldValue `licenseID` }}'}\n"), chart_of(template))
+        )
+    assert "chart demo 1.0.0 (release rel): " in str(caught.value)
+    assert "bad ***" in str(caught.value)
+    assert "the-id" not in str(caught.value)
+    assert "kotsapp-helm-" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_values_are_held_against_the_charts_schema() -> None:
+    schema = '{"type": "object", "properties": {"count": {"type": "integer"}}}'
+    archive = chart_of(CONFIG_MAP, **{"values.schema.json": schema})
+    with pytest.raises(HelmError, match="want integer"):
+        render(read(helm_chart(extra="  values: {count: x}\n"), archive))
+
+
+def test_a_schema_that_points_elsewhere_is_not_fetched() -> None:
+    schema = '{"type": "object", "properties": {"count": {"$ref": "http://127.0.0.1:9/schema.json"}}}'
+    release = read(helm_chart(extra="  values: {count: x}\n"), chart_of(CONFIG_MAP, **{"values.schema.json": schema}))
+    assert release.charts[0].archive.outer_schema
+    assert names(render(release)) == ["ConfigMap/rel"]
+
+
+BOMBS = {
+    "time": ("{{ range until 30000 }}{{ range until 30000 }}{{ end }}{{ end }}", 3.0, "helm took longer than 3 s"),
+    "memory": ("a: {{ len (until 500000000) }}", 60.0, "helm ran out of memory"),
+    "output": (
+        '{{ range until 110 }}\n# {{ . }}: {{ repeat 100000 "x" }}{{ end }}',
+        60.0,
+        "helm wrote more than 10 MiB",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_chart_that_does_not_end_is_stopped(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    template, timeout, problem = BOMBS[name]
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    [request] = read(helm_chart(), chart_of(template)).charts
+    with pytest.raises(HelmError) as caught:
+        asyncio.run(runner.render(request, helm(), "apps", timeout=timeout))
+    assert problem in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_helm_sees_nothing_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELM_KUBETOKEN", "user-token")
+    monkeypatch.setenv("KUBECONFIG", os.devnull)
+    seen = runner._environment(Path("/folder"))
+    assert not any("user-token" in value or os.devnull in value for value in seen.values())
+    assert "PATH" not in seen
+
+
+@pytest.mark.parametrize(
+    ("name", "namespace", "problem"),
+    [
+        ("--post-renderer", "", "the release name '--post-renderer' is not"),
+        ("a" * 54, "", "53 at most"),
+        ("UPPER", "", "the release name 'UPPER'"),
+        ("rel", "--kubeconfig=x", "the namespace '--kubeconfig=x' can't be one"),
+    ],
+)
+def test_names_that_are_options_to_helm_are_refused(name: str, namespace: str, problem: str) -> None:
+    archive = ChartArchive("demo", "1.0.0", "x", pack_chart("demo", {}))
+    request = ChartRequest(archive, name, namespace, {}, Place("HelmChart x"))
+    with pytest.raises(ManifestError, match=problem):
+        asyncio.run(runner.render(request, helm(), "apps"))
+
+
+def test_without_helm_it_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HelmMissingError, match="there is no helm on PATH: install it or give its path"):
+        runner.find_program()
+    with pytest.raises(HelmMissingError, match="/nowhere/helm is no program"):
+        runner.find_program("/nowhere/helm")
+    assert runner.find_program(str(helm())) == helm()
+
+
+def test_a_chart_that_is_none_for_helm_is_told() -> None:
+    [request] = read(helm_chart(), chart_of("{{ nonsense }}")).charts
+    with pytest.raises(HelmError, match='function "nonsense" not defined'):
+        asyncio.run(runner.render(request, helm(), "apps"))
+
+
+def test_output_that_is_no_object_is_refused_by_the_charts_name() -> None:
+    with pytest.raises(
+        ManifestError, match=r"^chart demo 1.0.0 \(release rel\), document 1, line 3: the object .* no kind"
+    ):
+        render(read(helm_chart(), chart_of("a: 1\n")))

@@ -1,0 +1,215 @@
+"""No pattern of the project takes more than linear time, whatever it is given: a quadratic one holds the interpreter.
+
+From every pattern its own attacks are derived: what leads to a repetition, then what the repetition (or a part of the
+pattern) takes, many times over, then something that fits nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+import time
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from re import _constants as ops  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import kotsapp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A linear pattern reads this much in a fraction of a millisecond, a quadratic one in more than a tenth of a second.
+LENGTH = 8 * 1024
+MOST_SECONDS = 0.06
+REPEATS = {ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT}
+ENDINGS = ("", "\x00", "\n!")
+CANDIDATES = "aA0-_./:@ \t\n\"'\\`{}[](),=%#$+~\x00\u00e9"
+METHODS = {"match", "fullmatch", "search", "finditer", "findall", "sub", "subn", "split"}
+SEARCHING = METHODS - {"match", "fullmatch"}
+
+
+@dataclass
+class Used:
+    """A pattern and the ways in which the project asks it."""
+
+    pattern: re.Pattern[Any]
+    methods: set[str]
+
+
+def project_patterns() -> dict[str, Used]:
+    """Compiled patterns of all modules, and those that are given to ``re`` as literals."""
+    modules = [
+        importlib.import_module(info.name)
+        for info in pkgutil.walk_packages(kotsapp.__path__, "kotsapp.")
+        if not info.name.endswith("__main__")
+    ]
+    trees = [ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")) for module in modules]
+    asked: dict[tuple[str, str], set[str]] = {}
+    found: dict[str, Used] = {}
+    for module, tree in zip(modules, trees, strict=True):
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in METHODS
+                and isinstance(node.value, (ast.Name, ast.Attribute))
+            ):
+                name = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
+                # Patterns of other modules are asked as well, but not private ones.
+                asked.setdefault((module.__name__ if name.startswith("_") else "", name), set()).add(node.attr)
+    for module, tree in zip(modules, trees, strict=True):
+        named = [(name, value) for name, value in vars(module).items() if isinstance(value, re.Pattern)]
+        for holder in vars(module).values():
+            if isinstance(holder, type):
+                named += [(name, value) for name, value in vars(holder).items() if isinstance(value, re.Pattern)]
+            values = (
+                holder.values() if isinstance(holder, dict) else holder if isinstance(holder, (tuple, list)) else ()
+            )
+            # Which method a pattern out of a collection is asked with is not looked for: any.
+            named += [("", value) for value in values if isinstance(value, re.Pattern)]
+        named += literal_patterns(tree)
+        for name, pattern in named:
+            used = found.setdefault(str(pattern.pattern), Used(pattern, set()))
+            where = module.__name__ if name.startswith("_") else ""
+            used.methods |= asked.get((where, name), {name} if name in METHODS else METHODS)
+    return found
+
+
+def literal_patterns(tree: ast.AST) -> Iterator[tuple[str, re.Pattern[Any]]]:
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "re"
+            and node.func.attr in METHODS
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            yield node.func.attr, re.compile(node.args[0].value)
+
+
+def sample(items: Any, groups: dict[int, str]) -> str:
+    """A text that the parsed pattern takes, more or less."""
+    return "".join(sample_of(op, argument, groups) for op, argument in items)
+
+
+def sample_of(op: Any, argument: Any, groups: dict[int, str]) -> str:
+    if op is ops.LITERAL:
+        return chr(argument)
+    if op is ops.NOT_LITERAL:
+        return next(c for c in CANDIDATES if ord(c) != argument)
+    if op is ops.ANY:
+        return "a"
+    if op is ops.IN:
+        return next(taken_by(argument), "a")
+    if op in REPEATS:
+        least, _, body = argument
+        return sample(body, groups) * max(1, min(least, 8))
+    if op is ops.BRANCH:
+        return sample(argument[1][0], groups)
+    if op is ops.SUBPATTERN:
+        text = sample(argument[3], groups)
+        groups[argument[0]] = text
+        return text
+    if op is ops.ATOMIC_GROUP:
+        return sample(argument, groups)
+    if op is ops.GROUPREF:
+        return groups.get(argument, "")
+    return ""
+
+
+def taken_by(argument: Any) -> Iterator[str]:
+    tree = parser.SubPattern(parser.State(), [(ops.IN, argument)])
+    for candidate in CANDIDATES:
+        if takes(argument, candidate):
+            yield candidate
+    for op, value in tree[0][1]:
+        if op is ops.LITERAL:
+            yield chr(value)
+        elif op is ops.RANGE:
+            yield chr(value[0])
+
+
+def takes(argument: Any, candidate: str) -> bool:
+    code, negated, hit = ord(candidate), False, False
+    for op, value in argument:
+        if op is ops.NEGATE:
+            negated = True
+        elif op is ops.LITERAL:
+            hit |= code == value
+        elif op is ops.RANGE:
+            hit |= value[0] <= code <= value[1]
+        elif op is ops.CATEGORY:
+            classes = {"DIGIT": str.isdigit, "SPACE": str.isspace, "WORD": lambda c: c.isalnum() or c == "_"}
+            _, _, kind = str(value).partition("CATEGORY_")
+            hit |= classes[kind.removeprefix("NOT_")](candidate) is not kind.startswith("NOT_")
+    return hit is not negated
+
+
+def pieces(items: Any, before: str, groups: dict[int, str]) -> Iterator[tuple[str, str]]:
+    """What leads to each part of a pattern, and what that part takes."""
+    for op, argument in items:
+        if op in REPEATS:
+            yield from pieces(argument[2], before, groups)
+            yield before, sample(argument[2], groups)
+        elif op is ops.BRANCH:
+            for branch in argument[1]:
+                yield from pieces(branch, before, groups)
+                yield before, sample(branch, groups)
+        elif op in {ops.SUBPATTERN, ops.ATOMIC_GROUP, ops.ASSERT, ops.ASSERT_NOT}:
+            inner = argument if op is ops.ATOMIC_GROUP else argument[3 if op is ops.SUBPATTERN else 1]
+            yield from pieces(inner, before, groups)
+        elif op is ops.IN:
+            yield from ((before, taken) for taken in list(taken_by(argument))[:4])
+        before += sample_of(op, argument, groups)
+    yield "", before
+
+
+def attacks(pattern: re.Pattern[Any]) -> Iterator[str]:
+    flags = pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else pattern.flags
+    found = list(dict.fromkeys(pieces(parser.parse(pattern.pattern, flags), "", {})))
+    before = ["", *sorted({lead for lead, _ in found if lead}, key=lambda lead: (len(lead), lead))[:3]]
+    taken = list(dict.fromkeys(text for _, text in found if text))
+    letters = list(dict.fromkeys("".join([*before, *taken])))[:9]
+    pumps = dict.fromkeys([*taken[:12], *letters, *(a + b for a, b in product(letters, repeat=2)), *product_of(taken)])
+    for lead, pump, ending in product(before, pumps, ENDINGS):
+        yield lead + pump * (LENGTH // len(pump)) + ending
+
+
+def product_of(taken: list[str]) -> Iterator[str]:
+    return (a + b for a, b in product(taken[:5], repeat=2) if a != b)
+
+
+def seconds(used: Used, text: str) -> float:
+    subject: Any = text.encode("latin-1", "replace") if isinstance(used.pattern.pattern, bytes) else text
+    began = time.thread_time()
+    for method in used.methods - SEARCHING:
+        getattr(used.pattern, method)(subject)
+    if used.methods & SEARCHING:
+        for _ in used.pattern.finditer(subject):
+            pass
+    return time.thread_time() - began
+
+
+PATTERNS = project_patterns()
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_no_input_takes_more_than_linear_time(name: str) -> None:
+    used = PATTERNS[name]
+    for text in attacks(used.pattern):
+        taken = seconds(used, text)
+        assert taken < MOST_SECONDS, f"{taken:.2f} s for {len(text)} characters, {text[:40]!r}..., {used.methods}"
+
+
+@pytest.mark.parametrize("quadratic", [r'"[^"\\]*(?:\\.[^"\\]*)*"', r"[\s\-?]*([A-Za-z0-9_./-]+:)(?:\s|$)"])
+def test_the_sweep_finds_a_quadratic_pattern(quadratic: str) -> None:
+    """As these two were: from every escaped quote in a text without an end, the end is looked for anew."""
+    used = Used(re.compile(quadratic), {"finditer" if quadratic.startswith('"') else "match"})
+    assert any(seconds(used, text) > MOST_SECONDS for text in attacks(used.pattern))
