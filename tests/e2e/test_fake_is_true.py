@@ -17,10 +17,10 @@ from harness.fakekube import FakeApi, FakeConnection
 from harness.fakekube.connection import connect as connect_fake
 from harness.fakekube.learn import learn, written
 from harness.fakekube.schema import BUILT_IN_FILE, built_in
-from kotsapp.cluster.client import KubeClient, connect
-from kotsapp.cluster.connection import Connection
-from kotsapp.cluster.discovery import ResourceType
-from kotsapp.cluster.errors import ApiError, UnknownKindError
+from kotsapp.kube.client import KubeClient, connect
+from kotsapp.kube.connection import Connection
+from kotsapp.kube.discovery import ResourceType
+from kotsapp.kube.errors import ApiError, UnknownKindError
 from localworld.world import World
 
 Object = dict[str, Any]
@@ -271,7 +271,6 @@ STEPS: dict[str, Step] = {
     "a strategy after its defaults were ours": lambda s: s.apply(deployment(strategy={"type": "Recreate"})),
     "a selector can't change": lambda s: s.apply(deployment(selector={"matchLabels": {"app": "other"}})),
     "an unknown field": lambda s: s.apply(deployment(nonsense=True)),
-    "two unknown fields": lambda s: s.apply(deployment(nonsense=True, more="x")),
     "a text that is a number": lambda s: s.apply(deployment(replicas="2")),
     "a variable twice": lambda s: s.apply(deployment(container(env=[{"name": "A"}, {"name": "A"}]))),
     "no container": lambda s: s.apply(deployment(pod={"containers": []})),
@@ -280,9 +279,57 @@ STEPS: dict[str, Step] = {
     "a set": lambda s: s.apply(stateful_set()),
     "a set's service can't change": lambda s: s.apply(stateful_set(serviceName="other")),
     "a set on delete beside nobody's defaults": lambda s: s.apply(stateful_set(updateStrategy={"type": "OnDelete"})),
+    "a set's policy can't change": lambda s: s.apply(stateful_set(podManagementPolicy="Parallel")),
+    "a set's claims can't change": lambda s: s.apply(
+        stateful_set(volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": CLAIM["spec"]}])
+    ),
     "a job": lambda s: s.apply(job()),
-    "a job's template can't change": lambda s: s.apply(job("example.invalid/main:2")),
+    "a job's mode can't change": lambda s: s.apply({**job(), "spec": {**job()["spec"], "completionMode": "Indexed"}}),
+    "a job's template can't change": lambda s: _refused_fields(s, job("example.invalid/main:2")),
+    # -- owners, written as such
+    "made by another": lambda s: s.client.create(config_map("handed", a="1", b="2")),
+    "one field handed over": lambda s: _handed_over(s, {"f:data": {"f:a": {}}}),
+    "applied by the one it was handed to": lambda s: s.apply(config_map("handed", a="1", c="3")),
+    "owners taken away": lambda s: s.patch("ConfigMap", "handed", {"metadata": {"managedFields": [{}]}}),
+    "applied first after that": lambda s: s.apply(config_map("handed", a="2")),
+    "no owners are as those there are": lambda s: s.patch("ConfigMap", "handed", {"metadata": {"managedFields": []}}),
     # -- other kinds
+    "a daemon set": lambda s: s.apply(
+        obj(
+            "apps/v1",
+            "DaemonSet",
+            "agent",
+            spec={
+                "selector": {"matchLabels": {"app": "agent"}},
+                "template": {"metadata": {"labels": {"app": "agent"}}, "spec": {"containers": [container()]}},
+            },
+        )
+    ),
+    "a cron job": lambda s: s.apply(
+        obj(
+            "batch/v1",
+            "CronJob",
+            "nightly",
+            spec={"schedule": "0 3 * * *", "jobTemplate": {"spec": job()["spec"]}},
+        )
+    ),
+    "an ingress": lambda s: s.apply(
+        obj(
+            "networking.k8s.io/v1",
+            "Ingress",
+            "web",
+            spec={"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}},
+        )
+    ),
+    "a role": lambda s: s.apply(
+        obj(
+            "rbac.authorization.k8s.io/v1",
+            "Role",
+            "one",
+            rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+        )
+    ),
+    "an account": lambda s: s.apply(obj("v1", "ServiceAccount", "deployer", imagePullSecrets=[{"name": "pull"}])),
     "a service": lambda s: s.apply(SERVICE),
     "a service less a port": lambda s: s.apply({**SERVICE, "spec": {**SERVICE["spec"], "ports": PORTS[:1]}}),
     "a secret": lambda s: s.apply(obj("v1", "Secret", "key", data={"a": "YQ=="})),
@@ -338,6 +385,8 @@ STEPS: dict[str, Step] = {
     "by label": lambda s: s.listed(labels="mark=a"),
     "by labels": lambda s: s.listed(labels="mark in (a,b),other!=c,!missing"),
     "metadata alone": lambda s: s.listed(labels="mark", metadata_only=True),
+    "in chunks": lambda s: _chunks(s),
+    "by name": lambda s: s.listed(fields="metadata.name=labelled"),
     "one's metadata alone": lambda s: _metadata(s, "labelled"),
     "labelled is gone": lambda s: s.delete("ConfigMap", "labelled"),
     "watched by label": lambda s: s.watched(4, labels="mark=a"),
@@ -375,6 +424,39 @@ async def _defined(server: Server) -> Object:
     return {
         c["type"]: c["status"] for c in live["status"]["conditions"] if c["type"] in ("Established", "NamesAccepted")
     }
+
+
+async def _refused_fields(server: Server, wanted: Object) -> list[str]:
+    """Where the object can't change; the message quotes all of it."""
+    try:
+        await server.apply(wanted)
+    except ApiError as error:
+        return [str(error.status), str(error.immutable), *error.fields]
+    return []
+
+
+async def _handed_over(server: Server, fields: Object) -> Object:
+    """Have what the first manager owns of these fields be an applier's."""
+    live = await server.live("v1", "ConfigMap", "handed")
+    [entry] = live["metadata"]["managedFields"]
+    mine = {**entry, "manager": "kotsapp", "operation": "Apply", "fieldsV1": fields}
+    rest = {**entry, "fieldsV1": {"f:data": {".": {}, "f:b": {}}}}
+    metadata = {"managedFields": [mine, rest], "resourceVersion": live["metadata"]["resourceVersion"]}
+    return await server.patch("ConfigMap", "handed", {"metadata": metadata})
+
+
+async def _chunks(server: Server) -> list[Any]:
+    """Names, chunk by chunk."""
+    chunks: list[Any] = []
+    more = ""
+    while True:
+        query = [("limit", "2"), *([("continue", more)] if more else [])]
+        page = await server.connection.json("GET", _CONFIG_MAPS.path(NAMESPACE), query=query)
+        names = [item["metadata"]["name"] for item in page["items"] if item["metadata"]["name"] != "kube-root-ca.crt"]
+        chunks += names
+        more = page["metadata"].get("continue") or ""
+        if not more:
+            return chunks
 
 
 async def _metadata(server: Server, name: str) -> Object | None:
@@ -423,19 +505,25 @@ async def run(server: Server) -> dict[str, Any]:
         try:
             found[name] = comparable(await step(server))
         except ApiError as error:
-            causes = sorted((cause.field, _UUID.sub("UID", cause.message)) for cause in error.causes)
+            causes = sorted((cause.field, _told(cause.message)) for cause in error.causes)
             found[name] = {"error": error.status, "reason": error.reason, "causes": causes}
-            found[name]["message"] = _UUID.sub("UID", error.message)
+            found[name]["message"] = _told(error.message)
         except UnknownKindError as error:
             found[name] = {"unknown": str(error)}
     return found
+
+
+def _told(message: str) -> str:
+    """What is said, less what Go's own types look like when they are printed."""
+    message = re.sub(r"Invalid value: \{.*?\}: ", "Invalid value: {}: ", _UUID.sub("UID", message))
+    return re.split(r"\s*@@", message)[0].strip()
 
 
 def comparable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [comparable(item) for item in value]
     if not isinstance(value, dict):
-        return value
+        return _UUID.sub("UID", value) if isinstance(value, str) else value
     result = {name: comparable(inside) for name, inside in value.items() if name != "managedFields"}
     for name in _VARYING & result.keys():
         result[name] = "..."

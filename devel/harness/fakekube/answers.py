@@ -75,8 +75,8 @@ def modified_since(kind: Kind, name: str) -> RefusedError:
 
 def precondition_failed(kind: Kind, name: str, wanted: str, found: str) -> RefusedError:
     message = (
-        f'Operation cannot be fulfilled on {kind.qualified} "{name}": Precondition failed: UID in precondition:'
-        f" {wanted}, UID in object meta: {found}"
+        f'Operation cannot be fulfilled on {kind.kind} "{name}": the UID in the precondition ({wanted}) does not match'
+        f" the UID in record ({found}). The object might have been deleted and then recreated"
     )
     return refused(409, message, details=_details(kind, name))
 
@@ -100,11 +100,10 @@ def invalid(kind: Kind, name: str, causes: Iterable[tuple[str, str, str]]) -> Re
     return refused(422, message, details=details)
 
 
-def not_typed(kind: Kind, namespace: str, name: str, faults: Sequence[str]) -> RefusedError:
+def not_typed(kind: Kind, namespace: str, name: str, fault: str) -> RefusedError:
     """An apply of what its schema doesn't allow; the API server calls that an internal error."""
     place = f"{namespace}/{name}" if namespace else f"/{name}"
-    told = faults[0] if len(faults) == 1 else "errors:\n" + "\n".join(f"  {fault}" for fault in faults)
-    message = f"failed to create typed patch object ({place}; {kind.api_version}, Kind={kind.kind}): {told}"
+    message = f"failed to create typed patch object ({place}; {kind.api_version}, Kind={kind.kind}): {fault}"
     return refused(500, message, "")
 
 

@@ -189,11 +189,10 @@ class FakeApi:
     async def answer(self, call: Call) -> dict[str, Any]:
         """Raises RefusedError, and UnreachableError when there is no answer."""
         await asyncio.sleep(0)
-        target = Target.of(call.path, self.kinds)
-        position = len(self.audit)
-        self.audit.append(_record(call, target))
-        record = self.audit[position]
+        position, record = len(self.audit), _record(call, Target.of(call.path, self.kinds))
+        self.audit.append(record)
         await self._wait(record, answered=False)
+        target = Target.of(call.path, self.kinds)  # what is served may have changed
         fault = self._fault(record)
         try:
             if fault is not None and not fault.lost:
@@ -211,10 +210,10 @@ class FakeApi:
     async def stream(self, call: Call) -> AsyncIterator[dict[str, Any]]:
         """A watch's events; raises as ``answer`` does, and CutError when the stream is cut."""
         await asyncio.sleep(0)
-        target = Target.of(call.path, self.kinds)
-        record = _record(call, target)
+        record = _record(call, Target.of(call.path, self.kinds))
         self.audit.append(record)
         await self._wait(record, answered=False)
+        target = Target.of(call.path, self.kinds)  # what is served may have changed
         fault = self._fault(record)
         if fault is not None:
             raise _failure(fault)

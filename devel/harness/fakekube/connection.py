@@ -8,10 +8,10 @@ from harness.fakekube.answers import RefusedError
 from harness.fakekube.api import FakeApi, UnreachableError
 from harness.fakekube.requests import Call
 from harness.fakekube.streams import CutError
-from kotsapp.cluster.client import KubeClient
-from kotsapp.cluster.connection import Connection
-from kotsapp.cluster.discovery import Discovery
-from kotsapp.cluster.errors import ApiError, from_answer
+from kotsapp.kube.client import KubeClient
+from kotsapp.kube.connection import Connection
+from kotsapp.kube.discovery import Discovery
+from kotsapp.kube.errors import ApiError, from_answer
 
 AGENT = "kotsapp-operator"
 

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from harness.fakekube.schema import Type
+from harness.fakekube.schema import ANY, Type
 from harness.fakekube.typed import copied
 
 _CLUSTER_IP = "10.0.0.1"
@@ -21,21 +21,45 @@ _ROLLING: Final = {"maxSurge": "25%", "maxUnavailable": "25%"}
 
 def filled_in(obj: dict[str, Any], type_: Type, *, custom: bool) -> dict[str, Any]:
     """The object with the defaults of its kind; what was given is changed."""
+    result: dict[str, Any]
     if custom:
-        result: dict[str, Any] = _structural(obj, type_)
+        result = _structural(obj, type_)
         return result
     kind = obj["kind"]
     if kind in _SPECS:
         _SPECS[kind](obj.setdefault("spec", {}))
+    if kind == "Job":
+        _job(obj)
+    if kind == "DaemonSet":
+        generation = str(obj["metadata"]["generation"])
+        obj["metadata"].setdefault("annotations", {})["deprecated.daemonset.template.generation"] = generation
+    if kind in _STATUSES:
+        obj.setdefault("status", copied(_STATUSES[kind]))
+    if kind == "PersistentVolumeClaim":
+        obj["metadata"].setdefault("finalizers", ["kubernetes.io/pvc-protection"])
     if kind == "Secret":
         _encode(obj)
     if kind == "Namespace":
         obj.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
-        obj.setdefault("status", {}).setdefault("phase", "Active")
         obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"]["name"]
     for pod_spec in _pod_specs(obj):
         _pod(pod_spec, always="OnFailure" if kind in ("Job", "CronJob") else "Always")
-    return obj
+    result = _not_empty(obj, type_)
+    return result
+
+
+def _not_empty(value: Any, type_: Type) -> Any:
+    """Less what Go leaves out of its JSON: lists and maps with nothing in them."""
+    if isinstance(value, dict) and type_.form == "map":
+        inside = {name: _not_empty(one, type_.of(name) or ANY) for name, one in value.items()}
+        return {
+            name: one
+            for name, one in inside.items()
+            if one != [] and not (one == {} and (type_.of(name) or ANY).item is not None)
+        }
+    if isinstance(value, list) and type_.form == "list":
+        return [_not_empty(item, type_.item or ANY) for item in value]
+    return value
 
 
 def _pod_specs(obj: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -89,7 +113,24 @@ def _stateful_set(spec: dict[str, Any]) -> None:
     spec.setdefault("persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Retain", "whenScaled": "Retain"})
     strategy = spec.setdefault("updateStrategy", {})
     if strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
-        strategy["rollingUpdate"] = {"partition": 0} | (strategy.get("rollingUpdate") or {})
+        strategy["rollingUpdate"] = {"partition": 0, "maxUnavailable": 1} | (strategy.get("rollingUpdate") or {})
+
+
+def _daemon_set(spec: dict[str, Any]) -> None:
+    spec.setdefault("revisionHistoryLimit", 10)
+    strategy = spec.setdefault("updateStrategy", {})
+    if strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
+        strategy["rollingUpdate"] = {"maxSurge": 0, "maxUnavailable": 1} | (strategy.get("rollingUpdate") or {})
+
+
+def _cron_job(spec: dict[str, Any]) -> None:
+    spec.setdefault("concurrencyPolicy", "Allow")
+    spec.setdefault("suspend", False)
+    spec.setdefault("successfulJobsHistoryLimit", 3)
+    spec.setdefault("failedJobsHistoryLimit", 1)
+    template = spec.setdefault("jobTemplate", {})
+    template.setdefault("metadata", {})
+    template.setdefault("spec", {}).setdefault("template", {}).setdefault("metadata", {})
 
 
 def _service(spec: dict[str, Any]) -> None:
@@ -107,7 +148,16 @@ def _service(spec: dict[str, Any]) -> None:
     spec.setdefault("ipFamilyPolicy", "SingleStack")
 
 
-def _job(spec: dict[str, Any]) -> None:
+def _job(obj: dict[str, Any]) -> None:
+    """A Job is told from others by its uid, on its pods and on itself."""
+    spec, metadata = obj["spec"], obj["metadata"]
+    template = spec.setdefault("template", {}).setdefault("metadata", {}).setdefault("labels", {})
+    for prefix in ("batch.kubernetes.io/", ""):
+        template.setdefault(f"{prefix}controller-uid", metadata["uid"])
+        template.setdefault(f"{prefix}job-name", metadata["name"])
+    metadata["labels"] = template | (metadata.get("labels") or {})
+    spec.setdefault("selector", {"matchLabels": {"batch.kubernetes.io/controller-uid": metadata["uid"]}})
+    spec.setdefault("manualSelector", False)
     for name, value in (("parallelism", 1), ("completions", 1), ("backoffLimit", 6), ("completionMode", "NonIndexed")):
         spec.setdefault(name, value)
     spec.setdefault("suspend", False)
@@ -119,11 +169,28 @@ def _claim(spec: dict[str, Any]) -> None:
 
 
 _SPECS: Final[Mapping[str, Callable[[dict[str, Any]], None]]] = {
+    "CronJob": _cron_job,
+    "DaemonSet": _daemon_set,
     "Deployment": _deployment,
     "StatefulSet": _stateful_set,
     "Service": _service,
-    "Job": _job,
     "PersistentVolumeClaim": _claim,
+}
+
+
+_STATUSES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "CronJob": {},
+    "DaemonSet": dict.fromkeys(
+        ("currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady"), 0
+    ),
+    "Deployment": {},
+    "Ingress": {"loadBalancer": {}},
+    "Job": {},
+    "Namespace": {"phase": "Active"},
+    "PersistentVolumeClaim": {"phase": "Pending"},
+    "ReplicaSet": {"replicas": 0},
+    "Service": {"loadBalancer": {}},
+    "StatefulSet": {"availableReplicas": 0, "replicas": 0},
 }
 
 

@@ -127,10 +127,10 @@ def _keys(schema: Mapping[str, Any]) -> list[str]:
 
 
 def _default(items: Mapping[str, Any], key: str, schemas: Mapping[str, Mapping[str, Any]]) -> Any:
-    """What stands for the key where an item doesn't name it; an empty string is no such default."""
+    """What stands for the key where an item doesn't name it."""
     inside = items["allOf"][0] if "allOf" in items else items
     properties = schemas[inside["$ref"].removeprefix(_REF)]["properties"]
-    return properties[key].get("default") or None
+    return properties[key].get("default")
 
 
 def main() -> None:

@@ -85,24 +85,31 @@ def applied(
     config = without(_bare(wanted), reset, type_) or {}
     owned = {one.manager.identity: one for one in _owners(live or {}, now, type_)}
     last = owned.get(manager.identity)
-    mine = _kept(fields_of(config, type_), reset)
+    mine = fields_of(config, type_)
     owned[manager.identity] = _Owned(manager, mine, now)
     after = merged(before, config, type_)
     if last is not None and last.fields:
         everybody = frozenset().union(*(one.fields for one in owned.values()))
         after = _pruned(after, last.fields, everybody, type_)
     owned = _shared_out(owned, before, after, manager, type_, force=force)
-    if not mine:
-        owned.pop(manager.identity, None)
+    # Until here it owned the name, too, which kept the metadata from going with the last label.
+    owned[manager.identity] = _Owned(manager, _kept(mine, reset), now)
+    if not owned[manager.identity].fields:
+        del owned[manager.identity]
     return _with_owners(after, owned, live or {}, now)
 
 
 def updated(
     live: Mapping[str, Any] | None, new: Mapping[str, Any], manager: Manager, type_: Type, now: str, *, reset: Fields
 ) -> dict[str, Any]:
-    """The new object with the owners that it has after ``manager`` made it of ``live``, or made it anew."""
+    """The new object with the owners that it has after ``manager`` made it of ``live``, or made it anew.
+
+    Owners that were written into it count; an empty list, or one empty entry, takes all of them away.
+    """
     before, after = _bare(live or {}), _bare(new)
-    owned = {one.manager.identity: one for one in _owners(live or {}, now, type_, first_apply=False)}
+    given = new["metadata"].get("managedFields")
+    source = {} if given in ([], [{}]) else new if given else live or {}
+    owned = {one.manager.identity: one for one in _owners(source, now, type_, first_apply=False)}
     difference = compare(before, after, type_)
     mine = _kept(difference.added | difference.changed, reset)
     previous = owned.get(manager.identity)
@@ -117,7 +124,7 @@ def updated(
 def conflict_message(conflicts: Iterable[Conflict]) -> str:
     by_manager: dict[str, list[str]] = {}
     for conflict in conflicts:
-        name = f'conflict with "{conflict.manager.name}"'
+        name = f'with "{conflict.manager.name}"'
         if conflict.manager.subresource:
             name += f' with subresource "{conflict.manager.subresource}"'
         if conflict.manager.operation == UPDATE:
@@ -126,8 +133,11 @@ def conflict_message(conflicts: Iterable[Conflict]) -> str:
     count = sum(map(len, by_manager.values()))
     if count == 1:
         (name, paths), *_ = by_manager.items()
-        return f"Apply failed with 1 conflict: {name}: {paths[0]}"
-    lines = [f"{name}:\n- " + "\n- ".join(paths) for name, paths in by_manager.items()]
+        return f"Apply failed with 1 conflict: conflict {name}: {paths[0]}"
+    lines = [
+        f"conflict{'s' if len(paths) > 1 else ''} {name}:\n- " + "\n- ".join(paths)
+        for name, paths in by_manager.items()
+    ]
     return f"Apply failed with {count} conflicts: " + "\n".join(lines)
 
 

@@ -1,7 +1,8 @@
-"""Label selectors in the text form of the API."""
+"""Selectors of labels and fields in the text form of the API."""
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 _TERM = re.compile(r"\s*(!)?\s*([^\s=!(),]+)\s*(?:(in|notin)\s*\(([^)]*)\)|(==?|!=)\s*([^\s,]*))?\s*(?:,|$)")
 
@@ -10,6 +11,18 @@ Labels = Mapping[str, str]
 
 def matches(selector: str, labels: Labels) -> bool:
     return all(term(labels) for term in _terms(selector))
+
+
+def matches_fields(selector: str, obj: Mapping[str, Any]) -> bool:
+    """``metadata.name=a,involvedObject.kind!=B``: each term's path is looked up in the object."""
+    for term in filter(None, selector.split(",")):
+        path, sign, value = re.split(r"(!=|==?)", term, maxsplit=1)
+        found: Any = obj
+        for step in path.split("."):
+            found = found.get(step) if isinstance(found, Mapping) else None
+        if (str("" if found is None else found) == value) == (sign == "!="):
+            return False
+    return True
 
 
 def _terms(selector: str) -> list[Callable[[Labels], bool]]:

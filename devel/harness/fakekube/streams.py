@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.fakekube.answers import expired
 from harness.fakekube.requests import Call, Record, Target
-from harness.fakekube.selectors import matches
+from harness.fakekube.selectors import matches, matches_fields
 from harness.fakekube.store import Change, Store
 from harness.fakekube.views import bookmark, shown
 
@@ -86,12 +86,17 @@ class Stream:
         is_ = change.after is not None and self._selects(change.after)
         if not (was or is_):
             return None
-        return self._event("MODIFIED" if was and is_ else "ADDED" if is_ else "DELETED", change.last)
+        if was and not is_ and change.before is not None:  # as it was when it was selected
+            version = change.last["metadata"]["resourceVersion"]
+            before = change.before
+            return self._event("DELETED", {**before, "metadata": {**before["metadata"], "resourceVersion": version}})
+        return self._event("MODIFIED" if was else "ADDED", change.last)
 
     def _selects(self, obj: Mapping[str, Any]) -> bool:
-        name = self.target.name
-        labels = obj["metadata"].get("labels") or {}
-        return name in ("", obj["metadata"]["name"]) and matches(self.call.query.get("labelSelector") or "", labels)
+        query, labels = self.call.query, obj["metadata"].get("labels") or {}
+        return matches(query.get("labelSelector") or "", labels) and matches_fields(
+            query.get("fieldSelector") or "", obj
+        )
 
     def _event(self, type_: str, obj: Mapping[str, Any]) -> dict[str, Any]:
         return {"type": type_, "object": shown(obj, self.target.kind, self.call.accept)}

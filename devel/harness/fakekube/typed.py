@@ -39,7 +39,7 @@ def faults(value: Any, type_: Type, path: str = "") -> Iterator[str]:
         if not isinstance(value, Mapping):
             yield f"{path}: expected map, got &{{{value}}}"
             return
-        for name, inside in value.items():
+        for name, inside in sorted(value.items()):
             below_ = type_.of(name)
             if below_ is None:
                 yield f"{path}.{name}: field not declared in schema"

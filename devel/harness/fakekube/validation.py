@@ -1,5 +1,6 @@
 """What the API server finds invalid, as far as tests need it: names, required fields, fields that can't change."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -22,6 +23,10 @@ _NAME_RULE: Final = (
     " end with an alphanumeric character (e.g. 'example.com', regex used for validation is"
     r" '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
+_CLAIM_RULE: Final = (
+    "Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound"
+    " claims"
+)
 _SET_MAY_CHANGE: Final = (
     *("replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit"),
     *("persistentVolumeClaimRetentionPolicy", "minReadySeconds"),
@@ -31,6 +36,7 @@ _IMMUTABLE: Final = {
     "DaemonSet": (("spec", "selector"),),
     "ReplicaSet": (("spec", "selector"),),
     "Job": (("spec", "selector"), ("spec", "template"), ("spec", "completionMode")),
+    "StatefulSet": (("spec", "serviceName"), ("spec", "selector"), ("spec", "podManagementPolicy")),
     "Secret": (("type",),),
 }
 
@@ -65,8 +71,12 @@ def _of_kind(obj: Mapping[str, Any]) -> Iterator[Cause]:
         elif any(labels.get(k) != v for k, v in (selector.get("matchLabels") or {}).items()):
             text = f"Invalid value: {_shown(labels)}: `selector` does not match template `labels`"
             yield INVALID, "spec.template.metadata.labels", text
-        if not (template.get("spec") or {}).get("containers"):
+        containers = (template.get("spec") or {}).get("containers") or []
+        if not containers:
             yield REQUIRED, "spec.template.spec.containers", "Required value"
+        for index, container in enumerate(containers):
+            if not container.get("name"):
+                yield REQUIRED, f"spec.template.spec.containers[{index}].name", "Required value"
     for field in ("strategy", "updateStrategy"):
         strategy = spec.get(field) if isinstance(spec, Mapping) else None
         if isinstance(strategy, Mapping) and strategy.get("type") not in (None, "RollingUpdate"):
@@ -86,15 +96,14 @@ def _of_change(obj: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[Cause
         if new != _at(old, path):
             yield INVALID, ".".join(path), f"Invalid value: {_shown(new)}: field is immutable"
     if kind in ("RoleBinding", "ClusterRoleBinding") and obj.get("roleRef") != old.get("roleRef"):
-        yield INVALID, "roleRef", f"Invalid value: {_shown(obj.get('roleRef'))}: cannot change roleRef"
+        yield INVALID, "roleRef", f"Invalid value: {_shown(obj.get('roleRef'))}: field is immutable"
     if kind in ("ConfigMap", "Secret") and old.get("immutable"):
         for field in ("data", "binaryData"):
             if obj.get(field) != old.get(field):
                 yield FORBIDDEN, field, "Forbidden: field is immutable when `immutable` is set"
     if kind == "StatefulSet":
-        spec, before = (
-            {k: v for k, v in (o.get("spec") or {}).items() if k not in _SET_MAY_CHANGE} for o in (obj, old)
-        )
+        fixed = (*_SET_MAY_CHANGE, "serviceName", "selector", "podManagementPolicy")
+        spec, before = ({k: v for k, v in (o.get("spec") or {}).items() if k not in fixed} for o in (obj, old))
         if spec != before:
             quoted = ", ".join(f"'{name}'" for name in _SET_MAY_CHANGE[:-1])
             text = f"Forbidden: updates to statefulset spec for fields other than {quoted} and"
@@ -103,7 +112,7 @@ def _of_change(obj: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[Cause
     if kind == "PersistentVolumeClaim":
         spec, before = ({k: v for k, v in (o.get("spec") or {}).items() if k != "resources"} for o in (obj, old))
         if spec != before:
-            yield FORBIDDEN, "spec", "Forbidden: spec is immutable after creation except resources.requests"
+            yield FORBIDDEN, "spec", _CLAIM_RULE
     if kind == "Service" and _at(obj, ("spec", "clusterIP")) != _at(old, ("spec", "clusterIP")):
         ips = _at(obj, ("spec", "clusterIPs"))
         yield INVALID, "spec.clusterIPs[0]", f"Invalid value: {_shown(ips)}: may not change once set"
@@ -153,4 +162,4 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return json.dumps(value, separators=(",", ":"))

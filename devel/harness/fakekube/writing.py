@@ -50,7 +50,7 @@ class Writer:
         dry_run: bool,
         subresource: str = "",
     ) -> Object:
-        """Store what ``live`` becomes; raises RefusedError. ``manager`` updates it, None when the owners are in it already.
+        """Store what ``live`` becomes; raises RefusedError. ``manager`` updates it, None if its owners are in it.
 
         What changes nothing is not stored, and a dry run is only answered.
         """
