@@ -515,7 +515,7 @@ async def run(server: Server) -> dict[str, Any]:
 
 def _told(message: str) -> str:
     """What is said, less what Go's own types look like when they are printed."""
-    message = re.sub(r"Invalid value: \{.*?\}: ", "Invalid value: {}: ", _UUID.sub("UID", message))
+    message = re.sub(r"Invalid value: [\[{].*?[\]}]: (?=\W?[a-z])", "Invalid value: {}: ", _UUID.sub("UID", message))
     return re.split(r"\s*@@", message)[0].strip()
 
 

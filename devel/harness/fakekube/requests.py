@@ -99,10 +99,11 @@ class Match:
     name: str | None = None
     namespace: str | None = None
     user: str | None = None
+    dry_run: bool | None = None
 
     def covers(self, record: Record) -> bool:
-        wanted = (self.kind, self.name, self.namespace, self.user)
-        found = (record.kind, record.name, record.namespace, record.user)
+        wanted = (self.kind, self.name, self.namespace, self.user, self.dry_run)
+        found = (record.kind, record.name, record.namespace, record.user, record.dry_run)
         verb = self.verb in (None, record.verb) or (self.verb == "patch" and record.verb == "apply")
         return verb and all(one in (None, other) for one, other in zip(wanted, found, strict=True))
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from harness.fakekube.schema import Type
+from harness.fakekube.schema import ANY, Type
 
 Cause = tuple[str, str, str]  # reason, field, message
 
@@ -27,16 +27,17 @@ _CLAIM_RULE: Final = (
     "Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound"
     " claims"
 )
-_SET_MAY_CHANGE: Final = (
-    *("replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit"),
-    *("persistentVolumeClaimRetentionPolicy", "minReadySeconds"),
+_SET_MAY_CHANGE: Final = frozenset(
+    {
+        *("replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit"),
+        *("persistentVolumeClaimRetentionPolicy", "minReadySeconds"),
+    }
 )
 _IMMUTABLE: Final = {
     "Deployment": (("spec", "selector"),),
     "DaemonSet": (("spec", "selector"),),
     "ReplicaSet": (("spec", "selector"),),
     "Job": (("spec", "selector"), ("spec", "template"), ("spec", "completionMode")),
-    "StatefulSet": (("spec", "serviceName"), ("spec", "selector"), ("spec", "podManagementPolicy")),
     "Secret": (("type",),),
 }
 
@@ -48,7 +49,7 @@ def causes(obj: Mapping[str, Any], old: Mapping[str, Any] | None, type_: Type, *
         return [*found, *_of_schema(obj, type_, "")]
     found += _of_kind(obj)
     if old is not None:
-        found += _of_change(obj, old)
+        found += _of_change(obj, old, type_)
     return found
 
 
@@ -89,12 +90,15 @@ def _of_kind(obj: Mapping[str, Any]) -> Iterator[Cause]:
                 yield INVALID, f"spec.{field}.rollingUpdate", text
 
 
-def _of_change(obj: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[Cause]:
+def _of_change(obj: Mapping[str, Any], old: Mapping[str, Any], type_: Type) -> Iterator[Cause]:
     kind = obj["kind"]
     for path in _IMMUTABLE.get(kind, ()):
         new = _at(obj, path)
         if new != _at(old, path):
-            yield INVALID, ".".join(path), f"Invalid value: {_shown(new)}: field is immutable"
+            at = type_
+            for step in path:
+                at = at.of(step) or ANY
+            yield INVALID, ".".join(path), f"Invalid value: {_shown(_as_go(new, at))}: field is immutable"
     if kind in ("RoleBinding", "ClusterRoleBinding") and obj.get("roleRef") != old.get("roleRef"):
         yield INVALID, "roleRef", f"Invalid value: {_shown(obj.get('roleRef'))}: field is immutable"
     if kind in ("ConfigMap", "Secret") and old.get("immutable"):
@@ -102,13 +106,10 @@ def _of_change(obj: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[Cause
             if obj.get(field) != old.get(field):
                 yield FORBIDDEN, field, "Forbidden: field is immutable when `immutable` is set"
     if kind == "StatefulSet":
-        fixed = (*_SET_MAY_CHANGE, "serviceName", "selector", "podManagementPolicy")
-        spec, before = ({k: v for k, v in (o.get("spec") or {}).items() if k not in fixed} for o in (obj, old))
-        if spec != before:
-            quoted = ", ".join(f"'{name}'" for name in _SET_MAY_CHANGE[:-1])
-            text = f"Forbidden: updates to statefulset spec for fields other than {quoted} and"
-            text += " 'minReadySeconds' are forbidden"
-            yield FORBIDDEN, "spec", text
+        spec, before = obj.get("spec") or {}, old.get("spec") or {}
+        for name in sorted({*spec, *before} - _SET_MAY_CHANGE):
+            if spec.get(name) != before.get(name):
+                yield INVALID, f"spec.{name}", f"Invalid value: {_shown(spec.get(name))}: field is immutable"
     if kind == "PersistentVolumeClaim":
         spec, before = ({k: v for k, v in (o.get("spec") or {}).items() if k != "resources"} for o in (obj, old))
         if spec != before:
@@ -158,6 +159,15 @@ def _json_type(value: Any) -> str:
 def _at(value: Any, path: tuple[str, ...]) -> Any:
     for step in path:
         value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def _as_go(value: Any, type_: Type) -> Any:
+    """As Go prints it: with every field that there could be. What is told behind that is often cut off."""
+    if isinstance(value, Mapping) and type_.fields:
+        return {name: _as_go(value.get(name), type_.fields[name]) for name in type_.fields}
+    if isinstance(value, list) and type_.item is not None:
+        return [_as_go(item, type_.item) for item in value]
     return value
 
 

@@ -61,6 +61,8 @@ class Writer:
         new = {name: value for name, value in new.items() if value is not None}
         if manager is not None:
             reset = frozenset({("f:spec",)} if subresource else {("f:status",)} if kind.has_status else ())
+            if obj["metadata"].get("managedFields") == []:
+                new["metadata"]["managedFields"] = []
             owners = updated(live, new, manager, kind.type, self.now(), reset=reset)
             new["metadata"] = owners["metadata"]
         problems = causes(new, live, kind.type, custom=kind.custom)
