@@ -108,7 +108,8 @@ def with_entries_once(obj: Object, key: ObjectKey) -> Object:
     Of environment variables with one name, and of an account's Secrets, the last one counts; the names of one address
     are all the host's; of others the fields are put together, as long as no field is given two values.
     """
-    return _changed(obj, _LISTS.get(key.group_kind, _EVERY), "")
+    once: Object = _changed(obj, _LISTS.get(key.group_kind, _EVERY), "")
+    return once
 
 
 @dataclass(slots=True)
