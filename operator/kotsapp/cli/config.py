@@ -18,7 +18,7 @@ from kotsapp.release.calls import config_of
 from kotsapp.release.config import Config, Item
 from kotsapp.release.config_values import Answers
 from kotsapp.release.files import expand
-from kotsapp.release.raw import Texts, told_apart
+from kotsapp.release.raw import Texts, opened
 
 # A description is for one line of a terminal.
 _MAX_DEFAULT = 40
@@ -55,7 +55,7 @@ def _config(args: argparse.Namespace) -> Config:
     budget = for_command_line()
     try:
         texts, _ = expand(files, budget)
-        found = config_of(told_apart(texts), Texts(budget))
+        found = config_of(opened(texts, Texts(budget)))
     except ManifestError as error:
         raise CommandError(str(error), EXIT_PROBLEM) from None
     if found is None:

@@ -41,13 +41,8 @@ def read(data: bytes | str, origin: str, budget: Budget | None = None) -> list[D
 
 
 def chunks(text: str, origin: str) -> list[Chunk]:
-    """The documents of a source as they are written; a stream of JSON objects, which is not cut, is one of them.
-
-    Raises ManifestError as ``stream.split`` does.
-    """
-    if _is_json(text):
-        return [Chunk(text, 1, 1)]
-    return list(stream.split(text, origin))
+    """The documents of a source as they are written. Raises ManifestError as ``stream.split`` does."""
+    return json_stream.chunks(text) if is_json(text) else list(stream.split(text, origin))
 
 
 def read_chunk(
@@ -81,15 +76,16 @@ def read_mapping(data: bytes, origin: str, budget: Budget | None = None) -> dict
     return {}
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """Whether a source is a stream of JSON objects, as kubectl tells it: by its first character."""
     start = text.lstrip()[:2]
     return start.startswith("{") and start != "{{"
 
 
 def _values(chunk: Chunk, origin: str, budget: Budget, seen: Seen) -> Iterator[tuple[Any, Place]]:
     text, number, line = chunk.text, chunk.number, chunk.line
-    if number == 1 and _is_json(text):
-        values, rest = json_stream.read(text, origin, budget)
+    if chunk.is_json or (number == 1 and is_json(text)):
+        values, rest = json_stream.read(text, origin, budget, number, line)
         yield from values
         if not rest:
             return

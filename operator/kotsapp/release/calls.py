@@ -15,7 +15,7 @@ from kotsapp.release.config import Config, ItemProblem, Verdict
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.filling import CallsError, Drawn, Failure, Filled, ItemValue, Request, Subject, Text
-from kotsapp.release.raw import RawDocument, Texts
+from kotsapp.release.raw import Opened, RawDocument, Texts
 from kotsapp.release.roles import Role
 
 # Shorter ones are words of every message.
@@ -107,8 +107,7 @@ def fill(request: Request, find_program: Callable[[], Path]) -> Filled:
 
 
 def fill_release(
-    raws: Sequence[RawDocument],
-    texts: Texts,
+    opened: Opened,
     context: TemplateContext | None,
     filling: Filling,
     application: kots.Application,
@@ -116,14 +115,14 @@ def fill_release(
 ) -> FilledRelease:
     """Fill in a release. Without a context no call can be. Raises ConfigIncompleteError, and ManifestError for a
     Config that can't be read or whose items ask for each other."""
-    found = config_of(raws, texts)
-    waiting = [raw for raw in raws if raw.to_fill]
+    found = config_of(opened)
+    waiting = opened.waiting
     images = [image for image in application.additional_images if actions.has_calls(image)]
     if context is None:
         return FilledRelease(failures={raw.key: _without_license(raw) for raw in waiting})
     if not (waiting or images or found):
         return FilledRelease(filler=Filler(context, {}, filling), secrets=context.secrets)
-    answers = filling.answers.over(_shipped_answers(raws, texts))
+    answers = filling.answers.over(_shipped_answers(opened))
     given = config.given(found, answers) if found else {}
     request = Request(
         context=context,
@@ -160,18 +159,14 @@ def fill_release(
     )
 
 
-def config_of(raws: Sequence[RawDocument], texts: Texts) -> Config | None:
+def config_of(opened: Opened) -> Config | None:
     """The first one counts. Raises ManifestError."""
-    for raw in raws:
-        if raw.role is Role.CONFIG:
-            for document in texts.read(raw):
-                return config.parse(document.value, document.place)
-    return None
+    return next((config.parse(found.value, found.place) for found in opened.of(Role.CONFIG)), None)
 
 
-def _shipped_answers(raws: Sequence[RawDocument], texts: Texts) -> Answers:
+def _shipped_answers(opened: Opened) -> Answers:
     """What ConfigValues of the release say, below what is given."""
-    found = (document for raw in raws if raw.role is Role.CONFIG_VALUES for document in texts.read(raw))
+    found = opened.of(Role.CONFIG_VALUES)
     return config_values.merged(config_values.read(document.value, document.place) for document in found)
 
 

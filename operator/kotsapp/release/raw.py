@@ -1,7 +1,7 @@
 """A release's documents as they are written: told apart, named, and read as far as that goes without their calls."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kotsapp.manifests import documents
@@ -69,11 +69,37 @@ class Texts:
             return []
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A release's documents in their order, and the objects of each one that needs nothing filled in to be read."""
+
+    raws: tuple[RawDocument, ...]
+    found: tuple[tuple[Document, ...], ...] = field(repr=False)
+
+    @property
+    def waiting(self) -> list[RawDocument]:
+        """Those whose calls have to be filled in first."""
+        return [raw for raw in self.raws if raw.to_fill]
+
+    def of(self, role: Role) -> Iterator[Document]:
+        """The objects of that role that could be read."""
+        return (one for documents_ in self.found for one in documents_ if roles.role_of(one.value) is role)
+
+
+def opened(files: Sequence[TextFile], texts: Texts) -> Opened:
+    """Raises ManifestError for documents that have to be read and can't be."""
+    raws = told_apart(files)
+    return Opened(tuple(raws), tuple(() if raw.to_fill else tuple(texts.read(raw)) for raw in raws))
+
+
 def told_apart(files: Sequence[TextFile]) -> list[RawDocument]:
     """The documents of all files, in their order. Raises ManifestError."""
     found: list[RawDocument] = []
     names: Counter[str] = Counter()
     for file in files:
+        if documents.is_json(file.text) and not actions.has_calls(file.text):
+            found.append(RawDocument(file, Chunk(file.text, 1, 1), None, "", False))
+            continue
         for chunk in documents.chunks(file.text, file.origin):
             role, has_calls = roles.raw_role(chunk.text), actions.has_calls(chunk.text)
             key = _key(file, chunk, names) if has_calls else ""

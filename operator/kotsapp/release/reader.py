@@ -17,7 +17,7 @@ from kotsapp.release.context import TemplateContext
 from kotsapp.release.files import SourceFile, expand
 from kotsapp.release.filling import CallsError, Drawn, Failure, Text
 from kotsapp.release.kots import Application
-from kotsapp.release.raw import RawDocument, Texts
+from kotsapp.release.raw import Opened, Texts
 from kotsapp.release.roles import Role
 from kotsapp.release.sorter import Sorter
 
@@ -41,7 +41,7 @@ class Release:
     and given to ``with_charts``, which fills in calls of their output by ``filler``. ``unpatched_charts``, ``left_out``
     (excluded objects, test hooks), ``chart_archives`` (by name and version) and ``warnings`` are for the report.
     ``asks_for_pull_secret`` says that the pull secret's name or content was asked for, so that it has to be in the
-    app's namespace whether or not a pod needs it.
+    app's namespace whether or not a pod needs it. ``has_calls`` says that template calls were filled in.
     """
 
     objects: tuple[Object, ...] = ()
@@ -58,6 +58,7 @@ class Release:
     warnings: tuple[str, ...] = ()
     filler: Filler | None = None
     asks_for_pull_secret: bool = False
+    has_calls: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -106,15 +107,15 @@ def read_release(
     """
     budget = for_command_line() if budget is None else budget
     texts, chart_archives = expand(files, budget)
-    raws = raw.told_apart(texts)
     reading = Texts(budget)
-    application, users = _application(raws, reading)
+    opened = raw.opened(texts, reading)
+    application, users = _application(opened)
     filled_in = context(application) if context is not None else None
-    filled = calls.fill_release(raws, reading, filled_in, filling or Filling(), application, chart_archives)
+    filled = calls.fill_release(opened, filled_in, filling or Filling(), application, chart_archives)
     sorter = Sorter(chart_archives, DistinctImages(budget), patch_helm_v2=patch_helm_v2, secrets=filled.secrets)
     for user, place in users:
         sorter.report(_additional(application, filled), user, place)
-    _sort(raws, filled, reading, sorter)
+    _sort(opened, filled, reading, sorter)
     found = sorter.result()
     return Release(
         objects=found.objects,
@@ -131,6 +132,7 @@ def read_release(
         warnings=(*filled.warnings, *reading.warnings),
         filler=filled.filler,
         asks_for_pull_secret=filled.asks_for_pull_secret,
+        has_calls=any(one.has_calls for one in opened.raws),
     )
 
 
@@ -204,14 +206,11 @@ def _with_calls_filled(
     )
 
 
-def _application(raws: Sequence[RawDocument], reading: Texts) -> tuple[Application, list[tuple[str, Place]]]:
+def _application(opened: Opened) -> tuple[Application, list[tuple[str, Place]]]:
     """What the release's Application says, and its name; the first one counts, as in KOTS. Raises ManifestError."""
-    for one in raws:
-        if one.role is Role.APPLICATION:
-            for document in reading.read(one):
-                obj = document.value
-                _refuse_deciding_calls(obj.get("spec"), document)
-                return kots.application(obj, document.place), [(name(obj), document.place)]
+    for document in opened.of(Role.APPLICATION):
+        _refuse_deciding_calls(document.value.get("spec"), document)
+        return kots.application(document.value, document.place), [(name(document.value), document.place)]
     return _NOTHING_SAID, []
 
 
@@ -229,10 +228,10 @@ def _additional(application: Application, filled: FilledRelease) -> list[str]:
     return [*plain, *(image for image in filled.images if image)]
 
 
-def _sort(raws: Sequence[RawDocument], filled: FilledRelease, reading: Texts, sorter: Sorter) -> None:
+def _sort(opened: Opened, filled: FilledRelease, reading: Texts, sorter: Sorter) -> None:
     """Raises ManifestError for documents whose calls can't be filled in: all of them at once."""
     failures: list[Failure] = []
-    for one in raws:
+    for one, found in zip(opened.raws, opened.found, strict=True):
         failed = filled.failures.get(one.key, ()) if one.to_fill else ()
         if failed:
             left_out = calls.excluded(one, reading)
@@ -244,7 +243,7 @@ def _sort(raws: Sequence[RawDocument], filled: FilledRelease, reading: Texts, so
                 reading.warnings += [f"{failure}; it is never applied, so it is left as it is" for failure in failed]
         elif one.to_fill and not failures:
             sorter.sort(reading.read(one, filled.texts[one.key]), one.file.name)
-        elif one.role in (None, Role.APPLIED, Role.CHART, Role.SUPPORT) and not failures:
-            sorter.sort(reading.read(one), one.file.name)
+        elif not failures:
+            sorter.sort(found, one.file.name)
     if failures:
         raise CallsError(failures)
