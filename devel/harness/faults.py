@@ -1,9 +1,11 @@
 """An HTTP proxy in front of the API server that fails as networks and busy servers do."""
 
 import asyncio
+import base64
 import json
 import random
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import yaml
+
+from harness.certificates import Authority
 
 # What a fault is, besides an HTTP status to answer with.
 REFUSED = "refused"  # the connection is closed, the request was never seen
@@ -47,6 +51,7 @@ class FaultyProxy:
     port: int = 0
     _watches: set[asyncio.StreamWriter] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _authority: Authority = field(default_factory=lambda: Authority.create(Path(tempfile.mkdtemp(prefix="faulty-"))))
 
     @contextmanager
     def running(self) -> Iterator["FaultyProxy"]:
@@ -70,16 +75,19 @@ class FaultyProxy:
         self.faults, self.rate, self.watch_seconds = (), 0.0, None
 
     def kubeconfig(self, original: Path) -> Path:
-        """The same account, through the proxy."""
+        """The same account, through the proxy; over TLS, since no client gives a token away without it."""
         document = yaml.safe_load(original.read_text())
-        document["clusters"][0]["cluster"] = {"server": f"http://127.0.0.1:{self.port}"}
+        authority = base64.b64encode(self._authority.file.read_bytes()).decode()
+        server = f"https://127.0.0.1:{self.port}"
+        document["clusters"][0]["cluster"] = {"server": server, "certificate-authority-data": authority}
         through = original.with_suffix(".through-proxy")
         through.write_text(yaml.safe_dump(document))
         return through
 
     def _run(self, started: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
-        listening = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        tls = self._authority.server("127.0.0.1")
+        listening = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls))
         self.port = listening.sockets[0].getsockname()[1]
         started.set()
         self._loop.run_forever()
