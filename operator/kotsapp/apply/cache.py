@@ -17,7 +17,7 @@ from kotsapp.apply.inventory import says_kept
 from kotsapp.health.assess import WorkloadFacts, WorkloadState, facts, has_health
 from kotsapp.kube.client import FIELD_MANAGER, KubeClient
 from kotsapp.kube.discovery import ResourceType
-from kotsapp.kube.errors import ApiError
+from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.objects import ObjectKey
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ STEADY = 5.0
 # An API server that has just started refuses everybody for a moment; what stays refused is asked for seldom.
 FORBIDDEN_BACKOFF = (1.0, 5.0, 15.0, 60.0)
 FIRST_LIST_TIMEOUT = 30.0
+# Discovery may know a kind a moment before it can be listed.
+UNSERVED_TRIES = 3
 
 Owner = tuple[str, str]  # namespace and name of a KotsApp
 Identity = tuple[str, str, str, str]
@@ -51,7 +53,7 @@ class Seen:
 
 @dataclass(slots=True)
 class _Scope:
-    """One watch: a kind, in one namespace or in all, by one identity."""
+    """One watch: a kind, in one namespace or in all, by one identity; over when the kind is ``unserved``."""
 
     kind: ResourceType
     namespace: str | None
@@ -59,6 +61,7 @@ class _Scope:
     followers: set[Owner] = field(default_factory=set)
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     forbidden: bool = False
+    unserved: bool = False
     task: asyncio.Task[None] | None = None
 
 
@@ -97,7 +100,7 @@ class OwnedObjects:
         """Start watching, once, and wait for the first list; False when this identity may not watch.
 
         The watch lasts until every owner who asked for it is forgotten. Raises ApiError when the API server doesn't
-        answer in time.
+        answer in time, and UnknownKindError when it serves no such kind any more.
         """
         key = (kind.api_version, kind.kind, namespace, client.user)
         scope = self._scopes.get(key)
@@ -110,6 +113,8 @@ class OwnedObjects:
                 await scope.synced.wait()
         except TimeoutError:
             raise ApiError(0, "Timeout", f"the API server did not list {kind.plural} in time") from None
+        if scope.unserved:
+            raise UnknownKindError(kind.api_version, kind.kind)
         return not scope.forbidden
 
     def follow_only(self, owner: Owner, user: str | None, keys: Iterable[ObjectKey]) -> None:
@@ -211,8 +216,8 @@ class OwnedObjects:
         self._scopes.clear()
 
     async def _keep(self, scope: _Scope) -> None:
-        """Watch for ever: a fault in reading one answer must not leave drift unseen from then on."""
-        while True:
+        """Watch while the kind is served: a fault in reading one answer must not leave drift unseen from then on."""
+        while not scope.unserved:
             try:
                 await self._run(scope)
             except Exception:
@@ -255,7 +260,19 @@ class OwnedObjects:
                 elif error.status == 404:
                     version = ""
                     scope.client.forget_kinds(scope.kind.api_version)
+                    if scope.synced.is_set() or failures > UNSERVED_TRIES:
+                        self._end(scope)
+                        return
                 await asyncio.sleep(delay)
+
+    def _end(self, scope: _Scope) -> None:
+        """The kind went: when it comes again, perhaps otherwise, it is followed anew. Who followed it looks again."""
+        followed = scope.synced.is_set()
+        scope.unserved = True
+        scope.synced.set()
+        self._scopes = {key: other for key, other in self._scopes.items() if other is not scope}
+        for owner in scope.followers if followed else ():
+            self._on_change(owner)
 
     async def _list(self, scope: _Scope) -> str:
         full = has_health(scope.kind.api_version, scope.kind.kind)

@@ -110,7 +110,7 @@ async def roll_out(
         if written:
             memory.rollout_started = time.time()
         contested = await note_repairs(found, keys, client, memory)
-        if any(obj["kind"] == "CustomResourceDefinition" for obj in found.changed):
+        if any(obj["kind"] == "CustomResourceDefinition" for obj in (*found.changed, *found.drifted)):
             blind = await _follow(app, keys, client, services)
     finally:
         services.owned.release(app.key)
@@ -230,7 +230,10 @@ async def _follow(app: App, keys: Sequence[ObjectKey], client: KubeClient, servi
             resource = await client.resource_type(api_version, kind)
         except UnknownKindError:
             return None  # brought by this very plan, or refused by name when it is applied
-        seen = await services.owned.follow(resource, namespace or None, client, app.key)
+        try:
+            seen = await services.owned.follow(resource, namespace or None, client, app.key)
+        except UnknownKindError:
+            seen = False  # it goes, or comes, just now
         return None if seen else (api_version.rpartition("/")[0], kind)
 
     return {pair for pair in await asyncio.gather(*(follow(*scope) for scope in sorted(scopes))) if pair}
