@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -267,6 +267,7 @@ class OwnedObjects:
                 elif error.status == 404:
                     version = ""
                     scope.client.forget_kinds(scope.kind.api_version)
+                    self._forget_others(scope)  # they went with their definition
                     if scope.synced.is_set() or failures > UNSERVED_TRIES:
                         self._end(scope)
                         return
@@ -292,6 +293,11 @@ class OwnedObjects:
             item |= {"apiVersion": scope.kind.api_version, "kind": scope.kind.kind}
             listed.add(self._key(scope.kind, item).identity)
             self._observe(scope.kind, "LISTED" if not scope.synced.is_set() else "MODIFIED", item)
+        self._forget_others(scope, listed, version)
+        return version
+
+    def _forget_others(self, scope: _Scope, listed: Collection[Identity] = (), version: str = "") -> None:
+        """What was known in the scope and is not in the list of this version is gone."""
         group = scope.kind.api_version.rpartition("/")[0]
         for identity in [i for i in self._seen if i.group_kind == (group, scope.kind.kind)]:
             if identity in listed or scope.namespace not in (None, identity.namespace) or identity in self._applying:
@@ -300,7 +306,6 @@ class OwnedObjects:
                 continue  # made after the list was
             self._on_change(self._seen.pop(identity).owner)
             self._let_go(identity)
-        return version
 
     def _observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
         key = self._key(kind, obj)
