@@ -1,15 +1,8 @@
 """Whose an object is, who waits for it, and what is told to whom."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Any, cast
-
-import pytest
+from typing import Any
 
 from kotsapp.apply.cache import OwnedObjects, Owner
-from kotsapp.kube.client import KubeClient
-from kotsapp.kube.discovery import ResourceType
-from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.objects import ObjectKey
 
 A, B, C = ("apps", "a"), ("apps", "b"), ("apps", "c")
@@ -111,63 +104,3 @@ def test_nothing_is_kept_of_an_app_that_is_gone() -> None:
 
     assert owned.get(key("one")) is None
     assert len(owned) == 1
-
-
-FOO = ResourceType("example.invalid/v1", "Foo", "foos", namespaced=True)
-
-
-class Definition:
-    """A client of an API server that serves Foos, or has ceased to; ``listed`` counts how often it was asked."""
-
-    user = None
-
-    def __init__(self) -> None:
-        self.served = True
-        self.changed = asyncio.Event()
-        self.listed = 0
-
-    def switch(self, *, served: bool) -> None:
-        self.served = served
-        self.changed.set()
-
-    def forget_kinds(self, api_version: str) -> None:
-        pass
-
-    async def list(self, *_: Any, **__: Any) -> tuple[list[dict[str, Any]], str]:
-        self.listed += 1
-        self._check()
-        return [], "1"
-
-    async def watch(self, *_: Any, **__: Any) -> AsyncIterator[dict[str, Any]]:
-        self._check()
-        self.changed.clear()
-        await self.changed.wait()
-        for event in ():
-            yield event
-
-    def _check(self) -> None:
-        if not self.served:
-            raise ApiError(404, "NotFound", "the server could not find the requested resource")
-
-
-async def test_a_kind_that_went_ends_its_watch_and_one_that_came_again_is_followed_at_once() -> None:
-    owned, told = watching()
-    definition = Definition()
-    client = cast("KubeClient", definition)
-    assert await owned.follow(FOO, None, client, A)
-    definition.switch(served=False)
-    async with asyncio.timeout(10):
-        while not told:
-            await asyncio.sleep(0.01)
-            definition.changed.set()
-    assert told.take() == [A], "who followed it looks again"
-
-    with pytest.raises(UnknownKindError):
-        await asyncio.wait_for(owned.follow(FOO, None, client, B), 20)
-    assert told.take() == [], "who was answered needs no second look"
-
-    definition.switch(served=True)
-    asked = definition.listed
-    assert await owned.follow(FOO, None, client, B)
-    assert definition.listed == asked + 1
-    await owned.close()

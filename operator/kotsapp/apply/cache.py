@@ -60,7 +60,10 @@ class Seen:
 
 @dataclass(slots=True)
 class _Scope:
-    """One watch: a kind, in one namespace or in all, by one identity; over when the kind is ``unserved``."""
+    """One watch: a kind, in one namespace or in all, by one identity.
+
+    It goes on while the kind is ``unserved``, ever more seldom; ``wanted`` has it try again now.
+    """
 
     kind: ResourceType
     namespace: str | None
@@ -69,6 +72,7 @@ class _Scope:
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     forbidden: bool = False
     unserved: bool = False
+    wanted: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
 
@@ -114,6 +118,11 @@ class OwnedObjects:
         if scope is None:
             scope = self._scopes[key] = _Scope(kind, namespace, client)
             scope.task = asyncio.create_task(self._keep(scope), name=f"watch {kind.plural} {namespace or '*'}")
+        elif scope.unserved:
+            # It was to be found just now, perhaps under another path.
+            scope.kind = kind
+            scope.synced.clear()
+            scope.wanted.set()
         scope.followers.add(owner)
         try:
             async with asyncio.timeout(FIRST_LIST_TIMEOUT):
@@ -223,8 +232,8 @@ class OwnedObjects:
         self._scopes.clear()
 
     async def _keep(self, scope: _Scope) -> None:
-        """Watch while the kind is served: a fault in reading one answer must not leave drift unseen from then on."""
-        while not scope.unserved:
+        """Watch for ever: a fault in reading one answer must not leave drift unseen from then on."""
+        while True:
             try:
                 await self._run(scope)
             except Exception:
@@ -238,7 +247,7 @@ class OwnedObjects:
             try:
                 if not version:
                     version = await self._list(scope)
-                    scope.forbidden = False
+                    scope.forbidden = scope.unserved = False
                     scope.synced.set()
                 light = not has_health(scope.kind.api_version, scope.kind.kind)
                 events = scope.client.watch(
@@ -269,18 +278,13 @@ class OwnedObjects:
                     scope.client.forget_kinds(scope.kind.api_version)
                     self._forget_others(scope)  # they went with their definition
                     if scope.synced.is_set() or failures > UNSERVED_TRIES:
-                        self._end(scope)
-                        return
-                await asyncio.sleep(delay)
-
-    def _end(self, scope: _Scope) -> None:
-        """The kind went: when it comes again, perhaps otherwise, it is followed anew. Who followed it looks again."""
-        followed = scope.synced.is_set()
-        scope.unserved = True
-        scope.synced.set()
-        self._scopes = {key: other for key, other in self._scopes.items() if other is not scope}
-        for owner in scope.followers if followed else ():
-            self._on_change(owner)
+                        scope.unserved = True
+                        scope.synced.set()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(delay):
+                        await scope.wanted.wait()
+                    scope.wanted.clear()
+                    failures = 0
 
     async def _list(self, scope: _Scope) -> str:
         full = has_health(scope.kind.api_version, scope.kind.kind)
