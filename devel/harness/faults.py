@@ -1,4 +1,4 @@
-"""An HTTP proxy in front of the API server that fails as networks and busy servers do."""
+"""A proxy in front of the API server that fails as networks and busy servers do."""
 
 import asyncio
 import base64
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from harness.certificates import Authority
+from localworld.pki import Authority
 
 # What a fault is, besides an HTTP status to answer with.
 REFUSED = "refused"  # the connection is closed, the request was never seen
@@ -49,9 +49,9 @@ class FaultyProxy:
     met: dict[Fault, int] = field(default_factory=dict)
     cuts: int = 0
     port: int = 0
+    _authority: bytes = b""
     _watches: set[asyncio.StreamWriter] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
-    _authority: Authority = field(default_factory=lambda: Authority.create(Path(tempfile.mkdtemp(prefix="faulty-"))))
 
     @contextmanager
     def running(self) -> Iterator["FaultyProxy"]:
@@ -75,9 +75,9 @@ class FaultyProxy:
         self.faults, self.rate, self.watch_seconds = (), 0.0, None
 
     def kubeconfig(self, original: Path) -> Path:
-        """The same account, through the proxy; over TLS, since no client gives a token away without it."""
+        """The same account, through the proxy."""
         document = yaml.safe_load(original.read_text())
-        authority = base64.b64encode(self._authority.file.read_bytes()).decode()
+        authority = base64.b64encode(self._authority).decode()
         server = f"https://127.0.0.1:{self.port}"
         document["clusters"][0]["cluster"] = {"server": server, "certificate-authority-data": authority}
         through = original.with_suffix(".through-proxy")
@@ -86,8 +86,14 @@ class FaultyProxy:
 
     def _run(self, started: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
-        tls = self._authority.server("127.0.0.1")
-        listening = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls))
+        # Clients send no credentials over plain HTTP.
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        with tempfile.TemporaryDirectory() as folder:
+            authority = Authority(Path(folder))
+            pair = authority.server("proxy")
+            context.load_cert_chain(pair.cert, pair.key)
+            self._authority = authority.pair.cert.read_bytes()
+        listening = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context))
         self.port = listening.sockets[0].getsockname()[1]
         started.set()
         self._loop.run_forever()
