@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test test-unit test-pythons lint cluster bench soak lock clean
+.PHONY: demo test test-unit test-pythons lint cluster bench soak docs lock clean
 
 demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
 	@$(BIN)/python examples/demo/demo.py
@@ -48,6 +48,9 @@ bench: $(READY) ## measure speed and memory against peers, minutes each; one alo
 soak: $(READY) ## kill, cut off and refuse the operator for ten minutes, and see that nothing comes of it
 	@$(BIN)/python -m localworld build
 	@$(BIN)/python bench/soak.py
+
+docs: $(READY) ## write the tables of docs/reference.md anew
+	@$(BIN)/python -m harness.reference
 
 lock: ## bring the lock files up to date with pyproject.toml and requirements-tools.in
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
