@@ -14,9 +14,21 @@ from kotsapp.release import archives
 from kotsapp.release.annotations import Object, boolean, hook_events, hook_weight, included, name
 from kotsapp.release.chart_archive import refers_outside
 from kotsapp.release.kots import is_applied
-from kotsapp.release.upgrade import INSTALL, RUN_ONCE, UPGRADE, Past, digest_of, kept_hooks, marked, runs_now
+from kotsapp.release.upgrade import (
+    INSTALL,
+    RUN_ONCE,
+    UPGRADE,
+    Past,
+    content_digest,
+    digest_of,
+    kept_hooks,
+    marked,
+    runs_now,
+)
 
 FORCE = "kotsapp.dev/force"
+# Helm's function, wherever it stands in a chart's files: in a comment it costs a server that nobody asks.
+LOOKUP = b"lookup"
 
 _BEFORE = frozenset({"pre-install", "pre-upgrade"})
 # Run by `helm test`, `helm rollback` and `helm uninstall`, none of which happens here.
@@ -51,13 +63,19 @@ _CLUSTER_SCOPED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ChartArchive:
-    """A packaged chart; ``outer_schema`` says that a schema of its values refers to somewhere outside."""
+    """A packaged chart.
+
+    ``outer_schema`` says that a schema of its values refers to somewhere outside; ``digest`` is of its files, however
+    they are packed; ``looks_up`` says that its templates may ask the cluster.
+    """
 
     name: str
     version: str
     origin: str
     data: bytes = field(repr=False)
     outer_schema: bool = False
+    digest: str = ""
+    looks_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +105,7 @@ class ChartRequest:
     @property
     def digest(self) -> str:
         """Of what it is rendered from: another one is another version of the chart, or other values."""
-        return digest_of(self.archive.data, (self.namespace, self.release_name), self.values)
+        return digest_of(self.archive.digest, (self.namespace, self.release_name), self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +194,15 @@ def read_archive(
     chart_name, version = chart.get("name"), chart.get("version")
     if not (isinstance(chart_name, str) and isinstance(version, str) and chart_name and version):
         raise ManifestError(place, "has no name and version as text: give the chart both")
-    return ChartArchive(chart_name, version, origin, data, refers_outside(files, origin, budget))
+    return ChartArchive(
+        chart_name,
+        version,
+        origin,
+        data,
+        refers_outside(files, origin, budget),
+        content_digest(files),
+        any(LOOKUP in file.data for file in files),
+    )
 
 
 def hook_of(obj: Object) -> Hook | None:

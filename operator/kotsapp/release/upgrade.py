@@ -12,6 +12,7 @@ from typing import Any
 from kotsapp.images.podspec import group_kind
 from kotsapp.names import GROUP
 from kotsapp.release.annotations import Object, hook_events
+from kotsapp.release.archives import ArchiveFile
 
 INSTALL = frozenset({"pre-install", "post-install"})
 UPGRADE = frozenset({"pre-upgrade", "post-upgrade"})
@@ -41,10 +42,19 @@ class Past:
     hooks: tuple[Object, ...] | None = None
 
 
-def digest_of(archive: bytes, release: tuple[str, str], values: Mapping[str, Any]) -> str:
-    """A digest of a chart's archive, its namespace and name as a release, and the values that it is given."""
-    text = json.dumps([*release, values], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(hashlib.sha256(archive).digest() + text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+def content_digest(files: Iterable[ArchiveFile]) -> str:
+    """A digest of a chart's files: packed anew, byte by byte another archive, it is the same chart."""
+    digest = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.path):
+        for part in (file.path.encode("utf-8", "surrogateescape"), file.data):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def digest_of(content: str, release: tuple[str, str], values: Mapping[str, Any]) -> str:
+    """A digest of a chart's content, its namespace and name as a release, and the values that it is given."""
+    text = json.dumps([content, *release, values], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def runs_now(events: frozenset[str], digest: str, past: Past | None) -> bool:
