@@ -18,7 +18,6 @@ from kotsapp.api.conditions import (
     progressing,
 )
 from kotsapp.api.spec import SourceKind, Spec, SpecError, check_name, parse_spec
-from kotsapp.apply.cache import Owner
 from kotsapp.apply.changes import ChangeSet, Removal
 from kotsapp.apply.drift import Known
 from kotsapp.apply.inventory import Inventory
@@ -30,7 +29,7 @@ from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.usage import InvalidImagesError, parse_used
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError
-from kotsapp.kube.objects import ObjectKey
+from kotsapp.kube.objects import ObjectKey, Owner
 from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
 from kotsapp.names import API_VERSION, KIND, RENDER_ANNOTATION, RENDER_ANSWER
