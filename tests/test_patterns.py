@@ -51,12 +51,18 @@ def project_patterns() -> dict[str, Used]:
         if not info.name.endswith("__main__")
     ]
     trees = [ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")) for module in modules]
-    asked: dict[str, set[str]] = {}
+    asked: dict[tuple[str, str], set[str]] = {}
     found: dict[str, Used] = {}
-    for node in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)):
-        if node.attr in METHODS and isinstance(node.value, (ast.Name, ast.Attribute)):
-            name = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
-            asked.setdefault(name, set()).add(node.attr)
+    for module, tree in zip(modules, trees, strict=True):
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in METHODS
+                and isinstance(node.value, (ast.Name, ast.Attribute))
+            ):
+                name = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
+                # Patterns of other modules are asked as well, but not private ones.
+                asked.setdefault((module.__name__ if name.startswith("_") else "", name), set()).add(node.attr)
     for module, tree in zip(modules, trees, strict=True):
         named = [(name, value) for name, value in vars(module).items() if isinstance(value, re.Pattern)]
         for holder in vars(module).values():
@@ -70,7 +76,8 @@ def project_patterns() -> dict[str, Used]:
         named += literal_patterns(tree)
         for name, pattern in named:
             used = found.setdefault(str(pattern.pattern), Used(pattern, set()))
-            used.methods |= asked.get(name, {name} if name in METHODS else METHODS)
+            where = module.__name__ if name.startswith("_") else ""
+            used.methods |= asked.get((where, name), {name} if name in METHODS else METHODS)
     return found
 
 

@@ -125,6 +125,28 @@ BAD_SPECS = (
         "spec.imagePaths[0].path",
         "it starts with a field name",
     ),
+    BadSpec(
+        "ignored field without path",
+        {"ignoreFields": [{"group": "apps", "kind": "Deployment"}]},
+        "spec.ignoreFields[0].path",
+        "spec.ignoreFields[0]: path is missing",
+    ),
+    BadSpec(
+        "ignored path that starts with a dot",
+        {"ignoreFields": [{"group": "apps", "kind": "Deployment", "path": ".spec.replicas"}]},
+        "spec.ignoreFields[0].path",
+        "spec.ignoreFields[0].path: '.spec.replicas' is not a path: it starts with a field name",
+    ),
+    *(
+        BadSpec(
+            f"ignored {path}",
+            {"ignoreFields": [{"group": "apps", "kind": "Deployment", "path": path}]},
+            "of metadata only labels and annotations can be",
+            "spec.ignoreFields[0].path: what says which object it is can't be ignored",
+            cel=True,
+        )
+        for path in ("kind", "metadata", "metadata.name", "metadata['namespace']")
+    ),
     BadSpec("pull secret name", {"pullSecret": {"name": "Registry!"}}, "spec.pullSecret.name", "spec.pullSecret.name"),
     BadSpec("account name", {"serviceAccountName": "a b"}, "spec.serviceAccountName", "spec.serviceAccountName"),
     BadSpec(

@@ -41,6 +41,10 @@ VALUES: Mapping[str, Any] = {
     "imagePaths[].kind": "Thing",
     "imagePaths[].path": "spec.parts[*].image",
     "imagePaths[].pullSecretsPath": "spec.imagePullSecrets",
+    "ignoreFields[].group": "example.com",
+    "ignoreFields[].kind": "Thing",
+    "ignoreFields[].name": "one",
+    "ignoreFields[].path": "spec.parts[*].size",
     "helm.patchV2": True,
     "pullSecret.name": "pulls",
     "serviceAccountName": "deployer",
@@ -71,8 +75,9 @@ def with_value(path: str, value: Any) -> dict[str, Any]:
         for name in ("secretRef", "configMapRef"):
             if name in refs:
                 refs[name] = {"name": "my-license", **refs[name]}
-    if "imagePaths" in spec:
-        spec["imagePaths"] = [{"group": "g", "kind": "K", "path": "p", **spec["imagePaths"][0]}]
+    for name in ("imagePaths", "ignoreFields"):
+        if name in spec:
+            spec[name] = [{"group": "g", "kind": "K", "path": "p", **spec[name][0]}]
     return spec
 
 
@@ -83,8 +88,9 @@ def test_a_value_is_known_for_every_field_of_the_crd() -> None:
 @pytest.mark.parametrize("path", sorted(VALUES))
 def test_no_field_is_accepted_and_ignored(path: str) -> None:
     base: dict[str, Any] = dict(GOOD)
-    if path.startswith("imagePaths"):
-        base["imagePaths"] = [{"group": "g", "kind": "K", "path": "p"}]
+    for name in ("imagePaths", "ignoreFields"):
+        if path.startswith(name):
+            base[name] = [{"group": "g", "kind": "K", "path": "p"}]
 
     assert parse_spec(with_value(path, VALUES[path])) != parse_spec(base)
 

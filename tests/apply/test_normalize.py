@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotsapp.apply.normalize import normalized, scaled_by_others
+from kotsapp.apply.normalize import left_open, normalized, scaled_by_others
+from kotsapp.kube.objects import key_of
 
 METADATA = {"name": "it", "namespace": "apps"}
 
@@ -67,7 +68,8 @@ def scaler(kind: str, api_version: str, target: dict[str, str]) -> dict[str, Any
     ],
 )
 def test_replicas_are_left_to_the_autoscaler(autoscaler: dict[str, Any], kept: bool) -> None:
-    made = normalized(workload({}, replicas=2), scaled_by_others([autoscaler], "apps"))
+    scaled = workload({}, replicas=2)
+    made = normalized(scaled, left_open(key_of(scaled), scaled_by_others([autoscaler], "apps")))
     assert ("replicas" in made["spec"]) is kept
 
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from harness.applications import applications
 from kotsapp.manifests import plain_block, yaml_document
+from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.manifests.plain_block import Lines
-from kotsapp.manifests.yaml_document import Budget
+from kotsapp.manifests.yaml_document import Seen
 from kotsapp.render.yaml_text import dump
 
 REFUSED = "refused"
@@ -22,7 +23,7 @@ REFUSED = "refused"
 def by_events(text: str) -> Any:
     with mock.patch.object(plain_block, "read", return_value=None):
         try:
-            return yaml_document.read(text, Place("text"), Budget())[0]
+            return yaml_document.read(text, Place("text"), Seen(), Budget())[0]
         except ManifestError:
             return REFUSED
 

@@ -279,9 +279,9 @@ BOMBS = {
     "time": ("{{ range until 30000 }}{{ range until 30000 }}{{ end }}{{ end }}", 3.0, "helm took longer than 3 s"),
     "memory": ("a: {{ len (until 500000000) }}", 60.0, "helm ran out of memory"),
     "output": (
-        '{{ range until 180 }}\n# {{ . }}: {{ repeat 100000 "x" }}{{ end }}',
+        '{{ range until 110 }}\n# {{ . }}: {{ repeat 100000 "x" }}{{ end }}',
         60.0,
-        "helm wrote more than 16 MiB",
+        "helm wrote more than 10 MiB",
     ),
 }
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from kotsapp.api.durations import parse_duration
+from kotsapp.apply.ignored import IgnoredField, InvalidIgnoredFieldError
 from kotsapp.images.image_path import ImagePath
 from kotsapp.license.domains import is_domain
 from kotsapp.verdicts.decision import OnUndecided
@@ -95,6 +96,7 @@ class Spec:
     proxy: Proxy = Proxy()
     probe: Probe = Probe()
     image_paths: tuple[ImagePath, ...] = ()
+    ignore_fields: tuple[IgnoredField, ...] = ()
     pull_secret: str | None = None
     service_account: str | None = None
     patch_helm_v2: bool = False
@@ -136,6 +138,7 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
             exclude=tuple(_glob(item, index) for index, item in enumerate(_list(probe, "exclude", "spec.probe"))),
         ),
         image_paths=tuple(_image_path(item, i) for i, item in enumerate(_list(spec, "imagePaths", "spec"))),
+        ignore_fields=tuple(_ignored_field(item, i) for i, item in enumerate(_list(spec, "ignoreFields", "spec"))),
         pull_secret=_name(pull_secret, "name", "spec.pullSecret") if pull_secret else None,
         service_account=_name(spec, "serviceAccountName", "spec") if "serviceAccountName" in spec else None,
         patch_helm_v2=_flag(helm, "patchV2", "spec.helm", default=False),
@@ -204,6 +207,21 @@ def _image_path(item: Any, index: int) -> ImagePath:
         raise SpecError(f"{where}: {missing.args[0]} is missing") from None
     except ValueError as error:
         raise SpecError(f"{where}: {error}") from None
+
+
+def _ignored_field(item: Any, index: int) -> IgnoredField:
+    where = f"spec.ignoreFields[{index}]"
+    if not isinstance(item, Mapping):
+        raise SpecError(f"{where}: an object with group, kind and path is wanted")
+    name = item.get("name")
+    try:
+        return IgnoredField(
+            str(item["group"]), str(item["kind"]), str(item["path"]), None if name is None else str(name)
+        )
+    except KeyError as missing:
+        raise SpecError(f"{where}: {missing.args[0]} is missing") from None
+    except InvalidIgnoredFieldError as error:
+        raise SpecError(f"{where}.path: {error}") from None
 
 
 def _mapping(parent: Mapping[str, Any], field: str) -> Mapping[str, Any]:

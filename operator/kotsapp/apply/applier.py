@@ -4,21 +4,23 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from kotsapp.apply.adopt import Adopter, Adoption
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.dependencies import Brought, defined
 from kotsapp.apply.digests import object_digest
-from kotsapp.apply.field_diff import differing, managers_of, shown
+from kotsapp.apply.field_diff import differing, shown
 from kotsapp.apply.inventory import Entry, Marks, other_owners, spared
 from kotsapp.apply.order import LAST_TIER, in_tiers, tier
-from kotsapp.kube.client import FIELD_MANAGER, KubeClient
+from kotsapp.kube.client import KubeClient
 from kotsapp.kube.discovery import ResourceType
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.text import listed
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +34,6 @@ MAX_SHOWN_REFUSALS = 5
 MAX_SHOWN_FIELDS = 3
 # The API server may show many fields otherwise than they were written (quantities, defaults in lists).
 MAX_DIFFERENCES = 50
-# Has the replicas from when they are no longer in the manifests until the autoscaler first changes them.
-SCALED_MANAGER = "kotsapp-scaled"
 _STRATEGIES = {("apps", "Deployment"): "strategy", ("apps", "StatefulSet"): "updateStrategy"}
 _ROLLING = "RollingUpdate"
 # Pods with a lower number than this are not updated.
@@ -67,9 +67,7 @@ class RefusedError(Exception):
     """Objects were refused; the message names the first of them."""
 
     def __init__(self, refusals: Sequence[Refusal]) -> None:
-        shown = "; ".join(str(refusal) for refusal in refusals[:MAX_SHOWN_REFUSALS])
-        more = len(refusals) - MAX_SHOWN_REFUSALS
-        super().__init__(shown + (f"; and {more} more" if more > 0 else ""))
+        super().__init__(listed(refusals, MAX_SHOWN_REFUSALS, "; "))
         self.refusals = tuple(refusals)
 
     @property
@@ -85,34 +83,31 @@ class UnchangeableError(ApiError):
     """The live object can't become what is wanted; the message names the fields, never a value."""
 
 
-class Applier:
-    """Applies the objects of one app as one identity.
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """How objects are applied.
 
-    ``force`` says whether an object may be deleted and made anew when a field can't be changed; ``seal`` keys the
-    digests of Secrets (``fields.object_digest``); ``waiting`` is entered while somebody else has to act. ``account``
-    and ``sources`` (by object) are noted in the inventory's entries. ``scaled`` are workloads whose replicas an
-    autoscaler has.
+    ``digest_key`` keys the digests of Secrets (``digests.object_digest``); ``account`` and ``sources`` (by object) are
+    noted in the inventory's entries; ``adoption`` says whose fields become ours. ``force`` says whether an object may
+    be deleted and made anew when a field can't be changed; ``waiting`` is entered while somebody else has to act.
     """
 
-    def __init__(
-        self,
-        client: KubeClient,
-        owned: OwnedObjects,
-        force: Callable[[Object], bool],
-        seal: bytes = b"",
-        waiting: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
-        account: str = "",
-        sources: Mapping[ObjectKey, str] | None = None,
-        scaled: Collection[ObjectKey] = (),
-    ) -> None:
-        self._scaled = scaled
-        self._account = account
-        self._sources = sources or {}
-        self._seal = seal
-        self._waiting = waiting
+    digest_key: bytes = field(default=b"", repr=False)
+    account: str = ""
+    sources: Mapping[ObjectKey, str] = field(default_factory=dict)
+    adoption: Adoption = field(default_factory=Adoption)
+    force: Callable[[Object], bool] = lambda _: False
+    waiting: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
+
+
+class Applier:
+    """Applies the objects of one app as one identity."""
+
+    def __init__(self, client: KubeClient, cache: OwnedObjects, options: ApplyOptions | None = None) -> None:
         self._client = client
-        self._owned = owned
-        self._force = force
+        self._cache = cache
+        self._options = options or ApplyOptions()
+        self._adopter = Adopter(client, self._options.adoption)
 
     async def rehearse(self, objects: Sequence[Object]) -> list[Object]:
         """Dry-run all of them, changing nothing; raises RefusedError. Answers are as the server would store them.
@@ -155,14 +150,14 @@ class Applier:
             async with gate:
                 try:
                     reason = await self._delete_as_served(entry.key, marks, client_for(entry), lingers)
+                except UnknownKindError as error:  # it ceased to be served just now
+                    refusals.append(Refusal(entry.key, str(error), transient=True))
+                    return
                 except ApiError as error:
                     refusals.append(Refusal(entry.key, error.message, error.transient, error.status == 403))
                     return
                 except LingeringError as error:
                     refusals.append(StillThere(entry.key, str(error), transient=True))
-                    return
-                except UnknownKindError as error:  # it ceased to be served just now
-                    refusals.append(Refusal(entry.key, str(error), transient=True))
                     return
             done(entry, reason)
 
@@ -177,7 +172,7 @@ class Applier:
         if key_of(obj).group_kind in brought.kinds:
             return None
         try:
-            return await self._client.apply(obj, dry_run=True)
+            return await self._dry_run(obj)
         except ApiError as error:
             if error.status == 400 and "does not support dry run" in error.message:
                 return None
@@ -189,37 +184,53 @@ class Applier:
             if eased is not None:
                 with contextlib.suppress(UnchangeableError):
                     return await self._rehearse(eased, brought)
-            if self._force(obj):
+            if self._options.force(obj):
                 return None
             raise await self._unchangeable(obj, error) from None
 
+    async def _dry_run(self, obj: Object) -> Object:
+        """The object as the server would store it. Where it is refused for what others have in it, that is taken over
+        first, and given back if it is refused all the same."""
+        key = key_of(obj)
+        try:
+            answer = await self._client.apply(obj, dry_run=True)
+        except ApiError as error:
+            moved = await self._adopter.prepare(obj, error) if _may_be_in_the_way(error) else None
+            if moved is None:
+                raise
+            try:
+                answer = await self._client.apply(obj, dry_run=True)
+            except ApiError as again:
+                await self._adopter.restore(obj, moved)
+                raise again from None
+        self._adopter.note(key, answer)
+        return answer
+
     async def _apply(self, obj: Object, applied: Callable[[Entry], None]) -> None:
         key = key_of(obj)
-        with self._owned.applying(key):
+        with self._cache.applying(key):
             try:
-                if key in self._scaled:
-                    await self._hand_over_replicas(obj, key)
-                live = await self._client.apply(obj)
+                if self._adopter.is_due(key):
+                    await self._adopter.prepare(obj)
+                live = await self._beside_others(obj)
             except ApiError as error:
                 if not await self._is_unchangeable(obj, error):
                     raise
                 live = await self._apply_otherwise(obj, key, error)
-            seen = self._owned.note(live, key)
-        digest = object_digest(obj, self._seal)
-        applied(Entry(key, digest, seen.fields, self._sources.get(key, ""), self._account))
+            seen = self._cache.note(live, key)
+        digest = object_digest(obj, self._options.digest_key)
+        applied(Entry(key, digest, seen.fields, self._options.sources.get(key, ""), self._options.account))
         if key.kind == "CustomResourceDefinition":
             await self._established(key, obj)
 
-    async def _hand_over_replicas(self, obj: Object, key: ObjectKey) -> None:
-        """Let somebody else have the replicas that are ours alone: what nobody has any more becomes 1."""
-        kind = await self._client.resource_type(key.api_version, key.kind)
-        live = await self._client.get(kind, key.name, key.namespace)
-        replicas = ((live or {}).get("spec") or {}).get("replicas")
-        if live is None or replicas is None or managers_of(("spec", "replicas"), live["metadata"], FIELD_MANAGER):
-            return
-        place = {"name": key.name, "namespace": key.namespace}
-        kept = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": place, "spec": {"replicas": replicas}}
-        await self._client.apply(kept, manager=SCALED_MANAGER)
+    async def _beside_others(self, obj: Object) -> dict[str, Any]:
+        """Apply the object; entries of others that it can't stand beside give way to it."""
+        try:
+            return await self._client.apply(obj)
+        except ApiError as error:
+            if not _may_be_in_the_way(error) or await self._adopter.prepare(obj, error) is None:
+                raise
+        return await self._client.apply(obj)
 
     async def _apply_otherwise(self, obj: Object, key: ObjectKey, error: ApiError) -> dict[str, Any]:
         """Apply what can't be applied over the live object as it is."""
@@ -231,7 +242,7 @@ class Applier:
             except ApiError as again:
                 if not await self._is_unchangeable(obj, again):
                     raise
-        if not self._force(obj):
+        if not self._options.force(obj):
             raise await self._unchangeable(obj, error) from None
         return await self._replace(obj, key)
 
@@ -326,7 +337,7 @@ class Applier:
 
     async def _until(self, condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
         try:
-            async with self._waiting(), asyncio.timeout(seconds):
+            async with self._options.waiting(), asyncio.timeout(seconds):
                 while not await condition():  # noqa: ASYNC110 - what is awaited is in the cluster
                     await asyncio.sleep(POLL)
         except TimeoutError:
@@ -360,9 +371,9 @@ class Applier:
                 await client.merge(kind, key.name, key.namespace, {"metadata": patch})
             return reason
         if "deletionTimestamp" not in metadata:
-            with self._owned.applying(key):
+            with self._cache.applying(key):
                 await client.delete(kind, key.name, key.namespace, uid=metadata["uid"])
-            self._owned.forget(key)
+            self._cache.forget(key)
         if lingers and tier(key) == LAST_TIER and metadata.get("finalizers"):
             await self._linger(kind, key, metadata, client)
         return None
@@ -398,6 +409,11 @@ class Applier:
         if refusals:
             raise RefusedError(sorted(refusals, key=lambda refusal: refusal.key))
         return results
+
+
+def _may_be_in_the_way(error: ApiError) -> bool:
+    """Whether an object may be refused for what others have in the live one."""
+    return error.invalid and not error.immutable and _DENIAL.search(error.message) is None
 
 
 def _explain(error: ApiError, key: ObjectKey) -> str:

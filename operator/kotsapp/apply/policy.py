@@ -33,6 +33,8 @@ PERMITTED_KINDS: Mapping[str, frozenset[str]] = {
     "policy": frozenset({"PodDisruptionBudget"}),
 }
 TOKEN_SECRET_TYPE = "kubernetes.io/service-account-token"  # noqa: S105 - a Secret's type
+# KOTS puts this on all that it applies.
+KOTS_MARK = "kots.io/app-slug"
 _HINT = "set spec.serviceAccountName to an account that may do this"
 
 
@@ -81,7 +83,7 @@ def stranger(
 ) -> str | None:
     """Why a live object is not taken over with the operator's own rights; None when it is the app's.
 
-    ``live`` needs its metadata alone. The app's labels on it say whose it is: whoever may label the object may hand
+    ``live`` needs its kind and metadata. The app's labels on it say whose it is: whoever may label the object may hand
     it over. ``applied`` says that the app's inventory has it and no other app's, so that one whose labels were taken
     off or changed is still known by ``field_manager``.
     """
@@ -91,11 +93,15 @@ def stranger(
     made_by = managers(live["metadata"])
     if applied and field_manager in made_by:
         return None
-    marks = ",".join(f"{name}={value}" for name, value in own_labels.items())
+    marks = [f"{name}={value}" for name, value in own_labels.items()]
+    hand_over = f"hand it over with the labels {','.join(marks)}"
+    if labels.get(KOTS_MARK):
+        command = f"kubectl label {str(live.get('kind') or 'KIND').lower()} -l {KOTS_MARK}={labels[KOTS_MARK]}"
+        hand_over = f"hand over what KOTS applied, kind by kind, with: {command} {' '.join(marks)}"
     return (
         f"is there already and is not this KotsApp's (managed by {', '.join(made_by) or 'an unknown owner'}), and the"
-        f" operator's own rights take over nothing; rename it in the manifests, delete the one that is there, hand it"
-        f" over with the labels {marks}, or {_HINT}"
+        f" operator's own rights take over nothing; rename it in the manifests, delete the one that is there,"
+        f" {hand_over}, or {_HINT}"
     )
 
 

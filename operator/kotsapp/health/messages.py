@@ -18,9 +18,11 @@ _RPC = re.compile(r"rpc error: code = \w+ desc = ")
 # Of sandboxes and containers, and of the volume with a pod's own token.
 _IDENTITY = re.compile(r"\b[0-9a-f]{64}\b")
 _TOKEN_VOLUME = re.compile(r"\bkube-api-access-\w{5}\b")
-_STARTING = re.compile(r".*(?:unable to start container process|OCI runtime create failed|container create failed): ")
+_STARTING = re.compile(
+    r"^.*(?:unable to start container process|OCI runtime create failed|container create failed): ", re.MULTILINE
+)
 _INSIDE = re.compile(r"^(?:error during container init|container_linux\.go:\d+|starting container process caused): ")
-_PREEMPTION = re.compile(r"\s*preemption: .*")
+_PREEMPTION = re.compile(r"(?<!\s)\s*+preemption: .*")
 # All of what a failed probe is quoted for: the rest may be what the program printed.
 _PROBED = re.compile(
     r"statuscode: \d{3}|connection refused|connection reset by peer|no route to host|no such host|i/o timeout"

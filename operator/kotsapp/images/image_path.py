@@ -40,6 +40,7 @@ class InvalidImagePathError(ValueError):
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"imagePaths: {path[:200]!r} is not a path: {problem}")
+        self.problem = f"{path[:200]!r} is not a path: {problem}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def hits(value: Any, steps: tuple[Step, ...]) -> Iterator[tuple[Path, str]]:
             yield (), value
         return
     step, rest = steps[0], steps[1:]
-    for key, child in _children(value, step):
+    for key, child in children(value, step):
         for path, text in hits(child, rest):
             yield (key, *path), text
 
@@ -113,7 +114,8 @@ def dotted(path: Path) -> str:
     return "".join(parts)
 
 
-def _children(value: Any, step: Step) -> list[tuple[str | int, Any]]:
+def children(value: Any, step: Step) -> list[tuple[str | int, Any]]:
+    """What one step of a path leads to: names or indexes, each with what stands there; empty where it leads nowhere."""
     if isinstance(value, Mapping):
         if step is Wildcard.FIELD:
             return [(key, child) for key, child in value.items() if isinstance(key, str)]

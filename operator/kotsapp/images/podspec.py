@@ -20,8 +20,9 @@ MAX_NESTING = 128
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 PULL_SECRETS = "imagePullSecrets"
 
-_TEMPLATE: Path = ("spec", "template", "spec")
-_BUILT_IN: Mapping[tuple[str, str], Path] = {
+_TEMPLATE = ("spec", "template", "spec")
+# Where the API of a built-in kind has its pod spec.
+BUILT_IN_POD_SPECS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("", "Pod"): ("spec",),
     ("", "PodTemplate"): ("template", "spec"),
     ("", "ReplicationController"): _TEMPLATE,
@@ -138,7 +139,7 @@ def images_of(obj: Mapping[str, Any], image_paths: Sequence[ImagePath] = ()) -> 
     """Every image of one object that is no list."""
     group, kind = group_kind(obj)
     uses: list[ImageUse] = []
-    built_in = _BUILT_IN.get((group, kind))
+    built_in = BUILT_IN_POD_SPECS.get((group, kind))
     if built_in is not None:
         spec = _at(obj, built_in)
         if isinstance(spec, dict):
@@ -232,7 +233,7 @@ def _read_image_path(obj: Mapping[str, Any], wanted: ImagePath, like_pod_spec: b
 
 
 def _nearest_pull_secrets(obj: Mapping[str, Any], path: Path, like_pod_spec: bool) -> Path | None:
-    built_in = _BUILT_IN.get(group_kind(obj))
+    built_in = BUILT_IN_POD_SPECS.get(group_kind(obj))
     if built_in is not None:
         return (*built_in, PULL_SECRETS)
     for length in range(len(path) - 1, 0, -1):
@@ -289,4 +290,4 @@ def built_in_pod_spec(obj: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def built_in_pod_spec_path(obj: Mapping[str, Any]) -> Path | None:
     """Where the API of a built-in workload kind has its pod spec, None for every other object."""
-    return _BUILT_IN.get(group_kind(obj))
+    return BUILT_IN_POD_SPECS.get(group_kind(obj))

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kotsapp.manifests import json_stream, shapes, stream, yaml_document
+from kotsapp.manifests.budget import OBJECTS, TEXT, Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
-from kotsapp.manifests.yaml_document import Budget
+from kotsapp.manifests.yaml_document import Seen
 
 Object = dict[str, Any]
 
@@ -28,35 +29,47 @@ def load(data: bytes | str, origin: str) -> list[Object]:
     return [document.value for document in read(data, origin)]
 
 
-def read(data: bytes | str, origin: str) -> list[Document]:
-    """As ``load``, with the place of every object. Raises ManifestError."""
+def read(data: bytes | str, origin: str, budget: Budget | None = None) -> list[Document]:
+    """As ``load``, with the place of every object; ``budget`` is the app's, else one for this source alone.
+
+    Raises ManifestError.
+    """
+    budget = Budget() if budget is None else budget
     text = stream.decode(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"), origin)
-    return [document for value, place in _values(text, origin) for document in _objects(value, place, 0)]
+    budget.take(TEXT, len(data), Place(origin))
+    found: list[Document] = []
+    for value, place in _values(text, origin, budget):
+        for document in _objects(value, place, 0):
+            budget.take(OBJECTS, 1, document.place)
+            found.append(document)
+    return found
 
 
-def read_mapping(data: bytes, origin: str) -> dict[str, Any]:
+def read_mapping(data: bytes, origin: str, budget: Budget | None = None) -> dict[str, Any]:
     """The first document's fields, for files that are no Kubernetes object. Raises ManifestError."""
-    for value, place in _values(stream.decode(data, origin), origin):
+    budget = Budget() if budget is None else budget
+    budget.take(TEXT, len(data), Place(origin))
+    for value, place in _values(stream.decode(data, origin), origin, budget):
         if isinstance(value, dict):
             return value
         raise ManifestError(place, f"is {_described(value)}, not a mapping")
     return {}
 
 
-def _values(text: str, origin: str) -> Iterator[tuple[Any, Place]]:
+def _values(text: str, origin: str, budget: Budget) -> Iterator[tuple[Any, Place]]:
     number, line = 1, 1
     if text.lstrip().startswith("{"):
-        values, rest = json_stream.read(text, origin)
+        values, rest = json_stream.read(text, origin, budget)
         yield from values
         if not rest:
             return
         number += len(values)
         line += text.count("\n", 0, len(text) - len(rest))
         text = rest
-    budget = Budget()
+    seen = Seen()
     for chunk in stream.split(text, origin, number, line):
         place = Place(origin, chunk.number, chunk.line)
-        yield yaml_document.read(chunk.text, place, budget)
+        yield yaml_document.read(chunk.text, place, seen, budget)
 
 
 def _objects(value: Any, place: Place, depth: int) -> Iterator[Document]:

@@ -4,12 +4,16 @@ import json
 import re
 from typing import Any
 
+from kotsapp.manifests.budget import NODES, Budget
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_DEPTH, MAX_DOCUMENTS
 from kotsapp.manifests.scalars import ScalarError, json_integer, json_number
 
 # A string without an end goes on to the text's, so that no quote in it is looked at as another start.
-_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_BRACKET = re.compile(r"[\[{\]}]")
+# Each of them comes with one more value, or key.
+_SIGNS = "[{,:"
 _SPACE = re.compile(r"\s*")
 _REST_OF_LINE = re.compile(r"[^\S\n]*\n?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -17,13 +21,16 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_INTEGER = 20
 
 
-def read(text: str, origin: str) -> tuple[list[tuple[Any, Place]], str]:
+def read(text: str, origin: str, budget: Budget) -> tuple[list[tuple[Any, Place]], str]:
     """The values with their places, and the text that has to be read as YAML.
 
     Raises ManifestError for JSON that can't be YAML either, having begun as a stream of several objects.
     """
-    if _too_deep(text):
+    outside = _STRING.sub("", text)
+    if _too_deep(outside):
         raise ManifestError(Place(origin), f"is nested more than {MAX_DEPTH} deep: no Kubernetes object is")
+    # Before anything is built; what turns out to be YAML is counted there once more.
+    budget.take(NODES, sum(map(outside.count, _SIGNS)), Place(origin))
     values: list[tuple[Any, Place]] = []
     line, counted, end = 1, 0, 0
     position = _after_space(text, 0)
@@ -47,15 +54,15 @@ def read(text: str, origin: str) -> tuple[list[tuple[Any, Place]], str]:
     return values, ""
 
 
-def _too_deep(text: str) -> bool:
+def _too_deep(outside: str) -> bool:
+    """Whether brackets are nested too deep in a text without its strings."""
     depth = 0
-    for match in _STRING_OR_BRACKET.finditer(text):
-        first = match[0][0]
-        if first in "[{":
+    for match in _BRACKET.finditer(outside):
+        if match[0] in "[{":
             depth += 1
             if depth > MAX_DEPTH:
                 return True
-        elif first != '"' and depth:
+        elif depth:
             depth -= 1
     return False
 

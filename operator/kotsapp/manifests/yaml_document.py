@@ -19,8 +19,9 @@ from yaml.events import (
 )
 
 from kotsapp.manifests import plain_block, scalars
+from kotsapp.manifests.budget import ALIASES, NODES, Budget, Resource
 from kotsapp.manifests.errors import ManifestError, Place, quote
-from kotsapp.manifests.limits import ALIAS_CHARACTERS_PER_NODE, MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES
+from kotsapp.manifests.limits import ALIAS_CHARACTERS_PER_NODE, MAX_DEPTH
 from kotsapp.manifests.scalars import ScalarError
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
@@ -36,32 +37,32 @@ class _State:
 _ROOT, _ITEM, _KEY, _MERGE = _State(), _State(), _State(), _State()
 
 
-class Budget:
-    """What one source may still take, over all its documents, and the plain scalars that it has shown so far."""
+class Seen:
+    """The plain scalars and lines that one source has shown so far: manifests repeat them."""
+
+    __slots__ = ("keys", "lines", "values")
 
     def __init__(self) -> None:
-        self.nodes = MAX_NODES
-        self.alias_nodes = MAX_ALIAS_NODES
         self.values: dict[str, Any] = {}
         self.keys: dict[str, str] = {}
         self.lines = plain_block.Lines()
 
 
-def read(text: str, place: Place, budget: Budget) -> tuple[Any, Place]:
+def read(text: str, place: Place, seen: Seen, budget: Budget) -> tuple[Any, Place]:
     """The document's value, None if it is empty, and the place of its first line with content.
 
     ``place`` is where the text starts. Raises ManifestError.
     """
     _refuse(text, place)
-    value = _plain_document(text, budget)
+    value = _plain_document(text, seen, budget)
     if value is None:
-        value = _built(text, place, budget)
+        value = _built(text, place, seen, budget)
     first = _CONTENT.search(text)
     return value, place.at_line(place.line + (text.count("\n", 0, first.start()) if first else 0))
 
 
-def _built(text: str, place: Place, budget: Budget) -> Any:
-    builder = _Builder(text, place, budget)
+def _built(text: str, place: Place, seen: Seen, budget: Budget) -> Any:
+    builder = _Builder(text, place, seen, budget)
     try:
         return builder.document()
     except ScalarError as error:
@@ -77,22 +78,24 @@ def _built(text: str, place: Place, budget: Budget) -> Any:
         raise ManifestError(place.at_line(place.line + line), _syntax_problem(error, text, line)) from None
 
 
-def _plain_document(text: str, budget: Budget) -> Any:
+def _plain_document(text: str, seen: Seen, budget: Budget) -> Any:
     """The value of a document in the plainest style; None for the event loop to read it, and to keep the bounds."""
     nodes = plain_block.most_nodes(text)
-    if nodes > budget.nodes:
+    left = budget.left(NODES)
+    if nodes > left:
         return None
-    value = plain_block.read(text, budget.lines)
+    value = plain_block.read(text, seen.lines)
     if value is not None:
-        budget.nodes -= nodes
+        budget.leave(NODES, left - nodes)
     return value
 
 
 class _Builder:
-    def __init__(self, text: str, place: Place, budget: Budget) -> None:
+    def __init__(self, text: str, place: Place, seen: Seen, budget: Budget) -> None:
         parser: Any = CParser(text)
         self._next_event = parser.get_event
         self._place = place
+        self._seen = seen
         self._budget = budget
         self._event: Any = None
         # An anchor's value and its number of nodes; None while its container is still being filled.
@@ -102,6 +105,9 @@ class _Builder:
         """An error at the event that was read last."""
         line = self._event.start_mark.line if self._event is not None else 0
         return ManifestError(self._place.at_line(self._place.line + line), problem)
+
+    def exceeded(self, resource: Resource) -> ManifestError:
+        return self.error(resource.problem.format(limit=self._budget.limit(resource) // resource.unit))
 
     def document(self) -> Any:
         self._next_event()
@@ -121,7 +127,7 @@ class _Builder:
         ``container`` is being filled; ``state`` is the key that waits for its value, or what the container waits for.
         """
         next_event, budget = self._next_event, self._budget
-        values, keys, nodes = budget.values, budget.keys, budget.nodes
+        values, keys, nodes = self._seen.values, self._seen.keys, budget.left(NODES)
         stack: list[tuple[Any, Any, str | None, int]] = []
         container: Any = None
         state: Any = _ROOT
@@ -156,7 +162,7 @@ class _Builder:
                 if len(stack) >= MAX_DEPTH:
                     raise self.error(f"is nested more than {MAX_DEPTH} deep: no Kubernetes object is")
                 if nodes < 0:
-                    raise self.error(f"the source has more than {MAX_NODES} values: split it")
+                    raise self.exceeded(NODES)
                 if event.anchor is not None:
                     self._anchors[event.anchor] = None
                 stack.append((container, state, event.anchor, nodes))
@@ -178,11 +184,11 @@ class _Builder:
                 if anchor is not None:
                     self._anchors[anchor] = (value, before - nodes + 1)
             if nodes < 0:
-                raise self.error(f"the source has more than {MAX_NODES} values: split it")
+                raise self.exceeded(NODES)
             if state is _ITEM:
                 container.append(value)
             elif state is _ROOT:
-                budget.nodes = nodes
+                budget.leave(NODES, nodes)
                 return value
             elif state is _MERGE:
                 self._merge(container, value, kind is AliasEvent)
@@ -217,9 +223,10 @@ class _Builder:
         value, size = anchored
         if isinstance(value, str):
             size += len(value) // ALIAS_CHARACTERS_PER_NODE
-        self._budget.alias_nodes -= size
-        if self._budget.alias_nodes < 0:
-            raise self.error(f"aliases add more than {MAX_ALIAS_NODES} values: write them out or split the source")
+        left = self._budget.left(ALIASES) - size
+        self._budget.leave(ALIASES, left)
+        if left < 0:
+            raise self.exceeded(ALIASES)
         return _copy(value), size
 
     def _merge(self, container: dict[str, Any], value: Any, is_alias: bool) -> None:

@@ -1,13 +1,15 @@
 """Gzipped tar archives: a release folder, or a Helm chart. Read in memory, file by file, within bounds."""
 
 import io
+import sys
 import tarfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
-from kotsapp.manifests.limits import MAX_ARCHIVE_BYTES, MAX_ARCHIVE_FILES, MIB
+from kotsapp.release.budget import FILES, UNPACKED, for_command_line
 
 _GZIP = b"\x1f\x8b"
 _ENDINGS = (".tgz", ".tar.gz")
@@ -31,21 +33,19 @@ def is_archive(name: str, data: bytes) -> bool:
     return name.lower().endswith(_ENDINGS) or data.startswith(_GZIP)
 
 
-def unpack(data: bytes, origin: str) -> tuple[ArchiveFile, ...]:
-    """The regular files, in the order of their paths.
+def unpack(data: bytes, origin: str, budget: Budget | None = None) -> tuple[ArchiveFile, ...]:
+    """The regular files, in the order of their paths; ``budget`` is the app's, else one for this archive alone.
 
     Raises ManifestError: damaged, too large, too many files, a path that leads outside, a file given twice, and
     anything but files and folders.
     """
     place = Place(origin)
     files: dict[str, bytes] = {}
-    members = 0
+    budget = for_command_line() if budget is None else budget
     try:
-        with tarfile.open(fileobj=_Gunzip(data, place), mode="r|", errorlevel=2, encoding="utf-8") as archive:
+        with tarfile.open(fileobj=_Gunzip(data, place, budget), mode="r|", errorlevel=2, encoding="utf-8") as archive:
             for member in archive:
-                members += 1
-                if members > MAX_ARCHIVE_FILES:
-                    raise ManifestError(place, f"has more than {MAX_ARCHIVE_FILES} files: leave out what isn't needed")
+                budget.take(FILES, 1, place)
                 path = _safe_path(member.name, place)
                 if member.isdir() or path is None:
                     continue
@@ -87,11 +87,11 @@ def _safe_path(name: str, place: Place) -> str | None:
 class _Gunzip(io.RawIOBase):
     """Unpacks on the way, so that what a small archive expands to is bounded before it is in memory."""
 
-    def __init__(self, data: bytes, place: Place) -> None:
+    def __init__(self, data: bytes, place: Place, budget: Budget) -> None:
         self._data = memoryview(data)
         self._place = place
         self._position = 0
-        self._total = 0
+        self._budget = budget
         self._waiting = b""
         self._unzip = zlib.decompressobj(wbits=_GZIP_FORMAT)
 
@@ -100,7 +100,7 @@ class _Gunzip(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         parts: list[bytes] = []
-        wanted = size if size >= 0 else MAX_ARCHIVE_BYTES + 1
+        wanted = size if size >= 0 else sys.maxsize
         while wanted > 0:
             piece = self._piece(wanted)
             if not piece:
@@ -126,9 +126,6 @@ class _Gunzip(io.RawIOBase):
             except zlib.error as error:
                 raise ValueError(str(error)) from None
             self._waiting = self._unzip.unused_data if self._unzip.eof else self._unzip.unconsumed_tail
-            self._total += len(piece)
-            if self._total > MAX_ARCHIVE_BYTES:
-                problem = f"unpacks to more than {MAX_ARCHIVE_BYTES // MIB} MiB: leave out what isn't needed"
-                raise ManifestError(self._place, problem)
+            self._budget.take(UNPACKED, len(piece), self._place)
             if piece:
                 return piece

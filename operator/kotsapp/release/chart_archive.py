@@ -11,10 +11,10 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.release.archives import MAX_NESTED_ARCHIVES, ArchiveFile, unpack
@@ -41,22 +41,25 @@ _KNOWN_SCHEMAS = frozenset(
 _FAST = 1
 
 
-def made_anew(files: tuple[ArchiveFile, ...], depth: int = 0) -> bytes:
-    """An archive of the files, with subcharts made anew as well. Raises ManifestError as ``unpack`` does."""
+def made_anew(files: tuple[ArchiveFile, ...], origin: str, depth: int = 0) -> bytes:
+    """An archive of the files, with subcharts made anew as well. Raises ManifestError as ``unpack`` does.
+
+    ``origin`` is how messages name the chart's own archive.
+    """
     target = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=target, mode="wb", compresslevel=_FAST, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT, encoding="utf-8") as archive,
     ):
         for file in files:
-            data = made_anew(_subchart(file, depth), depth + 1) if _SUBCHART.fullmatch(file.path) else file.data
+            data = _subchart_anew(file, origin, depth) if _SUBCHART.fullmatch(file.path) else file.data
             info = tarfile.TarInfo(file.path)
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
     return target.getvalue()
 
 
-def refers_outside(files: tuple[ArchiveFile, ...], depth: int = 0) -> bool:
+def refers_outside(files: tuple[ArchiveFile, ...], origin: str, budget: Budget | None = None, depth: int = 0) -> bool:
     """Whether a schema of the chart's values, or of a subchart's, refers to somewhere outside itself.
 
     One that Python can't read counts as one that does: helm might read it.
@@ -64,16 +67,24 @@ def refers_outside(files: tuple[ArchiveFile, ...], depth: int = 0) -> bool:
     for file in files:
         if PurePosixPath(file.path).name == _SCHEMA_FILE and _schema_refers_outside(file.data):
             return True
-        if _SUBCHART.fullmatch(file.path) and refers_outside(_subchart(file, depth), depth + 1):
-            return True
+        if _SUBCHART.fullmatch(file.path):
+            inner = f"{origin}, {file.path}"
+            if refers_outside(_subchart(file, inner, budget, depth), inner, budget, depth + 1):
+                return True
     return False
 
 
-def _subchart(file: ArchiveFile, depth: int) -> tuple[ArchiveFile, ...]:
+def _subchart_anew(file: ArchiveFile, origin: str, depth: int) -> bytes:
+    inner = f"{origin}, {file.path}"
+    # What it may take was counted when it was read.
+    return made_anew(_subchart(file, inner, None, depth), inner, depth + 1)
+
+
+def _subchart(file: ArchiveFile, origin: str, budget: Budget | None, depth: int) -> tuple[ArchiveFile, ...]:
     if depth >= MAX_NESTED_ARCHIVES:
         problem = f"is an archive in more than {MAX_NESTED_ARCHIVES} others: unpack the inner charts into folders"
-        raise ManifestError(Place(file.path), problem)
-    return tuple(replace(inner) for inner in unpack(file.data, file.path))
+        raise ManifestError(Place(origin), problem)
+    return unpack(file.data, origin, budget)
 
 
 def _schema_refers_outside(data: bytes) -> bool:

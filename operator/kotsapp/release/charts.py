@@ -7,6 +7,7 @@ from typing import Any
 
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests import documents
+from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.release import archives
@@ -147,23 +148,25 @@ def merged_values(obj: Object, place: Place) -> dict[str, Any]:
         more = copy.deepcopy(_mapping(item, "values", obj, place, at))
         recursive = item.get("recursiveMerge")
         if recursive is not None and boolean(recursive, f"{at}.recursiveMerge of {name(obj)}", place):
-            values = _merged(values, more, 0)
+            _merge(values, more, 0)
         else:
             values |= more
     return values
 
 
-def read_archive(files: tuple[archives.ArchiveFile, ...], data: bytes, origin: str) -> ChartArchive | None:
+def read_archive(
+    files: tuple[archives.ArchiveFile, ...], data: bytes, origin: str, budget: Budget | None = None
+) -> ChartArchive | None:
     """The chart, None if the archive is none. Raises ManifestError for a Chart.yaml without name and version."""
     chart_file = archives.chart_file(files)
     if chart_file is None:
         return None
     place = Place(f"{origin}, {chart_file.path}")
-    chart = documents.read_mapping(chart_file.data, place.origin)
+    chart = documents.read_mapping(chart_file.data, place.origin, budget)
     chart_name, version = chart.get("name"), chart.get("version")
     if not (isinstance(chart_name, str) and isinstance(version, str) and chart_name and version):
         raise ManifestError(place, "has no name and version as text: give the chart both")
-    return ChartArchive(chart_name, version, origin, data, refers_outside(files))
+    return ChartArchive(chart_name, version, origin, data, refers_outside(files, origin, budget))
 
 
 def hook_of(obj: Object) -> Hook | None:
@@ -174,7 +177,9 @@ def hook_of(obj: Object) -> Hook | None:
     return Hook(bool(events & _BEFORE), hook_weight(obj))
 
 
-def rendered(request: ChartRequest, output: bytes | str) -> tuple[list[dict[str, Any]], list[str]]:
+def rendered(
+    request: ChartRequest, output: bytes | str, budget: Budget | None = None
+) -> tuple[list[dict[str, Any]], list[str]]:
     """The objects of a rendered chart, in Helm's order, and the names of those that are left out.
 
     Left out is what its annotations exclude, and hooks for tests, deletion and rollback. Refused by name, as
@@ -183,7 +188,7 @@ def rendered(request: ChartRequest, output: bytes | str) -> tuple[list[dict[str,
     would be run again and again.
     """
     found, left_out = [], []
-    for document in documents.read(output, str(request)):
+    for document in documents.read(output, str(request), budget):
         obj = document.value
         events = hook_events(obj)
         if is_applied(obj) and not included(obj, document.place):
@@ -219,13 +224,14 @@ def _settled(obj: dict[str, Any], request: ChartRequest, *, is_hook: bool) -> di
     return {**obj, "metadata": metadata}
 
 
-def _merged(values: dict[str, Any], more: Mapping[str, Any], depth: int) -> dict[str, Any]:
-    result = dict(values)
+def _merge(values: dict[str, Any], more: Mapping[str, Any], depth: int) -> None:
+    """Merge into ``values``, which is the caller's own copy; ``more`` becomes part of it."""
     for key, value in more.items():
-        old = result.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict) and depth < MAX_DEPTH
-        result[key] = _merged(old, value, depth + 1) if both else value  # type: ignore[arg-type]
-    return result
+        old = values.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and depth < MAX_DEPTH:
+            _merge(old, value, depth + 1)
+        else:
+            values[key] = value
 
 
 def _spec(obj: Object, place: Place) -> Mapping[str, Any]:

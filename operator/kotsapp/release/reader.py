@@ -5,9 +5,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kotsapp.manifests import documents, stream
+from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import archives, charts, kots, templates
 from kotsapp.release.annotations import included, name
+from kotsapp.release.budget import PACKED, DistinctImages, for_command_line
 from kotsapp.release.charts import ChartArchive, ChartRequest
 from kotsapp.release.kots import Application
 from kotsapp.release.templates import Filled, TemplateContext
@@ -83,45 +85,64 @@ def read_release(
     context: Callable[[Application], TemplateContext] | None = None,
     *,
     patch_helm_v2: bool = False,
+    budget: Budget | None = None,
 ) -> Release:
     """Read every file, archives included, in the order given. Raises ManifestError.
+
+    ``budget`` is what all of it may take, and then what is left for ``with_charts``; without one, the command line's.
 
     ``context`` makes what template calls are filled in with; it is asked once, with what the release's Application
     says, because the domains depend on that. Without it any template call is refused.
     """
-    texts, chart_archives = _expand(files)
+    budget = for_command_line() if budget is None else budget
+    texts, chart_archives = _expand(files, budget)
     filled_in: TemplateContext | None = None
     if not _any_calls(texts):
-        read = [(file, Filled(""), documents.read(file.text, file.origin)) for file in texts]
+        read = [(file, Filled(""), documents.read(file.text, file.origin, budget)) for file in texts]
         application = _application(read)
     else:
         # Domains that calls ask for depend on the Application, so that is read first, with every call left.
         likely = [file for file in texts if "kots.io/" in file.text and "Application" in file.text]
-        application = _application(_read(file, templates.fill(file.text, None, file.origin)) for file in likely)
+        first = budget.anew()
+        application = _application(_read(file, templates.fill(file.text, None, file.origin), first) for file in likely)
         filled_in = context(application) if context is not None else None
-        read = [_read(file, templates.fill(file.text, filled_in, file.origin)) for file in texts]
-    sorter = _Sorter(application, chart_archives, patch_helm_v2, filled_in.secrets if filled_in else ())
+        read = [_read(file, templates.fill(file.text, filled_in, file.origin), budget) for file in texts]
+    secrets = filled_in.secrets if filled_in else ()
+    sorter = _Sorter(application, chart_archives, patch_helm_v2, secrets, DistinctImages(budget))
     for file, filled, found in read:
         sorter.sort(file, filled, found)
     return sorter.release()
 
 
-def with_charts(release: Release, outputs: Iterable[tuple[ChartRequest, bytes | str]]) -> Release:
-    """The release with the objects of its rendered charts. Raises ManifestError for an output that can't be used."""
+def with_charts(
+    release: Release, outputs: Iterable[tuple[ChartRequest, bytes | str]], budget: Budget | None = None
+) -> Release:
+    """The release with the objects of its rendered charts; ``budget`` as ``read_release`` left it.
+
+    Raises ManifestError for an output that can't be used.
+    """
+    budget = for_command_line() if budget is None else budget
+    images = DistinctImages(budget)
+    objects, sources, left_out = list(release.objects), list(release.sources), list(release.left_out)
+    reported = dict(release.reported_images)
     for request, output in outputs:
-        found, left_out = charts.rendered(request, output)
+        found, not_run = charts.rendered(request, output, budget)
+        place = Place(str(request))
         kept = [obj for obj in found if kots.is_applied(obj)]
-        reported = dict(release.reported_images)
         for obj in found:
-            _report(reported, kots.collector_images(obj), name(obj))
-        release = replace(
-            release,
-            objects=(*release.objects, *kept),
-            sources=(*release.sources, *[f"{request.archive.name}-{request.release_name}.yaml"] * len(kept)),
-            reported_images=reported,
-            left_out=(*release.left_out, *left_out),
-        )
-    return release
+            _report(reported, images.counted(kots.collector_images(obj), place), name(obj))
+        for obj in kept:
+            images.count_of(obj, place)
+        objects += kept
+        sources += [f"{request.archive.name}-{request.release_name}.yaml"] * len(kept)
+        left_out += not_run
+    return replace(
+        release,
+        objects=tuple(objects),
+        sources=tuple(sources),
+        reported_images=reported,
+        left_out=tuple(left_out),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +152,24 @@ class _Text:
     text: str = field(repr=False)
 
 
-def _expand(files: Sequence[SourceFile]) -> tuple[list[_Text], list[ChartArchive]]:
+def _expand(files: Sequence[SourceFile], budget: Budget) -> tuple[list[_Text], list[ChartArchive]]:
     """The texts of all files, those in release archives included, and the chart archives."""
     texts: list[_Text] = []
     chart_archives: list[ChartArchive] = []
     for file in files:
+        budget.take(PACKED, len(file.data), Place(file.origin))
         if not archives.is_archive(file.name, file.data):
             texts.append(_Text(file.origin, file.name, stream.decode(file.data, file.origin)))
             continue
-        members = archives.unpack(file.data, file.origin)
-        chart = charts.read_archive(members, file.data, file.origin)
+        members = archives.unpack(file.data, file.origin, budget)
+        chart = charts.read_archive(members, file.data, file.origin, budget)
         if chart is not None:
             chart_archives.append(chart)
             continue
         for member in members:
             origin = f"{file.origin}, {member.path}"
             if archives.is_archive(member.path, member.data):
-                chart_archives.append(_inner_chart(member, origin))
+                chart_archives.append(_inner_chart(member, origin, budget))
             elif member.path.lower().endswith(_YAML_ENDINGS):
                 if f"/{member.path}".endswith(_UNPACKED_CHART):
                     raise ManifestError(Place(origin), "is an unpacked chart: put the chart's .tgz in its place")
@@ -155,8 +177,8 @@ def _expand(files: Sequence[SourceFile]) -> tuple[list[_Text], list[ChartArchive
     return texts, chart_archives
 
 
-def _inner_chart(member: archives.ArchiveFile, origin: str) -> ChartArchive:
-    chart = charts.read_archive(archives.unpack(member.data, origin), member.data, origin)
+def _inner_chart(member: archives.ArchiveFile, origin: str, budget: Budget) -> ChartArchive:
+    chart = charts.read_archive(archives.unpack(member.data, origin, budget), member.data, origin, budget)
     if chart is None:
         problem = "is an archive in an archive, and no Helm chart: give it a source of its own in spec.manifests"
         raise ManifestError(Place(origin), problem)
@@ -199,10 +221,10 @@ def _refuse_token(value: Any, place: Place, filled: Filled) -> None:
             raise templates.refusal_error(place, filled.refusals[number])
 
 
-def _read(file: _Text, filled: Filled) -> _Read:
+def _read(file: _Text, filled: Filled, budget: Budget) -> _Read:
     """The documents; where a call that is left makes the text unreadable, the error names the call."""
     try:
-        return file, filled, documents.read(filled.text, file.origin)
+        return file, filled, documents.read(filled.text, file.origin, budget)
     except ManifestError:
         if filled.refusals:
             first = next((r for r in filled.refusals if r.breaks_text), filled.refusals[0])
@@ -226,11 +248,13 @@ class _Sorter:
         chart_archives: Sequence[ChartArchive],
         patch_helm_v2: bool,
         secrets: tuple[str, ...],
+        images: DistinctImages,
     ) -> None:
         self._application = application
         self._archives = chart_archives
         self._patch_helm_v2 = patch_helm_v2
         self._secrets = secrets
+        self._images = images
         self._objects: list[Object] = []
         self._sources: list[str] = []
         self._reported: dict[str, tuple[str, ...]] = {}
@@ -260,7 +284,7 @@ class _Sorter:
     def _sort(self, obj: dict[str, Any], place: Place, filled: Filled, source: str) -> None:
         if not (kots.is_applied(obj) or charts.is_chart(obj)):
             if kots.is_own(obj) or templates.first_token(obj.get("metadata")) is not None or included(obj, place):
-                _report(self._reported, _images(obj), name(obj))
+                _report(self._reported, self._images.counted(_images(obj), place), name(obj))
             return
         _refuse_token(obj.get("metadata"), place, filled)
         if charts.is_chart(obj):
@@ -269,6 +293,7 @@ class _Sorter:
             self._left_out.append(name(obj))
         else:
             _refuse_token(obj, place, filled)
+            self._images.count_of(obj, place)
             self._objects.append(obj)
             self._sources.append(source)
 

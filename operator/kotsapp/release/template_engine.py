@@ -27,7 +27,7 @@ MAX_REASON = 300
 
 _LINE = re.compile(rf"{template_chart.NAME}/templates/result\.yaml:(\d+)")
 _WHERE = re.compile(rf"{template_chart.NAME}/templates/_text(\d+):(\d+)(?::(\d+))?")
-_AT = re.compile(r"at <(.*?)>:\s*", re.DOTALL)
+_AT = re.compile(r"at <((?:(?!>:|at <).)*+)>:\s*", re.DOTALL)
 _PARSE = re.compile(r"(?:parse error at \([^)]*\)|template: gotpl:\d+(?::\d+)?): ")
 _MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
 _QUOTED_VALUE = re.compile(r"(found|parsing|invalid value) \"(?:[^\"\\]|\\.)*\"")
