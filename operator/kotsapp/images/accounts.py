@@ -7,8 +7,8 @@ one to a pod takes the account's away, unless it adds them, too (DESIGN 3).
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kotsapp.images.image_path import Path
-from kotsapp.images.podspec import PULL_SECRETS, ImageUse, group_kind
+from kotsapp.images.image_path import ImagePath, Path
+from kotsapp.images.podspec import PULL_SECRETS, ImageUse, group_kind, images_of, workloads
 
 DEFAULT_ACCOUNT = "default"
 
@@ -53,6 +53,15 @@ def accounts_in_use(obj: Mapping[str, Any], uses: Iterable[ImageUse], routed: It
     return {Account(_namespace(obj), name) for name in names if name is not None}
 
 
+def accounts_of(
+    objects: Iterable[Mapping[str, Any]], routed: Iterable[str], image_paths: Sequence[ImagePath] = ()
+) -> set[Account]:
+    """The accounts of all objects, lists among them, as ``accounts_in_use`` finds them."""
+    routed = frozenset(routed)
+    items = (item for obj in objects for _, item in workloads(obj))
+    return {account for item in items for account in accounts_in_use(item, images_of(item, image_paths), routed)}
+
+
 def secrets_in_manifests(objects: Iterable[Mapping[str, Any]]) -> dict[Account, tuple[str, ...]]:
     """What the accounts among the objects carry, where their manifest says so: the list is applied as it is written."""
     return {
@@ -60,6 +69,14 @@ def secrets_in_manifests(objects: Iterable[Mapping[str, Any]]) -> dict[Account, 
         for obj in objects
         if group_kind(obj) == ("", "ServiceAccount") and PULL_SECRETS in obj
     }
+
+
+def by_namespace(secrets: Mapping[Account, Sequence[str]]) -> dict[str, dict[str, Sequence[str]]]:
+    """What accounts carry, by their namespace and then by their name."""
+    found: dict[str, dict[str, Sequence[str]]] = {}
+    for account, names in secrets.items():
+        found.setdefault(account.namespace, {})[account.name] = names
+    return found
 
 
 def carried(account: Mapping[str, Any]) -> tuple[str, ...]:
