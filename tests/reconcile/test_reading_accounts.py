@@ -24,9 +24,10 @@ class Cluster:
         self.asked: list[Any] = []
 
     async def resource_type(self, api_version: str, kind: str) -> str:
-        return kind
+        return f"{kind} of {api_version}"
 
     async def get(self, kind: str, name: str, namespace: str) -> Any:
+        assert kind == "ServiceAccount of v1"
         self.asked.append((namespace, name))
         found = self.accounts.get((namespace, name))
         if isinstance(found, ApiError):
@@ -34,6 +35,7 @@ class Cluster:
         return found
 
     async def follow(self, app: App, references: frozenset[tuple[str, str]]) -> None:
+        assert app is APP
         self.asked.append(references)
 
     async def secrets(self, *objects: dict[str, Any]) -> dict[Account, tuple[str, ...]]:
