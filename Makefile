@@ -60,7 +60,7 @@ lock: ## bring the lock files up to date with pyproject.toml and requirements-to
 	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes --no-deps requirements-tools.in -o requirements-tools.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .cache/python-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A venv that can't be made (Debian without python3-venv) is mended once, where that is possible.
 $(READY): requirements-dev.lock requirements-tools.lock pyproject.toml

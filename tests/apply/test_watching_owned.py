@@ -22,10 +22,11 @@ from harness.cluster import (
 )
 from harness.fakekube import FakeApi, Match, connect
 from harness.virtual_time import in_virtual_time, quiet, until
-from kotsapp.apply.cache import FIRST_LIST_TIMEOUT, RELIST_BACKOFF, OwnedObjects, Owner
+from kotsapp.apply.cache import FIRST_LIST_TIMEOUT, OwnedObjects
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError, UnknownKindError
-from kotsapp.kube.objects import key_of
+from kotsapp.kube.objects import Owner, key_of
+from kotsapp.kube.reflector import RELIST
 
 LISTS, WATCHES = Match("list", "ConfigMap"), Match("watch", "ConfigMap")
 Object = dict[str, Any]
@@ -350,7 +351,7 @@ async def test_who_asks_for_a_kind_that_went_waits_for_no_list_and_for_none_when
         began = clock()
         assert await seen.follow(made)
         assert seen.knows(made)
-        assert clock() - began < RELIST_BACKOFF[-1] / 5, "not when it would have been tried again anyway"
+        assert clock() - began < RELIST.longest / 5, "not when it would have been tried again anyway"
 
 
 @in_virtual_time

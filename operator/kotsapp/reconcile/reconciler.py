@@ -18,7 +18,6 @@ from kotsapp.api.conditions import (
     progressing,
 )
 from kotsapp.api.spec import SourceKind, Spec, SpecError, check_name, parse_spec
-from kotsapp.apply.cache import Owner
 from kotsapp.apply.changes import ChangeSet, Removal
 from kotsapp.apply.drift import Known
 from kotsapp.apply.inventory import Inventory
@@ -30,12 +29,13 @@ from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.usage import InvalidImagesError, parse_used
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError
-from kotsapp.kube.objects import ObjectKey
+from kotsapp.kube.objects import ObjectKey, Owner
 from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
 from kotsapp.names import API_VERSION, KIND, RENDER_ANNOTATION, RENDER_ANSWER
 from kotsapp.pullsecret import USER_NAME
 from kotsapp.reconcile import conclusion, events, release_store, routing, status
+from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.conclusion import Conclusion
 from kotsapp.reconcile.health import check_health
@@ -104,7 +104,8 @@ class Reconciler:
         spec = self._read_spec()
         license, files = await self._load(spec)
         release, images = await self._render_and_route(spec, license, files)
-        plan = self._plan(spec, license, release, images)
+        kept = await self._account_secrets(spec, license, release, images)
+        plan = self._plan(spec, license, release, images, kept)
         done = await self._roll_out(spec, license, plan)
         self._note_applied(done, release)
         healths = await self._check_health(plan, done)
@@ -126,7 +127,7 @@ class Reconciler:
         self._note_license(license)
         refuse_expired(license, spec.license)
         # Whoever has taken the pull secret's name may let go of it.
-        await follow(self._app, spec.references | {(SourceKind.SECRET, secret_name(spec, license))})
+        await follow(self._app, _references(spec, license))
         return license, await read_sources(self._app, spec, self._services)
 
     async def _render_and_route(
@@ -143,11 +144,13 @@ class Reconciler:
                 return stored.release, images
         client = self._services.client
         kept = self._kept(stored)
-        release = await render(renderer, files, {}, kept, client)
+        lost = stored is None and bool(self._writer.status.get("release"))
+        past_of = release_store.past_of(stored, self._ledger.inventory, lost=lost)
+        release = await render(renderer, files, {}, kept, past_of, client)
         images = await self._route(spec, license, renderer, release)
         answers = _local_images(release, images)
         if any(image != reference for image, reference in answers.items()):
-            release = await render(renderer, files, answers, release.drawn, client)
+            release = await render(renderer, files, answers, release.drawn, past_of, client)
             images = await self._route(spec, license, renderer, release)
         await self._store_release(
             StoredRelease(
@@ -158,6 +161,7 @@ class Reconciler:
                 facts=renderer.license_facts(release),
                 local_images=answers,
                 request=self._app.render_at,
+                charts=release_store.records(release.charts),
             ),
             kept=is_kept(release),
         )
@@ -254,11 +258,20 @@ class Reconciler:
             raise obstacle
         return images
 
-    def _plan(self, spec: Spec, license: License, release: Release, images: ImagesResult) -> Plan:
+    async def _account_secrets(
+        self, spec: Spec, license: License, release: Release, images: ImagesResult
+    ) -> SecretsOfAccounts:
+        routed = [image for image, pull in images.pulls.items() if pull.needs_secret]
+        watched = _references(spec, license)
+        return await account_secrets(self._app, release.objects, routed, spec.image_paths, watched, self._services)
+
+    def _plan(
+        self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
+    ) -> Plan:
         asked_for = release.asks_for_pull_secret
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
-            return make_plan(release.objects, images.pulls, secrets, self._app, spec)
+            return make_plan(release.objects, images.pulls, secrets, self._app, spec, kept)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -362,6 +375,11 @@ class Reconciler:
         async with self._writer.lock:
             known = status.with_inventory(self._writer.status, self._ledger.inventory)
             await self._writer.write(self._app, known, self._services.client)
+
+
+def _references(spec: Spec, license: License) -> frozenset[tuple[str, str]]:
+    """What the app names, and whatever has the pull secret's name."""
+    return spec.references | {(SourceKind.SECRET, secret_name(spec, license))}
 
 
 def license_condition(license: License) -> Condition:
