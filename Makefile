@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test lint cluster bench soak lock clean
+.PHONY: demo test lint cluster real bench soak lock clean
 
 demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
 	@$(BIN)/python examples/demo/demo.py
@@ -25,6 +25,9 @@ lint: $(READY) ## formatting, linting, types, layers
 
 cluster: $(READY) ## the local world, until Ctrl-C
 	@$(BIN)/python -m localworld
+
+real: $(READY) ## the demo on a real node that runs the containers, as root: also NODE=real make cluster
+	@NODE=real $(BIN)/python examples/demo/demo.py
 
 bench: $(READY) ## measure speed and memory against peers, minutes each; one alone: make bench ONLY=probe
 	@$(BIN)/python -m localworld build
