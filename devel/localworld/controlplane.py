@@ -76,7 +76,7 @@ class ServerOptions:
 
 
 class ApiServer(Child):
-    """kube-apiserver on a port of this machine alone, with a self-made authority and anonymous access to health alone."""
+    """kube-apiserver, for this machine alone, with a self-made authority and anonymous access to health alone."""
 
     def __init__(self, binaries: Binaries, folder: Path, etcd_url: str, options: ServerOptions) -> None:
         self.port = free_port()

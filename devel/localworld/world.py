@@ -103,8 +103,8 @@ class World:
 
         `folder` is emptied if it holds an earlier world and refused if it holds anything else; without one, a
         temporary folder is made, and removed by `stop`. `audit` writes one JSON line a request to `audit_log`.
-        The node is the stand-in, a real one that runs containers (`node="real"`, where `realnode.ability` finds
-        nothing missing), or none. `pulls=False` lets the stand-in run every pod without asking a registry. `licenses` may pull everything from
+        The node is the stand-in, or none, or with `node="real"` one that runs containers, where the machine can.
+        `pulls=False` lets the stand-in run every pod without asking a registry. `licenses` may pull everything from
         the proxy and the vendor registry. `samples` pushes the images of `layout.SAMPLE_*`.
 
         Raises ProcessError when a part does not come up, and what `binaries.ensure` raises.

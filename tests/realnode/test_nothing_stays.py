@@ -14,7 +14,7 @@ import pytest
 from localworld.realnode import cgroups
 from localworld.world import World
 
-pytestmark = pytest.mark.real_node
+pytestmark = pytest.mark.usefixtures("real_node")
 
 SECONDS = 60
 SYSCTLS = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward")
@@ -43,7 +43,7 @@ class Machine:
     @classmethod
     def seen(cls) -> "Machine":
         return cls(
-            links=frozenset(link for link in os.listdir("/sys/class/net") if link.startswith("localworld")),
+            links=frozenset(link.name for link in Path("/sys/class/net").glob("localworld*")),
             mounts=frozenset(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
             groups=frozenset(
                 str(group)

@@ -46,13 +46,13 @@ def test_pods_find_services_by_name_and_nothing_beyond_this_machine(real_world: 
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": {"name": "web"},
+            "metadata": {"name": "shop"},
             "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]},
         },
     )
     _run(real_world, "talking", _pod("web", "nginx:1.27", labels=labels))
 
-    ask = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc web 80 && exit; sleep 1"
+    ask = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc shop 80 && exit; sleep 1"
     answer = _kubectl(
         real_world, "talking", "exec", "web", "--", "sh", "-c", f"for i in 1 2 3 4 5 6 7 8 9; do {ask}; done"
     )

@@ -6,24 +6,28 @@ import os
 import platform
 import shutil
 import subprocess
-from pathlib import Path
 
 from localworld.programs import from_go
 from localworld.realnode import cgroups
 
+_TRIED = """
+mount -t tmpfs none /mnt
+mkdir /mnt/upper /mnt/work /mnt/merged
+mount -t overlay -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work none /mnt/merged
+ip link add one type veth peer name two
+ip link add three type bridge
+"""
 # Everything that the node's namespaces are made with, tried at once and gone at once.
 _TRIAL = (
     *("unshare", "--mount", "--net", "--pid", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child", "--mount-proc"),
     *("--propagation", "private", "sh", "-ec"),
-    "mount -t tmpfs none /mnt && mkdir /mnt/upper /mnt/work /mnt/merged"
-    " && mount -t overlay -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work none /mnt/merged"
-    " && ip link add one type veth peer name two && ip link add three type bridge",
+    _TRIED,
 )
 _TRIAL_SECONDS = 60
 
 
 def missing() -> str | None:
-    """What keeps this machine from running a real node, in one line for whoever started this; None when nothing does."""
+    """What keeps this machine from running a real node, in one line; None when nothing does."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return f"a real node needs Linux on amd64, this is {platform.system()} on {platform.machine()}"
     if os.geteuid() != 0:

@@ -41,12 +41,12 @@ def hierarchies(process: Path) -> list[Hierarchy]:
         before, _, after = line.partition(" - ")
         root, mounted = before.split(" ")[3:5]
         kind, _, options = after.split(" ", 2)
-        controllers = _controllers(kind, options, groups)
-        if controllers is None:
+        name = _controllers(kind, options, groups)
+        if name is None:
             continue
-        own = Path(mounted) / os.path.relpath(groups[controllers], root)
+        own = Path(mounted) / os.path.relpath(groups[name], root)
         if own.is_dir():
-            found.append(Hierarchy(Path(mounted), kind, controllers or "", own))
+            found.append(Hierarchy(Path(mounted), kind, name, own))
     return found if any(hierarchy.kind != _UNIFIED for hierarchy in found) else []
 
 

@@ -59,13 +59,17 @@ async def follow(api: NodeApi, path: str, folder: Path, records: Callable[[Objec
         if event.kind == "LIST":
             seen = set()
         elif event.kind == "SYNC":
-            for file in set(folder.glob(f"{kind}_*")):
-                if file.name not in seen:
-                    file.unlink()
+            _forget_others(folder, kind, seen)
         else:
             name = _file_name(kind, event.object["metadata"])
             seen.add(name)
             _write(folder / name, [] if event.kind == "DELETED" else list(records(event.object)))
+
+
+def _forget_others(folder: Path, kind: str, seen: set[str]) -> None:
+    for file in list(folder.glob(f"{kind}_*")):
+        if file.name not in seen:
+            file.unlink()
 
 
 def _file_name(kind: str, metadata: dict[str, Any]) -> str:

@@ -58,8 +58,8 @@ def mount_all(settings: Settings, hierarchies: list[cgroups.Hierarchy]) -> None:
         parts = [scratch / f"{kind}{folder.replace('/', '-')}" for kind in ("upper", "work")]
         for part in parts:
             part.mkdir()
-        options = f"lowerdir={folder},upperdir={parts[0]},workdir={parts[1]}"
-        _mount("-t", "overlay", "-o", options, "overlay", Path(folder))
+        layers = f"lowerdir={folder},upperdir={parts[0]},workdir={parts[1]}"
+        _mount("-t", "overlay", "-o", layers, "overlay", Path(folder))
     _mount("-t", "tmpfs", "-o", "mode=0755", "none", Path(RUN))
     # As this network and these control groups are seen from in here.
     _mount("-t", "sysfs", "none", Path("/sys"))

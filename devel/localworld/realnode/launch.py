@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from pathlib import Path
 
 from localworld.realnode import cgroups
 from localworld.realnode.settings import Settings

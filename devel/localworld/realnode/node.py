@@ -35,7 +35,7 @@ class Scheduler(Child):
         )
         serving = server.authority.server("scheduler")
         argv = [
-            programs.kubernetes / "kube-scheduler",
+            str(programs.kubernetes / "kube-scheduler"),
             f"--kubeconfig={config}",
             f"--bind-address={LOOPBACK}",
             f"--secure-port={free_port()}",

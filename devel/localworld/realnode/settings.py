@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-# The node's programs have fixed places below these; in the node's mount namespace, what they write there is thrown away.
+# The node's programs have fixed places below these; what they write there is the mount namespace's and goes with it.
 COVERED = ("/etc", "/var/lib", "/var/log")
 RUN = "/run"
 CLUSTER_DOMAIN = "cluster.local"
