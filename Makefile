@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test lint cluster real bench soak lock clean
+.PHONY: demo test test-unit test-pythons lint cluster real bench soak docs lock clean
 
 demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
 	@$(BIN)/python examples/demo/demo.py
@@ -16,6 +16,21 @@ test: $(READY) ## every test, on a real API server and real registries
 	@command -v lua5.1 >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq lua5.1)
 	$(BIN)/python -m localworld build
 	$(BIN)/pytest
+
+PYTHONS := 3.11 3.12 3.13 3.14
+OF_PYENV = $(lastword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/$(1).*/bin/python3))
+
+test-pythons: ## the tests that need no API server, on every supported Python that is here
+	@failed=; missing=; $(foreach version,$(PYTHONS),\
+	python=$(or $(call OF_PYENV,$(version)),python$(version)); \
+	if $$python -c '' 2>/dev/null; then \
+	  echo "== Python $(version)"; \
+	  $(MAKE) -s VENV=.cache/python-$(version) PYTHON=$$python test-unit || failed="$$failed $(version)"; \
+	else missing="$$missing $(version)"; fi;) \
+	echo "not here, so not tried:$${missing:- none}; failed:$${failed:- none}"; test -z "$$failed"
+
+test-unit: $(READY) ## the tests that need no API server, on one Python
+	$(BIN)/python -m pytest -q -p no:cacheprovider --ignore=tests/e2e --ignore=tests/world --ignore=tests/realnode
 
 lint: $(READY) ## formatting, linting, types, layers
 	$(BIN)/ruff format --check .
@@ -37,6 +52,9 @@ soak: $(READY) ## kill, cut off and refuse the operator for ten minutes, and see
 	@$(BIN)/python -m localworld build
 	@$(BIN)/python bench/soak.py
 
+docs: $(READY) ## write the tables of docs/reference.md anew
+	@$(BIN)/python -m harness.reference
+
 lock: ## bring the lock files up to date with pyproject.toml and requirements-tools.in
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q uv
@@ -45,7 +63,7 @@ lock: ## bring the lock files up to date with pyproject.toml and requirements-to
 	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes --no-deps requirements-tools.in -o requirements-tools.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .cache/python-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A venv that can't be made (Debian without python3-venv) is mended once, where that is possible.
 $(READY): requirements-dev.lock requirements-tools.lock pyproject.toml

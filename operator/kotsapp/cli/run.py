@@ -30,6 +30,7 @@ from kotsapp.names import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_
 from kotsapp.reconcile.metrics import Metrics as ReconcileMetrics
 from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.services import Services, Settings
+from kotsapp.reconcile.workers import Workers
 from kotsapp.registry.config import Registries, RegistriesError
 from kotsapp.verdicts.metrics import Metrics
 from kotsapp.verdicts.prober import Prober
@@ -99,7 +100,7 @@ def _allow_many_files() -> None:
 
 async def _operate(args: argparse.Namespace, registries: Registries, keys: TrustedKeys) -> None:
     """Serve metrics and health, and work until told to end; what ends otherwise is begun anew, with nothing kept."""
-    metrics = _Metrics.register(CollectorRegistry())
+    metrics = OperatorMetrics.register(CollectorRegistry())
     watched: list[AppWatch] = []
     async with contextlib.AsyncExitStack() as stack:
         try:
@@ -116,7 +117,7 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
 
 
 @dataclass(frozen=True, slots=True)
-class _Metrics:
+class OperatorMetrics:
     """What is registered once, however often the work is begun."""
 
     registry: CollectorRegistry
@@ -126,7 +127,8 @@ class _Metrics:
     owned: Gauge
 
     @classmethod
-    def register(cls, registry: CollectorRegistry) -> "_Metrics":
+    def register(cls, registry: CollectorRegistry) -> "OperatorMetrics":
+        """Everything that /metrics shows."""
         ProcessCollector(registry=registry)
         return cls(
             registry,
@@ -141,26 +143,26 @@ async def _work(
     args: argparse.Namespace,
     registries: Registries,
     keys: TrustedKeys,
-    metrics: _Metrics,
+    metrics: OperatorMetrics,
     watched: list[AppWatch],
 ) -> str:
     """Keep KotsApps true until told to end; why it must be begun anew, empty when it must not.
 
     ``watched`` is given the watch that says whether KotsApps are seen.
     """
-    workers = handlers.Workers()
+    workers = Workers()
     async with contextlib.AsyncExitStack() as stack:
         client, connection = await _connected()
         stack.push_async_callback(connection.close)
-        owned = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, workers.wake)
+        cache = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, workers.wake)
         workers.watch_with(ReferenceWatch(client, workers.wake_users, workers.wake_namespace))
         prober = await stack.enter_async_context(
             Prober(registries, metrics=metrics.probes, allow_private=not args.deny_private_networks)
         )
         metrics.apps.set_function(lambda: len(workers))
-        metrics.owned.set_function(lambda: len(owned))
+        metrics.owned.set_function(lambda: len(cache))
         settings = Settings(frozenset(args.namespace), Policy(args.license_verification), args.helm)
-        services = Services(client, owned, prober, keys, settings, metrics.reconcile, workers.follow)
+        services = Services(client, cache, prober, keys, settings, metrics.reconcile, workers.follow)
         await _served(client)
         logger.info("kotsapp-operator %s on Kubernetes %s", __version__, client.server_version)
         watch = AppWatch(client, args.namespace, workers.versions)

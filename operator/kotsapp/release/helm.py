@@ -116,9 +116,9 @@ def _check_names(request: ChartRequest, namespace: str) -> None:
         problem = (
             f"the release name {quote(name)} is not lower-case letters, digits and '-', {MAX_RELEASE_NAME} at most"
         )
-        raise ManifestError(request.place, f"{problem}: mend releaseName")
+        raise ManifestError(request.place, f"{problem}: fix releaseName")
     if not _NAMESPACE.fullmatch(namespace):
-        raise ManifestError(request.place, f"the namespace {quote(namespace)} can't be one: mend spec.namespace")
+        raise ManifestError(request.place, f"the namespace {quote(namespace)} can't be one: fix spec.namespace")
 
 
 def _write(folder: Path, request: ChartRequest) -> None:
@@ -142,6 +142,8 @@ def _command(request: ChartRequest, program: Path, folder: Path, namespace: str,
         command.append(f"--kube-version={cluster.version}")
     if cluster.api_versions:
         command.append(f"--api-versions={','.join(cluster.api_versions)}")
+    if request.past is not None:
+        command.append("--is-upgrade")
     if request.archive.outer_schema:
         # helm would fetch what the schema refers to.
         command.append("--skip-schema-validation")

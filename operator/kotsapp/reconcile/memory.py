@@ -1,0 +1,23 @@
+"""What the operator remembers of an app between reconciliations; all of it may be lost at a restart."""
+
+from dataclasses import dataclass, field
+
+from kotsapp.apply.repair_backoff import RepairHistory
+from kotsapp.reconcile.verdict_history import VerdictHistory
+from kotsapp.release.store import StoredRelease
+
+
+@dataclass(slots=True)
+class Memory:
+    """Changed by the Reconciler alone.
+
+    ``refresh`` is a fresh look at the images that was asked for and not taken yet; ``release`` is the one that was
+    rendered or read last; ``may_impersonate`` is the account as which the operator may act.
+    """
+
+    verdicts: VerdictHistory | None = None
+    refresh: bool = False
+    release: StoredRelease | None = field(default=None, repr=False)
+    rollout_started: float | None = None
+    repairs: RepairHistory = field(default_factory=RepairHistory)
+    may_impersonate: str = ""
