@@ -81,6 +81,7 @@ class Operator:
     prober: KnowingProber
     workers: Workers = field(default_factory=Workers)
     sets_finalizers: bool = True
+    notices_deletions: bool = True
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _cleaning: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -136,7 +137,7 @@ class Operator:
             uid = body["metadata"]["uid"]
             if event["type"] == "DELETED":
                 self._end(uid)
-                if self.workers.forget(App.of(body)):
+                if self.notices_deletions and self.workers.forget(App.of(body)):
                     services.cache.forget_owner(App.of(body).key)
                 continue
             worker = self.workers.see(body)

@@ -208,12 +208,17 @@ async def test_a_server_that_fails_for_a_while_only_delays(signer: Signer, statu
 
 @in_virtual_time
 async def test_a_status_whose_answer_is_lost_is_read_before_it_is_written_again(signer: Signer) -> None:
+    """Else what was known before it would count as written, and the other one stay for ever."""
     async with operating(signer) as operator:
-        operator.api.fail(0, match=STATUS, times=3, lost=True)
         operator.put_app(config_map(a="1"))
+        await operator.until_ready()
+        operator.api.fail(0, match=STATUS, lost=True)
+        operator.api.delete("Secret", "my-license", NAMESPACE)
+        await until(lambda: operator.ready()[1] == "LicenseNotFound")
+
+        operator.put_license()
 
         await operator.until_ready()
-        assert operator.status()["inventory"]
 
 
 @in_virtual_time
@@ -313,9 +318,11 @@ async def test_nothing_is_applied_for_an_app_that_could_go_without_a_clean_up(si
         assert FINALIZER in operator.api.live(KIND, "my-app", NAMESPACE)["metadata"]["finalizers"]
 
 
+@pytest.mark.parametrize("notices", [True, False], ids=["its end was seen", "its end was missed"])
 @in_virtual_time
-async def test_a_successor_of_the_same_name_starts_from_nothing(signer: Signer) -> None:
+async def test_a_successor_of_the_same_name_starts_from_nothing(signer: Signer, notices: bool) -> None:
     async with operating(signer) as operator:
+        operator.notices_deletions = notices
         operator.put_app(config_map(a="1"), config_map("old"))
         await operator.until_ready()
         operator.api.delete(KIND, "my-app", NAMESPACE)
