@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test test-unit test-pythons lint cluster bench soak lock clean
+.PHONY: demo test test-unit test-pythons lint cluster bench soak docs lock clean
 
 demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
 	@$(BIN)/python examples/demo/demo.py
@@ -49,6 +49,9 @@ soak: $(READY) ## kill, cut off and refuse the operator for ten minutes, and see
 	@$(BIN)/python -m localworld build
 	@$(BIN)/python bench/soak.py
 
+docs: $(READY) ## write the tables of docs/reference.md anew
+	@$(BIN)/python -m harness.reference
+
 lock: ## bring the lock files up to date with pyproject.toml and requirements-tools.in
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q uv
@@ -57,7 +60,7 @@ lock: ## bring the lock files up to date with pyproject.toml and requirements-to
 	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes --no-deps requirements-tools.in -o requirements-tools.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .cache/python-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A venv that can't be made (Debian without python3-venv) is mended once, where that is possible.
 $(READY): requirements-dev.lock requirements-tools.lock pyproject.toml

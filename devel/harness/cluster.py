@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from harness.fakekube import FakeApi
-from kotsapp.apply.cache import OwnedObjects, Owner
-from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.apply.cache import OwnedObjects
+from kotsapp.kube.objects import ObjectKey, Owner, key_of
 from kotsapp.names import NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
 
 Object = dict[str, Any]

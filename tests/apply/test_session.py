@@ -24,7 +24,7 @@ from harness.cluster import (
 from harness.fakekube import FakeApi, Match, connect, refused
 from harness.virtual_time import in_virtual_time, quiet
 from kotsapp.apply.applier import RefusedError
-from kotsapp.apply.cache import OwnedObjects, Owner
+from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.changes import Changes, ChangeSet, Removal
 from kotsapp.apply.drift import Known
 from kotsapp.apply.inventory import Inventory, Marks
@@ -34,7 +34,7 @@ from kotsapp.apply.plan import Phase, Plan
 from kotsapp.apply.session import Cluster, Session, SessionOptions
 from kotsapp.kube.client import FIELD_MANAGER, KubeClient
 from kotsapp.kube.errors import ApiError
-from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.kube.objects import ObjectKey, Owner, key_of
 from kotsapp.names import NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
 
 Object = dict[str, Any]

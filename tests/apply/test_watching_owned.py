@@ -22,10 +22,11 @@ from harness.cluster import (
 )
 from harness.fakekube import FakeApi, Match, connect
 from harness.virtual_time import in_virtual_time, quiet, until
-from kotsapp.apply.cache import FIRST_LIST_TIMEOUT, OwnedObjects, Owner
+from kotsapp.apply.cache import FIRST_LIST_TIMEOUT, OwnedObjects
 from kotsapp.kube.client import KubeClient
-from kotsapp.kube.errors import ApiError
-from kotsapp.kube.objects import key_of
+from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.kube.objects import Owner, key_of
+from kotsapp.kube.reflector import RELIST
 
 LISTS, WATCHES = Match("list", "ConfigMap"), Match("watch", "ConfigMap")
 Object = dict[str, Any]
@@ -349,6 +350,36 @@ async def test_a_kind_that_goes_takes_its_objects_along_and_may_come_back(stands
         seen.client.forget_kinds(made["apiVersion"])
         await seen.client.apply(made)
         await until(lambda: seen.knows(made))
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["followed before", "found just before it went"])
+@in_virtual_time
+async def test_who_asks_for_a_kind_that_went_waits_for_no_list_and_for_none_when_it_came_back(known: bool) -> None:
+    async with watching() as seen:
+        made = owned_by(APP, widget(spec={"a": 1}))
+        seen.api.define(widgets())
+        kind = await seen.client.resource_type(made["apiVersion"], made["kind"])
+        if known:
+            assert await seen.cache.follow(kind, None, seen.client, APP)
+            await until(seen.api.watches)
+        seen.api.delete("CustomResourceDefinition", "widgets.example.invalid")
+        seen.api.end_watches()
+        await seen.caught_up()
+
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        with pytest.raises(UnknownKindError):
+            await seen.cache.follow(kind, None, seen.client, Owner("apps", "other"))
+        assert clock() - began < FIRST_LIST_TIMEOUT / 5
+
+        await seen.caught_up()
+        seen.api.define(widgets())
+        seen.client.forget_kinds(made["apiVersion"])
+        await seen.client.apply(made)
+        began = clock()
+        assert await seen.follow(made)
+        assert seen.knows(made)
+        assert clock() - began < RELIST.longest / 5, "not when it would have been tried again anyway"
 
 
 @in_virtual_time

@@ -131,7 +131,7 @@ def _check_shape(value: Object, api_version: str, kind: str, place: Place) -> No
         metadata = value["metadata"]
         named = f"{quote(kind)[1:-1]}/{quote(metadata.get('name') or metadata['generateName'])[1:-1]}"
         problem = f"{wrong.path} of {named} is {_described(wrong.found)}, not a {wrong.wanted}"
-        raise ManifestError(place, f"{problem}: mend it")
+        raise ManifestError(place, f"{problem}: fix it")
 
 
 def _summary(value: Object) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from kotsapp.apply.repair_backoff import RepairHistory
 from kotsapp.reconcile.verdict_history import VerdictHistory
-from kotsapp.release.reader import Release
+from kotsapp.release.store import StoredRelease
 
 
 @dataclass(slots=True)
@@ -12,12 +12,12 @@ class Memory:
     """Changed by the Reconciler alone.
 
     ``refresh`` is a fresh look at the images that was asked for and not taken yet; ``release`` is the one that was
-    read last, by the fingerprint of its inputs; ``may_impersonate`` is the account as which the operator may act.
+    rendered or read last; ``may_impersonate`` is the account as which the operator may act.
     """
 
     verdicts: VerdictHistory | None = None
     refresh: bool = False
-    release: tuple[bytes, Release] | None = field(default=None, repr=False)
+    release: StoredRelease | None = field(default=None, repr=False)
     rollout_started: float | None = None
     repairs: RepairHistory = field(default_factory=RepairHistory)
     may_impersonate: str = ""

@@ -18,7 +18,6 @@ from kotsapp.api.conditions import (
     progressing,
 )
 from kotsapp.api.spec import SourceKind, Spec, SpecError, check_name, parse_spec
-from kotsapp.apply.cache import Owner
 from kotsapp.apply.changes import ChangeSet, Removal
 from kotsapp.apply.drift import Known
 from kotsapp.apply.inventory import Inventory
@@ -30,12 +29,13 @@ from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.usage import InvalidImagesError, parse_used
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError
-from kotsapp.kube.objects import ObjectKey
+from kotsapp.kube.objects import ObjectKey, Owner
 from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
-from kotsapp.names import API_VERSION, KIND
+from kotsapp.names import API_VERSION, KIND, RENDER_ANNOTATION, RENDER_ANSWER
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile import conclusion, events, routing, status
+from kotsapp.reconcile import conclusion, events, release_store, routing, status
+from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.conclusion import Conclusion
 from kotsapp.reconcile.health import check_health
@@ -44,7 +44,7 @@ from kotsapp.reconcile.inputs import read_license, read_sources, refuse_expired
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, Outcome, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
-from kotsapp.reconcile.rendering import fingerprint, render, renderer_for, secret_name
+from kotsapp.reconcile.rendering import render, renderer_for, secret_name
 from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, roll_out
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
@@ -55,6 +55,7 @@ from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.registry.credential import Credential
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
+from kotsapp.release.store import StoredRelease, StoredReleaseError, is_kept
 from kotsapp.text import counted, rfc3339
 from kotsapp.verdicts.resolver import resolve_all
 
@@ -89,7 +90,7 @@ class Reconciler:
             ended = error if isinstance(error, ReconcileError) else _of_api_error(self._app, error)
             conditions, wake_after, backoff = tuple(ended.conditions), ended.retry_after, ended.backoff
         if asked:  # with whatever came of it: somebody waits for the answer
-            self._findings = replace(self._findings, answered=self._app.requested)
+            self._findings = replace(self._findings, answered={**self._findings.answered, **self._app.requested})
         self._found(*conditions)
         return Outcome(self._status(), wake_after, backoff, tuple(self._events))
 
@@ -102,7 +103,8 @@ class Reconciler:
         spec = self._read_spec()
         license, files = await self._load(spec)
         release, images = await self._render_and_route(spec, license, files)
-        plan = self._plan(spec, license, release, images)
+        kept = await self._account_secrets(spec, license, release, images)
+        plan = self._plan(spec, license, release, images, kept)
         done = await self._roll_out(spec, license, plan)
         self._note_applied(done, release)
         healths = await self._check_health(plan, done)
@@ -124,32 +126,86 @@ class Reconciler:
         self._note_license(license)
         refuse_expired(license, spec.license)
         # Whoever has taken the pull secret's name may let go of it.
-        await follow(self._app, spec.references | {(SourceKind.SECRET, secret_name(spec, license))})
+        await follow(self._app, _references(spec, license))
         return license, await read_sources(self._app, spec, self._services)
 
     async def _render_and_route(
         self, spec: Spec, license: License, files: Sequence[SourceFile]
     ) -> tuple[Release, ImagesResult]:
+        """The release and its images; rendered anew only where one of its inputs has changed (DESIGN 6.5)."""
         renderer = renderer_for(self._app, spec, license, self._services.settings.helm)
-        release = await self._render(renderer, license, files, {})
+        inputs = renderer.inputs(files)
+        stored = await self._stored_release()
+        if stored is not None and self._is_current(stored, inputs, renderer):
+            images = await self._route(spec, license, renderer, stored.release)
+            if _local_images(stored.release, images) == stored.local_images:
+                self._note_release(stored)
+                return stored.release, images
+        client = self._services.client
+        release = await render(renderer, files, {}, client)
         images = await self._route(spec, license, renderer, release)
-        if release.local_images:
-            answers = {image: images.pulls[image].reference for image in release.local_images}
-            release = await self._render(renderer, license, files, answers)
+        answers = _local_images(release, images)
+        if answers:
+            release = await render(renderer, files, answers, client)
             images = await self._route(spec, license, renderer, release)
+        await self._store_release(
+            StoredRelease(
+                revision=self._last_revision(stored) + 1,
+                inputs=inputs,
+                rendered_at=rfc3339(),
+                release=replace(release, charts=()),
+                facts=renderer.license_facts(release),
+                local_images=answers,
+                request=self._app.render_at,
+            ),
+            kept=is_kept(release),
+        )
         return release, images
 
-    async def _render(
-        self, renderer: Renderer, license: License, files: Sequence[SourceFile], local_images: Mapping[str, str]
-    ) -> Release:
-        """While a rollout is watched the same files are not read again for each look."""
-        inputs = fingerprint(self._app, license, files, local_images)
-        known = self._memory.release
-        if known is not None and known[0] == inputs:
-            return known[1]
-        release = await render(renderer, files, local_images, self._services.client)
-        self._memory.release = (inputs, release)
-        return release
+    async def _stored_release(self) -> StoredRelease | None:
+        """The release as it was rendered last; None when there is none, or a new rendering is asked for."""
+        if self._memory.release is not None:
+            return self._memory.release
+        before = self._writer.status
+        if before.get("observedGeneration") and not before.get("release"):
+            return None  # nothing of it has to be kept
+        try:
+            return await release_store.load(self._app, self._services.client)
+        except StoredReleaseError as error:
+            if self._app.render_at and before.get(RENDER_ANSWER) != self._app.render_at:
+                return None
+            message = (
+                f"the stored release can't be used: {error}. A new rendering would draw new passwords, so nothing rolls"
+                f" out: put it back, or ask for a new rendering with: kubectl annotate kotsapp {self._app.name}"
+                f' --namespace {self._app.namespace} --overwrite {RENDER_ANNOTATION}="$(date)"'
+            )
+            raise terminal(Reason.RENDER_FAILED, message, retry_after=UNWATCHED_POLL) from None
+
+    def _is_current(self, stored: StoredRelease, inputs: str, renderer: Renderer) -> bool:
+        asked = bool(self._app.render_at) and self._app.render_at != stored.request
+        return not asked and stored.inputs == inputs and stored.facts == renderer.license_facts(stored.release)
+
+    def _last_revision(self, stored: StoredRelease | None) -> int:
+        told = (self._writer.status.get("release") or {}).get("revision")
+        return max(stored.revision if stored is not None else 0, told if isinstance(told, int) else 0)
+
+    async def _store_release(self, stored: StoredRelease, *, kept: bool) -> None:
+        """Keep it before anything rolls out: what was drawn must be there after a restart."""
+        if not kept:
+            self._memory.release = replace(stored, revision=0)
+        else:
+            try:
+                await release_store.save(self._app, stored, self._services.client)
+            except StoredReleaseError as error:
+                raise terminal(Reason.RENDER_FAILED, str(error)) from None
+            self._note_release(stored)
+
+    def _note_release(self, stored: StoredRelease) -> None:
+        self._memory.release = stored
+        if stored.revision:
+            told = {"revision": stored.revision, "renderedAt": stored.rendered_at}
+            answered = {RENDER_ANSWER: stored.request} if stored.request else {}
+            self._findings = replace(self._findings, release=told, answered={**self._findings.answered, **answered})
 
     async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
         """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""
@@ -183,10 +239,19 @@ class Reconciler:
             raise obstacle
         return images
 
-    def _plan(self, spec: Spec, license: License, release: Release, images: ImagesResult) -> Plan:
+    async def _account_secrets(
+        self, spec: Spec, license: License, release: Release, images: ImagesResult
+    ) -> SecretsOfAccounts:
+        routed = [image for image, pull in images.pulls.items() if pull.needs_secret]
+        watched = _references(spec, license)
+        return await account_secrets(self._app, release.objects, routed, spec.image_paths, watched, self._services)
+
+    def _plan(
+        self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
+    ) -> Plan:
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains)
         try:
-            return make_plan(release.objects, images.pulls, secrets, self._app, spec)
+            return make_plan(release.objects, images.pulls, secrets, self._app, spec, kept)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -292,6 +357,11 @@ class Reconciler:
             await self._writer.write(self._app, known, self._services.client)
 
 
+def _references(spec: Spec, license: License) -> frozenset[tuple[str, str]]:
+    """What the app names, and whatever has the pull secret's name."""
+    return spec.references | {(SourceKind.SECRET, secret_name(spec, license))}
+
+
 def license_condition(license: License) -> Condition:
     """Whose license it is, what of it differs from what was signed, and that it ends soon."""
     message = f"license of {license.customer_name or 'the customer'} for {license.app_slug}"
@@ -304,6 +374,11 @@ def license_condition(license: License) -> Condition:
     if soon is None:
         return Condition.true(LICENSE_VALID, message)
     return Condition.true(LICENSE_VALID, f"{message}; {soon}", Reason.LICENSE_EXPIRING_SOON)
+
+
+def _local_images(release: Release, images: ImagesResult) -> dict[str, str]:
+    """What ``LocalImageName`` answers: from where pods pull the references that calls name."""
+    return {image: images.pulls[image].reference for image in release.local_images}
 
 
 async def _holds(owner: Owner, key: ObjectKey, client: KubeClient) -> bool:

@@ -1,8 +1,7 @@
 """The release's objects: read from its files, charts rendered, each put into its namespace."""
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from kotsapp.pullsecret import default_name
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
+from kotsapp.release.budget import for_operator
 from kotsapp.release.helm import Cluster, HelmError, HelmMissingError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
@@ -47,10 +47,11 @@ async def render(
     answers. Raises ReconcileError for what can't be read, naming the source, the document and the line."""
     try:
         # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
-        release = await asyncio.to_thread(renderer.read, files, local_images)
+        budget = for_operator()
+        release = await asyncio.to_thread(renderer.read, files, local_images, budget)
         if release.charts:
             cluster = Cluster(client.server_version, tuple(await client.api_versions()))
-            release = await renderer.with_charts(release, cluster)
+            release = await renderer.with_charts(release, cluster, budget)
     except (ManifestError, HelmError) as error:
         raise terminal(Reason.INVALID_MANIFEST, str(error)) from None
     except HelmMissingError as error:
@@ -93,23 +94,3 @@ async def _served_as(kind: str, client: KubeClient) -> str:
         return ""
     found = [version.rpartition("/")[0] for version in served if version.rpartition("/")[2] == kind]
     return f" It serves {kind} in {', '.join(found[:MAX_SHOWN])}" if found else ""
-
-
-def fingerprint(app: App, license: License, files: Sequence[SourceFile], local_images: Mapping[str, str]) -> bytes:
-    """Of everything that a release is read from."""
-    parts = hashlib.blake2b(digest_size=16)
-    for part in _parts(app, license, files, local_images):
-        parts.update(len(part).to_bytes(8, "big") + part)
-    return parts.digest()
-
-
-def _parts(app: App, license: License, files: Sequence[SourceFile], local_images: Mapping[str, str]) -> Iterator[bytes]:
-    yield str(app.generation).encode()
-    yield license.license_id.encode()
-    yield repr(license).encode()
-    for file in files:
-        yield file.origin.encode()
-        yield file.data
-    for name, pulled in sorted(local_images.items()):
-        yield name.encode()
-        yield pulled.encode()

@@ -124,7 +124,7 @@ def request(obj: Object, place: Place, found: Sequence[ChartArchive]) -> ChartRe
     if archive is None:
         there = ", ".join(f"{a.name} {a.version}" for a in found) or "none"
         problem = f"{name(obj)} wants chart {quote(chart_name)} {quote(version)}; charts in the release: {there}"
-        raise ManifestError(place, f"{problem}. Put its .tgz beside it, or mend the name or version")
+        raise ManifestError(place, f"{problem}. Put its .tgz beside it, or fix the name or version")
     namespace = _text(spec, "namespace", "spec", obj, place)
     return ChartRequest(archive, release_name or chart_name, namespace, merged_values(obj, place), place)
 

@@ -116,9 +116,9 @@ def _check_names(request: ChartRequest, namespace: str) -> None:
         problem = (
             f"the release name {quote(name)} is not lower-case letters, digits and '-', {MAX_RELEASE_NAME} at most"
         )
-        raise ManifestError(request.place, f"{problem}: mend releaseName")
+        raise ManifestError(request.place, f"{problem}: fix releaseName")
     if not _NAMESPACE.fullmatch(namespace):
-        raise ManifestError(request.place, f"the namespace {quote(namespace)} can't be one: mend spec.namespace")
+        raise ManifestError(request.place, f"the namespace {quote(namespace)} can't be one: fix spec.namespace")
 
 
 def _write(folder: Path, request: ChartRequest) -> None:
