@@ -142,11 +142,13 @@ class Reconciler:
                 self._note_release(stored)
                 return stored.release, images
         client = self._services.client
-        release = await render(renderer, files, {}, client)
+        lost = stored is None and bool(self._writer.status.get("release"))
+        past_of = release_store.past_of(stored, self._ledger.inventory, lost=lost)
+        release = await render(renderer, files, {}, past_of, client)
         images = await self._route(spec, license, renderer, release)
         answers = _local_images(release, images)
         if answers:
-            release = await render(renderer, files, answers, client)
+            release = await render(renderer, files, answers, past_of, client)
             images = await self._route(spec, license, renderer, release)
         await self._store_release(
             StoredRelease(
@@ -157,6 +159,7 @@ class Reconciler:
                 facts=renderer.license_facts(release),
                 local_images=answers,
                 request=self._app.render_at,
+                charts=release_store.records(release.charts),
             ),
             kept=is_kept(release),
         )

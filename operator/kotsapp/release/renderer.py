@@ -3,8 +3,8 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from kotsapp.pullsecret import dockerconfigjson
 from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
 from kotsapp.release.templates import TemplateContext, license_fields
+from kotsapp.release.upgrade import Past
 
 if TYPE_CHECKING:
     from kotsapp.release.helm import Cluster
@@ -62,11 +63,16 @@ class Renderer:
         return read_release(files, context, patch_helm_v2=self.patch_helm_v2, budget=budget)
 
     async def with_charts(
-        self, release: Release, cluster: "Cluster | None" = None, budget: Budget | None = None
+        self,
+        release: Release,
+        cluster: "Cluster | None" = None,
+        budget: Budget | None = None,
+        past_of: Callable[[str], Past | None] = lambda _: None,
     ) -> Release:
         """The release with its charts' objects, too; ``cluster`` is what a chart may ask about it.
 
-        ``budget`` is what ``read`` has left of it.
+        ``budget`` is what ``read`` has left of it. ``past_of`` tells by a chart's source what it was before, None for
+        one that is installed now.
 
         Raises ManifestError, HelmError and HelmMissingError.
         """
@@ -76,7 +82,9 @@ class Renderer:
         from kotsapp.release import helm
 
         program = helm.find_program(self.helm)
-        return with_charts(release, await helm.render_all(release.charts, program, self.namespace, cluster), budget)
+        requests = tuple(replace(request, past=past_of(request.source)) for request in release.charts)
+        outputs = await helm.render_all(requests, program, self.namespace, cluster)
+        return with_charts(replace(release, charts=requests), outputs, budget)
 
     def inputs(self, files: Sequence[SourceFile]) -> str:
         """A digest of what a release is rendered from, but for the license and for what ``LocalImageName`` answers."""
