@@ -10,10 +10,16 @@ from kotsapp.api.conditions import LICENSE_VALID, Condition, Reason
 from kotsapp.api.spec import Inline, KeyRef, SourceKind, Spec
 from kotsapp.kube.client import KubeClient
 from kotsapp.license import License, LicenseError, LicenseReason, load
+from kotsapp.manifests import documents
+from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.outcome import ReconcileError, terminal
 from kotsapp.reconcile.services import Services
+from kotsapp.release import config_values
+from kotsapp.release.config_values import Answers
 from kotsapp.release.reader import SourceFile
+
+_YAML_ENDINGS = (".yaml", ".yml")
 
 
 async def read_license(app: App, spec: Spec, services: Services) -> License:
@@ -88,6 +94,45 @@ async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceF
             except ValueError as error:
                 raise terminal(Reason.INVALID_MANIFEST, f"{origin}: {error}") from None
     return files
+
+
+async def read_answers(app: App, spec: Spec, services: Services) -> Answers:
+    """The answers to the release's Config: those of spec.config.values over those of valuesFrom, later ones first.
+
+    A key that is named, or a YAML file's, holds a ConfigValues document or a map; any other key is an item's name, and
+    its content the value. Raises ReconcileError when one is missing or can't be read.
+    """
+    found = [await _answers_of(app, ref, services) for ref in spec.config.values_from]
+    return config_values.merged([*found, Answers(dict(spec.config.values))])
+
+
+async def _answers_of(app: App, ref: KeyRef, services: Services) -> Answers:
+    obj = await _read(services.client, app, ref)
+    if obj is None:
+        raise terminal(
+            Reason.CONFIG_INCOMPLETE,
+            f"{ref.kind} {ref.name} with answers to the release's Config (spec.config.valuesFrom) does not exist in"
+            f" namespace {app.namespace}; create it",
+        )
+    keys = _keys(obj)
+    if ref.key is not None and ref.key not in keys:
+        there = ", ".join(sorted(keys)) or "none"
+        raise terminal(Reason.CONFIG_INCOMPLETE, f"{ref.kind} {ref.name} has no key {ref.key} (its keys: {there})")
+    found: list[Answers] = []
+    for key in [ref.key] if ref.key is not None else sorted(keys):
+        origin = f"{ref.kind} {ref.name}, key {key}"
+        try:
+            content = _value(obj, ref, key)
+            if key == ref.key or key.endswith(_YAML_ENDINGS):
+                document = await asyncio.to_thread(documents.read_mapping, content, origin)
+                found.append(config_values.read(document, Place(origin)))
+            else:
+                found.append(Answers({key: content}))
+        except ManifestError as error:
+            raise terminal(Reason.CONFIG_INCOMPLETE, str(error)) from None
+        except ValueError as error:
+            raise terminal(Reason.CONFIG_INCOMPLETE, f"{origin}: {error}") from None
+    return config_values.merged(found)
 
 
 async def _read(client: KubeClient, app: App, ref: KeyRef) -> dict[str, Any] | None:
