@@ -140,7 +140,7 @@ def _check_names(request: ChartRequest, namespace: str) -> None:
         raise ManifestError(request.place, f"the namespace {quote(namespace)} can't be one: fix spec.namespace")
 
 
-def _write(folder: Path, request: ChartRequest, lookups: Lookups | None) -> None:
+def _write(folder: Path, request: ChartRequest, lookups: Lookups | None = None) -> None:
     archive = request.archive
     if lookups is not None:
         path = folder / "kubeconfig"
