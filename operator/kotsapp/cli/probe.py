@@ -62,7 +62,6 @@ def run(args: argparse.Namespace) -> int:
         default_name(license.app_slug if license else ""),
         DEFAULT_NAMESPACE,
         helm=args.helm,
-        patch_helm_v2=True,
     )
     files = source_files(args.filename) if args.filename else []
     release = read_release(renderer, files) if files else Release()

@@ -46,7 +46,7 @@ def applied(count: int, unpatched_charts: tuple[str, ...], waiting: tuple[Object
     """How many objects are applied, and what is still waited for."""
     message = f"{counted(count, 'object')} applied"
     if unpatched_charts:
-        message += f"; not patched, as KOTS does with v2 charts (spec.helm.patchV2): {', '.join(unpatched_charts)}"
+        message += f"; left by spec.helm.v2Charts: Skip, and installed by nobody here: {', '.join(unpatched_charts)}"
     if waiting:
         hooks = ", ".join(str(key) for key in waiting)
         return Condition.unknown(WORKLOADS_APPLIED, Reason.PROGRESSING, f"{message}; waiting for hook {hooks}")

@@ -85,7 +85,7 @@ def read_release(
     files: Sequence[SourceFile],
     context: Callable[[Application], TemplateContext] | None = None,
     *,
-    patch_helm_v2: bool = False,
+    patch_helm_v2: bool = True,
     budget: Budget | None = None,
 ) -> Release:
     """Read every file, archives included, in the order given. Raises ManifestError.

@@ -35,7 +35,7 @@ class Renderer:
     namespace: str
     proxy_domain: str | None = None
     registry_domain: str | None = None
-    patch_helm_v2: bool = False
+    patch_helm_v2: bool = True
     helm: str | None = None
 
     def domains(self, application: Application) -> Domains:
