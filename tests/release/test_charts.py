@@ -265,14 +265,14 @@ def test_a_hook_that_runs_is_made_anew_when_it_changes_and_not_run_again_by_itse
     assert release.objects[0]["spec"] == {}
 
 
-def test_a_hook_for_upgrades_alone_is_refused_by_name() -> None:
-    with pytest.raises(ManifestError, match=r"chart demo 1.0.0 \(release rel\).*: Job/a is a hook for upgrades alone"):
-        render(read(helm_chart(), chart_of(hook("a", "post-upgrade"))))
+def test_a_hook_that_helm_does_not_know_is_refused_by_name_unless_excluded() -> None:
+    text = hook("a", "pre-everything")
+    [request] = read(helm_chart(), pack_chart("demo", {})).charts
+    with pytest.raises(ManifestError, match=r"chart demo 1.0.0 \(release rel\).*: Job/a is a hook that Helm does not"):
+        charts.rendered(request, text)
 
-
-def test_a_refused_hook_may_be_excluded() -> None:
-    text = hook("a", "pre-upgrade").replace("annotations: {", 'annotations: {kots.io/exclude: "true", ')
-    assert names(render(read(helm_chart(), chart_of(f"{text}---\n{CONFIG_MAP}")))) == ["ConfigMap/rel"]
+    text = text.replace("annotations: {", 'annotations: {kots.io/exclude: "true", ')
+    assert charts.rendered(request, text) == ([], ["Job/a"])
 
 
 def test_what_helm_says_is_told_without_secrets_and_without_the_folder() -> None:

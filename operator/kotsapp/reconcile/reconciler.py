@@ -144,11 +144,13 @@ class Reconciler:
                 return stored.release, images
         client = self._services.client
         kept = self._kept(stored)
-        release = await render(renderer, files, {}, kept, client)
+        lost = stored is None and bool(self._writer.status.get("release"))
+        past_of = release_store.past_of(stored, self._ledger.inventory, lost=lost)
+        release = await render(renderer, files, {}, kept, past_of, client)
         images = await self._route(spec, license, renderer, release)
         answers = _local_images(release, images)
         if any(image != reference for image, reference in answers.items()):
-            release = await render(renderer, files, answers, release.drawn, client)
+            release = await render(renderer, files, answers, release.drawn, past_of, client)
             images = await self._route(spec, license, renderer, release)
         await self._store_release(
             StoredRelease(
@@ -159,6 +161,7 @@ class Reconciler:
                 facts=renderer.license_facts(release),
                 local_images=answers,
                 request=self._app.render_at,
+                charts=release_store.records(release.charts),
             ),
             kept=is_kept(release),
         )

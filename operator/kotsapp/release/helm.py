@@ -137,6 +137,8 @@ def _command(request: ChartRequest, program: Path, folder: Path, namespace: str,
         command.append(f"--kube-version={cluster.version}")
     if cluster.api_versions:
         command.append(f"--api-versions={','.join(cluster.api_versions)}")
+    if request.past is not None:
+        command.append("--is-upgrade")
     if request.archive.outer_schema:
         # helm would fetch what the schema refers to.
         command.append("--skip-schema-validation")

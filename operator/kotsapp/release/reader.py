@@ -162,7 +162,7 @@ def with_charts(
         for obj in kept:
             images.count_of(obj, place)
         objects += kept
-        sources += [f"{request.archive.name}-{request.release_name}.yaml"] * len(kept)
+        sources += [request.source] * len(kept)
         left_out += not_run
     return replace(
         release,

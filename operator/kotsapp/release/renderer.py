@@ -3,8 +3,8 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from kotsapp.release.context import ClusterFacts, TemplateContext, license_field
 from kotsapp.release.filling import Drawn
 from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.upgrade import Past
 
 if TYPE_CHECKING:
     from kotsapp.release.helm import Cluster
@@ -73,11 +74,16 @@ class Renderer:
         return read_release(files, context, filling=filling, patch_helm_v2=self.patch_helm_v2, budget=budget)
 
     async def with_charts(
-        self, release: Release, cluster: "Cluster | None" = None, budget: Budget | None = None
+        self,
+        release: Release,
+        cluster: "Cluster | None" = None,
+        budget: Budget | None = None,
+        past_of: Callable[[str], Past | None] = lambda _: None,
     ) -> Release:
         """The release with its charts' objects, too; ``cluster`` is what a chart may ask about it.
 
-        ``budget`` is what ``read`` has left of it.
+        ``budget`` is what ``read`` has left of it. ``past_of`` tells by a chart's source what it was before, None for
+        one that is installed now.
 
         Raises ManifestError, HelmError and HelmMissingError.
         """
@@ -87,9 +93,10 @@ class Renderer:
 
         from kotsapp.release import helm
 
-        outputs = await helm.render_all(release.charts, self._program(), self.namespace, cluster)
+        requests = tuple(replace(request, past=past_of(request.source)) for request in release.charts)
+        outputs = await helm.render_all(requests, self._program(), self.namespace, cluster)
         # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
-        return await asyncio.to_thread(with_charts, release, outputs, budget)
+        return await asyncio.to_thread(with_charts, replace(release, charts=requests), outputs, budget)
 
     def _program(self) -> Path:
         # Running processes costs imports that a release without charts or such calls need not pay for.
