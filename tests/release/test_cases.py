@@ -89,7 +89,12 @@ def test_blanks_around_a_condition_are_no_matter() -> None:
 
 @pytest.mark.parametrize(
     ("name", "web"),
-    [("v2-only", "shop-web"), ("v1-and-v2", "shop-web"), ("release-name", "shop-chart-web")],
+    [
+        ("v2-only", "shop-web"),
+        ("v1-and-v2", "shop-web"),
+        ("release-name", "shop-chart-web"),
+        ("file-twice-in-archive", "shop-chart-web"),
+    ],
 )
 def test_each_release_of_a_chart_is_there_once_by_its_name(name: str, web: str) -> None:
     assert names(rendered(name))[-1:] == [f"Deployment/{web}"]

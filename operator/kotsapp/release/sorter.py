@@ -82,7 +82,10 @@ class Sorter:
             reported_images=self._reported,
             charts=tuple(chart.request for chart in self._charts if chart not in superseded),
             unpatched_charts=tuple(self._unpatched),
-            left_out=(*self._left_out, *(f"{chart.name} (a v1beta2 HelmChart has its release)" for chart in superseded)),
+            left_out=(
+                *self._left_out,
+                *(f"{chart.name} (a v1beta2 HelmChart has its release)" for chart in superseded),
+            ),
         )
 
     def _sort(self, obj: dict[str, Any], place: Place, source: str) -> None:
