@@ -16,9 +16,10 @@ from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import charts
 from kotsapp.release import helm as runner
 from kotsapp.release.charts import ChartArchive, ChartRequest, Hook
-from kotsapp.release.helm import Cluster, HelmError, HelmMissingError
+from kotsapp.release.context import TemplateContext
+from kotsapp.release.errors import HelmError, HelmMissingError
+from kotsapp.release.helm import Cluster
 from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
-from kotsapp.release.templates import TemplateContext
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"
 
@@ -140,7 +141,7 @@ def test_the_same_document_gives_the_same_values_twice(recursive: str) -> None:
         ("  optionalValues: [{when: maybe}]\n", "spec.optionalValues[0].when of HelmChart/demo is 'maybe'"),
         ("  exclude: perhaps\n", "spec.exclude of HelmChart/demo is 'perhaps'"),
         ("  namespace: 5\n", "spec.namespace of HelmChart/demo is no text"),
-        ("  values: {x: 'repl{{ ConfigOption `x` }}'}\n", "the template call 'ConfigOption `x`' can't be filled in"),
+        ("  values: {x: 'repl{{ KubeSeal `x` }}'}\n", "the template call 'KubeSeal `x`' can't be filled in"),
     ],
 )
 def test_a_wrong_field_is_named(extra: str, problem: str) -> None:
@@ -238,14 +239,14 @@ def test_a_hook_that_runs_is_made_anew_when_it_changes_and_not_run_again_by_itse
     assert release.objects[0]["spec"] == {}
 
 
-def test_a_hook_for_upgrades_alone_is_refused_by_name() -> None:
-    with pytest.raises(ManifestError, match=r"chart demo 1.0.0 \(release rel\).*: Job/a is a hook for upgrades alone"):
-        render(read(helm_chart(), chart_of(hook("a", "post-upgrade"))))
+def test_a_hook_that_helm_does_not_know_is_refused_by_name_unless_excluded() -> None:
+    text = hook("a", "pre-everything")
+    [request] = read(helm_chart(), pack_chart("demo", {})).charts
+    with pytest.raises(ManifestError, match=r"chart demo 1.0.0 \(release rel\).*: Job/a is a hook that Helm does not"):
+        charts.rendered(request, text)
 
-
-def test_a_refused_hook_may_be_excluded() -> None:
-    text = hook("a", "pre-upgrade").replace("annotations: {", 'annotations: {kots.io/exclude: "true", ')
-    assert names(render(read(helm_chart(), chart_of(f"{text}---\n{CONFIG_MAP}")))) == ["ConfigMap/rel"]
+    text = text.replace("annotations: {", 'annotations: {kots.io/exclude: "true", ')
+    assert charts.rendered(request, text) == ([], ["Job/a"])
 
 
 def test_what_helm_says_is_told_without_secrets_and_without_the_folder() -> None:
