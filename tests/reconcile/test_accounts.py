@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from harness.cluster import NAMESPACE, config_map, fake_cluster, obj
+from harness.cluster import APP, NAMESPACE, config_map, fake_cluster, obj, owned_by
+from harness.fakekube import Match
 from harness.inprocess import Operator, operating
 from harness.licenses import Signer
 from harness.virtual_time import in_virtual_time, quiet, until
@@ -148,3 +149,43 @@ async def test_without_an_account_nothing_outside_the_namespace_is_applied(signe
         await operator.until_reason("ObjectRefused")
         assert "serviceAccountName" in operator.message()
         assert operator.api.all("ConfigMap", ELSEWHERE) == []
+
+
+@in_virtual_time
+async def test_a_server_that_fails_is_no_missing_right(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.api.without_garbage_collector()
+        with_account(operator)
+        operator.put_app(config_map("old"), serviceAccountName="deployer", prune=False)
+        await operator.until_ready()
+        operator.put_app(config_map("new"), prune=False)
+        await operator.until_ready()
+        fault = operator.api.fail(500, times=10_000, match=Match("delete", "ConfigMap", "old"))
+
+        operator.api.delete(KIND, "my-app", NAMESPACE)
+        await operator.until_reason("CleanupFailed")
+
+        fault.times = 0
+        await until(lambda: operator.api.get(KIND, "my-app", NAMESPACE) is None)
+        assert operator.api.get("ConfigMap", "old", NAMESPACE) is None
+
+
+@in_virtual_time
+async def test_a_status_that_somebody_wrote_lends_no_right_to_delete_elsewhere(signer: Signer) -> None:
+    api = fake_cluster(NAMESPACE, ELSEWHERE)
+    async with operating(signer, api) as operator:
+        operator.put_license()
+        operator.put_app(config_map(a="1"))
+        await operator.until_ready()
+    theirs = owned_by(APP, config_map("theirs", namespace=ELSEWHERE))
+    api.put(theirs)
+    forged = {"apiVersion": "v1", "kind": "ConfigMap", "name": "theirs", "namespace": ELSEWHERE, "digest": "0" * 16}
+    inventory = [*operator.status()["inventory"], forged]
+    api.change(KIND, "my-app", {"status": {"inventory": inventory}}, NAMESPACE)
+
+    async with operating(signer, api):
+        await quiet(30)
+        api.delete(KIND, "my-app", NAMESPACE)
+        await until(lambda: api.get(KIND, "my-app", NAMESPACE) is None)
+
+    assert api.get("ConfigMap", "theirs", ELSEWHERE)
