@@ -124,12 +124,12 @@ def test_an_applications_domains_and_images_are_used_and_reported(world: World, 
     assert set(auths) == {"images.vendor.invalid", "registry.replicated.com"}
 
 
-def test_a_config_option_is_refused_by_name_and_mending_it_heals(tenant: Tenant) -> None:
-    tenant.put_app("app", [config_map("settings", host='repl{{ ConfigOption "hostname" }}')])
+def test_a_call_of_the_console_is_refused_by_name_and_mending_it_heals(tenant: Tenant) -> None:
+    tenant.put_app("app", [config_map("settings", host="repl{{ IdentityServiceName }}")])
 
     message = tenant.wait_reason("app", "InvalidManifest")["message"]
 
-    assert "ConfigOption" in message
+    assert "IdentityServiceName" in message
     assert "spec.manifests[0].inline" in message
     tenant.put_app("app", [config_map("settings", host="example.com")])
     tenant.wait_ready("app")

@@ -16,9 +16,10 @@ from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import charts
 from kotsapp.release import helm as runner
 from kotsapp.release.charts import ChartArchive, ChartRequest, Hook
-from kotsapp.release.helm import Cluster, HelmError, HelmMissingError
+from kotsapp.release.context import TemplateContext
+from kotsapp.release.errors import HelmError, HelmMissingError
+from kotsapp.release.helm import Cluster
 from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
-from kotsapp.release.templates import TemplateContext
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"
 
@@ -140,7 +141,7 @@ def test_the_same_document_gives_the_same_values_twice(recursive: str) -> None:
         ("  optionalValues: [{when: maybe}]\n", "spec.optionalValues[0].when of HelmChart/demo is 'maybe'"),
         ("  exclude: perhaps\n", "spec.exclude of HelmChart/demo is 'perhaps'"),
         ("  namespace: 5\n", "spec.namespace of HelmChart/demo is no text"),
-        ("  values: {x: 'repl{{ ConfigOption `x` }}'}\n", "the template call 'ConfigOption `x`' can't be filled in"),
+        ("  values: {x: 'repl{{ KubeSeal `x` }}'}\n", "the template call 'KubeSeal `x`' can't be filled in"),
     ],
 )
 def test_a_wrong_field_is_named(extra: str, problem: str) -> None:

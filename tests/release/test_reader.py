@@ -13,9 +13,9 @@ from harness.packing import pack
 from kotsapp.images.routing import Domains
 from kotsapp.manifests import limits
 from kotsapp.manifests.errors import ManifestError
+from kotsapp.release.context import TemplateContext
 from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release, SourceFile, read_release
-from kotsapp.release.templates import TemplateContext
 
 
 def context(application: Application) -> TemplateContext:

@@ -53,6 +53,7 @@ from kotsapp.reconcile.status import Findings
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.registry.credential import Credential
+from kotsapp.release.filling import Drawn
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 from kotsapp.release.store import StoredRelease, StoredReleaseError, is_kept
@@ -142,20 +143,21 @@ class Reconciler:
                 self._note_release(stored)
                 return stored.release, images
         client = self._services.client
+        kept = self._kept(stored)
         lost = stored is None and bool(self._writer.status.get("release"))
         past_of = release_store.past_of(stored, self._ledger.inventory, lost=lost)
-        release = await render(renderer, files, {}, past_of, client)
+        release = await render(renderer, files, {}, kept, past_of, client)
         images = await self._route(spec, license, renderer, release)
         answers = _local_images(release, images)
-        if answers:
-            release = await render(renderer, files, answers, past_of, client)
+        if any(image != reference for image, reference in answers.items()):
+            release = await render(renderer, files, answers, release.drawn, past_of, client)
             images = await self._route(spec, license, renderer, release)
         await self._store_release(
             StoredRelease(
                 revision=self._last_revision(stored) + 1,
                 inputs=inputs,
                 rendered_at=rfc3339(),
-                release=replace(release, charts=()),
+                release=replace(release, charts=(), filler=None),
                 facts=renderer.license_facts(release),
                 local_images=answers,
                 request=self._app.render_at,
@@ -184,9 +186,23 @@ class Reconciler:
             )
             raise terminal(Reason.RENDER_FAILED, message, retry_after=UNWATCHED_POLL) from None
 
+    def _kept(self, stored: StoredRelease | None) -> Drawn:
+        """What was drawn before. Who asks for a new rendering wants what manifests draw anew, and keeps the values of
+        the Config's items: they are answers that nobody had to give."""
+        if stored is None:
+            return Drawn()
+        drawn = stored.release.drawn
+        return Drawn(drawn.items) if self._is_asked_for(stored) else drawn
+
+    def _is_asked_for(self, stored: StoredRelease) -> bool:
+        return bool(self._app.render_at) and self._app.render_at != stored.request
+
     def _is_current(self, stored: StoredRelease, inputs: str, renderer: Renderer) -> bool:
-        asked = bool(self._app.render_at) and self._app.render_at != stored.request
-        return not asked and stored.inputs == inputs and stored.facts == renderer.license_facts(stored.release)
+        return (
+            not self._is_asked_for(stored)
+            and stored.inputs == inputs
+            and stored.facts == renderer.license_facts(stored.release)
+        )
 
     def _last_revision(self, stored: StoredRelease | None) -> int:
         told = (self._writer.status.get("release") or {}).get("revision")
@@ -252,7 +268,8 @@ class Reconciler:
     def _plan(
         self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
     ) -> Plan:
-        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains)
+        asked_for = release.asks_for_pull_secret
+        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
             return make_plan(release.objects, images.pulls, secrets, self._app, spec, kept)
         except PlanError as error:

@@ -16,7 +16,10 @@ from kotsapp.reconcile.app import App
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.release.budget import for_operator
-from kotsapp.release.helm import Cluster, HelmError, HelmMissingError
+from kotsapp.release.context import ClusterFacts
+from kotsapp.release.errors import HelmError, HelmMissingError
+from kotsapp.release.filling import Drawn
+from kotsapp.release.helm import Cluster
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 from kotsapp.release.upgrade import Past
@@ -45,17 +48,19 @@ async def render(
     renderer: Renderer,
     files: Sequence[SourceFile],
     local_images: Mapping[str, str],
+    kept: Drawn,
     past_of: Callable[[str], Past | None],
     client: KubeClient,
 ) -> Release:
     """The release, its template calls filled in and its objects placed; ``local_images`` are what ``LocalImageName``
-    answers, ``past_of`` what a chart was before.
+    answers, ``kept`` is what was drawn at random before, ``past_of`` what a chart was before.
 
     Raises ReconcileError for what can't be read, naming the source, the document and the line."""
     try:
+        renderer = replace(renderer, cluster=ClusterFacts(client.server_version))
         # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
         budget = for_operator()
-        release = await asyncio.to_thread(renderer.read, files, local_images, budget)
+        release = await asyncio.to_thread(renderer.read, files, local_images, kept, budget)
         if release.charts:
             cluster = Cluster(client.server_version, tuple(await client.api_versions()))
             release = await renderer.with_charts(release, cluster, budget, past_of)

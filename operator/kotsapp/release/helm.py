@@ -23,6 +23,7 @@ from kotsapp.release import sandbox
 from kotsapp.release.archives import unpack
 from kotsapp.release.chart_archive import made_anew
 from kotsapp.release.charts import ChartRequest
+from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.sandbox import Walls
 
 # Large public charts (a monitoring stack) take about two seconds.
@@ -50,14 +51,6 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _NO_PROXY_TO_ANYWHERE = "http://127.0.0.1:1"
 
 
-class HelmMissingError(Exception):
-    """There is no helm program. The message says where it was looked for and what to do."""
-
-
-class HelmError(Exception):
-    """helm could not render a chart. The message names the chart and what helm said."""
-
-
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """What a chart may ask about the cluster: ``version`` as ``v1.37.2``, empty for helm's own idea of it.
@@ -76,7 +69,9 @@ def find_program(configured: str | None = None) -> Path:
         return Path(found)
     if configured:
         raise HelmMissingError(f"{configured} is no program that can be run: give the path of helm")
-    raise HelmMissingError("the release has a Helm chart, and there is no helm on PATH: install it or give its path")
+    raise HelmMissingError(
+        "the release has Helm charts or template calls, and there is no helm on PATH: install it or give its path"
+    )
 
 
 async def render(
