@@ -9,9 +9,9 @@ from kotsapp.api.conditions import (
     WORKLOADS_HEALTHY,
     Condition,
     Reason,
-    Status,
     failed,
     progressing,
+    retrying,
     succeeded,
 )
 from kotsapp.api.spec import Spec
@@ -102,8 +102,12 @@ def conclude(
         look = min(look, overall.settles_in + 0.1)
     if not (spec.wait or waiting):
         return Conclusion((*done, health), min(look, next_due), healthy=False)
+    if images.refused:
+        # What is known leads: pods would say the same later, and with less in it.
+        message = images.refusal
+        known = failed if over else retrying
+        return Conclusion((*known(Reason.IMAGES_NOT_PULLABLE, message), health), look, healthy=False)
     if not over:
         return Conclusion((*progressing(f"rolling out: {overall.message}"), health), look, healthy=False)
-    refused = "".join(f"{c.message}; " for c in images.pullable() if c.status == Status.FALSE)
-    message = f"not healthy after {spec.timeout:g}s: {refused}{overall.message}"
+    message = f"not healthy after {spec.timeout:g}s: {overall.message}"
     return Conclusion((*failed(Reason.WORKLOADS_UNHEALTHY, message), health), look, healthy=False)
