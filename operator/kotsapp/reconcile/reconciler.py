@@ -34,7 +34,7 @@ from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
 from kotsapp.names import API_VERSION, KIND, RENDER_ANNOTATION, RENDER_ANSWER
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile import conclusion, events, release_store, routing, status
+from kotsapp.reconcile import conclusion, events, release_store, routing, sources, status
 from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.conclusion import Conclusion
@@ -129,7 +129,17 @@ class Reconciler:
         refuse_expired(license, spec.license)
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, _references(spec, license))
-        return license, await read_sources(self._app, spec, self._services)
+        files = await read_sources(self._app, spec, self._services)
+        await self._note_sources(files, license)
+        return license, files
+
+    async def _note_sources(self, files: Sequence[SourceFile], license: License) -> None:
+        """Say at once that the inputs changed, so that nobody who waits passes on what was true of the old ones."""
+        known = sources.revisions(files, license.license_id.encode())
+        changed = sources.changed(self._writer.status, known)
+        self._findings = replace(self._findings, sources=known)
+        if changed is not None:
+            await self.announce(*progressing(changed))
 
     async def _render_and_route(
         self, spec: Spec, license: License, files: Sequence[SourceFile]
