@@ -85,3 +85,20 @@ def test_calls_that_a_chart_prints_are_filled_in() -> None:
 def test_blanks_around_a_condition_are_no_matter() -> None:
     (chart,) = rendered("when-with-blank-lines").charts
     assert chart.values == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "web"),
+    [
+        ("v2-only", "shop-web"),
+        ("v1-and-v2", "shop-web"),
+        ("release-name", "shop-chart-web"),
+        ("file-twice-in-archive", "shop-chart-web"),
+    ],
+)
+def test_each_release_of_a_chart_is_there_once_by_its_name(name: str, web: str) -> None:
+    assert names(rendered(name))[-1:] == [f"Deployment/{web}"]
+
+
+def test_a_v1_chart_whose_release_a_v2_chart_has_is_told_as_left_out() -> None:
+    assert rendered("v1-and-v2").left_out == ("HelmChart/shop (a v1beta2 HelmChart has its release)",)

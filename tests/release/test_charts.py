@@ -164,17 +164,43 @@ def test_an_excluded_chart_is_left_out_whatever_its_values_hold() -> None:
     assert release.left_out == ("HelmChart/demo",)
 
 
-def test_v2_charts_are_patched_only_when_asked() -> None:
+def test_v2_charts_are_rendered_unless_they_are_left_to_others() -> None:
     text, archive = helm_chart("v1beta2"), pack_chart("demo", {})
-    assert (read(text, archive).charts, read(text, archive).unpatched_charts) == ((), ("HelmChart/demo",))
-    asked = read(text, archive, patch_helm_v2=True)
-    assert asked.unpatched_charts == ()
-    assert [(request.release_name, request.archive.version) for request in asked.charts] == [("rel", "1.0.0")]
+    release = read(text, archive)
+    assert release.unpatched_charts == ()
+    assert [(request.release_name, request.archive.version) for request in release.charts] == [("rel", "1.0.0")]
+    skipped = read(text, archive, patch_helm_v2=False)
+    assert (skipped.charts, skipped.unpatched_charts) == ((), ("HelmChart/demo",))
+    assert skipped.is_empty, "a release that nobody here installs is not installed"
+    assert "HelmChart/demo, which v2Charts: Skip leaves to others" in skipped.nothing_found(())
+
+
+def test_a_release_is_named_as_its_version_of_the_document_says() -> None:
+    archive = pack_chart("demo", {})
+    v1 = helm_chart(name="mine").replace("\n    releaseName: rel", "")
+    v2 = helm_chart("v1beta2", name="mine").replace("\n  releaseName: rel", "")
+    assert [request.release_name for request in read(v1, archive).charts] == ["mine"]
+    assert [request.release_name for request in read(v2, archive).charts] == ["demo"]
+
+
+@pytest.mark.parametrize("options", [{}, {"patch_helm_v2": False}], ids=["patched", "skipped"])
+def test_a_v1_chart_is_dropped_only_where_a_v2_chart_has_the_same_release(options: dict[str, Any]) -> None:
+    archive = pack_chart("demo", {})
+    v1, v2 = helm_chart(name="one"), helm_chart("v1beta2", name="two")
+    for text in (f"{v1}---\n{v2}", f"{v2}---\n{v1}"):
+        both = read(text, archive, **options)
+        assert both.left_out == ("HelmChart/one (a v1beta2 HelmChart has its release)",)
+        assert len(both.charts) + len(both.unpatched_charts) == 1
+    other = read(f"{v1}---\n{v2.replace('releaseName: rel', 'releaseName: other')}", archive, **options)
+    assert not other.left_out
+    excluded = read(f"{v1}---\n{v2}  exclude: true\n", archive, **options)
+    assert excluded.left_out == ("HelmChart/two",)
+    assert [request.release_name for request in excluded.charts] == ["rel"]
 
 
 def test_a_v2_chart_that_is_not_patched_may_hold_any_call() -> None:
     text = helm_chart("v1beta2", extra="  values: {x: 'repl{{ ConfigOption `x` }}'}\n")
-    assert read(text).unpatched_charts == ("HelmChart/demo",)
+    assert read(text, patch_helm_v2=False).unpatched_charts == ("HelmChart/demo",)
 
 
 def test_objects_get_the_charts_namespace_and_cluster_scoped_ones_none() -> None:

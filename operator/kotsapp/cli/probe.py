@@ -63,7 +63,6 @@ def run(args: argparse.Namespace) -> int:
         default_name(license.app_slug if license else ""),
         DEFAULT_NAMESPACE,
         helm=args.helm,
-        patch_helm_v2=True,
         answers=read_answers(args.config_values),
     )
     files = source_files(args.filename) if args.filename else []

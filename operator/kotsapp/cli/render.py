@@ -50,7 +50,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     add_config_values(parser)
     add("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")
-    add("--patch-helm-v2", action="store_true", help="also render and patch charts that KOTS leaves to Helm")
+    text = "what becomes of kots.io/v1beta2 charts: rendered and patched (default), or left to whoever installs them"
+    add("--v2-charts", choices=("Patch", "Skip"), default="Patch", help=text)
     _add_image_options(parser.add_argument_group("images"))
     _add_output_options(parser.add_argument_group("output"))
     parser.set_defaults(run=run)
@@ -123,7 +124,7 @@ def _render(args: argparse.Namespace) -> None:
     for warning in release.warnings:
         _note(warning)
     for chart in release.unpatched_charts:
-        _note(f"{chart} is left to Helm, as KOTS does it, and not rendered; --patch-helm-v2 renders it")
+        _note(f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered")
     patched = patch(found, pulls, renderer.pull_secret)
     namespaces = [] if args.no_secret else secret_namespaces(patched, app=release.asks_for_pull_secret)
     domains = renderer.domains(release.application).opening(pulled.values())
@@ -166,7 +167,7 @@ def _renderer(args: argparse.Namespace, license: License) -> Renderer:
         namespace=args.namespace or DEFAULT_NAMESPACE,
         proxy_domain=args.proxy_domain,
         registry_domain=args.registry_domain,
-        patch_helm_v2=args.patch_helm_v2,
+        patch_helm_v2=args.v2_charts == "Patch",
         helm=args.helm,
         answers=read_answers(args.config_values),
     )

@@ -62,6 +62,7 @@ class Findings:
     license: Mapping[str, Any] | None = None
     release: Mapping[str, Any] | None = None
     config: Mapping[str, Any] | None = None
+    sources: Sequence[Mapping[str, str]] | None = None
     images: ImageFindings | None = None
     workloads: Mapping[ObjectKey, Health] | None = None
     answered: Mapping[str, str] = field(default_factory=dict)
@@ -82,6 +83,8 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
     if findings.config is not None:
         status.pop("config", None)
         status |= {"config": dict(findings.config)} if findings.config else {}
+    if findings.sources is not None:
+        status["sources"] = [dict(source) for source in findings.sources]
     if findings.images is not None:
         status |= _images(previous, findings.images)
     if findings.workloads is not None:

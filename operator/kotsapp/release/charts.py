@@ -1,9 +1,10 @@
 """Helm charts of a release: which chart, with which values, and what of its output belongs into the cluster."""
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests import documents
@@ -103,9 +104,21 @@ class ChartRequest:
         return f"{self.archive.name}-{self.release_name}.yaml"
 
     @property
+    def looks_up(self) -> bool:
+        """Whether its templates, or values that are templates, may ask the cluster."""
+        return self.archive.looks_up or LOOKUP in json.dumps(self.values).encode()
+
+    @property
     def digest(self) -> str:
         """Of what it is rendered from: another one is another version of the chart, or other values."""
         return digest_of(self.archive.digest, (self.namespace, self.release_name), self.values)
+
+
+class HelmRelease(NamedTuple):
+    """What Helm knows a release by; ``namespace`` is empty for the app's own."""
+
+    namespace: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +156,28 @@ def request(obj: Object, place: Place, found: Sequence[ChartArchive]) -> ChartRe
     version = _text(chart, "chartVersion", "spec.chart", obj, place)
     if not chart_name or not version:
         raise ManifestError(place, f"{name(obj)} has no spec.chart.name and spec.chart.chartVersion: name its chart")
-    release_name = (
-        _text(spec, "releaseName", "spec", obj, place)
-        if is_v2(obj)
-        else _text(chart, "releaseName", "spec.chart", obj, place)
-    )
     archive = next((a for a in found if (a.name, a.version) == (chart_name, version)), None)
     if archive is None:
         there = ", ".join(f"{a.name} {a.version}" for a in found) or "none"
         problem = f"{name(obj)} wants chart {quote(chart_name)} {quote(version)}; charts in the release: {there}"
         raise ManifestError(place, f"{problem}. Put its .tgz beside it, or fix the name or version")
     namespace = _text(spec, "namespace", "spec", obj, place)
-    return ChartRequest(archive, release_name or chart_name, namespace, merged_values(obj, place), place)
+    return ChartRequest(archive, release_of(obj, place).name, namespace, merged_values(obj, place), place)
+
+
+def release_of(obj: Object, place: Place) -> HelmRelease:
+    """Which release of Helm's a HelmChart asks for (DESIGN 6.4). Raises ManifestError.
+
+    Without a name of its own it is called as the chart; of a v1beta1 one, as the HelmChart itself.
+    """
+    spec = _spec(obj, place)
+    chart = _mapping(spec, "chart", obj, place)
+    namespace = _text(spec, "namespace", "spec", obj, place)
+    if is_v2(obj):
+        given, default = _text(spec, "releaseName", "spec", obj, place), _text(chart, "name", "spec.chart", obj, place)
+    else:
+        given, default = _text(chart, "releaseName", "spec.chart", obj, place), str(obj["metadata"].get("name") or "")
+    return HelmRelease(namespace, given or default)
 
 
 def merged_values(obj: Object, place: Place) -> dict[str, Any]:

@@ -62,13 +62,16 @@ class Release:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to apply, and no chart that is left to Helm on purpose."""
-        return not self.objects and not self.unpatched_charts
+        """Whether there is nothing to apply. Charts that are left to others don't count: nobody here installs them."""
+        return not self.objects
 
     def nothing_found(self, files: Sequence[SourceFile]) -> str:
         """What to tell of files in which nothing was found to apply."""
         origins = ", ".join(file.origin for file in files[:MAX_NAMED]) + (" and more" if len(files) > MAX_NAMED else "")
         told = f"{origins}: no Kubernetes object found"
+        if self.unpatched_charts:
+            skipped = ", ".join(self.unpatched_charts[:MAX_NAMED])
+            return f"{told} but {skipped}, which v2Charts: Skip leaves to others: nothing would be installed; set Patch"
         if self.chart_archives and not self.left_out:
             charts_ = ", ".join(self.chart_archives[:MAX_NAMED])
             return f"{told}; chart {charts_} is there, but no HelmChart document (kots.io) asks for it: add one"
@@ -92,7 +95,7 @@ def read_release(
     context: Callable[[Application], TemplateContext] | None = None,
     *,
     filling: Filling | None = None,
-    patch_helm_v2: bool = False,
+    patch_helm_v2: bool = True,
     budget: Budget | None = None,
 ) -> Release:
     """Read every file, archives included, in the order given; documents are told apart before calls are filled in.

@@ -41,7 +41,7 @@ class Renderer:
     namespace: str
     proxy_domain: str | None = None
     registry_domain: str | None = None
-    patch_helm_v2: bool = False
+    patch_helm_v2: bool = True
     helm: str | None = None
     answers: Answers = field(default_factory=Answers)
     cluster: ClusterFacts = field(default_factory=ClusterFacts)

@@ -9,7 +9,7 @@ from kotsapp.manifests.errors import Place
 from kotsapp.release import charts, kots, roles
 from kotsapp.release.annotations import included, name
 from kotsapp.release.budget import DistinctImages
-from kotsapp.release.charts import ChartArchive, ChartRequest
+from kotsapp.release.charts import ChartArchive, ChartRequest, HelmRelease
 from kotsapp.release.roles import Role
 
 Object = Mapping[str, Any]
@@ -27,6 +27,14 @@ class Sorted:
     left_out: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    name: str
+    release: HelmRelease
+    v2: bool
+    request: ChartRequest
+
+
 class Sorter:
     """Takes a release's objects one after the other. ``secrets`` may be in no message about a chart."""
 
@@ -35,7 +43,7 @@ class Sorter:
         archives: Sequence[ChartArchive],
         images: DistinctImages,
         *,
-        patch_helm_v2: bool = False,
+        patch_helm_v2: bool = True,
         secrets: tuple[str, ...] = (),
     ) -> None:
         self._archives = archives
@@ -45,7 +53,9 @@ class Sorter:
         self._objects: list[Object] = []
         self._sources: list[str] = []
         self._reported: dict[str, tuple[str, ...]] = {}
-        self._charts: list[ChartRequest] = []
+        self._charts: list[_Chart] = []
+        # Releases that a v1beta2 HelmChart asks for.
+        self._of_v2: set[HelmRelease] = set()
         self._unpatched: list[str] = []
         self._left_out: list[str] = []
 
@@ -65,13 +75,17 @@ class Sorter:
                 self._reported[image] = (*users, user)
 
     def result(self) -> Sorted:
+        superseded = [chart for chart in self._charts if not chart.v2 and chart.release in self._of_v2]
         return Sorted(
             objects=tuple(self._objects),
             sources=tuple(self._sources),
             reported_images=self._reported,
-            charts=tuple(self._charts),
+            charts=tuple(chart.request for chart in self._charts if chart not in superseded),
             unpatched_charts=tuple(self._unpatched),
-            left_out=tuple(self._left_out),
+            left_out=(
+                *self._left_out,
+                *(f"{chart.name} (a v1beta2 HelmChart has its release)" for chart in superseded),
+            ),
         )
 
     def _sort(self, obj: dict[str, Any], place: Place, source: str) -> None:
@@ -90,10 +104,14 @@ class Sorter:
             self._sources.append(source)
 
     def _chart(self, obj: Object, place: Place) -> None:
-        if charts.is_v2(obj) and not self._patch_helm_v2:
-            self._unpatched.append(name(obj))
-        elif charts.excluded(obj, place):
+        if charts.excluded(obj, place):
             self.leave_out(obj)
-        else:
-            request = charts.request(obj, place, self._archives)
-            self._charts.append(replace(request, secrets=self._secrets))
+            return
+        of = charts.release_of(obj, place)
+        if charts.is_v2(obj):
+            self._of_v2.add(of)
+            if not self._patch_helm_v2:
+                self._unpatched.append(name(obj))
+                return
+        request = replace(charts.request(obj, place, self._archives), secrets=self._secrets)
+        self._charts.append(_Chart(name(obj), of, charts.is_v2(obj), request))
