@@ -1,6 +1,7 @@
 """Helm charts of a release: which chart, with which values, and what of its output belongs into the cluster."""
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -101,6 +102,11 @@ class ChartRequest:
     def source(self) -> str:
         """The file that its objects are said to be of, which tells the charts of a release apart."""
         return f"{self.archive.name}-{self.release_name}.yaml"
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether its templates, or values that are templates, may ask the cluster."""
+        return self.archive.looks_up or LOOKUP in json.dumps(self.values).encode()
 
     @property
     def digest(self) -> str:
