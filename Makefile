@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test test-unit test-pythons lint cluster bench soak docs lock clean
+.PHONY: demo test test-unit test-pythons lint cluster real bench soak docs lock clean
 
 demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
 	@$(BIN)/python examples/demo/demo.py
@@ -30,7 +30,7 @@ test-pythons: ## the tests that need no API server, on every supported Python th
 	echo "not here, so not tried:$${missing:- none}; failed:$${failed:- none}"; test -z "$$failed"
 
 test-unit: $(READY) ## the tests that need no API server, on one Python
-	$(BIN)/python -m pytest -q -p no:cacheprovider --ignore=tests/e2e --ignore=tests/world
+	$(BIN)/python -m pytest -q -p no:cacheprovider --ignore=tests/e2e --ignore=tests/world --ignore=tests/realnode
 
 lint: $(READY) ## formatting, linting, types, layers
 	$(BIN)/ruff format --check .
@@ -40,6 +40,9 @@ lint: $(READY) ## formatting, linting, types, layers
 
 cluster: $(READY) ## the local world, until Ctrl-C
 	@$(BIN)/python -m localworld
+
+real: $(READY) ## the demo on a real node that runs the containers, as root: also NODE=real make cluster
+	@NODE=real $(BIN)/python examples/demo/demo.py
 
 bench: $(READY) ## measure speed and memory against peers, minutes each; one alone: make bench ONLY=probe
 	@$(BIN)/python -m localworld build

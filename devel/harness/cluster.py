@@ -73,6 +73,13 @@ def owned_by(owner: Owner, made: Mapping[str, Any]) -> Object:
     return {**made, "metadata": {**metadata, "labels": labels}}
 
 
+def well(made: Mapping[str, Any]) -> Object:
+    """The status of a workload whose pods all run."""
+    generation = made["metadata"]["generation"]
+    counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
+    return {"observedGeneration": generation, **counts, "conditions": [{"type": "Available", "status": "True"}]}
+
+
 def key(made: Mapping[str, Any]) -> ObjectKey:
     return key_of(made)
 

@@ -278,6 +278,21 @@ async def test_with_force_it_is_made_anew() -> None:
 
 
 @in_virtual_time
+async def test_what_another_has_put_in_its_place_meanwhile_is_not_deleted() -> None:
+    async with cluster() as bench:
+        await bench.roll_out(job())
+        with bench.api.paused(Match("delete", "Job")) as pause:
+            rolling = asyncio.create_task(bench.roll_out(job(image="example.invalid/shop:2"), force=True))
+            await pause.reached.wait()
+            bench.api.delete("Job", "migrate", NAMESPACE)
+            theirs = bench.api.put(job(image="example.invalid/theirs:1"))
+        with pytest.raises(RefusedError):
+            await rolling
+
+        assert bench.api.live("Job", "migrate", NAMESPACE)["metadata"]["uid"] == theirs["metadata"]["uid"]
+
+
+@in_virtual_time
 async def test_an_old_object_that_is_slow_to_go_is_waited_for() -> None:
     held = job()
     held["metadata"]["finalizers"] = ["example.invalid/hold"]

@@ -38,6 +38,13 @@ class SourceKind(StrEnum):
     CONFIG_MAP = "ConfigMap"
 
 
+class V2Charts(StrEnum):
+    """What becomes of kots.io/v1beta2 HelmCharts."""
+
+    PATCH = "Patch"
+    SKIP = "Skip"
+
+
 class Verify(StrEnum):
     """Whether the proxy is asked for each routed image before rollout, and whether a refusal holds it back."""
 
@@ -99,7 +106,7 @@ class Spec:
     ignore_fields: tuple[IgnoredField, ...] = ()
     pull_secret: str | None = None
     service_account: str | None = None
-    patch_helm_v2: bool = False
+    patch_helm_v2: bool = True
     prune: bool = True
     wait: bool = True
     timeout: float = 600.0
@@ -141,7 +148,7 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
         ignore_fields=tuple(_ignored_field(item, i) for i, item in enumerate(_list(spec, "ignoreFields", "spec"))),
         pull_secret=_name(pull_secret, "name", "spec.pullSecret") if pull_secret else None,
         service_account=_name(spec, "serviceAccountName", "spec") if "serviceAccountName" in spec else None,
-        patch_helm_v2=_flag(helm, "patchV2", "spec.helm", default=False),
+        patch_helm_v2=_choice(V2Charts, helm, "v2Charts", "spec.helm", V2Charts.PATCH) == V2Charts.PATCH,
         prune=_flag(spec, "prune", "spec", default=True),
         wait=_flag(spec, "wait", "spec", default=True),
         timeout=_seconds(spec, "timeout", "spec", 600.0, MIN_TIMEOUT, MAX_TIMEOUT),

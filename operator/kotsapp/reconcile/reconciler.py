@@ -34,17 +34,18 @@ from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
 from kotsapp.names import API_VERSION, KIND, RENDER_ANNOTATION, RENDER_ANSWER
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile import conclusion, events, release_store, routing, status
+from kotsapp.reconcile import conclusion, events, release_store, routing, sources, status
 from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.conclusion import Conclusion
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
 from kotsapp.reconcile.inputs import read_license, read_sources, refuse_expired
+from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, Outcome, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
-from kotsapp.reconcile.rendering import render, renderer_for, secret_name
+from kotsapp.reconcile.rendering import Before, render, renderer_for, secret_name
 from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, roll_out
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
@@ -53,6 +54,7 @@ from kotsapp.reconcile.status import Findings
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.registry.credential import Credential
+from kotsapp.release.filling import Drawn
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 from kotsapp.release.store import StoredRelease, StoredReleaseError, is_kept
@@ -127,7 +129,17 @@ class Reconciler:
         refuse_expired(license, spec.license)
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, _references(spec, license))
-        return license, await read_sources(self._app, spec, self._services)
+        files = await read_sources(self._app, spec, self._services)
+        await self._note_sources(files, license)
+        return license, files
+
+    async def _note_sources(self, files: Sequence[SourceFile], license: License) -> None:
+        """Say at once that the inputs changed, so that nobody who waits passes on what was true of the old ones."""
+        known = sources.revisions(files, license.license_id.encode())
+        changed = sources.changed(self._writer.status, known)
+        self._findings = replace(self._findings, sources=known)
+        if changed is not None:
+            await self.announce(*progressing(changed))
 
     async def _render_and_route(
         self, spec: Spec, license: License, files: Sequence[SourceFile]
@@ -142,21 +154,25 @@ class Reconciler:
                 self._note_release(stored)
                 return stored.release, images
         client = self._services.client
-        release = await render(renderer, files, {}, client)
+        kept = self._kept(stored)
+        lost = stored is None and bool(self._writer.status.get("release"))
+        before = Before(release_store.past_of(stored, self._ledger.inventory, lost=lost), self._looker)
+        release = await render(renderer, files, {}, kept, before, client)
         images = await self._route(spec, license, renderer, release)
         answers = _local_images(release, images)
-        if answers:
-            release = await render(renderer, files, answers, client)
+        if any(image != reference for image, reference in answers.items()):
+            release = await render(renderer, files, answers, release.drawn, before, client)
             images = await self._route(spec, license, renderer, release)
         await self._store_release(
             StoredRelease(
                 revision=self._last_revision(stored) + 1,
                 inputs=inputs,
                 rendered_at=rfc3339(),
-                release=replace(release, charts=()),
+                release=replace(release, charts=(), filler=None),
                 facts=renderer.license_facts(release),
                 local_images=answers,
                 request=self._app.render_at,
+                charts=release_store.records(release.charts),
             ),
             kept=is_kept(release),
         )
@@ -181,9 +197,23 @@ class Reconciler:
             )
             raise terminal(Reason.RENDER_FAILED, message, retry_after=UNWATCHED_POLL) from None
 
+    def _kept(self, stored: StoredRelease | None) -> Drawn:
+        """What was drawn before. Who asks for a new rendering wants what manifests draw anew, and keeps the values of
+        the Config's items: they are answers that nobody had to give."""
+        if stored is None:
+            return Drawn()
+        drawn = stored.release.drawn
+        return Drawn(drawn.items) if self._is_asked_for(stored) else drawn
+
+    def _is_asked_for(self, stored: StoredRelease) -> bool:
+        return bool(self._app.render_at) and self._app.render_at != stored.request
+
     def _is_current(self, stored: StoredRelease, inputs: str, renderer: Renderer) -> bool:
-        asked = bool(self._app.render_at) and self._app.render_at != stored.request
-        return not asked and stored.inputs == inputs and stored.facts == renderer.license_facts(stored.release)
+        return (
+            not self._is_asked_for(stored)
+            and stored.inputs == inputs
+            and stored.facts == renderer.license_facts(stored.release)
+        )
 
     def _last_revision(self, stored: StoredRelease | None) -> int:
         told = (self._writer.status.get("release") or {}).get("revision")
@@ -249,7 +279,8 @@ class Reconciler:
     def _plan(
         self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
     ) -> Plan:
-        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains)
+        asked_for = release.asks_for_pull_secret
+        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
             return make_plan(release.objects, images.pulls, secrets, self._app, spec, kept)
         except PlanError as error:
@@ -260,14 +291,11 @@ class Reconciler:
             raise terminal(Reason.PULL_SECRET_CLASH, str(error), condition) from None
 
     async def _roll_out(self, spec: Spec, license: License, plan: Plan) -> ChangeSet:
-        account = self._app.account
-        if account and self._memory.may_impersonate != account:
-            await check_impersonation(self._app, account, self._services)
-            self._memory.may_impersonate = account
+        await self._check_impersonation()
         options = SessionOptions(license.license_id.encode(), force_allowed)
         finished = status.finished_workloads(self._writer.status)
         known = Known(self._ledger.inventory, self._memory.repairs, finished)
-        session = Session(self._app.applicant, self._cluster(account), known, self._ledger, options)
+        session = Session(self._app.applicant, self._cluster(self._app.account), known, self._ledger, options)
         self._plan_size = len(plan.objects)
         changes, done = await roll_out(session, plan)
         self._memory.repairs = done.repairs
@@ -280,6 +308,19 @@ class Reconciler:
         session.watch_only_own(plan)
         self._events += events.of_rollout(done, removal)
         return done
+
+    async def _check_impersonation(self) -> None:
+        account = self._app.account
+        if account and self._memory.may_impersonate != account:
+            await check_impersonation(self._app, account, self._services)
+            self._memory.may_impersonate = account
+
+    async def _looker(self) -> Looker:
+        """As whom charts look up: as the app's account, or without one for the app's own objects alone."""
+        await self._check_impersonation()
+        account = self._app.account
+        client = client_of(self._app, account, self._services)
+        return Looker(client, self._app.namespace, None if account else self._app.labels)
 
     def _cluster(self, account: str) -> Cluster:
         services = self._services
