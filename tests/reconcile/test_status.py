@@ -50,7 +50,7 @@ def settled(image: str, verdict: Verdict = Verdict.PUBLIC, **fields: Any) -> Res
         "verdict": verdict,
         "route": route,
         "pull": image if route else None,
-        "ground": Basis.VERDICT,
+        "basis": Basis.VERDICT,
         "message": "m",
         "http_status": 200,
         "code": None,
