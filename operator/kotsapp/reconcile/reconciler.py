@@ -83,7 +83,7 @@ class Reconciler:
 
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
-        if self._app.spec.get("suspend") is True:
+        if self._app.suspended:
             return Outcome(None, None)
         asked = status.is_unanswered(self._writer.status, self._app.requested)
         self._memory.refresh |= asked

@@ -9,7 +9,7 @@ from kotsapp.apply.inventory import Inventory
 from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
 from kotsapp.kube.objects import ObjectKey
-from kotsapp.verdicts.decision import Ground, Settled
+from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
 
@@ -44,7 +44,7 @@ _STATES_WORST_FIRST = (
 class ImageFindings:
     """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too."""
 
-    settled: tuple[Settled, ...]
+    settled: tuple[Resolution, ...]
     users: Mapping[str, Sequence[str]]
     verified: bool
     at: str
@@ -153,12 +153,12 @@ def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
         "unverified": sum(found.verified and s.is_routed and s.verified is not Verified.TRUE for s in found.settled),
     }
     # A registry that is down is asked every minute or so; only an answer is worth a new time.
-    answered = any(s.probed and s.ground is Ground.VERDICT for s in found.settled)
+    answered = any(s.probed and s.basis is Basis.VERDICT for s in found.settled)
     probed_at = found.at if answered else previous.get("lastProbeTime", found.at)
     return {"images": entries, "imageSummary": counts, "lastProbeTime": probed_at}
 
 
-def _badness(settled: Settled) -> int:
+def _badness(settled: Resolution) -> int:
     if settled.route is None:
         return 0
     if settled.verified is Verified.FALSE:
@@ -167,7 +167,7 @@ def _badness(settled: Settled) -> int:
 
 
 def _image(
-    settled: Settled, before: Mapping[str, Any], users: Sequence[str], now: str, verified: bool
+    settled: Resolution, before: Mapping[str, Any], users: Sequence[str], now: str, verified: bool
 ) -> dict[str, Any]:
     same = before.get("verdict") == settled.verdict
     message = settled.message
