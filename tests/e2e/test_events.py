@@ -59,6 +59,7 @@ def test_the_events_of_one_life(tenant: Tenant, scratch: Path) -> None:
         "Warning InvalidManifest",
         "Normal Applied",
         "Normal ReconciliationSucceeded",
+        "Normal Deleting",
     ], "\n".join(lines)
     named = dict(line.split(": ", 1) for line in reversed(lines))
     assert [line for line in lines if "Pruned" in line][-1].endswith("Secret/my-kots-app-registry")
