@@ -3,7 +3,7 @@
 They are those of kstatus and Flux. Ready is always there; Reconciling and Stalled are there only while True, never
 both and never beside Ready True; each condition carries observedGeneration; lastTransitionTime moves only with the
 condition's status; the root observedGeneration reaches a generation once that generation is settled, and then at once.
-While Suspended is there nothing is worked on, and the root observedGeneration is ahead of a Ready that was found before.
+While Suspended is there nothing is worked on, and the root observedGeneration may be ahead of Ready's.
 """
 
 import re

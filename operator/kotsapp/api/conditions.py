@@ -122,7 +122,7 @@ def stalled(reason: str, message: str) -> list[Condition]:
 
 
 def failed(reason: str, message: str) -> list[Condition]:
-    """Settled, and not as wished: neither worked on nor stuck on an input."""
+    """Resolution, and not as wished: neither worked on nor stuck on an input."""
     return [Condition.false(READY, reason, message)]
 
 

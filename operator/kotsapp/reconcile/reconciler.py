@@ -41,10 +41,11 @@ from kotsapp.reconcile.conclusion import Conclusion
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
 from kotsapp.reconcile.inputs import read_license, read_sources, refuse_expired
+from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, Outcome, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
-from kotsapp.reconcile.rendering import render, renderer_for, secret_name
+from kotsapp.reconcile.rendering import Before, render, renderer_for, secret_name
 from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, roll_out
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
@@ -79,7 +80,7 @@ class Reconciler:
 
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
-        if self._app.spec.get("suspend") is True:
+        if self._app.suspended:
             before = self._writer.status
             now = status.suspended(before, self._app.generation, rfc3339())
             return Outcome(now, None, events=tuple(events.of_suspension(before, now)))
@@ -160,12 +161,12 @@ class Reconciler:
         client = self._services.client
         kept = self._kept(stored)
         lost = stored is None and bool(self._writer.status.get("release"))
-        past_of = release_store.past_of(stored, self._ledger.inventory, lost=lost)
-        release = await render(renderer, files, {}, kept, past_of, client)
+        before = Before(release_store.past_of(stored, self._ledger.inventory, lost=lost), self._looker)
+        release = await render(renderer, files, {}, kept, before, client)
         images = await self._route(spec, license, renderer, release)
         answers = _local_images(release, images)
         if any(image != reference for image, reference in answers.items()):
-            release = await render(renderer, files, answers, release.drawn, past_of, client)
+            release = await render(renderer, files, answers, release.drawn, before, client)
             images = await self._route(spec, license, renderer, release)
         await self._store_release(
             StoredRelease(
@@ -295,14 +296,11 @@ class Reconciler:
             raise terminal(Reason.PULL_SECRET_CLASH, str(error), condition) from None
 
     async def _roll_out(self, spec: Spec, license: License, plan: Plan) -> ChangeSet:
-        account = self._app.account
-        if account and self._memory.may_impersonate != account:
-            await check_impersonation(self._app, account, self._services)
-            self._memory.may_impersonate = account
+        await self._check_impersonation()
         options = SessionOptions(license.license_id.encode(), force_allowed)
         finished = status.finished_workloads(self._writer.status)
         known = Known(self._ledger.inventory, self._memory.repairs, finished)
-        session = Session(self._app.applicant, self._cluster(account), known, self._ledger, options)
+        session = Session(self._app.applicant, self._cluster(self._app.account), known, self._ledger, options)
         self._plan_size = len(plan.objects)
         changes, done = await roll_out(session, plan)
         self._memory.repairs = done.repairs
@@ -315,6 +313,19 @@ class Reconciler:
         session.watch_only_own(plan)
         self._events += events.of_rollout(done, removal)
         return done
+
+    async def _check_impersonation(self) -> None:
+        account = self._app.account
+        if account and self._memory.may_impersonate != account:
+            await check_impersonation(self._app, account, self._services)
+            self._memory.may_impersonate = account
+
+    async def _looker(self) -> Looker:
+        """As whom charts look up: as the app's account, or without one for the app's own objects alone."""
+        await self._check_impersonation()
+        account = self._app.account
+        client = client_of(self._app, account, self._services)
+        return Looker(client, self._app.namespace, None if account else self._app.labels)
 
     def _cluster(self, account: str) -> Cluster:
         services = self._services

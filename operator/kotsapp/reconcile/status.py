@@ -21,7 +21,7 @@ from kotsapp.apply.inventory import Inventory
 from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
 from kotsapp.kube.objects import ObjectKey
-from kotsapp.verdicts.decision import Ground, Settled
+from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
 
@@ -57,7 +57,7 @@ _STATES_WORST_FIRST = (
 class ImageFindings:
     """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too."""
 
-    settled: tuple[Settled, ...]
+    settled: tuple[Resolution, ...]
     users: Mapping[str, Sequence[str]]
     verified: bool
     at: str
@@ -112,10 +112,10 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
 def suspended(previous: Status, generation: int, now: str) -> dict[str, Any]:
     """The status of an app that is left alone: what was last true of it, and that nobody works on it (DESIGN 9).
 
-    The root observedGeneration follows, since this generation asks for nothing else: by kstatus an app that was Ready is
-    Current, and nobody waits for it. One that was not Ready is Stalled, since it won't become so before a person acts:
-    whoever waits is told at once, where Reconciling would have them wait until their timeout. Ready keeps the generation
-    for which it was found, so that ``kubectl wait`` doesn't take it for an answer about this one.
+    The root observedGeneration follows, since this generation asks for nothing else: by kstatus an app that was Ready
+    is Current, and nobody waits for it. One that was not Ready is Stalled, since it won't become so before a person
+    acts: whoever waits is told at once, where Reconciling would have them wait until their timeout. Ready keeps the
+    generation for which it was found, so that ``kubectl wait`` doesn't take it for an answer about this one.
     """
     before = previous.get("conditions") or ()
     told = [Condition.true(SUSPENDED, SUSPENDED_MESSAGE, Reason.SUSPENDED)]
@@ -182,12 +182,12 @@ def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
         "unverified": sum(found.verified and s.is_routed and s.verified is not Verified.TRUE for s in found.settled),
     }
     # A registry that is down is asked every minute or so; only an answer is worth a new time.
-    answered = any(s.probed and s.ground is Ground.VERDICT for s in found.settled)
+    answered = any(s.probed and s.basis is Basis.VERDICT for s in found.settled)
     probed_at = found.at if answered else previous.get("lastProbeTime", found.at)
     return {"images": entries, "imageSummary": counts, "lastProbeTime": probed_at}
 
 
-def _badness(settled: Settled) -> int:
+def _badness(settled: Resolution) -> int:
     if settled.route is None:
         return 0
     if settled.verified is Verified.FALSE:
@@ -196,7 +196,7 @@ def _badness(settled: Settled) -> int:
 
 
 def _image(
-    settled: Settled, before: Mapping[str, Any], users: Sequence[str], now: str, verified: bool
+    settled: Resolution, before: Mapping[str, Any], users: Sequence[str], now: str, verified: bool
 ) -> dict[str, Any]:
     same = before.get("verdict") == settled.verdict
     message = settled.message
