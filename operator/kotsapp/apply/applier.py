@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from kotsapp.apply.adopt import Adopter, Adoption
 from kotsapp.apply.cache import OwnedObjects
-from kotsapp.apply.dependencies import Brought, defined
+from kotsapp.apply.dependencies import Provided, defined
 from kotsapp.apply.digests import object_digest
 from kotsapp.apply.field_diff import differing, shown
 from kotsapp.apply.inventory import Entry, Marks, other_owners, spared
@@ -114,8 +114,8 @@ class Applier:
 
         What needs another of the objects can't be rehearsed before that one is there, and has no answer.
         """
-        brought = Brought.by(objects)
-        results = await self._each(objects, lambda obj: self._rehearse(obj, brought))
+        provided = Provided.by(objects)
+        results = await self._each(objects, lambda obj: self._rehearse(obj, provided))
         return [result for result in results if result is not None]
 
     async def apply(self, objects: Sequence[Object], applied: Callable[[Entry], None]) -> None:
@@ -168,22 +168,22 @@ class Applier:
         if refusals:
             raise RefusedError(sorted(refusals, key=lambda refusal: refusal.key))
 
-    async def _rehearse(self, obj: Object, brought: Brought) -> Object | None:
-        if key_of(obj).group_kind in brought.kinds:
+    async def _rehearse(self, obj: Object, provided: Provided) -> Object | None:
+        if key_of(obj).group_kind in provided.kinds:
             return None
         try:
             return await self._dry_run(obj)
         except ApiError as error:
             if error.status == 400 and "does not support dry run" in error.message:
                 return None
-            if error.awaits_another and brought.is_needed_by(obj):
+            if error.awaits_another and provided.is_needed_by(obj):
                 return None
             if not await self._is_unchangeable(obj, error):
                 raise
             eased = await self._eased(obj)
             if eased is not None:
                 with contextlib.suppress(UnchangeableError):
-                    return await self._rehearse(eased, brought)
+                    return await self._rehearse(eased, provided)
             if self._options.force(obj):
                 return None
             raise await self._unchangeable(obj, error) from None

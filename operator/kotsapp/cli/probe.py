@@ -22,7 +22,7 @@ from kotsapp.registry.config import Registries, RegistriesError
 from kotsapp.registry.credential import Credential
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
-from kotsapp.verdicts.decision import Settled
+from kotsapp.verdicts.decision import Resolution
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.resolver import Policy, Routing, resolve_all
 from kotsapp.verdicts.verification import Verified
@@ -119,7 +119,7 @@ def _license(args: argparse.Namespace) -> License:
     return license
 
 
-def _entry(settled: Settled, license: License | None) -> Mapping[str, Any]:
+def _entry(settled: Resolution, license: License | None) -> Mapping[str, Any]:
     return {
         "image": settled.image,
         "verdict": str(settled.verdict),
@@ -134,31 +134,31 @@ def _entry(settled: Settled, license: License | None) -> Mapping[str, Any]:
     }
 
 
-def _pull(settled: Settled, license: License | None) -> str | None:
+def _pull(settled: Resolution, license: License | None) -> str | None:
     """Without a license nobody knows the app's slug, which is a part of a proxied reference."""
     if license is None and settled.route is Route.PROXY and settled.pull != settled.image:
         return None
     return settled.pull
 
 
-def _message(settled: Settled, license: License | None) -> str:
+def _message(settled: Resolution, license: License | None) -> str:
     if license is None or not settled.verified_message or settled.verified_message in settled.message:
         return settled.message
     return f"{settled.message}; {settled.verified_message}"
 
 
-def _is_good(settled: Settled, license: License | None) -> bool:
+def _is_good(settled: Resolution, license: License | None) -> bool:
     if settled.route is None:
         return False
     return license is None or not settled.route.needs_secret or settled.verified is Verified.TRUE
 
 
-def _table(settled: Sequence[Settled], license: License | None) -> str:
+def _table(settled: Sequence[Resolution], license: License | None) -> str:
     heads = ["IMAGE", "VERDICT", "ROUTE", "HTTP", *(["VERIFIED"] if license else []), "MESSAGE"]
     return table(heads, (_row(one, license) for one in settled))
 
 
-def _row(settled: Settled, license: License | None) -> list[str]:
+def _row(settled: Resolution, license: License | None) -> list[str]:
     cells = [settled.image, str(settled.verdict), str(settled.route or "-"), str(settled.http_status or "-")]
     if license:
         routed = settled.route is not None and settled.route.needs_secret
