@@ -1,6 +1,6 @@
 """What is told as Kubernetes Events: transitions only, about the KotsApp that a person would describe. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -27,6 +27,7 @@ class EventReason(StrEnum):
     SUSPENDED = "Suspended"
     RESUMED = "Resumed"
     DELETING = "Deleting"
+    RELEASE_WARNING = "ReleaseWarning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,13 @@ def of_resumption(before: Mapping[str, Any]) -> list[Event]:
 def of_deletion(objects: int) -> Event:
     """What goes with the app."""
     return Event(EventReason.DELETING, f"the app is deleted, and with it what it applied: {counted(objects, 'object')}")
+
+
+def of_release(warnings: Sequence[str]) -> list[Event]:
+    """What a new rendering found that does not stand in the way."""
+    if not warnings:
+        return []
+    return [Event(EventReason.RELEASE_WARNING, listed(warnings, MAX_NAMED, "; "), warning=True)]
 
 
 def of_cleanup(removal: Removal) -> list[Event]:
