@@ -114,9 +114,19 @@ async def test_kinds_that_the_chart_brings_itself_are_no_hindrance(past: Past | 
     has = '{{ .Capabilities.APIVersions.Has "example.com/v1/Widget" }}'
     text = f'apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: "{has}"}}\n{custom}'
 
-    found = await render(await server(api, None, ACCOUNT), text, past=past)
+    crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: gadgets.example.com}\n"
+    gadget = "---\napiVersion: example.com/v2\nkind: Gadget\nmetadata: {name: g}\n"
 
-    assert [(obj["kind"], obj["metadata"]["name"]) for obj in found] == [("ConfigMap", "false"), ("Widget", "w")]
+    definition, *found = await render(
+        await server(api, None, ACCOUNT), text + gadget, past=past, **{"crds/gadget.yaml": crd}
+    )
+
+    assert definition["kind"] == "CustomResourceDefinition"
+    assert sorted((obj["kind"], obj["metadata"]["name"]) for obj in found) == [
+        ("ConfigMap", "false"),
+        ("Gadget", "g"),
+        ("Widget", "w"),
+    ]
     assert not any("configmaps" in request for request in api.requests())
 
 

@@ -54,12 +54,14 @@ class ImageFindings:
 class Findings:
     """What the steps of one reconciliation found, as far as it came; what is None is carried from before.
 
-    ``license`` are the license's facts and ``release`` those of the stored release, as status has them; ``answered``
-    are requests that were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
+    ``license`` are the license's facts, ``release`` those of the stored release and ``config`` the names of the
+    Config's items, as status has them (``config`` is empty for a release without one); ``answered`` are requests that
+    were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
     """
 
     license: Mapping[str, Any] | None = None
     release: Mapping[str, Any] | None = None
+    config: Mapping[str, Any] | None = None
     sources: Sequence[Mapping[str, str]] | None = None
     images: ImageFindings | None = None
     workloads: Mapping[ObjectKey, Health] | None = None
@@ -78,6 +80,9 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
         status["license"] = {name: value for name, value in findings.license.items() if value not in (None, "")}
     if findings.release is not None:
         status["release"] = dict(findings.release)
+    if findings.config is not None:
+        status.pop("config", None)
+        status |= {"config": dict(findings.config)} if findings.config else {}
     if findings.sources is not None:
         status["sources"] = [dict(source) for source in findings.sources]
     if findings.images is not None:

@@ -11,16 +11,14 @@ from kotsapp.manifests import documents
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
-from kotsapp.release import archives
+from kotsapp.release import archives, chart_archive
 from kotsapp.release.annotations import Object, boolean, hook_events, hook_weight, included, name
-from kotsapp.release.chart_archive import refers_outside
 from kotsapp.release.kots import is_applied
 from kotsapp.release.upgrade import (
     INSTALL,
     RUN_ONCE,
     UPGRADE,
     Past,
-    content_digest,
     digest_of,
     kept_hooks,
     marked,
@@ -28,8 +26,6 @@ from kotsapp.release.upgrade import (
 )
 
 FORCE = "kotsapp.dev/force"
-# Helm's function, wherever it stands in a chart's files: in a comment it costs a server that nobody asks.
-LOOKUP = b"lookup"
 
 _BEFORE = frozenset({"pre-install", "pre-upgrade"})
 # Run by `helm test`, `helm rollback` and `helm uninstall`, none of which happens here.
@@ -106,7 +102,7 @@ class ChartRequest:
     @property
     def looks_up(self) -> bool:
         """Whether its templates, or values that are templates, may ask the cluster."""
-        return self.archive.looks_up or LOOKUP in json.dumps(self.values).encode()
+        return self.archive.looks_up or "lookup" in json.dumps(self.values)
 
     @property
     def digest(self) -> str:
@@ -217,14 +213,15 @@ def read_archive(
     chart_name, version = chart.get("name"), chart.get("version")
     if not (isinstance(chart_name, str) and isinstance(version, str) and chart_name and version):
         raise ManifestError(place, "has no name and version as text: give the chart both")
+    every = list(chart_archive.with_subcharts(files, origin, budget))
     return ChartArchive(
         chart_name,
         version,
         origin,
         data,
-        refers_outside(files, origin, budget),
-        content_digest(files),
-        any(LOOKUP in file.data for file in files),
+        chart_archive.refers_outside(every),
+        chart_archive.content_digest(every),
+        chart_archive.looks_up(every),
     )
 
 
