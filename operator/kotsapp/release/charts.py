@@ -212,7 +212,7 @@ def hook_of(obj: Object) -> Hook | None:
 
 def rendered(
     request: ChartRequest, output: bytes | str, budget: Budget | None = None
-) -> tuple[list[dict[str, Any]], list[str]]:
+) -> tuple[list[Object], list[str]]:
     """The objects of a rendered chart, in Helm's order, and the names of those that are left out.
 
     Left out is what its annotations exclude, hooks for tests, deletion and rollback, and hooks that are not for this
@@ -221,7 +221,7 @@ def rendered(
     does, and keeps no time to live, with which it would be run again and again. Raises ManifestError.
     """
     digest = request.digest
-    found: list[dict[str, Any]] = []
+    found: list[Object] = []
     left_out: list[str] = []
     not_now: list[Object] = []
     for document in documents.read(output, str(request), budget):
@@ -243,8 +243,7 @@ def rendered(
         else:
             left_out.append(_hook_name(obj, events))
             not_now.append(obj)
-    kept = kept_hooks(request.past, digest, found, not_now)
-    return sorted([*found, *map(dict, kept)], key=_order), left_out
+    return sorted([*found, *kept_hooks(request.past, digest, not_now)], key=_order), left_out
 
 
 def _hook_name(obj: Object, events: frozenset[str]) -> str:
