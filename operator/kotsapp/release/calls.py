@@ -7,11 +7,12 @@ from typing import Any
 
 from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import actions, archives, config, config_values, kots, lookups
+from kotsapp.release import actions, archives, config, config_document, config_values, kots, lookups
 from kotsapp.release.actions import FIRST, SECOND
 from kotsapp.release.annotations import included
 from kotsapp.release.charts import ChartArchive
-from kotsapp.release.config import Config, ItemProblem, Verdict
+from kotsapp.release.config import ItemProblem, Verdict
+from kotsapp.release.config_document import Config
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.filling import CallsError, Drawn, Failure, Filled, ItemValue, Request, Subject, Text
@@ -175,7 +176,7 @@ def fill_release(
 
 def config_of(opened: Opened) -> Config | None:
     """The first one counts. Raises ManifestError."""
-    return next((config.parse(found.value, found.place) for found in opened.of(Role.CONFIG)), None)
+    return next((config_document.parse(found.value, found.place) for found in opened.of(Role.CONFIG)), None)
 
 
 def _shipped_answers(opened: Opened) -> Answers:
