@@ -181,6 +181,7 @@ class Reconciler:
                 local_images=answers,
                 request=self._app.render_at,
                 charts=release_store.records(release.charts),
+                looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
             ),
             kept=is_kept(release),
         )
@@ -220,6 +221,7 @@ class Reconciler:
         return (
             not self._is_asked_for(stored)
             and stored.inputs == inputs
+            and stored.looked_up_as in (None, self._app.account)
             and stored.facts == renderer.license_facts(stored.release)
         )
 
