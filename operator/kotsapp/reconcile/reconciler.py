@@ -84,8 +84,13 @@ class Reconciler:
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
         if self._app.suspended:
-            return Outcome(None, None)
+            before = self._writer.status
+            now = status.suspended(before, self._app.generation, rfc3339())
+            return Outcome(now, None, events=tuple(events.of_suspension(before, now)))
+        self._events += events.of_resumption(self._writer.status)
         asked = status.is_unanswered(self._writer.status, self._app.requested)
+        if asked:
+            self._events.append(events.of_request(self._app.requested, self._writer.status))
         self._memory.refresh |= asked
         try:
             end = await self._reconcile()

@@ -11,6 +11,7 @@ from kotsapp.manifests import documents
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
+from kotsapp.manifests.scope import CLUSTER_SCOPED
 from kotsapp.release import archives, chart_archive
 from kotsapp.release.annotations import Object, boolean, hook_events, hook_weight, included, name
 from kotsapp.release.kots import is_applied
@@ -31,30 +32,6 @@ _BEFORE = frozenset({"pre-install", "pre-upgrade"})
 # Run by `helm test`, `helm rollback` and `helm uninstall`, none of which happens here.
 _NEVER_RUN = frozenset(
     {"test", "test-success", "test-failure", "pre-delete", "post-delete", "pre-rollback", "post-rollback"}
-)
-
-_CLUSTER_SCOPED = frozenset(
-    {
-        ("", "Namespace"),
-        ("", "Node"),
-        ("", "PersistentVolume"),
-        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
-        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
-        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
-        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
-        ("apiextensions.k8s.io", "CustomResourceDefinition"),
-        ("apiregistration.k8s.io", "APIService"),
-        ("flowcontrol.apiserver.k8s.io", "FlowSchema"),
-        ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"),
-        ("networking.k8s.io", "IngressClass"),
-        ("node.k8s.io", "RuntimeClass"),
-        ("rbac.authorization.k8s.io", "ClusterRole"),
-        ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
-        ("scheduling.k8s.io", "PriorityClass"),
-        ("storage.k8s.io", "CSIDriver"),
-        ("storage.k8s.io", "StorageClass"),
-        ("storage.k8s.io", "VolumeAttachment"),
-    }
 )
 
 
@@ -280,7 +257,7 @@ def _order(obj: Object) -> tuple[int, int]:
 
 def _settled(obj: dict[str, Any], request: ChartRequest, *, is_hook: bool) -> dict[str, Any]:
     metadata = dict(obj["metadata"])
-    if request.namespace and not metadata.get("namespace") and group_kind(obj) not in _CLUSTER_SCOPED:
+    if request.namespace and not metadata.get("namespace") and group_kind(obj) not in CLUSTER_SCOPED:
         metadata["namespace"] = request.namespace
     if is_hook and group_kind(obj) in RUN_ONCE:
         metadata["annotations"] = {FORCE: "enabled", **metadata["annotations"]}
