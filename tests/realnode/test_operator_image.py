@@ -1,0 +1,194 @@
+"""The operator's own image, built by the script that ships with it, pulled by a kubelet and installed as documented."""
+
+import io
+import json
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.apps import PRIVATE, PROXIED, SLUG, Tenant, config_map, deployment
+from harness.licenses import LICENSE_ID, Signer
+from harness.packing import pack
+from harness.running import ROOT
+from localworld.registries import oci
+from localworld.registries.image import Image
+from localworld.world import World
+
+NAMESPACE, NAME = "kotsapp-system", "kotsapp-operator"
+TAG = yaml.safe_load((ROOT / "deploy/kustomization.yaml").read_text())["images"][0]["newTag"]
+IMAGE = f"ghcr.io/kotsapp-operator/kotsapp-operator:{TAG}"
+MOST_BYTES = 250_000_000
+BUILD_SECONDS = 1200
+
+
+@pytest.fixture(scope="module")
+def image(real_node: None, tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """Minutes the first time, seconds when only the operator's code has changed."""
+    folder = tmp_path_factory.mktemp("image") / "oci"
+    argv = [str(ROOT / "deploy/build-image"), str(folder)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    return oci.read(folder)
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    return Signer.make(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module")
+def installed(real_world: World, image: Image, signer: Signer) -> Iterator[World]:
+    """A world where `kubectl apply -k deploy/` was said, and the operator told of its registries and keys."""
+    real_world.registries.make_public("ghcr.io", "kotsapp-operator/*")
+    real_world.registries.push_built(IMAGE, image)
+    real_world.allow_license(LICENSE_ID)
+    real_world.push_image(PRIVATE, proxied_for=SLUG)
+    real_world.kubectl("apply", "-k", str(ROOT / "deploy"))
+    _roll_out(real_world)
+    _tell(real_world, "registries", real_world.registries_file)
+    _tell(real_world, "trusted-keys", signer.folder)
+    real_world.kubectl("-n", NAMESPACE, "patch", "deployment", NAME, "--type=json", f"--patch={json.dumps(_FLAGS)}")
+    _roll_out(real_world)
+    yield real_world
+    real_world.kubectl("delete", "kotsapps", "-A", "--all", "--timeout=60s")
+    real_world.kubectl("delete", "-k", str(ROOT / "deploy"), "--timeout=60s")
+
+
+def test_the_image_is_small_and_holds_no_pip_and_no_shell(image: Image) -> None:
+    files = _files(image)
+
+    assert sum(files.values()) < MOST_BYTES
+    assert {"opt/kotsapp/bin/helm", "opt/kotsapp/bin/kotsapp", "opt/kotsapp/lib/kotsapp/__main__.py"} <= files.keys()
+    assert [path for path in files if path.endswith(("/pip/__init__.py", "/setuptools/__init__.py", "bin/sh"))] == []
+
+
+def test_the_image_says_what_it_is_and_what_is_in_it(image: Image) -> None:
+    config = json.loads(image.blobs[json.loads(image.top.content)["config"]["digest"]])["config"]
+    bill = json.loads(_content(image, "opt/kotsapp/sbom.cdx.json"))
+    locked = {
+        line.split("==")[0].lower(): line.split("==")[1].split()[0]
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+        if "==" in line and not line.startswith(" ")
+    }
+    listed = {component["name"]: component["version"] for component in bill["components"]}
+
+    assert config["User"] == "65532:65532"
+    assert not [variable for variable in config["Env"] if variable.startswith("PIP")]
+    assert config["Labels"]["org.opencontainers.image.version"] == TAG
+    assert listed.pop("helm").startswith("v4.")
+    assert listed.items() <= locked.items()
+    assert {"kopf", "httpx", "aiohttp", "pyyaml"} <= listed.keys()
+
+
+def test_its_pod_runs_as_nobody_on_a_root_that_it_cannot_write(installed: World) -> None:
+    pod = _pod(installed)
+    run = ("-n", NAMESPACE, "exec", f"deployment/{NAME}", "--", "/usr/bin/python3", "-c")
+
+    who = installed.kubectl(*run, "import os; print(os.getuid(), os.getgid())")
+    wrote = installed.kubectl(*run, "import pathlib\ntry: pathlib.Path('/x').touch()\nexcept OSError as e: print(e)")
+
+    assert pod["status"]["containerStatuses"][0]["imageID"].startswith(
+        "ghcr.io/kotsapp-operator/kotsapp-operator@sha256:"
+    )
+    assert who == "65532 65532\n"
+    assert "Read-only file system" in wrote
+
+
+def test_inside_the_cluster_it_makes_an_app_ready(installed: World, signer: Signer) -> None:
+    tenant = Tenant.make(installed, signer)
+    tenant.put_app("shop", [deployment("api")])
+
+    tenant.wait_ready("shop", 90)
+
+    assert tenant.images("shop")[PRIVATE]["verdict"] == "Private"
+    assert f"{PROXIED} runs in api-" in tenant.kubectl("logs", "deployment/api")
+    assert "Traceback" not in installed.kubectl("-n", NAMESPACE, "logs", f"deployment/{NAME}", "--tail=-1")
+
+
+def test_its_helm_renders_a_chart_there(installed: World, signer: Signer) -> None:
+    tenant = Tenant.make(installed, signer)
+    chart = {
+        "shop/Chart.yaml": b"apiVersion: v2\nname: shop\nversion: 1.0.0\n",
+        "shop/templates/settings.yaml": yaml.safe_dump(config_map("{{ .Release.Name }}-settings")).encode(),
+    }
+    document = {
+        "apiVersion": "kots.io/v1beta1",
+        "kind": "HelmChart",
+        "metadata": {"name": "shop"},
+        "spec": {"chart": {"name": "shop", "chartVersion": "1.0.0"}},
+    }
+    release = pack({"shop-1.0.0.tgz": pack(chart), "chart.yaml": yaml.safe_dump(document).encode()})
+    tenant.put_secret("shop", {"release.tgz": release})
+    spec = {"license": {"secretRef": {"name": "my-license"}}, "manifests": [{"secretRef": {"name": "shop"}}]}
+    tenant.put_app_spec("shop", spec)
+
+    tenant.wait_ready("shop", 90)
+
+    assert tenant.get("configmaps", "shop-settings")
+
+
+def test_it_ends_when_it_is_told_to(installed: World) -> None:
+    before = _pod(installed)["metadata"]["name"]
+
+    installed.kubectl("-n", NAMESPACE, "delete", "pod", before, "--timeout=10s")
+
+    _roll_out(installed)
+    assert _pod(installed)["metadata"]["name"] != before
+
+
+_MOUNTS = {"registries": "/etc/kotsapp/registries", "trusted-keys": "/etc/kotsapp/trusted-keys"}
+_FLAGS = [
+    {"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": argument}
+    for argument in (
+        *("--registries", f"{_MOUNTS['registries']}/registries.yaml"),
+        *("--trusted-keys", _MOUNTS["trusted-keys"]),
+    )
+] + [
+    change
+    for name, path in _MOUNTS.items()
+    for change in (
+        {"op": "add", "path": "/spec/template/spec/volumes/-", "value": {"name": name, "configMap": {"name": name}}},
+        {
+            "op": "add",
+            "path": "/spec/template/spec/containers/0/volumeMounts/-",
+            "value": {"name": name, "mountPath": path, "readOnly": True},
+        },
+    )
+]
+
+
+def _tell(world: World, name: str, file: Path) -> None:
+    world.kubectl("-n", NAMESPACE, "create", "configmap", name, f"--from-file={file}")
+
+
+def _roll_out(world: World) -> None:
+    world.kubectl("-n", NAMESPACE, "rollout", "status", f"deployment/{NAME}", "--timeout=90s")
+
+
+def _pod(world: World) -> dict[str, Any]:
+    pods = world.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods")["items"]
+    found: dict[str, Any] = next(pod for pod in pods if not pod["metadata"].get("deletionTimestamp"))
+    return found
+
+
+def _archives(image: Image) -> Iterator[tarfile.TarFile]:
+    for layer in json.loads(image.top.content)["layers"]:
+        with tarfile.open(fileobj=io.BytesIO(image.blobs[layer["digest"]])) as archive:
+            yield archive
+
+
+def _files(image: Image) -> dict[str, int]:
+    """The size of each file by its path."""
+    return {entry.name: entry.size for archive in _archives(image) for entry in archive}
+
+
+def _content(image: Image, path: str) -> bytes:
+    for archive in _archives(image):
+        if path in archive.getnames() and (file := archive.extractfile(path)) is not None:
+            return file.read()
+    raise FileNotFoundError(path)
