@@ -2,38 +2,28 @@
 
 import io
 import json
-import subprocess
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from harness import in_cluster
 from harness.apps import PRIVATE, PROXIED, SLUG, Tenant, config_map, deployment
+from harness.in_cluster import NAME, NAMESPACE, ROOT, TAG
 from harness.licenses import LICENSE_ID, Signer
 from harness.packing import pack
-from harness.running import ROOT
-from localworld.registries import oci
 from localworld.registries.image import Image
 from localworld.world import World
 
-NAMESPACE, NAME = "kotsapp-system", "kotsapp-operator"
-TAG = yaml.safe_load((ROOT / "deploy/kustomization.yaml").read_text())["images"][0]["newTag"]
-IMAGE = f"ghcr.io/kotsapp-operator/kotsapp-operator:{TAG}"
 MOST_BYTES = 250_000_000
-BUILD_SECONDS = 1200
 
 
 @pytest.fixture(scope="module")
-def image(real_node: None, tmp_path_factory: pytest.TempPathFactory) -> Image:
+def image(real_node: None) -> Image:
     """Minutes the first time, seconds when only the operator's code has changed."""
-    folder = tmp_path_factory.mktemp("image") / "oci"
-    argv = [str(ROOT / "deploy/build-image"), str(folder)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
-    return oci.read(folder)
+    return in_cluster.build()
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +34,9 @@ def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
 @pytest.fixture(scope="module")
 def installed(real_world: World, image: Image, signer: Signer) -> Iterator[World]:
     """A world where `kubectl apply -k deploy/` was said, and the operator told of its registries and keys."""
-    real_world.registries.make_public("ghcr.io", "kotsapp-operator/*")
-    real_world.registries.push_built(IMAGE, image)
     real_world.allow_license(LICENSE_ID)
     real_world.push_image(PRIVATE, proxied_for=SLUG)
-    real_world.kubectl("apply", "-k", str(ROOT / "deploy"))
-    _roll_out(real_world)
-    _tell(real_world, "registries", real_world.registries_file)
-    _tell(real_world, "trusted-keys", signer.folder)
-    real_world.kubectl("-n", NAMESPACE, "patch", "deployment", NAME, "--type=json", f"--patch={json.dumps(_FLAGS)}")
-    _roll_out(real_world)
+    in_cluster.install(real_world, image, signer.folder)
     yield real_world
     real_world.kubectl("delete", "kotsapps", "-A", "--all", "--timeout=60s")
     real_world.kubectl("delete", "-k", str(ROOT / "deploy"), "--timeout=60s")
@@ -137,37 +120,8 @@ def test_it_ends_when_it_is_told_to(installed: World) -> None:
 
     installed.kubectl("-n", NAMESPACE, "delete", "pod", before, "--timeout=10s")
 
-    _roll_out(installed)
+    in_cluster.roll_out(installed)
     assert _pod(installed)["metadata"]["name"] != before
-
-
-_MOUNTS = {"registries": "/etc/kotsapp/registries", "trusted-keys": "/etc/kotsapp/trusted-keys"}
-_FLAGS = [
-    {"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": argument}
-    for argument in (
-        *("--registries", f"{_MOUNTS['registries']}/registries.yaml"),
-        *("--trusted-keys", _MOUNTS["trusted-keys"]),
-    )
-] + [
-    change
-    for name, path in _MOUNTS.items()
-    for change in (
-        {"op": "add", "path": "/spec/template/spec/volumes/-", "value": {"name": name, "configMap": {"name": name}}},
-        {
-            "op": "add",
-            "path": "/spec/template/spec/containers/0/volumeMounts/-",
-            "value": {"name": name, "mountPath": path, "readOnly": True},
-        },
-    )
-]
-
-
-def _tell(world: World, name: str, file: Path) -> None:
-    world.kubectl("-n", NAMESPACE, "create", "configmap", name, f"--from-file={file}")
-
-
-def _roll_out(world: World) -> None:
-    world.kubectl("-n", NAMESPACE, "rollout", "status", f"deployment/{NAME}", "--timeout=90s")
 
 
 def _pod(world: World) -> dict[str, Any]:
