@@ -63,6 +63,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._done)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002 - there is no hurry
+        """Later Pythons give the threads five minutes, which would be over at once."""
+        await super().shutdown_default_executor()
+
     def _done(self, _: object) -> None:
         self._jumping.at_work -= 1
 

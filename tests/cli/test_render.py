@@ -173,7 +173,8 @@ def test_kots_documents_and_template_calls(render: Render) -> None:
     }
     text = json.dumps(config).replace('\\"', '"').replace(f'"{API}"', f"`{API}`")
     render.add("a.yaml", application, text)
-    (found,) = render.objects("--assume=private", "-n", "apps")
+    secret, found = render.objects("--assume=private", "-n", "apps")
+    assert (secret["kind"], secret["metadata"]["name"]) == ("Secret", SECRET)
     assert found["data"] == {
         "image": f"images.vendor.example/proxy/my-kots-app/{API}",
         "secret": SECRET,

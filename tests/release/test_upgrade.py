@@ -7,7 +7,6 @@ import pytest
 
 from kotsapp.manifests.errors import Place
 from kotsapp.release import charts, upgrade
-from kotsapp.release.archives import ArchiveFile
 from kotsapp.release.charts import ChartArchive, ChartRequest
 from kotsapp.release.upgrade import Past
 
@@ -98,12 +97,3 @@ def test_without_the_release_of_before_hooks_for_installs_are_not_lost() -> None
 def test_a_hook_without_a_template_is_left_for_the_api_server_to_refuse() -> None:
     for obj in ({"kind": "Job", "apiVersion": "batch/v1"}, {"kind": "Job", "apiVersion": "batch/v1", "spec": {}}):
         assert upgrade.marked(dict(obj), "digest") == obj
-
-
-def test_a_chart_that_is_packed_anew_is_the_same_chart() -> None:
-    def digest(*files: tuple[str, bytes]) -> str:
-        return upgrade.content_digest(ArchiveFile(path, data) for path, data in files)
-
-    a, b = ("demo/a", b"1"), ("demo/b", b"2")
-    assert digest(a, b) == digest(b, a)
-    assert len({digest(a, b), digest(a), digest(("demo/a", b"12"), ("demo/b", b"")), digest(("demo/ab", b"12"))}) == 4

@@ -54,6 +54,7 @@ class Reason(StrEnum):
     INVALID_MANIFEST = "InvalidManifest"
     HELM_MISSING = "HelmMissing"
     RENDER_FAILED = "RenderFailed"
+    CONFIG_INCOMPLETE = "ConfigIncomplete"
     INVALID_IMAGE = "InvalidImage"
     IMAGES_UNDECIDED = "ImagesUndecided"
     IMAGES_NOT_PULLABLE = "ImagesNotPullable"
@@ -118,7 +119,7 @@ def stalled(reason: str, message: str) -> list[Condition]:
 
 
 def failed(reason: str, message: str) -> list[Condition]:
-    """Settled, and not as wished: neither worked on nor stuck on an input."""
+    """Resolution, and not as wished: neither worked on nor stuck on an input."""
     return [Condition.false(READY, reason, message)]
 
 

@@ -1,6 +1,6 @@
 """What is told as Kubernetes Events: transitions only, about the KotsApp that a person would describe. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -22,6 +22,7 @@ class EventReason(StrEnum):
     DRIFT_REPAIRED = "DriftRepaired"
     PRUNED = "Pruned"
     NOT_PRUNED = "NotPruned"
+    RELEASE_WARNING = "ReleaseWarning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,13 @@ def of_rollout(done: ChangeSet, removal: Removal) -> list[Event]:
         message = f"no longer part of the app, left in the cluster: {_reasons(removal)}"
         told.append(Event(EventReason.NOT_PRUNED, message))
     return told
+
+
+def of_release(warnings: Sequence[str]) -> list[Event]:
+    """What a new rendering found that does not stand in the way."""
+    if not warnings:
+        return []
+    return [Event(EventReason.RELEASE_WARNING, listed(warnings, MAX_NAMED, "; "), warning=True)]
 
 
 def of_cleanup(removal: Removal) -> list[Event]:

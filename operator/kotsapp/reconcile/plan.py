@@ -50,11 +50,15 @@ class PullSecretNameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PullSecrets:
-    """The pull secrets of an app: one of this name in each namespace whose pods need it."""
+    """The pull secrets of an app: one of this name in each namespace whose pods need it.
+
+    ``asked_for`` says that the release asks for its name or content, and so expects it in the app's namespace.
+    """
 
     name: str
     license_id: str = field(repr=False)
     domains: Domains
+    asked_for: bool = False
 
     def of(self, namespace: str, app: App) -> dict[str, Any]:
         """The one of this namespace."""
@@ -107,7 +111,7 @@ def make_plan(
     as_written: dict[ObjectKey, Object] = {}
     opened: dict[ObjectKey, Sequence[Sequence[Step]]] = {}
     scaled = scaled_by_others(objects, app.namespace)
-    namespaces: set[str] = set()
+    namespaces: set[str] = {app.namespace} if pull_secrets.asked_for else set()
     carried = by_namespace(account_secrets or {})
     for obj in objects:
         key = key_of(obj)

@@ -15,7 +15,7 @@ from kotsapp.reconcile.outcome import ReconcileError, retryable, terminal
 from kotsapp.reconcile.status import ImageFindings
 from kotsapp.release.reader import Release
 from kotsapp.text import counted, listed, rfc3339
-from kotsapp.verdicts.decision import Settled
+from kotsapp.verdicts.decision import Resolution
 from kotsapp.verdicts.resolver import Policy, Routing
 from kotsapp.verdicts.verification import Verified
 
@@ -38,8 +38,24 @@ class ImagesResult:
         return self.routing.pulls
 
     @property
-    def withheld(self) -> list[Settled]:
+    def withheld(self) -> list[Resolution]:
         return self.routing.unverified if self.verify is Verify.ENFORCE else []
+
+    @property
+    def refused(self) -> list[Resolution]:
+        """Routed images that the proxy or the registry refuses to the license."""
+        if self.verify is Verify.OFF:
+            return []
+        return [s for s in self.routing.settled if s.is_routed and s.verified is Verified.FALSE]
+
+    @property
+    def refusal(self) -> str:
+        """What to tell, and what to do, of images that are refused to the license."""
+        told = [f"{s.pull}: {s.verified_message} (used by {listed(self.users[s.image], 2)})" for s in self.refused]
+        return (
+            f"the license can't pull {counted(len(told), 'image')}: {listed(told, MAX_NAMED, '; ')}. Check name and"
+            " tag; if they are right, ask the vendor for access. Asked again by itself"
+        )
 
     @property
     def summary(self) -> str:
@@ -67,7 +83,7 @@ class ImagesResult:
         routed = [s for s in self.routing.settled if s.is_routed]
         if self.verify is Verify.OFF or not routed:
             return ()
-        refused = [s for s in routed if s.verified is Verified.FALSE]
+        refused = self.refused
         unknown = [s for s in routed if s.verified is Verified.UNKNOWN]
         named = "; ".join(f"{s.pull}: {s.verified_message}" for s in (refused or unknown)[:MAX_NAMED])
         if refused:
@@ -139,7 +155,7 @@ def invalid(error: InvalidImagesError) -> ReconcileError:
     return terminal(Reason.INVALID_IMAGE, str(error), condition)
 
 
-def _soonest(settled: Sequence[Settled]) -> float | None:
+def _soonest(settled: Sequence[Resolution]) -> float | None:
     """Seconds until one of these is worth asking again; None leaves it to the worker's backoff."""
     waits = [s.retry_after for s in settled if s.retry_after is not None]
     return min(waits) if waits else None

@@ -9,7 +9,7 @@ from kotsapp.apply.inventory import Inventory
 from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
 from kotsapp.kube.objects import ObjectKey
-from kotsapp.verdicts.decision import Ground, Settled
+from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
 
@@ -44,7 +44,7 @@ _STATES_WORST_FIRST = (
 class ImageFindings:
     """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too."""
 
-    settled: tuple[Settled, ...]
+    settled: tuple[Resolution, ...]
     users: Mapping[str, Sequence[str]]
     verified: bool
     at: str
@@ -54,12 +54,15 @@ class ImageFindings:
 class Findings:
     """What the steps of one reconciliation found, as far as it came; what is None is carried from before.
 
-    ``license`` are the license's facts and ``release`` those of the stored release, as status has them; ``answered``
-    are requests that were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
+    ``license`` are the license's facts, ``release`` those of the stored release and ``config`` the names of the
+    Config's items, as status has them (``config`` is empty for a release without one); ``answered`` are requests that
+    were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
     """
 
     license: Mapping[str, Any] | None = None
     release: Mapping[str, Any] | None = None
+    config: Mapping[str, Any] | None = None
+    sources: Sequence[Mapping[str, str]] | None = None
     images: ImageFindings | None = None
     workloads: Mapping[ObjectKey, Health] | None = None
     answered: Mapping[str, str] = field(default_factory=dict)
@@ -77,6 +80,11 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
         status["license"] = {name: value for name, value in findings.license.items() if value not in (None, "")}
     if findings.release is not None:
         status["release"] = dict(findings.release)
+    if findings.config is not None:
+        status.pop("config", None)
+        status |= {"config": dict(findings.config)} if findings.config else {}
+    if findings.sources is not None:
+        status["sources"] = [dict(source) for source in findings.sources]
     if findings.images is not None:
         status |= _images(previous, findings.images)
     if findings.workloads is not None:
@@ -145,12 +153,12 @@ def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
         "unverified": sum(found.verified and s.is_routed and s.verified is not Verified.TRUE for s in found.settled),
     }
     # A registry that is down is asked every minute or so; only an answer is worth a new time.
-    answered = any(s.probed and s.ground is Ground.VERDICT for s in found.settled)
+    answered = any(s.probed and s.basis is Basis.VERDICT for s in found.settled)
     probed_at = found.at if answered else previous.get("lastProbeTime", found.at)
     return {"images": entries, "imageSummary": counts, "lastProbeTime": probed_at}
 
 
-def _badness(settled: Settled) -> int:
+def _badness(settled: Resolution) -> int:
     if settled.route is None:
         return 0
     if settled.verified is Verified.FALSE:
@@ -159,7 +167,7 @@ def _badness(settled: Settled) -> int:
 
 
 def _image(
-    settled: Settled, before: Mapping[str, Any], users: Sequence[str], now: str, verified: bool
+    settled: Resolution, before: Mapping[str, Any], users: Sequence[str], now: str, verified: bool
 ) -> dict[str, Any]:
     same = before.get("verdict") == settled.verdict
     message = settled.message

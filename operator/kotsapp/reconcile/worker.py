@@ -122,14 +122,18 @@ class Worker:
                 return None
             started = time.monotonic()
             outcome = await self._reconcile(Reconciler(app, services, self._memory, writer), app)
-            services.metrics.reconciled(app.key, outcome.status or writer.status, time.monotonic() - started)
+            services.metrics.reconciled(
+                app.key, outcome.status or writer.status, time.monotonic() - started, suspended=app.suspended
+            )
             await self._tell(app, outcome, services)
             logger.debug("%s: reconciled generation %d", app.key, app.generation)
         except ApiError as error:
+            services.metrics.broke("api")
             logger.warning("%s: %s", app.key, error)
             return self._backoff()
         except Exception:
             # A fault of ours must neither stop other apps nor end this one's worker; what runs is left as it is.
+            services.metrics.broke("internal")
             logger.exception("%s: reconciling failed unexpectedly", app.key)
             await self._tell_fault(app, services)
             return self._backoff()

@@ -1,25 +1,24 @@
 """Helm charts of a release: which chart, with which values, and what of its output belongs into the cluster."""
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests import documents
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
-from kotsapp.release import archives
+from kotsapp.release import archives, chart_archive
 from kotsapp.release.annotations import Object, boolean, hook_events, hook_weight, included, name
-from kotsapp.release.chart_archive import refers_outside
 from kotsapp.release.kots import is_applied
 from kotsapp.release.upgrade import (
     INSTALL,
     RUN_ONCE,
     UPGRADE,
     Past,
-    content_digest,
     digest_of,
     kept_hooks,
     marked,
@@ -27,8 +26,6 @@ from kotsapp.release.upgrade import (
 )
 
 FORCE = "kotsapp.dev/force"
-# Helm's function, wherever it stands in a chart's files: in a comment it costs a server that nobody asks.
-LOOKUP = b"lookup"
 
 _BEFORE = frozenset({"pre-install", "pre-upgrade"})
 # Run by `helm test`, `helm rollback` and `helm uninstall`, none of which happens here.
@@ -103,9 +100,21 @@ class ChartRequest:
         return f"{self.archive.name}-{self.release_name}.yaml"
 
     @property
+    def looks_up(self) -> bool:
+        """Whether its templates, or values that are templates, may ask the cluster."""
+        return self.archive.looks_up or "lookup" in json.dumps(self.values)
+
+    @property
     def digest(self) -> str:
         """Of what it is rendered from: another one is another version of the chart, or other values."""
         return digest_of(self.archive.digest, (self.namespace, self.release_name), self.values)
+
+
+class HelmRelease(NamedTuple):
+    """What Helm knows a release by; ``namespace`` is empty for the app's own."""
+
+    namespace: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +152,28 @@ def request(obj: Object, place: Place, found: Sequence[ChartArchive]) -> ChartRe
     version = _text(chart, "chartVersion", "spec.chart", obj, place)
     if not chart_name or not version:
         raise ManifestError(place, f"{name(obj)} has no spec.chart.name and spec.chart.chartVersion: name its chart")
-    release_name = (
-        _text(spec, "releaseName", "spec", obj, place)
-        if is_v2(obj)
-        else _text(chart, "releaseName", "spec.chart", obj, place)
-    )
     archive = next((a for a in found if (a.name, a.version) == (chart_name, version)), None)
     if archive is None:
         there = ", ".join(f"{a.name} {a.version}" for a in found) or "none"
         problem = f"{name(obj)} wants chart {quote(chart_name)} {quote(version)}; charts in the release: {there}"
         raise ManifestError(place, f"{problem}. Put its .tgz beside it, or fix the name or version")
     namespace = _text(spec, "namespace", "spec", obj, place)
-    return ChartRequest(archive, release_name or chart_name, namespace, merged_values(obj, place), place)
+    return ChartRequest(archive, release_of(obj, place).name, namespace, merged_values(obj, place), place)
+
+
+def release_of(obj: Object, place: Place) -> HelmRelease:
+    """Which release of Helm's a HelmChart asks for (DESIGN 6.4). Raises ManifestError.
+
+    Without a name of its own it is called as the chart; of a v1beta1 one, as the HelmChart itself.
+    """
+    spec = _spec(obj, place)
+    chart = _mapping(spec, "chart", obj, place)
+    namespace = _text(spec, "namespace", "spec", obj, place)
+    if is_v2(obj):
+        given, default = _text(spec, "releaseName", "spec", obj, place), _text(chart, "name", "spec.chart", obj, place)
+    else:
+        given, default = _text(chart, "releaseName", "spec.chart", obj, place), str(obj["metadata"].get("name") or "")
+    return HelmRelease(namespace, given or default)
 
 
 def merged_values(obj: Object, place: Place) -> dict[str, Any]:
@@ -194,14 +213,15 @@ def read_archive(
     chart_name, version = chart.get("name"), chart.get("version")
     if not (isinstance(chart_name, str) and isinstance(version, str) and chart_name and version):
         raise ManifestError(place, "has no name and version as text: give the chart both")
+    every = list(chart_archive.with_subcharts(files, origin, budget))
     return ChartArchive(
         chart_name,
         version,
         origin,
         data,
-        refers_outside(files, origin, budget),
-        content_digest(files),
-        any(LOOKUP in file.data for file in files),
+        chart_archive.refers_outside(every),
+        chart_archive.content_digest(every),
+        chart_archive.looks_up(every),
     )
 
 

@@ -71,7 +71,9 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
 
     ``metadata`` (namespace, labels, owners) is that of each. Raises StoredReleaseError for one that is too large.
     """
-    plain = _adapter().dump_python(replace(stored, release=replace(stored.release, charts=())), mode="json")
+    plain = _adapter().dump_python(
+        replace(stored, release=replace(stored.release, charts=(), filler=None)), mode="json"
+    )
     text = json.dumps({"format": _FORMAT, "stored": plain}, ensure_ascii=False, separators=(",", ":")).encode()
     packed = gzip.compress(text, compresslevel=6, mtime=0)
     parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]

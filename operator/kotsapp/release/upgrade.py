@@ -12,7 +12,6 @@ from typing import Any
 from kotsapp.images.podspec import group_kind
 from kotsapp.names import GROUP
 from kotsapp.release.annotations import Object, hook_events
-from kotsapp.release.archives import ArchiveFile
 
 INSTALL = frozenset({"pre-install", "post-install"})
 UPGRADE = frozenset({"pre-upgrade", "post-upgrade"})
@@ -40,15 +39,6 @@ class Past:
 
     digest: str = ""
     hooks: tuple[Object, ...] | None = None
-
-
-def content_digest(files: Iterable[ArchiveFile]) -> str:
-    """A digest of a chart's files: packed anew, byte by byte another archive, it is the same chart."""
-    digest = hashlib.sha256()
-    for file in sorted(files, key=lambda file: file.path):
-        for part in (file.path.encode("utf-8", "surrogateescape"), file.data):
-            digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.hexdigest()
 
 
 def digest_of(content: str, release: tuple[str, str], values: Mapping[str, Any]) -> str:

@@ -55,9 +55,11 @@ def patch(objects: Iterable[Found], pulls: Mapping[str, Pull], secret_name: str)
     ]
 
 
-def secret_namespaces(objects: Iterable[Patched]) -> list[str | None]:
-    """The namespaces in which pods need the pull secret, sorted; None first, for objects that name no namespace."""
-    return sorted({namespace(obj.before) for obj in objects if obj.needs_secret}, key=lambda name: name or "")
+def secret_namespaces(objects: Iterable[Patched], *, app: bool = False) -> list[str | None]:
+    """The namespaces in which pods need the pull secret, sorted; None first, for objects that name no namespace, or
+    where it has to be in the ``app``'s own."""
+    needed = {namespace(obj.before) for obj in objects if obj.needs_secret}
+    return sorted(needed | ({None} if app else set()), key=lambda name: name or "")
 
 
 def in_order(objects: Iterable[Patched], secrets: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
