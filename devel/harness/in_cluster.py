@@ -13,7 +13,7 @@ from localworld.world import World
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE, NAME = "kotsapp-system", "kotsapp-operator"
-TAG: str = yaml.safe_load((ROOT / "deploy/kustomization.yaml").read_text())["images"][0]["newTag"]
+TAG: str = yaml.safe_load((ROOT / "deploy/base/kustomization.yaml").read_text())["images"][0]["newTag"]
 REPOSITORY = "kotsapp-operator/kotsapp-operator"
 IMAGE = f"ghcr.io/{REPOSITORY}:{TAG}"
 _BUILD_SECONDS = 1800
