@@ -8,6 +8,7 @@ import pytest
 from kotsapp.manifests.errors import Place
 from kotsapp.release import charts, upgrade
 from kotsapp.release.charts import ChartArchive, ChartRequest
+from kotsapp.release.reader import SourceFile, read_release, with_charts
 from kotsapp.release.upgrade import Past
 
 V1 = ChartRequest(ChartArchive("demo", "1.0.0", "x", b"", digest="one"), "rel", "", {"a": 1}, Place("HelmChart demo"))
@@ -81,11 +82,28 @@ def test_hooks_that_the_chart_has_no_longer_stay_when_they_hold_something_and_go
     assert set(after) == {"password"}, "what a chart makes only where .Release.IsInstall"
 
 
-def test_what_was_a_hook_and_is_none_any_more_is_taken_once() -> None:
-    plain = "apiVersion: v1\nkind: Secret\nmetadata: {name: password}\n"
-    objects, _ = charts.rendered(replace(V2, past=Past(V1.digest, tuple(rendered(V1, PASSWORD).values()))), plain)
+@pytest.mark.parametrize(
+    ("plain", "chart", "taken"),
+    [
+        pytest.param("password", "", True, id="a plain object of the release now"),
+        pytest.param("", "password", True, id="an ordinary object of the chart now"),
+        pytest.param("other", "other", False, id="other names"),
+        pytest.param("password, namespace: elsewhere", "", False, id="another namespace"),
+    ],
+)
+def test_a_hook_of_before_gives_way_to_what_has_its_name_now(plain: str, chart: str, taken: bool) -> None:
+    def secret(name: str) -> str:
+        return f"---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\n" if name else ""
 
-    assert [obj["metadata"] for obj in objects] == [{"name": "password"}]
+    hook = rendered(V1, PASSWORD)["password"]
+    hook["metadata"]["namespace"] = "apps"
+    past = replace(V2, past=Past(V1.digest, (hook,)))
+    release = read_release([SourceFile("a.yaml", "a.yaml", secret(plain).encode())])
+
+    found = with_charts(release, [(past, secret(chart))])
+
+    assert (hook in found.objects) != taken
+    assert len(found.objects) == len(found.sources) == bool(plain) + bool(chart) + (not taken)
 
 
 def test_without_the_release_of_before_hooks_for_installs_are_not_lost() -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, is_source_file, read_answers, read_license, read_release, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, add_config_values, seconds
@@ -29,9 +30,7 @@ from kotsapp.verdicts.verification import Verified
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser(
-        "probe", help="find out which images are private, and what the license opens", description=run.__doc__
-    )
+    parser = commands.add_parser("probe", help=COMMANDS["probe"], description=run.__doc__)
     parser.add_argument("images", metavar="IMAGE", nargs="*", help="an image reference")
     parser.add_argument(
         "-f", "--filename", action="append", default=[], metavar="FILE|DIR", help="manifests, - for standard input"

@@ -84,8 +84,13 @@ class Reconciler:
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
         if self._app.suspended:
-            return Outcome(None, None)
+            before = self._writer.status
+            now = status.suspended(before, self._app.generation, rfc3339())
+            return Outcome(now, None, events=tuple(events.of_suspension(before, now)))
+        self._events += events.of_resumption(self._writer.status)
         asked = status.is_unanswered(self._writer.status, self._app.requested)
+        if asked:
+            self._events.append(events.of_request(self._app.requested, self._writer.status))
         self._memory.refresh |= asked
         try:
             end = await self._reconcile()
@@ -181,6 +186,7 @@ class Reconciler:
                 local_images=answers,
                 request=self._app.render_at,
                 charts=release_store.records(release.charts),
+                looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
             ),
             kept=is_kept(release),
         )
@@ -220,6 +226,7 @@ class Reconciler:
         return (
             not self._is_asked_for(stored)
             and stored.inputs == inputs
+            and stored.looked_up_as in (None, self._app.account)
             and stored.facts == renderer.license_facts(stored.release)
         )
 

@@ -4,7 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.api.conditions import RECONCILING, STALLED, Condition, condition_in, is_settled, merge
+from kotsapp.api.conditions import (
+    READY,
+    RECONCILING,
+    STALLED,
+    SUSPENDED,
+    Condition,
+    Reason,
+    condition_in,
+    in_order,
+    is_settled,
+    merge,
+    stalled,
+)
 from kotsapp.apply.inventory import Inventory
 from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
@@ -19,6 +31,7 @@ MAX_IMAGES = 500
 MAX_WORKLOADS = 500
 MAX_USERS = 20
 MAX_IMAGE_MESSAGE = 512
+SUSPENDED_MESSAGE = "spec.suspend is true: nothing is probed, applied or repaired"
 
 _WORST_FIRST = {
     Verdict.ERROR: 0,
@@ -91,7 +104,7 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
         status["workloads"] = _workloads(findings.workloads)
     status |= findings.answered
     conditions = list({condition.type: condition for condition in findings.conditions}.values())
-    known = {c.type for c in conditions} | findings.obsolete | {RECONCILING, STALLED}
+    known = {c.type for c in conditions} | findings.obsolete | {RECONCILING, STALLED, SUSPENDED}
     before = previous.get("conditions") or ()
     carried = [dict(condition) for condition in before if condition.get("type") not in known]
     status["conditions"] = merge(before, conditions, generation, now) + carried
@@ -99,6 +112,27 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
     if is_settled(conditions):
         status["observedGeneration"] = generation
     return status
+
+
+def suspended(previous: Status, generation: int, now: str) -> dict[str, Any]:
+    """The status of an app that is left alone: what was last true of it, and that nobody works on it (DESIGN 9).
+
+    The root observedGeneration follows, since this generation asks for nothing else: by kstatus an app that was Ready
+    is Current, and nobody waits for it. One that was not Ready is Stalled, since it won't become so before a person
+    acts: whoever waits is told at once, where Reconciling would have them wait until their timeout. Ready keeps the
+    generation for which it was found, so that ``kubectl wait`` doesn't take it for an answer about this one.
+    """
+    before = previous.get("conditions") or ()
+    told = [Condition.true(SUSPENDED, SUSPENDED_MESSAGE, Reason.SUSPENDED)]
+    ready = condition_in(previous, READY)
+    if ready is None:
+        told += stalled(Reason.SUSPENDED, "suspended before it was rolled out for the first time")
+    elif ready.get("status") != "True" and condition_in(previous, STALLED) is None:
+        told += stalled(Reason.SUSPENDED, f"suspended while {ready.get('reason')}: {ready.get('message')}")
+    replaced = {condition.type for condition in told} | {RECONCILING}
+    carried = [condition for condition in before if condition.get("type") not in replaced]
+    conditions = in_order([*merge(before, told, generation, now), *carried])
+    return {**previous, "conditions": conditions, "observedGeneration": generation}
 
 
 def with_inventory(previous: Status, inventory: Inventory) -> dict[str, Any]:
