@@ -1,5 +1,6 @@
 """One reconciliation of one KotsApp: its methods are the verbs of the data flow (docs/ARCHITECTURE.md)."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -64,6 +65,8 @@ from kotsapp.release.store import StoredRelease, StoredReleaseError, is_kept
 from kotsapp.text import counted, rfc3339
 from kotsapp.verdicts.resolver import resolve_all
 
+# Before this nobody who waits has looked, and most changes whose images are known are applied.
+TELL_AFTER = 0.05
 # Pods that were just made have nothing to tell yet.
 POD_GRACE = 1.5
 
@@ -79,6 +82,9 @@ class Reconciler:
         self._findings = Findings()
         self._events: list[events.Event] = []
         self._plan_size = 0
+        self._change = ""
+        self._ended = asyncio.Event()
+        self._telling: asyncio.Task[None] | None = None
         self._ledger = Ledger(Inventory.from_status(writer.status.get("inventory") or ()), self._save)
 
     async def reconcile(self) -> Outcome:
@@ -99,6 +105,10 @@ class Reconciler:
             self._memory.release = None  # megabytes, which nobody looks at while the app stands still
             ended = error if isinstance(error, ReconcileError) else _of_api_error(self._app, error)
             conditions, wake_after, backoff = tuple(ended.conditions), ended.retry_after, ended.backoff
+        finally:
+            self._ended.set()
+            if self._telling is not None:
+                await asyncio.gather(self._telling, return_exceptions=True)
         if asked:  # with whatever came of it: somebody waits for the answer
             self._findings = replace(self._findings, answered={**self._findings.answered, **self._app.requested})
         self._found(*conditions)
@@ -140,15 +150,24 @@ class Reconciler:
         await follow(self._app, _references(spec, license))
         files = await read_sources(self._app, spec, self._services)
         answers, read_from = await read_answers(self._app, spec, self._services)
-        await self._note_sources([*files, *read_from], license)
+        self._note_sources([*files, *read_from], license)
         return license, files, answers
 
-    async def _note_sources(self, files: Sequence[SourceFile], license: License) -> None:
+    def _note_sources(self, files: Sequence[SourceFile], license: License) -> None:
         """Say at once that the inputs changed, so that nobody who waits passes on what was true of the old ones."""
         known = sources.revisions(files, license.license_id.encode())
         changed = sources.changed(self._writer.status, known)
         self._findings = replace(self._findings, sources=known)
         if changed is not None:
+            self._change = changed
+            self._telling = asyncio.create_task(self._tell_change(changed))
+
+    async def _tell_change(self, changed: str) -> None:
+        """A change that is done with in a moment is told by what came of it."""
+        try:
+            async with asyncio.timeout(TELL_AFTER):
+                await self._ended.wait()
+        except TimeoutError:
             await self.announce(*progressing(changed))
 
     async def _render_and_route(
@@ -408,7 +427,7 @@ class Reconciler:
 
     async def _save(self, brings_new: bool) -> None:
         """Store the inventory; where there will be new objects, that the rollout goes on, too."""
-        if brings_new:
+        if brings_new or self._change:
             await self.announce(*progressing(f"applying {counted(self._plan_size, 'object')}"))
             return
         async with self._writer.lock:
