@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from kotsapp.apply.applier import Applier
+from kotsapp.apply.applier import Applier, Refusal, RefusedError, StillThere
 from kotsapp.apply.changes import Removal
 from kotsapp.apply.inventory import NEVER_PRUNED, Entry
 from kotsapp.apply.ledger import Ledger
@@ -24,7 +24,7 @@ class Pruner:
         self._client_of = client_of
 
     async def delete(self, entries: Sequence[Entry], ledger: Ledger, *, lingers: bool = True) -> Removal:
-        """Delete the objects of these entries; raises RefusedError.
+        """Delete the objects of these entries, phase by phase; raises RefusedError.
 
         With the rights of the account that the app names now, else with those that applied each object: an app that
         names no account any more doesn't thereby have the operator's own rights over what an account applied. What
@@ -49,7 +49,17 @@ class Pruner:
                 done(entry, "the operator's own rights delete nothing outside the KotsApp's namespace")
             else:
                 within.append(entry)
-        await self._applier.delete(within, self._applicant.marks, done, client_for, lingers=lingers)
+        refusals: list[Refusal] = []
+        for phase in sorted({entry.deletion_phase for entry in within}):
+            members = [entry for entry in within if entry.deletion_phase == phase]
+            try:
+                await self._applier.delete(members, self._applicant.marks, done, client_for, lingers=lingers)
+            except RefusedError as error:
+                refusals += error.refusals
+                if any(isinstance(refusal, StillThere) for refusal in error.refusals):
+                    break
+        if refusals:
+            raise RefusedError(refusals)
         return Removal(tuple(sorted(deleted)), tuple(sorted(left)))
 
     def _is_beyond(self, entry: Entry) -> bool:
