@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from kotsapp.apply.applier import Applier, Refusal, RefusedError, StillThere
 from kotsapp.apply.changes import Removal
+from kotsapp.apply.deleter import Deleter
 from kotsapp.apply.inventory import NEVER_PRUNED, Entry
 from kotsapp.apply.ledger import Ledger
 from kotsapp.apply.ownership import Applicant
+from kotsapp.apply.refusals import Refusal, RefusedError, StillThere
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.objects import ObjectKey
 
@@ -17,9 +18,9 @@ ClientOf = Callable[[str], KubeClient]
 class Pruner:
     """Deletes objects of one app, and takes them out of its inventory."""
 
-    def __init__(self, applicant: Applicant, applier: Applier, client: KubeClient, client_of: ClientOf) -> None:
+    def __init__(self, applicant: Applicant, deleter: Deleter, client: KubeClient, client_of: ClientOf) -> None:
         self._applicant = applicant
-        self._applier = applier
+        self._deleter = deleter
         self._client = client
         self._client_of = client_of
 
@@ -53,7 +54,7 @@ class Pruner:
         for phase in sorted({entry.deletion_phase for entry in within}):
             members = [entry for entry in within if entry.deletion_phase == phase]
             try:
-                await self._applier.delete(members, self._applicant.marks, done, client_for, lingers=lingers)
+                await self._deleter.delete(members, self._applicant.marks, done, client_for, lingers=lingers)
             except RefusedError as error:
                 refusals += error.refusals
                 if any(isinstance(refusal, StillThere) for refusal in error.refusals):

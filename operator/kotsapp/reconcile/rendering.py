@@ -18,6 +18,8 @@ from kotsapp.reconcile.lookup_server import Looker, LookupServer
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.release.budget import for_operator
+from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ClusterFacts
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import Drawn
@@ -33,8 +35,9 @@ def secret_name(spec: Spec, license: License) -> str:
     return spec.pull_secret or default_name(license.app_slug)
 
 
-def renderer_for(app: App, spec: Spec, license: License, helm: Path | None) -> Renderer:
-    """The renderer of this app's release; ``helm`` is the administrator's choice of program."""
+def renderer_for(app: App, spec: Spec, license: License, answers: Answers, helm: Path | None) -> Renderer:
+    """The renderer of this app's release; ``answers`` are to its Config, ``helm`` is the administrator's choice of
+    program."""
     return Renderer(
         license=license,
         pull_secret=secret_name(spec, license),
@@ -43,6 +46,7 @@ def renderer_for(app: App, spec: Spec, license: License, helm: Path | None) -> R
         registry_domain=spec.proxy.registry_domain,
         patch_helm_v2=spec.patch_helm_v2,
         helm=str(helm) if helm else None,
+        answers=answers,
     )
 
 
@@ -66,7 +70,8 @@ async def render(
     """The release, its template calls filled in and its objects placed; ``local_images`` are what ``LocalImageName``
     answers, ``kept`` is what was drawn at random before.
 
-    Raises ReconcileError for what can't be read, naming the source, the document and the line, and ApiError."""
+    Raises ReconcileError for what can't be read, naming the source, the document and the line, ConfigIncompleteError
+    and ApiError."""
     try:
         renderer = replace(renderer, cluster=ClusterFacts(client.server_version))
         # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
@@ -74,6 +79,8 @@ async def render(
         release = await asyncio.to_thread(renderer.read, files, local_images, kept, budget)
         if release.charts:
             release = await _with_charts(renderer, release, budget, before, client)
+    except ConfigIncompleteError:
+        raise
     except (ManifestError, HelmError) as error:
         raise terminal(Reason.INVALID_MANIFEST, str(error)) from None
     except HelmMissingError as error:
