@@ -76,6 +76,17 @@ def test_when_something_else_changed_hooks_for_upgrades_stay_as_they_were() -> N
     assert rendered(V2, UPGRADE, V2, BOTH) == {}, "one that never ran does not begin to"
 
 
+def test_a_hook_comes_after_the_others_at_the_install_and_before_them_at_the_upgrade() -> None:
+    text = hook("plain", "", "v1\nkind: ConfigMap") + hook("migrate", "post-install,pre-upgrade")
+
+    install, _ = charts.rendered(V1, text)
+    later, _ = charts.rendered(replace(V2, past=Past(V1.digest, (install[1],))), text)
+
+    assert [obj["metadata"]["name"] for obj in install] == ["plain", "migrate"]
+    assert [obj["metadata"]["name"] for obj in later] == ["migrate", "plain"]
+    assert install[1]["spec"] == later[0]["spec"], "it is not run again because of that"
+
+
 def test_hooks_that_the_chart_has_no_longer_stay_when_they_hold_something_and_go_when_they_ran() -> None:
     after = rendered(V2, "", V1, ALL)
 

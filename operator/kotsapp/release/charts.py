@@ -22,6 +22,7 @@ from kotsapp.release.upgrade import (
     UPGRADE,
     Past,
     digest_of,
+    for_this_rendering,
     kept_hooks,
     marked,
     runs_now,
@@ -273,7 +274,7 @@ def rendered(request: ChartRequest, output: bytes | str, budget: Budget | None =
             fix = 'mend the annotation, or annotate it kots.io/exclude: "true"'
             raise ManifestError(document.place, f"{name(obj)} is a hook that Helm does not know ({wrong}): {fix}")
         elif runs_now(events, digest, request.past):
-            hook = _settled(obj, request, is_hook=True)
+            hook = for_this_rendering(_settled(obj, request, is_hook=True), request.past)
             found.append(hook if events & INSTALL else marked(hook, digest))
         else:
             left_out.append(_hook_name(obj, events))
