@@ -226,6 +226,8 @@ async def test_suspend_resume_retry_and_events(signer: Signer, capsys: pytest.Ca
         assert await run(api, "retry", "my-app", "--wait") == 0
         assert "asked for a fresh probe" in capsys.readouterr().out
         assert operator.status()["lastHandledRequestedAt"]
+        assert await run(api, "rerender", "my-app", "--wait", "--timeout=1m") == 0
+        assert operator.status()["lastHandledRenderAt"]
 
         assert await run(api, "suspend", "my-app") == 0
         await until(lambda: "Suspended" in operator.events())

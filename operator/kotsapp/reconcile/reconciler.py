@@ -252,8 +252,10 @@ class Reconciler:
         self._findings = replace(self._findings, config=found.names() if found is not None else {})
         if stored.revision:
             told = {"revision": stored.revision, "renderedAt": stored.rendered_at}
-            answered = {RENDER_ANSWER: stored.request} if stored.request else {}
-            self._findings = replace(self._findings, release=told, answered={**self._findings.answered, **answered})
+            self._findings = replace(self._findings, release=told)
+        if stored.request:  # also where nothing of the rendering had to be kept: somebody waits for the answer
+            answered = {**self._findings.answered, RENDER_ANSWER: stored.request}
+            self._findings = replace(self._findings, answered=answered)
 
     async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
         """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""

@@ -28,7 +28,12 @@ _VERBS = (
     ("tree", tree.run, "the app's objects, and the pods that run of them", "shop"),
     ("history", history.run, "the renderings of the release that are kept", "shop"),
     ("retry", ask.retry, "ask every registry again now", "shop --wait"),
-    ("rerender", ask.rerender, "render the release anew, which draws new passwords where it draws any", "shop --wait"),
+    (
+        "rerender",
+        ask.rerender,
+        "render the release anew now: what charts draw and don't look up changes",
+        "shop --wait",
+    ),
     ("suspend", suspend.suspend, "leave everything as it is, until it is resumed", "shop"),
     ("resume", suspend.resume, "keep it true again", "shop"),
 )

@@ -14,7 +14,7 @@ async def retry(args: Namespace, target: Target) -> int:
 
 
 async def rerender(args: Namespace, target: Target) -> int:
-    return await _ask(args, target, RENDER_ANNOTATION, RENDER_ANSWER, "asked for a new rendering of the release")
+    return await _ask(args, target, RENDER_ANNOTATION, RENDER_ANSWER, "asked for a new rendering of its release")
 
 
 async def _ask(args: Namespace, target: Target, annotation: str, answer: str, what: str) -> int:
