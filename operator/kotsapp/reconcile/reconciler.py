@@ -186,6 +186,7 @@ class Reconciler:
                 local_images=answers,
                 request=self._app.render_at,
                 charts=release_store.records(release.charts),
+                looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
             ),
             kept=is_kept(release),
         )
@@ -225,6 +226,7 @@ class Reconciler:
         return (
             not self._is_asked_for(stored)
             and stored.inputs == inputs
+            and stored.looked_up_as in (None, self._app.account)
             and stored.facts == renderer.license_facts(stored.release)
         )
 
@@ -298,7 +300,7 @@ class Reconciler:
         asked_for = release.asks_for_pull_secret
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
-            return make_plan(release.objects, images.pulls, secrets, self._app, spec, kept)
+            return make_plan(release, images.pulls, secrets, self._app, spec, kept)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -394,7 +396,7 @@ class Reconciler:
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._ledger.inventory.entries.values())
-        self._found(conclusion.applied(count, release.unpatched_charts, done.waiting))
+        self._found(conclusion.applied(count, release, done.waiting))
 
     def _found(self, *conditions: Condition) -> None:
         self._findings = replace(self._findings, conditions=(*self._findings.conditions, *conditions))
