@@ -161,7 +161,9 @@ def _write_values(folder: Path, values: Mapping[str, Any]) -> None:
 
 
 def _command(request: ChartRequest, program: Path, folder: Path, namespace: str, cluster: Cluster) -> list[str]:
-    command = [str(program), "template", "--include-crds", f"--namespace={namespace}"]
+    command = [str(program), "template", f"--namespace={namespace}"]
+    if not request.flags.skip_crds:
+        command.append("--include-crds")
     command.append(f"--values={folder / 'values.json'}")
     if cluster.lookups is not None:
         # Version and kinds are then asked for there.
