@@ -271,8 +271,10 @@ class Reconciler:
         self._findings = replace(self._findings, config=found.names() if found is not None else {})
         if stored.revision:
             told = {"revision": stored.revision, "renderedAt": stored.rendered_at}
-            answered = {RENDER_ANSWER: stored.request} if stored.request else {}
-            self._findings = replace(self._findings, release=told, answered={**self._findings.answered, **answered})
+            self._findings = replace(self._findings, release=told)
+        if stored.request:  # also where nothing of the rendering had to be kept: somebody waits for the answer
+            answered = {**self._findings.answered, RENDER_ANSWER: stored.request}
+            self._findings = replace(self._findings, answered=answered)
 
     async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
         """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""
@@ -319,7 +321,7 @@ class Reconciler:
         asked_for = release.asks_for_pull_secret
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
-            return make_plan(release.objects, images.pulls, secrets, self._app, spec, kept)
+            return make_plan(release, images.pulls, secrets, self._app, spec, kept)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -415,7 +417,7 @@ class Reconciler:
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._ledger.inventory.entries.values())
-        self._found(conclusion.applied(count, release.unpatched_charts, done.waiting))
+        self._found(conclusion.applied(count, release, done.waiting))
 
     def _found(self, *conditions: Condition) -> None:
         self._findings = replace(self._findings, conditions=(*self._findings.conditions, *conditions))
