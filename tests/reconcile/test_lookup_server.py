@@ -230,6 +230,7 @@ async def test_helm_is_given_an_address_and_no_credentials(tmp_path: Path, monke
     )
     program.chmod(0o755)
     monkeypatch.setattr(runner.sandbox, "command", lambda command, _: command)
+    monkeypatch.setenv("OPERATORS_OWN", "what-only-the-operator-has")
     lookups = await server(fake_cluster())
     archive = ChartArchive("demo", "1.0.0", "demo.tgz", pack_chart("demo", {}), looks_up=True)
     request = ChartRequest(archive, "rel", "", {}, Place("HelmChart demo"))
@@ -239,6 +240,7 @@ async def test_helm_is_given_an_address_and_no_credentials(tmp_path: Path, monke
     arguments, *rest = told.splitlines()
     assert lookups.url not in arguments, "others can see them"
     assert any(lookups.url in line for line in rest), "it is in the kubeconfig"
+    assert "what-only-the-operator-has" not in told
     assert "token" not in told.replace(lookups.url, "").lower()
     files = {line.rpartition("/")[2] for line in rest if line.startswith("#file ")}
     assert files == {"chart.tgz", "kubeconfig", "values.json"}
