@@ -119,6 +119,7 @@ def read_release(
     reading = Texts(budget)
     opened = raw.opened(texts, reading)
     application, users = _application(opened)
+    application = replace(application, embedded_proxy_domain=_embedded_proxy_domain(opened))
     filled_in = context(application) if context is not None else None
     filled = calls.fill_release(opened, filled_in, filling or Filling(), application, chart_archives)
     sorter = Sorter(chart_archives, DistinctImages(budget), patch_helm_v2=patch_helm_v2, secrets=filled.secrets)
@@ -228,6 +229,11 @@ def _application(opened: Opened) -> tuple[Application, list[tuple[str, Place]]]:
         _refuse_deciding_calls(document.value.get("spec"), document)
         return kots.application(document.value, document.place), [(name(document.value), document.place)]
     return _NOTHING_SAID, []
+
+
+def _embedded_proxy_domain(opened: Opened) -> str | None:
+    found = (kots.embedded_proxy_domain(one.value) for one in opened.of(Role.OTHER))
+    return next((domain for domain in found if domain is not None), None)
 
 
 def _refuse_deciding_calls(spec: Any, document: Document) -> None:

@@ -54,6 +54,7 @@ class Renderer:
             application_proxy=application.proxy_domain,
             application_registry=application.registry_domain,
             license_proxy=self.license.proxy_domain if self.license else None,
+            embedded_proxy=application.embedded_proxy_domain,
         )
 
     def read(
