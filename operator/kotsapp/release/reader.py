@@ -44,6 +44,7 @@ class Release:
     app's namespace whether or not a pod needs it. ``chart_numbers`` are for each object the number of its chart, in
     their order, 0 for a plain one; empty where all are. ``definitions`` are the names of those in ``crds/`` of charts,
     which are made and never changed. ``unheeded_flags`` are those of ``helmUpgradeFlags`` that mean nothing here.
+    ``holds_license`` says that a chart is given the license, for the vendor's SDK.
     ``has_calls`` says that template calls were filled in.
     """
 
@@ -64,6 +65,7 @@ class Release:
     chart_numbers: tuple[int, ...] = ()
     definitions: tuple[str, ...] = ()
     unheeded_flags: tuple[str, ...] = ()
+    holds_license: bool = False
     has_calls: bool = False
 
     @property
@@ -143,6 +145,7 @@ def read_release(
         warnings=(*filled.warnings, *reading.warnings),
         filler=filled.filler,
         asks_for_pull_secret=filled.asks_for_pull_secret,
+        holds_license=any(request.archive.sdk_at is not None for request in found.charts),
         has_calls=any(one.has_calls for one in opened.raws),
     )
 
