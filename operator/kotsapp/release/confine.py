@@ -41,14 +41,17 @@ def limit(limits: dict[str, int]) -> None:
             resource.setrlimit(number, (value, value))
 
 
-def confine(written: str, read: list[str], ports: list[int]) -> None:
-    """Let this process read and run what is in ``read``, write in ``written``, and connect to local ``ports`` alone."""
+def confine(written: str, read: list[str], ports: list[int], *, namespaces: bool = True) -> None:
+    """Let this process read and run what is in ``read``, write in ``written``, and connect to local ``ports`` alone.
+
+    ``namespaces`` says whether one is made where Landlock doesn't know the network.
+    """
     if not sys.platform.startswith("linux"):
         return
     _libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     version = landlock_version()
-    if version < NETWORK_SINCE and not ports:
+    if namespaces and version < NETWORK_SINCE and not ports:
         # A namespace without any address; a container's kernel or its rules may refuse it.
         _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
     if version:

@@ -23,6 +23,7 @@ from kotsapp.release import sandbox
 from kotsapp.release.archives import unpack
 from kotsapp.release.chart_archive import made_anew
 from kotsapp.release.charts import ChartRequest
+from kotsapp.release.helm_lock import helm_turn
 from kotsapp.release.sandbox import Walls
 
 # Large public charts (a monitoring stack) take about two seconds.
@@ -185,6 +186,11 @@ async def execute(
 
     Raises OSError if it can't be started.
     """
+    with helm_turn():
+        return await _execute(command, folder, timeout, most_complaint)
+
+
+async def _execute(command: Sequence[str], folder: Path, timeout: float, most_complaint: int) -> Ran:
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,

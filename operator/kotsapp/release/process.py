@@ -1,0 +1,149 @@
+"""Reads releases in processes that can be killed (DESIGN 6.6).
+
+What a tenant wrote is parsed in a child: it has bounds for memory, CPU and time, no credentials and no open file of the
+operator's. Children are forked from a server that is warm, at most two at a time, namespace by namespace. What comes
+back is data of known types; a child that died is an error with its reason.
+"""
+
+import asyncio
+import contextlib
+import logging
+import pickle
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kotsapp.manifests.limits import MIB
+from kotsapp.release import codec, leftovers
+from kotsapp.release.answers import Failure
+from kotsapp.release.fair_queue import FairQueue
+from kotsapp.release.fork_client import MAX_ANSWER_BYTES, Death, DiedError, Server
+from kotsapp.release.fork_server import RESULT, Limits
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+# Two, so that one that takes long holds up nobody else; budget.py says what they take of the pod.
+MAX_READERS = 2
+MAX_MEMORY = 64 * MIB
+# The largest public releases are read in two seconds; helm has a limit of its own.
+MAX_CPU_SECONDS = 20
+# With its charts, and with waiting for another's helm.
+MAX_SECONDS = 120.0
+# What is written is helm's charts and values, of which the largest was unpacked from 32 MiB.
+MAX_FILE_BYTES = 32 * MIB
+MAX_OPEN_FILES = 64
+# What is less is parsed at once: less than a thread's turn takes.
+_SMALL = 64 * 1024
+_MAX_NAME = 64
+
+
+_TOLD = {
+    Death.MEMORY: f"reading the sources took more than {MAX_MEMORY // MIB} MiB of memory",
+    Death.CPU: f"reading the sources took more than {MAX_CPU_SECONDS} s of CPU",
+    Death.WALL_CLOCK: f"reading the sources took longer than {MAX_SECONDS:g} s",
+    Death.ANSWER: f"the sources make more than {MAX_ANSWER_BYTES // MIB} MiB of objects",
+    Death.CRASH: "the process that read the sources ended unexpectedly",
+}
+
+
+class ReaderDiedError(Exception):
+    """The sources could not be read within the bounds; ``death`` says which. The message is for the app's author."""
+
+    def __init__(self, death: Death) -> None:
+        super().__init__(_TOLD[death])
+        self.death = death
+
+
+class Reader:
+    """Runs jobs in children; ``jobs`` is the module with their functions by name in ``JOBS``.
+
+    ``programs`` are what jobs may run, by path. ``limits``, ``seconds`` and ``base``, the folder in which it works, are
+    for tests.
+    """
+
+    def __init__(
+        self,
+        jobs: str,
+        programs: tuple[str, ...] = (),
+        *,
+        limits: Limits | None = None,
+        seconds: float = MAX_SECONDS,
+        base: Path | None = None,
+    ) -> None:
+        self._jobs = jobs
+        self._programs = programs
+        self._limits = limits or Limits(MAX_MEMORY, MAX_CPU_SECONDS, MAX_FILE_BYTES, MAX_OPEN_FILES)
+        self._seconds = seconds
+        self._base = base or Path(tempfile.gettempdir())
+        self._queue = FairQueue(MAX_READERS)
+        self._server: Server | None = None
+        self._starting = asyncio.Lock()
+        self._suspects: frozenset[str] = frozenset()
+
+    async def start(self) -> None:
+        """Remove what a killed operator left, and start the server. A job starts it as well."""
+        self._suspects |= await asyncio.to_thread(leftovers.removed, self._base)
+        await self._started()
+
+    async def close(self) -> None:
+        """End the server, and all that it has forked."""
+        if self._server is not None:
+            await self._server.close()
+            self._server = None
+
+    async def run(
+        self,
+        job: str,
+        *arguments: Any,
+        namespace: str,
+        fingerprint: str,
+        result: type[Result],
+        suspect: bool = False,
+    ) -> Result:
+        """What the job makes of its arguments, which a child gets pickled.
+
+        ``fingerprint`` tells the inputs. A job is suspect if its reader died before, or was at work when the operator
+        did: it comes after all others. Raises ReaderDiedError, and what the job raises that is meant for the author.
+        """
+        suspect = suspect or fingerprint[:_MAX_NAME] in self._suspects
+        request = pickle.dumps((job, arguments), protocol=pickle.HIGHEST_PROTOCOL)
+        async with self._queue.turn(namespace, suspect=suspect):
+            server = await self._started()
+            try:
+                frames, kind = await server.run(request, fingerprint[:_MAX_NAME], self._seconds)
+            except DiedError as error:
+                raise ReaderDiedError(error.death) from None
+        self._suspects -= {fingerprint[:_MAX_NAME]}
+        wanted: type[Any] = result if kind == RESULT else Failure
+        try:
+            if sum(map(len, frames)) < _SMALL:
+                value = codec.decode(wanted, frames)
+            else:
+                # Frame by frame, between which other threads have their turn.
+                value = await asyncio.to_thread(codec.decode, wanted, frames)
+        except codec.CodecError:
+            logger.exception("the answer of a reader can't be read")
+            raise ReaderDiedError(Death.CRASH) from None
+        if isinstance(value, Failure):
+            raise value.error()
+        return value  # type: ignore[no-any-return]
+
+    async def _started(self) -> "Server":
+        async with self._starting:
+            if self._server is None or self._server.ended:
+                self._server = await Server.started(self._base, self._jobs, self._limits, self._programs)
+            return self._server
+
+
+@contextlib.asynccontextmanager
+async def running(jobs: str, **options: Any) -> AsyncIterator[Reader]:
+    """A reader that is started, and closed at the end."""
+    reader = Reader(jobs, **options)
+    await reader.start()
+    try:
+        yield reader
+    finally:
+        await reader.close()
