@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test lint cluster bench soak lock clean
+.PHONY: demo test test-unit test-pythons lint cluster bench soak lock clean
 
 demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
 	@$(BIN)/python examples/demo/demo.py
@@ -16,6 +16,21 @@ test: $(READY) ## every test, on a real API server and real registries
 	@command -v lua5.1 >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq lua5.1)
 	$(BIN)/python -m localworld build
 	$(BIN)/pytest
+
+PYTHONS := 3.11 3.12 3.13 3.14
+OF_PYENV = $(lastword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/$(1).*/bin/python3))
+
+test-pythons: ## the tests that need no API server, on every supported Python that is here
+	@failed=; missing=; $(foreach version,$(PYTHONS),\
+	python=$(or $(call OF_PYENV,$(version)),python$(version)); \
+	if $$python -c '' 2>/dev/null; then \
+	  echo "== Python $(version)"; \
+	  $(MAKE) -s VENV=.cache/python-$(version) PYTHON=$$python test-unit || failed="$$failed $(version)"; \
+	else missing="$$missing $(version)"; fi;) \
+	echo "not here, so not tried:$${missing:- none}; failed:$${failed:- none}"; test -z "$$failed"
+
+test-unit: $(READY) ## the tests that need no API server, on one Python
+	$(BIN)/python -m pytest -q -p no:cacheprovider --ignore=tests/e2e --ignore=tests/world
 
 lint: $(READY) ## formatting, linting, types, layers
 	$(BIN)/ruff format --check .

@@ -183,8 +183,8 @@ def _write_license(folder: Path) -> None:
 
 
 def _render(folder: Path, manifests: Path) -> list[str]:
-    license_ = ["--license", str(folder / "license.yaml"), "--trusted-keys", str(folder / "keys")]
-    return [sys.executable, "-m", "kotsapp", "render", "-f", str(manifests), *license_, "--assume=private"]
+    license = ["--license", str(folder / "license.yaml"), "--trusted-keys", str(folder / "keys")]
+    return [sys.executable, "-m", "kotsapp", "render", "-f", str(manifests), *license, "--assume=private"]
 
 
 def _kustomize(manifests: Path) -> list[str]:

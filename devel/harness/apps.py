@@ -71,10 +71,10 @@ class Tenant:
     made: list[str] = field(default_factory=list)
 
     @classmethod
-    def make(cls, world: World, signer: Signer, **license_: Any) -> "Tenant":
+    def make(cls, world: World, signer: Signer, **license: Any) -> "Tenant":
         tenant = cls(world, signer, f"t{next(_numbers)}")
         world.create_namespace(tenant.namespace)
-        tenant.put_license(**license_)
+        tenant.put_license(**license)
         return tenant
 
     # -- what a person applies

@@ -74,9 +74,9 @@ def test_manifests_and_a_license(
     (folder / "sub").mkdir(parents=True)
     (folder / "sub" / "api.yaml").write_text(yaml.safe_dump(DEPLOYMENT))
     (folder / "notes.txt").write_text("image: no-manifest")
-    license_ = license_file(tmp_path, keys[0], LICENSE_ID)
+    license = license_file(tmp_path, keys[0], LICENSE_ID)
 
-    code = probe(local, "-f", folder, "--license", license_, "--trusted-keys", keys[1], "-o", "json")
+    code = probe(local, "-f", folder, "--license", license, "--trusted-keys", keys[1], "-o", "json")
 
     (image,) = printed(capsys)
     assert code == 0
@@ -93,15 +93,13 @@ def test_a_release_with_a_chart_and_a_template_call(
     (tmp_path / "chart.yaml").write_text(yaml.safe_dump(document))
     calling = DEPLOYMENT | {"metadata": {"name": 'repl{{ LicenseFieldValue "channelName" | lower }}'}}
     (tmp_path / "plain.yaml").write_text(yaml.safe_dump(calling))
-    license_ = license_file(tmp_path / "..", keys[0], LICENSE_ID)
+    license = license_file(tmp_path / "..", keys[0], LICENSE_ID)
 
-    words = ("-f", tmp_path, "--license", license_, "--trusted-keys", keys[1], "--helm", helm(), "-o", "json")
+    words = ("-f", tmp_path, "--license", license, "--trusted-keys", keys[1], "--helm", helm(), "-o", "json")
     refused = probe(local, *words)
     complaint = capsys.readouterr().err
     (tmp_path / "plain.yaml").unlink()
-    code = probe(
-        local, "-f", tmp_path, "--license", license_, "--trusted-keys", keys[1], "--helm", helm(), "-o", "json"
-    )
+    code = probe(local, "-f", tmp_path, "--license", license, "--trusted-keys", keys[1], "--helm", helm(), "-o", "json")
 
     assert (refused, code) == (1, 0)
     assert "LicenseFieldValue" in complaint
@@ -111,9 +109,9 @@ def test_a_release_with_a_chart_and_a_template_call(
 def test_a_license_that_can_not_pull_is_a_problem(
     local: LocalRegistries, keys: tuple[SigningKeys, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    license_ = license_file(tmp_path, keys[0], OTHER_LICENSE_ID)
+    license = license_file(tmp_path, keys[0], OTHER_LICENSE_ID)
 
-    code = probe(local, PRIVATE, "--license", license_, "--trusted-keys", keys[1])
+    code = probe(local, PRIVATE, "--license", license, "--trusted-keys", keys[1])
 
     shown = capsys.readouterr()
     assert code == 1

@@ -37,8 +37,8 @@ def test_the_first_license_and_the_same_license_have_none() -> None:
 
 
 def test_facts_come_back_from_the_status_that_they_were_written_to(vendor: Vendor) -> None:
-    license_ = load(vendor.license(entitlements={"expires_at": {"value": "2027-01-01T00:00:00Z"}}), vendor.trusted)
-    written = to_status(facts(license_))
+    license = load(vendor.license(entitlements={"expires_at": {"value": "2027-01-01T00:00:00Z"}}), vendor.trusted)
+    written = to_status(facts(license))
     assert written == {
         "appSlug": "my-kots-app",
         "customerName": "Ada & Söhne",
@@ -47,7 +47,7 @@ def test_facts_come_back_from_the_status_that_they_were_written_to(vendor: Vendo
         "licenseSequence": 7,
         "expiresAt": "2027-01-01T00:00:00Z",
     }
-    assert from_status(written) == facts(license_)
+    assert from_status(written) == facts(license)
     assert LICENSE_ID not in str(written)
 
 
@@ -72,6 +72,6 @@ def test_a_status_of_somebody_else_counts_as_none(status: Any) -> None:
 
 
 def test_the_end_is_written_in_utc(vendor: Vendor) -> None:
-    license_ = load(vendor.license(entitlements={"expires_at": {"value": "2027-01-01T01:00:00+02:00"}}), vendor.trusted)
-    assert license_.expires_at == datetime(2026, 12, 31, 23, tzinfo=UTC)
-    assert facts(license_).expires_at == "2026-12-31T23:00:00Z"
+    license = load(vendor.license(entitlements={"expires_at": {"value": "2027-01-01T01:00:00+02:00"}}), vendor.trusted)
+    assert license.expires_at == datetime(2026, 12, 31, 23, tzinfo=UTC)
+    assert facts(license).expires_at == "2026-12-31T23:00:00Z"

@@ -17,23 +17,23 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 def test_a_genuine_license_says_what_was_signed(vendor: Vendor, version: str) -> None:
     expiry = {"title": "Expiration", "value": "2027-01-31T12:00:00+01:00", "valueType": "String"}
     document = license_document()["spec"]["entitlements"] | {"expires_at": expiry}
-    license_ = load(vendor.license(version, entitlements=document), vendor.trusted)
+    license = load(vendor.license(version, entitlements=document), vendor.trusted)
 
-    assert (license_.version, license_.app_slug, license_.license_id) == (version, "my-kots-app", LICENSE_ID)
-    assert (license_.customer_name, license_.channel_name, license_.license_type) == ("Ada & Söhne", "Stable", "prod")
-    assert license_.license_sequence == 7
-    assert license_.expires_at == datetime(2027, 1, 31, 11, tzinfo=UTC)
-    assert not license_.expired(NOW)
-    assert license_.verified
-    assert license_.key_id == vendor.keys.key_id
-    assert license_.differences == license_.warnings == ()
-    assert {name: entry.text for name, entry in license_.entitlements.items()} == {
+    assert (license.version, license.app_slug, license.license_id) == (version, "my-kots-app", LICENSE_ID)
+    assert (license.customer_name, license.channel_name, license.license_type) == ("Ada & Söhne", "Stable", "prod")
+    assert license.license_sequence == 7
+    assert license.expires_at == datetime(2027, 1, 31, 11, tzinfo=UTC)
+    assert not license.expired(NOW)
+    assert license.verified
+    assert license.key_id == vendor.keys.key_id
+    assert license.differences == license.warnings == ()
+    assert {name: entry.text for name, entry in license.entitlements.items()} == {
         "expires_at": "2027-01-31T12:00:00+01:00",
         "seats": "25",
         "sso": "true",
         "region": "<nil>",
     }
-    assert {entry.check for entry in license_.entitlements.values()} == {EntitlementCheck.VALID}
+    assert {entry.check for entry in license.entitlements.values()} == {EntitlementCheck.VALID}
 
 
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda scheme: scheme.version)
@@ -48,9 +48,9 @@ def test_a_signature_may_have_any_salt_length(vendor: Vendor, scheme: Scheme, sa
 
 
 def test_entitlements_can_not_be_changed_by_their_reader(vendor: Vendor) -> None:
-    license_ = load(vendor.license(), vendor.trusted)
+    license = load(vendor.license(), vendor.trusted)
     with pytest.raises(TypeError):
-        license_.entitlements["seats"] = license_.entitlements["sso"]  # type: ignore[index]
+        license.entitlements["seats"] = license.entitlements["sso"]  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
@@ -70,52 +70,52 @@ def test_the_signed_value_wins_and_the_field_is_named(
     vendor: Vendor, field: str, value: Any, paths: tuple[str, ...]
 ) -> None:
     signed = vendor.license()
-    license_ = load(edited(signed, lambda spec: spec.update({field: value})), vendor.trusted)
+    license = load(edited(signed, lambda spec: spec.update({field: value})), vendor.trusted)
 
     genuine = load(signed, vendor.trusted)
-    assert license_.differences[: len(paths)] == paths
-    assert bool(license_.differences) is bool(paths)
-    assert license_.license_id == genuine.license_id
-    assert (license_.app_slug, license_.license_sequence) == (genuine.app_slug, genuine.license_sequence)
-    assert (license_.customer_name, license_.entitlements) == (genuine.customer_name, genuine.entitlements)
+    assert license.differences[: len(paths)] == paths
+    assert bool(license.differences) is bool(paths)
+    assert license.license_id == genuine.license_id
+    assert (license.app_slug, license.license_sequence) == (genuine.app_slug, genuine.license_sequence)
+    assert (license.customer_name, license.entitlements) == (genuine.customer_name, genuine.entitlements)
 
 
 def test_many_differences_are_cut_short(vendor: Vendor) -> None:
     extra = {f"field{number}": 1 for number in range(100)}
-    license_ = load(edited(vendor.license(), lambda spec: spec.update(extra)), vendor.trusted)
-    assert len(license_.differences) == 20
+    license = load(edited(vendor.license(), lambda spec: spec.update(extra)), vendor.trusted)
+    assert len(license.differences) == 20
 
 
 @pytest.mark.parametrize("written", ["1.232435e+06", "1232435", "1232435.0", "+1232435"])
 def test_a_number_that_some_tool_rewrote_is_the_same_number(vendor: Vendor, written: str) -> None:
     signed = vendor.license(entitlements={"seats": {"value": 1232435}})
     rewritten = signed.replace(b"value: 1232435", f"value: {written}".encode())
-    license_ = load(rewritten, vendor.trusted)
-    assert license_.entitlements["seats"].value == 1232435
-    assert license_.differences == ()
+    license = load(rewritten, vendor.trusted)
+    assert license.entitlements["seats"].value == 1232435
+    assert license.differences == ()
 
 
 def test_a_timestamp_without_quotes_stays_the_text_that_was_signed(vendor: Vendor) -> None:
     signed = vendor.license(entitlements={"expires_at": {"value": "2026-06-01T00:00:00Z"}})
     unquoted = signed.replace(b'"2026-06-01T00:00:00Z"', b"2026-06-01T00:00:00Z")
     assert unquoted != signed
-    license_ = load(unquoted, vendor.trusted)
-    assert license_.entitlements["expires_at"].text == "2026-06-01T00:00:00Z"
-    assert license_.differences == ()
+    license = load(unquoted, vendor.trusted)
+    assert license.entitlements["expires_at"].text == "2026-06-01T00:00:00Z"
+    assert license.differences == ()
 
 
 def test_an_empty_value_where_none_was_signed_is_no_forgery(vendor: Vendor) -> None:
     signed = vendor.license(V1BETA1)
     written = edited(signed, lambda spec: spec["entitlements"]["region"].update(value=""))
-    license_ = load(written, vendor.trusted)
-    assert license_.entitlements["region"].text == "<nil>"
-    assert license_.differences == ()
+    license = load(written, vendor.trusted)
+    assert license.entitlements["region"].text == "<nil>"
+    assert license.differences == ()
 
 
 def test_an_old_license_without_entitlement_signatures_counts_by_its_own_signature(vendor: Vendor) -> None:
-    license_ = load(_without_entitlement_signatures(vendor, V1BETA1), vendor.trusted)
-    assert license_.entitlements["seats"].value == 25
-    assert {entry.check for entry in license_.entitlements.values()} == {EntitlementCheck.UNSIGNED}
+    license = load(_without_entitlement_signatures(vendor, V1BETA1), vendor.trusted)
+    assert license.entitlements["seats"].value == 25
+    assert {entry.check for entry in license.entitlements.values()} == {EntitlementCheck.UNSIGNED}
 
 
 def test_a_v1beta2_license_must_have_entitlement_signatures(vendor: Vendor) -> None:
@@ -173,28 +173,28 @@ class TestWarn:
 
     @pytest.mark.parametrize("version", VERSIONS)
     def test_an_unsigned_license_is_used_with_a_warning(self, vendor: Vendor, version: str) -> None:
-        license_ = load(write(license_document(version)), vendor.trusted, Policy.WARN)
-        assert (license_.app_slug, license_.license_id) == ("my-kots-app", LICENSE_ID)
-        assert (license_.verified, license_.key_id) == (False, None)
-        assert [warning.partition(":")[0] for warning in license_.warnings] == [LicenseReason.UNSIGNED]
-        assert {entry.check for entry in license_.entitlements.values()} == {EntitlementCheck.UNCHECKED}
+        license = load(write(license_document(version)), vendor.trusted, Policy.WARN)
+        assert (license.app_slug, license.license_id) == ("my-kots-app", LICENSE_ID)
+        assert (license.verified, license.key_id) == (False, None)
+        assert [warning.partition(":")[0] for warning in license.warnings] == [LicenseReason.UNSIGNED]
+        assert {entry.check for entry in license.entitlements.values()} == {EntitlementCheck.UNCHECKED}
 
     def test_what_a_stranger_signed_is_used_with_a_warning(self, vendor: Vendor, stranger: Vendor) -> None:
-        license_ = load(stranger.license(), vendor.trusted, Policy.WARN)
-        assert [warning.partition(":")[0] for warning in license_.warnings] == [LicenseReason.KEY_UNKNOWN]
+        license = load(stranger.license(), vendor.trusted, Policy.WARN)
+        assert [warning.partition(":")[0] for warning in license.warnings] == [LicenseReason.KEY_UNKNOWN]
 
     def test_an_edited_entitlement_keeps_its_signed_value(self, vendor: Vendor) -> None:
         written = edited(vendor.license(), lambda spec: spec["entitlements"]["seats"].update(value=9999))
-        license_ = load(written, vendor.trusted, Policy.WARN)
-        assert license_.entitlements["seats"].value == 25
-        assert license_.entitlements["seats"].check is EntitlementCheck.INVALID
-        assert license_.entitlements["sso"].check is EntitlementCheck.VALID
-        assert "seats" in license_.warnings[0]
-        assert license_.differences == ("spec.entitlements.seats.value",)
+        license = load(written, vendor.trusted, Policy.WARN)
+        assert license.entitlements["seats"].value == 25
+        assert license.entitlements["seats"].check is EntitlementCheck.INVALID
+        assert license.entitlements["sso"].check is EntitlementCheck.VALID
+        assert "seats" in license.warnings[0]
+        assert license.differences == ("spec.entitlements.seats.value",)
 
     def test_a_genuine_license_has_no_warning(self, vendor: Vendor) -> None:
-        license_ = load(vendor.license(), vendor.trusted, Policy.WARN)
-        assert (license_.verified, license_.warnings) == (True, ())
+        license = load(vendor.license(), vendor.trusted, Policy.WARN)
+        assert (license.verified, license.warnings) == (True, ())
 
     def test_a_document_that_is_of_no_use_is_refused_all_the_same(self, vendor: Vendor) -> None:
         with pytest.raises(LicenseError, match=r"spec\.licenseID is missing"):

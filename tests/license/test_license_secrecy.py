@@ -18,9 +18,9 @@ def test_a_license_never_shows_its_id(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     forged = edited(vendor.license(version), lambda spec: spec.update(licenseID=f"{LICENSE_ID}-other"))
-    for license_ in (load(vendor.license(version), vendor.trusted, policy), load(forged, vendor.trusted, policy)):
-        assert license_.license_id == LICENSE_ID
-        shown = f"{license_} {license_!r} {license_.warnings} {license_.differences} {caplog.text}"
+    for license in (load(vendor.license(version), vendor.trusted, policy), load(forged, vendor.trusted, policy)):
+        assert license.license_id == LICENSE_ID
+        shown = f"{license} {license!r} {license.warnings} {license.differences} {caplog.text}"
         assert LICENSE_ID not in shown
         assert AUTH not in shown
 
@@ -47,6 +47,6 @@ def test_a_refusal_never_shows_it_not_even_in_its_traceback(vendor: Vendor, data
 
 def test_entitlement_values_are_not_in_a_representation(vendor: Vendor) -> None:
     document = license_document(entitlements={"token": {"value": "vendors-secret"}})
-    license_ = load(write(document), vendor.trusted, Policy.WARN)
-    assert license_.entitlements["token"].value == "vendors-secret"
-    assert "vendors-secret" not in repr(license_)
+    license = load(write(document), vendor.trusted, Policy.WARN)
+    assert license.entitlements["token"].value == "vendors-secret"
+    assert "vendors-secret" not in repr(license)

@@ -21,14 +21,14 @@ values = texts | st.integers(-(2**63), 2**63 - 1) | st.booleans()
 @given(customer=texts, entitlement=values)
 @settings(max_examples=60)
 def test_what_was_signed_is_what_is_read(vendor: Vendor, version: str, customer: str, entitlement: Any) -> None:
-    license_ = load(
+    license = load(
         vendor.license(version, customerName=customer, entitlements={"x": {"value": entitlement}}), vendor.trusted
     )
-    assert license_.customer_name == customer
-    assert license_.entitlements["x"].value == entitlement
-    assert type(license_.entitlements["x"].value) is type(entitlement)
-    assert license_.entitlements["x"].check is EntitlementCheck.VALID
-    assert license_.differences == ()
+    assert license.customer_name == customer
+    assert license.entitlements["x"].value == entitlement
+    assert type(license.entitlements["x"].value) is type(entitlement)
+    assert license.entitlements["x"].check is EntitlementCheck.VALID
+    assert license.differences == ()
 
 
 def test_a_signed_license_can_be_signed_again_by_somebody_else(vendor: Vendor, stranger: Vendor) -> None:
@@ -39,9 +39,9 @@ def test_a_signed_license_can_be_signed_again_by_somebody_else(vendor: Vendor, s
 
 def test_a_license_in_the_past_is_genuine_and_expired(vendor: Vendor) -> None:
     signed = vendor.license(entitlements={"expires_at": {"value": "2020-01-01T00:00:00Z"}})
-    license_ = load(signed, vendor.trusted)
-    assert license_.expires_at is not None
-    assert license_.expired(license_.expires_at)
+    license = load(signed, vendor.trusted)
+    assert license.expires_at is not None
+    assert license.expired(license.expires_at)
 
 
 def test_the_keys_of_a_version_sign_the_fields_of_that_version(vendor: Vendor) -> None:
@@ -91,7 +91,7 @@ def test_every_reader_of_yaml_reads_the_same_license(vendor: Vendor) -> None:
     """The signed document is plain YAML 1.1 too: what PyYAML reads is what was signed."""
     signed = vendor.license(customerName="1e3", channelName="22:22", licenseType="yes")
     spec = yaml.safe_load(signed)["spec"]
-    license_ = load(signed, vendor.trusted)
+    license = load(signed, vendor.trusted)
     assert (spec["customerName"], spec["channelName"], spec["licenseType"]) == ("1e3", "22:22", "yes")
-    assert (license_.customer_name, license_.channel_name, license_.license_type) == ("1e3", "22:22", "yes")
+    assert (license.customer_name, license.channel_name, license.license_type) == ("1e3", "22:22", "yes")
     assert TrustedKeys.load().find(vendor.keys.key_id) is None

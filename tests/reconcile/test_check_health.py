@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kotsapp.apply.reader import LiveReader
 from kotsapp.health.assess import Health, WorkloadState, facts
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.objects import ObjectKey
@@ -53,7 +54,8 @@ class Cluster:
 
     async def check(self, before: dict[ObjectKey, Health], *, look_at_pods: bool = True) -> dict[ObjectKey, Health]:
         cluster: Any = self
-        return await check_health(cluster, cluster, list(self._seen), frozenset(), before, look_at_pods=look_at_pods)
+        reader = LiveReader(cluster, cluster, frozenset())
+        return await check_health(reader, list(self._seen), before, look_at_pods=look_at_pods)
 
 
 def pod(name: str, container: dict[str, Any]) -> dict[str, Any]:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import copy
 import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from kotsapp.api.spec import parse_spec
 from kotsapp.apply.dependencies import Brought
 from kotsapp.images.podspec import find_images
+from kotsapp.images.routing import Domains
+from kotsapp.images.usage import image_users
 from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.plan import PlanError, make_plan, place, scope_in, use_names
+from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan, place, scope_in
 
 APP = App(namespace="apps", name="my-app", uid="uid-1", generation=1, spec={})
+SPEC = parse_spec({"license": {"secretRef": {"name": "l"}}, "manifests": [{"inline": "a: 1"}]})
+SECRETS = PullSecrets("pull", "license-id", Domains())
 CONTAINER = {"name": "main", "image": "nginx", "env": [{"name": "A", "value": "1"}]}
 POD = {"containers": [CONTAINER], "serviceAccountName": "it", "volumes": [{"name": "v", "image": {"reference": "a"}}]}
 TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": POD}
@@ -81,14 +87,14 @@ def planned(text: str) -> bool:
         objects: list[Any] = [document.value for document in documents.read(text, "source")]
         scope = scope_in(objects)
         objects = [place(o, "apps", scope(o["apiVersion"].rpartition("/")[0], o["kind"]) is not False) for o in objects]
-        use_names(objects, ())
+        image_users(objects)
         brought = Brought.by(objects)
         for obj in objects:
             brought.is_needed_by(obj)
             find_images(obj)
-        for lend_rights in (True, False):
-            make_plan(objects, {}, "pull", (), APP, lend_rights=lend_rights)
-    except (ManifestError, PlanError):
+        for account in (None, "deployer"):
+            make_plan(objects, {}, SECRETS, APP, replace(SPEC, service_account=account))
+    except (ManifestError, PlanError, PullSecretNameError):
         return False
     return True
 

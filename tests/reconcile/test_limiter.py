@@ -1,18 +1,18 @@
-"""The gate: a bound on who is at work, that whoever waits for others doesn't count against."""
+"""The limiter: a bound on who is at work, that whoever waits for others doesn't count against."""
 
 import asyncio
 
 import pytest
 
-from kotsapp.reconcile.limiter import Gate
+from kotsapp.reconcile.limiter import Limiter
 
 
-async def waiting_inside(gate: Gate, answer: asyncio.Event) -> asyncio.Task[None]:
+async def waiting_inside(limiter: Limiter, answer: asyncio.Event) -> asyncio.Task[None]:
     """Somebody who has got in and waits there for the answer."""
     entered = asyncio.Event()
 
     async def wait() -> None:
-        async with gate, gate.waiting():
+        async with limiter, limiter.waiting():
             entered.set()
             await answer.wait()
 
@@ -22,23 +22,23 @@ async def waiting_inside(gate: Gate, answer: asyncio.Event) -> asyncio.Task[None
 
 
 async def test_who_waits_lets_others_in() -> None:
-    gate, answer = Gate(1), asyncio.Event()
-    waiting = await waiting_inside(gate, answer)
-    async with asyncio.timeout(1), gate:
+    limiter, answer = Limiter(1), asyncio.Event()
+    waiting = await waiting_inside(limiter, answer)
+    async with asyncio.timeout(1), limiter:
         answer.set()
     await waiting
 
 
 async def test_the_bound_holds_after_somebody_was_cancelled_while_waiting_for_a_turn() -> None:
-    gate, answer = Gate(1), asyncio.Event()
-    waiting = await waiting_inside(gate, answer)
-    async with gate:
+    limiter, answer = Limiter(1), asyncio.Event()
+    waiting = await waiting_inside(limiter, answer)
+    async with limiter:
         answer.set()
         await asyncio.sleep(0)  # it wants its turn back, and can't have it
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-    async with gate:
+    async with limiter:
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05), gate:
+            async with asyncio.timeout(0.05), limiter:
                 pass

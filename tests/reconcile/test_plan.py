@@ -1,13 +1,27 @@
 """From a release's objects to what is applied: placed, patched, labelled, owned, or refused by name."""
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from kotsapp.api.spec import parse_spec
+from kotsapp.apply.plan import Plan
 from kotsapp.images.rewrite import Pull
+from kotsapp.images.routing import Domains
+from kotsapp.kube.objects import key_of
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.plan import MAX_OBJECTS, PlanError, make_plan, own, place, scope_in, use_names
+from kotsapp.reconcile.plan import (
+    MAX_OBJECTS,
+    PlanError,
+    PullSecretNameError,
+    PullSecrets,
+    make_plan,
+    own,
+    place,
+    scope_in,
+)
 
 APP = App(namespace="apps", name="my-app", uid="uid-1", generation=1, spec={})
 PRIVATE, PROXIED = "quay.io/my-org/api:v1", "proxy.replicated.com/proxy/slug/quay.io/my-org/api:v1"
@@ -23,8 +37,18 @@ def pod(image: str, **metadata: Any) -> dict[str, Any]:
     return obj("Pod", metadata=metadata, spec={"containers": [{"name": "main", "image": image}]})
 
 
-def planned(*objects: dict[str, Any], lend_rights: bool = True) -> Any:
-    return make_plan(objects, PULLS, "pull", (), APP, lend_rights=lend_rights)
+LENT = parse_spec({"license": {"secretRef": {"name": "l"}}, "manifests": [{"inline": "a: 1"}]})
+WITH_ACCOUNT = replace(LENT, service_account="deployer")
+
+
+def planned(*objects: dict[str, Any], lend_rights: bool = True) -> Plan:
+    secrets = PullSecrets("pull", "license-id", Domains())
+    return make_plan(objects, PULLS, secrets, APP, LENT if lend_rights else WITH_ACCOUNT)
+
+
+def app_objects(plan: Plan) -> list[Any]:
+    """The plan's objects without the pull secrets."""
+    return [obj for obj in plan.objects if key_of(obj) not in plan.exclusive]
 
 
 def test_an_object_without_a_namespace_is_put_into_the_apps() -> None:
@@ -85,9 +109,11 @@ def test_images_are_patched_and_pull_secrets_go_where_pods_need_them() -> None:
         lend_rights=False,
     )
 
-    assert plan.objects[0]["spec"]["containers"][0]["image"] == PROXIED
-    assert plan.objects[0]["spec"]["imagePullSecrets"] == [{"name": "pull"}]
-    assert plan.secret_namespaces == ("apps", "there")
+    first = app_objects(plan)[0]
+    assert first["spec"]["containers"][0]["image"] == PROXIED
+    assert first["spec"]["imagePullSecrets"] == [{"name": "pull"}]
+    assert {(key.namespace, key.name) for key in plan.exclusive} == {("apps", "pull"), ("there", "pull")}
+    assert [key_of(obj) for obj in plan.phases[0].objects[:2]] == sorted(plan.exclusive), "before the pods"
 
 
 def test_a_secrets_text_is_applied_as_data() -> None:
@@ -151,10 +177,9 @@ def test_the_number_of_objects_is_bounded_and_so_is_the_message() -> None:
         planned(*(obj("ClusterRole", name=str(number)) for number in range(100)))
 
 
-def test_who_uses_an_image_is_named_once() -> None:
-    two = obj("Pod", "two", spec={"containers": [{"image": PRIVATE}], "initContainers": [{"image": PRIVATE}]})
-
-    assert use_names([pod(PRIVATE), two], ()) == {PRIVATE: ["Pod/it", "Pod/two"]}
+def test_a_secret_that_has_the_pull_secrets_name_is_told_apart() -> None:
+    with pytest.raises(PullSecretNameError, match=r"a Secret pull of their own.*spec\.pullSecret\.name"):
+        planned(pod(PRIVATE), obj("Secret", "pull"))
 
 
 def test_the_rules_of_a_role_that_aggregates_others_are_its_controllers() -> None:
@@ -165,5 +190,5 @@ def test_the_rules_of_a_role_that_aggregates_others_are_its_controllers() -> Non
         "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]},
         "rules": [],
     }
-    (planned,) = make_plan([role], {}, "secret", (), APP, lend_rights=False).objects
-    assert "rules" not in planned
+    (made,) = planned(role, lend_rights=False).objects
+    assert "rules" not in made

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -11,21 +12,31 @@ from kotsapp.api.conditions import (
     WORKLOADS_APPLIED,
     Condition,
     Reason,
-    counted,
+    failed,
     merge,
     progressing,
     succeeded,
 )
-from kotsapp.apply.inventory import Entry
+from kotsapp.apply.inventory import Entry, Inventory
+from kotsapp.apply.ledger import Ledger
 from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
 from kotsapp.kube.objects import ObjectKey
-from kotsapp.reconcile.outcome import again, settle_unwell, stop
-from kotsapp.reconcile.status import MAX_IMAGES, MAX_WORKLOADS, Report, parse_timestamp, timestamp
+from kotsapp.reconcile.outcome import retryable, terminal
+from kotsapp.reconcile.status import (
+    MAX_IMAGES,
+    MAX_WORKLOADS,
+    Findings,
+    ImageFindings,
+    build,
+    is_unanswered,
+    workloads_told,
+)
+from kotsapp.text import counted, listed, parse_rfc3339, rfc3339
 from kotsapp.verdicts.decision import Ground, Settled
 from kotsapp.verdicts.verdict import Verdict
 
-EARLIER = "2026-01-01T00:00:00Z"
+EARLIER, NOW = "2026-01-01T00:00:00Z", "2026-02-02T00:00:00Z"
 
 
 def by_type(status: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -59,18 +70,6 @@ def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
     assert changed[0]["lastTransitionTime"] == "2026-02-02T00:00:00Z"
 
 
-def test_workloads_are_read_back_as_they_were_told() -> None:
-    key = ObjectKey("apps/v1", "Deployment", "apps", "api")
-    report = Report({})
-    report.applied(Entry(key))
-    report.workloads({key: Health(WorkloadState.DEGRADED, "1 of 2 replicas ready")})
-    status = report.finish(succeeded("done"), 1)
-
-    assert Report(status).workloads_before() == {key: Health(WorkloadState.DEGRADED, "1 of 2 replicas ready")}
-    status["workloads"][0]["state"] = "Odd"
-    assert Report(status).workloads_before() == {}
-
-
 def test_a_message_is_bounded() -> None:
     [condition] = merge([], [Condition.true("Ready", "x" * (MAX_MESSAGE + 1))], 1, EARLIER)
 
@@ -79,61 +78,76 @@ def test_a_message_is_bounded() -> None:
 
 
 ENDS = {
-    "stopped": (stop(Reason.INVALID_SPEC, "mend it"), {"Stalled"}, True),
-    "retried": (again(Reason.API_UNAVAILABLE, "down"), {"Reconciling"}, False),
-    "unwell": (settle_unwell(Reason.WORKLOADS_UNHEALTHY, "crashes"), set(), True),
+    "stopped": (terminal(Reason.INVALID_SPEC, "mend it").conditions, {"Stalled"}, True),
+    "retried": (retryable(Reason.API_UNAVAILABLE, "down").conditions, {"Reconciling"}, False),
+    "unwell": (failed(Reason.WORKLOADS_UNHEALTHY, "crashes"), set(), True),
 }
+
+
+def made(before: dict[str, Any], *conditions: Condition, generation: int = 1, **found: Any) -> dict[str, Any]:
+    inventory = found.pop("inventory", None) or Inventory.from_status(before.get("inventory") or ())
+    return build(before, Findings(conditions=conditions, **found), inventory, generation, NOW)
+
+
+def images(*settled: Settled, users: dict[str, list[str]] | None = None, verified: bool = False) -> ImageFindings:
+    return ImageFindings(settled, users or {}, verified, NOW)
 
 
 @pytest.mark.parametrize("name", ENDS)
 def test_an_end_before_the_end_is_told_by_the_rules(name: str) -> None:
-    halt, also, is_settled = ENDS[name]
-    before = Report({}).finish(succeeded("fine"), 1)
+    conditions, also, is_settled = ENDS[name]
+    before = made({}, *succeeded("fine"))
 
-    status = Report(before).finish(halt.conditions, 2)
+    status = made(before, *conditions, generation=2)
 
     told = by_type(status)
     assert told["Ready"]["status"] == "False"
-    assert told["Ready"]["message"] == str(halt)
+    assert told["Ready"]["message"] == conditions[0].message
     assert {"Reconciling", "Stalled"} & told.keys() == also
     assert (status.get("observedGeneration") == 2) == is_settled
     assert violations([before, status], [1, 2]) == []
 
 
 def test_only_what_is_retried_unseen_grows_its_delay() -> None:
-    assert stop("A", "m").retry_after is None
-    assert not stop("A", "m").backoff
-    assert stop("A", "m", retry_after=60).backoff
-    assert again("A", "m").backoff
-    assert not again("A", "m", retry_after=5).backoff
+    assert terminal("A", "m").retry_after is None
+    assert not terminal("A", "m").backoff
+    assert terminal("A", "m", retry_after=60).backoff
+    assert retryable("A", "m").backoff
+    assert not retryable("A", "m", retry_after=5).backoff
 
 
 def test_conditions_of_steps_that_were_not_reached_are_carried() -> None:
-    first = Report({})
-    first.note(Condition.true(WORKLOADS_APPLIED, "3 objects applied"))
-    before = first.finish(succeeded("fine"), 1)
+    before = made({}, Condition.true(WORKLOADS_APPLIED, "3 objects applied"), *succeeded("fine"))
 
-    second = Report(before)
-    status = second.finish(stop(Reason.LICENSE_NOT_FOUND, "no license").conditions, 2)
+    status = made(before, *terminal(Reason.LICENSE_NOT_FOUND, "no license").conditions, generation=2)
 
     assert by_type(status)[WORKLOADS_APPLIED]["message"] == "3 objects applied"
-    third = Report(status)
-    third.drop(WORKLOADS_APPLIED)
-    assert WORKLOADS_APPLIED not in by_type(third.finish(succeeded("fine"), 2))
+    after = made(status, *succeeded("fine"), generation=2, obsolete=frozenset({WORKLOADS_APPLIED}))
+    assert WORKLOADS_APPLIED not in by_type(after)
+
+
+def test_of_one_condition_the_last_word_counts() -> None:
+    told = made(
+        {}, Condition.true(WORKLOADS_APPLIED, "first"), Condition.true(WORKLOADS_APPLIED, "last"), *succeeded("m")
+    )
+
+    assert by_type(told)[WORKLOADS_APPLIED]["message"] == "last"
 
 
 def test_nothing_changed_makes_the_same_status() -> None:
-    def report(before: dict[str, Any]) -> dict[str, Any]:
-        made = Report(before)
-        made.images([settled("a"), settled("b", Verdict.PRIVATE)], {"a": ["Pod/x"]}, verified=True)
-        made.workloads({ObjectKey("v1", "Pod", "apps", "x"): Health(WorkloadState.READY)})
-        made.applied(Entry(ObjectKey("v1", "Pod", "apps", "x"), "d", "f"))
-        made.note(Condition.true(WORKLOADS_APPLIED, "1 object applied"))
-        return made.finish(succeeded("fine"), 1)
+    pod = ObjectKey("v1", "Pod", "apps", "x")
 
-    first = report({"lastProbeTime": EARLIER})
+    def again(before: dict[str, Any], now: str) -> dict[str, Any]:
+        found = Findings(
+            images=ImageFindings((settled("a"), settled("b", Verdict.PRIVATE)), {"a": ["Pod/x"]}, True, now),
+            workloads={pod: Health(WorkloadState.READY)},
+            conditions=(Condition.true(WORKLOADS_APPLIED, "1 object applied"), *succeeded("fine")),
+        )
+        return build(before, found, Inventory.of([Entry(pod, "d", "f")]), 1, now)
 
-    assert report(first) == first
+    first = again({"lastProbeTime": EARLIER}, NOW)
+
+    assert again(first, "2026-03-03T00:00:00Z") == first
     assert first["lastProbeTime"] == EARLIER
 
 
@@ -143,17 +157,17 @@ def test_nothing_changed_makes_the_same_status() -> None:
 )
 def test_the_time_of_probing_is_that_of_a_registrys_answer(probed: bool, ground: Ground, moves: bool) -> None:
     """The proxy may be asked every minute, and a registry that is down, too."""
-    report = Report({"lastProbeTime": EARLIER})
-    report.images([settled("a", requests=1, probed=probed, ground=ground)], {}, verified=True)
-    assert (report.finish(succeeded("fine"), 1)["lastProbeTime"] != EARLIER) is moves
+    found = images(settled("a", requests=1, probed=probed, ground=ground), verified=True)
+
+    status = made({"lastProbeTime": EARLIER}, *succeeded("fine"), images=found)
+
+    assert (status["lastProbeTime"] != EARLIER) is moves
 
 
 def test_images_are_listed_worst_first_and_all_of_them_counted() -> None:
-    report = Report({})
-    images = [settled(f"image-{number}") for number in range(MAX_IMAGES)]
+    many = [settled(f"image-{number}") for number in range(MAX_IMAGES)]
 
-    report.images([*images, settled("down", Verdict.UNREACHABLE)], {}, verified=False)
-    status = report.finish(progressing("m"), 1)
+    status = made({}, *progressing("m"), images=images(*many, settled("down", Verdict.UNREACHABLE)))
 
     assert len(status["images"]) == MAX_IMAGES
     assert status["images"][0]["image"] == "down"
@@ -168,46 +182,69 @@ def test_images_are_listed_worst_first_and_all_of_them_counted() -> None:
 
 
 def test_a_verdicts_time_moves_with_the_verdict() -> None:
-    entry = {"image": "a", "verdict": "Private", "lastTransitionTime": EARLIER}
+    before = {"images": [{"image": "a", "verdict": "Private", "lastTransitionTime": EARLIER}]}
 
-    same, changed = Report({"images": [entry]}), Report({"images": [entry]})
-    same.images([settled("a", Verdict.PRIVATE, message="other words")], {}, verified=False)
-    changed.images([settled("a", Verdict.PUBLIC)], {}, verified=False)
+    same = made(before, images=images(settled("a", Verdict.PRIVATE, message="other words")))
+    changed = made(before, images=images(settled("a", Verdict.PUBLIC)))
 
-    assert same.finish([], 1)["images"][0]["lastTransitionTime"] == EARLIER
-    assert changed.finish([], 1)["images"][0]["lastTransitionTime"] != EARLIER
+    assert same["images"][0]["lastTransitionTime"] == EARLIER
+    assert changed["images"][0]["lastTransitionTime"] == NOW
 
 
 def test_workloads_are_listed_worst_first_within_a_bound() -> None:
     fine = {ObjectKey("v1", "Pod", "apps", f"p{n}"): Health(WorkloadState.READY) for n in range(MAX_WORKLOADS)}
     worst = {ObjectKey("v1", "Pod", "apps", "z"): Health(WorkloadState.MISSING, "not in the cluster")}
-    report = Report({})
 
-    report.workloads(fine | worst)
+    listed = made({}, workloads=fine | worst)["workloads"]
 
-    listed = report.finish([], 1)["workloads"]
     assert len(listed) == MAX_WORKLOADS
     assert (listed[0]["name"], listed[0]["state"]) == ("z", "Missing")
 
 
-def test_the_inventory_follows_what_is_applied_and_removed() -> None:
+def test_the_inventory_follows_the_ledger() -> None:
     one, two = (Entry(ObjectKey("v1", "ConfigMap", "apps", name), "d", "f") for name in ("one", "two"))
-    report = Report({"inventory": [one.to_status()]})
+    ledger = Ledger(Inventory.of([one]), AsyncMock())
 
-    report.applied(two)
-    report.removed([one])
+    ledger.applied(two)
+    ledger.removed(one)
 
-    assert report.finish([], 1)["inventory"] == [two.to_status()]
+    assert made({"inventory": [one.to_status()]}, inventory=ledger.inventory)["inventory"] == [two.to_status()]
+
+
+def test_requests_that_were_acted_on_are_answered_in_their_own_fields() -> None:
+    requested = {"lastHandledReconcileAt": "now"}
+    assert is_unanswered({}, requested)
+
+    status = made({}, *succeeded("fine"), answered=requested)
+
+    assert not is_unanswered(status, requested)
 
 
 def test_times_are_rfc_3339_in_utc() -> None:
     there = datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
 
-    assert timestamp(there) == EARLIER
-    assert parse_timestamp(EARLIER) == datetime(2026, 1, 1, tzinfo=UTC)
-    assert parse_timestamp("yesterday") is None
-    assert parse_timestamp(None) is None
+    assert rfc3339(there) == EARLIER
+    assert parse_rfc3339(EARLIER) == datetime(2026, 1, 1, tzinfo=UTC)
+    assert parse_rfc3339("yesterday") is None
+    assert parse_rfc3339(None) is None
 
 
 def test_one_thing_is_told_in_the_singular() -> None:
     assert [counted(number, "image") for number in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
+
+
+def test_a_list_names_some_and_counts_the_rest() -> None:
+    assert listed(["a"], 2) == "a"
+    assert listed(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+    assert listed(["a", "b", "c"], 1, "; ") == "a; and 2 more"
+
+
+def test_workloads_are_read_back_as_they_were_told() -> None:
+    key = ObjectKey("apps/v1", "Deployment", "apps", "api")
+    health = Health(WorkloadState.DEGRADED, "1 of 2 replicas ready")
+
+    status = made({}, *succeeded("done"), workloads={key: health})
+
+    assert workloads_told(status, [key]) == {key: health}
+    status["workloads"][0]["state"] = "Odd"
+    assert workloads_told(status, [key]) == {}

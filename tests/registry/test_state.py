@@ -74,10 +74,27 @@ def test_a_token_is_used_for_less_than_it_lives(body: bytes, lifetime: float) ->
     assert token.expires - 1000.0 == lifetime
 
 
-@given(st.binary(max_size=200) | st.sampled_from([b"[" * 5000, b'{"token": "a b"}', b'{"token": "a\\nb"}', b"null"]))
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"[" * 5000, b'{"token": "a b"}', b'{"token": "a\\nb"}', b'{"access_token": ""}', b'{"token": 1}'],
+)
 def test_any_other_answer_is_an_error(body: bytes) -> None:
     with pytest.raises(MalformedTokenError):
         read_token(body, asked_at=0.0)
+
+
+@given(st.binary(max_size=200))
+def test_what_is_no_token_is_an_error_and_a_token_is_fit_for_a_header(body: bytes) -> None:
+    try:
+        token = read_token(body, asked_at=0.0)
+    except MalformedTokenError:
+        return
+    scheme, _, value = token.header.partition(" ")
+    assert scheme == "Bearer"
+    assert value
+    assert value.isascii()
+    assert value.isprintable()
+    assert " " not in value
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from kotsapp.text import shortened
+
 MAX_MESSAGE = 4096
 
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
@@ -54,6 +56,7 @@ class Reason(StrEnum):
     INVALID_IMAGE = "InvalidImage"
     IMAGES_UNDECIDED = "ImagesUndecided"
     IMAGES_NOT_PULLABLE = "ImagesNotPullable"
+    UNVERIFIED = "Unverified"
     PULL_SECRET_CLASH = "PullSecretClash"  # noqa: S105 - a reason
     OBJECT_REFUSED = "ObjectRefused"
     SERVICE_ACCOUNT_NOT_FOUND = "ServiceAccountNotFound"
@@ -123,6 +126,11 @@ def is_settled(conditions: Iterable[Condition]) -> bool:
     return not any(c.type == RECONCILING and c.status is Status.TRUE for c in conditions)
 
 
+def condition_in(status: Mapping[str, Any], type_: str) -> Mapping[str, Any] | None:
+    """The condition of this type that a status tells, None without one."""
+    return next((c for c in status.get("conditions") or () if c.get("type") == type_), None)
+
+
 def merge(
     before: Sequence[Mapping[str, Any]], conditions: Sequence[Condition], generation: int, now: str
 ) -> list[dict[str, Any]]:
@@ -132,20 +140,14 @@ def merge(
     for condition in sorted(conditions, key=lambda c: _ORDER.index(c.type)):
         old = known.get(condition.type)
         same = old is not None and old.get("status") == condition.status
-        message = condition.message
         merged.append(
             {
                 "type": condition.type,
                 "status": str(condition.status),
                 "reason": str(condition.reason),
-                "message": message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 3] + "...",
+                "message": shortened(condition.message, MAX_MESSAGE),
                 "observedGeneration": generation,
                 "lastTransitionTime": old["lastTransitionTime"] if same and old is not None else now,
             }
         )
     return merged
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 image`` or ``2 images``, for messages; a noun whose plural takes an s."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from kotsapp.apply.adopt import Adopter, Adoption
@@ -20,6 +20,7 @@ from kotsapp.kube.client import KubeClient
 from kotsapp.kube.discovery import ResourceType
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.text import listed
 
 logger = logging.getLogger(__name__)
 
@@ -66,9 +67,7 @@ class RefusedError(Exception):
     """Objects were refused; the message names the first of them."""
 
     def __init__(self, refusals: Sequence[Refusal]) -> None:
-        shown = "; ".join(str(refusal) for refusal in refusals[:MAX_SHOWN_REFUSALS])
-        more = len(refusals) - MAX_SHOWN_REFUSALS
-        super().__init__(shown + (f"; and {more} more" if more > 0 else ""))
+        super().__init__(listed(refusals, MAX_SHOWN_REFUSALS, "; "))
         self.refusals = tuple(refusals)
 
     @property
@@ -84,33 +83,31 @@ class UnchangeableError(ApiError):
     """The live object can't become what is wanted; the message names the fields, never a value."""
 
 
-class Applier:
-    """Applies the objects of one app as one identity.
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """How objects are applied.
 
-    ``force`` says whether an object may be deleted and made anew when a field can't be changed; ``seal`` keys the
-    digests of Secrets (``fields.object_digest``); ``waiting`` is entered while somebody else has to act. ``account``
-    and ``sources`` (by object) are noted in the inventory's entries. ``adoption`` says whose fields become ours.
+    ``digest_key`` keys the digests of Secrets (``digests.object_digest``); ``account`` and ``sources`` (by object) are
+    noted in the inventory's entries; ``adoption`` says whose fields become ours. ``force`` says whether an object may
+    be deleted and made anew when a field can't be changed; ``waiting`` is entered while somebody else has to act.
     """
 
-    def __init__(
-        self,
-        client: KubeClient,
-        owned: OwnedObjects,
-        force: Callable[[Object], bool],
-        seal: bytes = b"",
-        waiting: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
-        account: str = "",
-        sources: Mapping[ObjectKey, str] | None = None,
-        adoption: Adoption | None = None,
-    ) -> None:
-        self._adopter = Adopter(client, adoption or Adoption())
-        self._account = account
-        self._sources = sources or {}
-        self._seal = seal
-        self._waiting = waiting
+    digest_key: bytes = field(default=b"", repr=False)
+    account: str = ""
+    sources: Mapping[ObjectKey, str] = field(default_factory=dict)
+    adoption: Adoption = field(default_factory=Adoption)
+    force: Callable[[Object], bool] = lambda _: False
+    waiting: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
+
+
+class Applier:
+    """Applies the objects of one app as one identity."""
+
+    def __init__(self, client: KubeClient, cache: OwnedObjects, options: ApplyOptions | None = None) -> None:
         self._client = client
-        self._owned = owned
-        self._force = force
+        self._cache = cache
+        self._options = options or ApplyOptions()
+        self._adopter = Adopter(client, self._options.adoption)
 
     async def rehearse(self, objects: Sequence[Object]) -> list[Object]:
         """Dry-run all of them, changing nothing; raises RefusedError. Answers are as the server would store them.
@@ -153,14 +150,14 @@ class Applier:
             async with gate:
                 try:
                     reason = await self._delete_as_served(entry.key, marks, client_for(entry), lingers)
+                except UnknownKindError as error:  # it ceased to be served just now
+                    refusals.append(Refusal(entry.key, str(error), transient=True))
+                    return
                 except ApiError as error:
                     refusals.append(Refusal(entry.key, error.message, error.transient, error.status == 403))
                     return
                 except LingeringError as error:
                     refusals.append(StillThere(entry.key, str(error), transient=True))
-                    return
-                except UnknownKindError as error:  # it ceased to be served just now
-                    refusals.append(Refusal(entry.key, str(error), transient=True))
                     return
             done(entry, reason)
 
@@ -187,7 +184,7 @@ class Applier:
             if eased is not None:
                 with contextlib.suppress(UnchangeableError):
                     return await self._rehearse(eased, brought)
-            if self._force(obj):
+            if self._options.force(obj):
                 return None
             raise await self._unchangeable(obj, error) from None
 
@@ -211,7 +208,7 @@ class Applier:
 
     async def _apply(self, obj: Object, applied: Callable[[Entry], None]) -> None:
         key = key_of(obj)
-        with self._owned.applying(key):
+        with self._cache.applying(key):
             try:
                 if self._adopter.is_due(key):
                     await self._adopter.prepare(obj)
@@ -220,9 +217,9 @@ class Applier:
                 if not await self._is_unchangeable(obj, error):
                     raise
                 live = await self._apply_otherwise(obj, key, error)
-            seen = self._owned.note(live, key)
-        digest = object_digest(obj, self._seal)
-        applied(Entry(key, digest, seen.fields, self._sources.get(key, ""), self._account))
+            seen = self._cache.note(live, key)
+        digest = object_digest(obj, self._options.digest_key)
+        applied(Entry(key, digest, seen.fields, self._options.sources.get(key, ""), self._options.account))
         if key.kind == "CustomResourceDefinition":
             await self._established(key, obj)
 
@@ -245,7 +242,7 @@ class Applier:
             except ApiError as again:
                 if not await self._is_unchangeable(obj, again):
                     raise
-        if not self._force(obj):
+        if not self._options.force(obj):
             raise await self._unchangeable(obj, error) from None
         return await self._replace(obj, key)
 
@@ -340,7 +337,7 @@ class Applier:
 
     async def _until(self, condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
         try:
-            async with self._waiting(), asyncio.timeout(seconds):
+            async with self._options.waiting(), asyncio.timeout(seconds):
                 while not await condition():  # noqa: ASYNC110 - what is awaited is in the cluster
                     await asyncio.sleep(POLL)
         except TimeoutError:
@@ -374,9 +371,9 @@ class Applier:
                 await client.merge(kind, key.name, key.namespace, {"metadata": patch})
             return reason
         if "deletionTimestamp" not in metadata:
-            with self._owned.applying(key):
+            with self._cache.applying(key):
                 await client.delete(kind, key.name, key.namespace, uid=metadata["uid"])
-            self._owned.forget(key)
+            self._cache.forget(key)
         if lingers and tier(key) == LAST_TIER and metadata.get("finalizers"):
             await self._linger(kind, key, metadata, client)
         return None

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.apply.digests import fields_digest
 from kotsapp.apply.inventory import says_kept
@@ -18,7 +18,7 @@ from kotsapp.health.assess import WorkloadFacts, WorkloadState, facts, has_healt
 from kotsapp.kube.client import FIELD_MANAGER, KubeClient
 from kotsapp.kube.discovery import ResourceType
 from kotsapp.kube.errors import ApiError
-from kotsapp.kube.objects import ObjectKey
+from kotsapp.kube.objects import Identity, ObjectKey
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,15 @@ STEADY = 5.0
 FORBIDDEN_BACKOFF = (1.0, 5.0, 15.0, 60.0)
 FIRST_LIST_TIMEOUT = 30.0
 
-Owner = tuple[str, str]  # namespace and name of a KotsApp
-Identity = tuple[str, str, str, str]
+
+class Owner(NamedTuple):
+    """Whose objects they are: namespace and name of a KotsApp."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +276,8 @@ class OwnedObjects:
             listed.add(self._key(scope.kind, item).identity)
             self._observe(scope.kind, "LISTED" if not scope.synced.is_set() else "MODIFIED", item)
         group = scope.kind.api_version.rpartition("/")[0]
-        for identity in [i for i in self._seen if i[:2] == (group, scope.kind.kind)]:
-            if identity in listed or scope.namespace not in (None, identity[2]) or identity in self._applying:
+        for identity in [i for i in self._seen if i.group_kind == (group, scope.kind.kind)]:
+            if identity in listed or scope.namespace not in (None, identity.namespace) or identity in self._applying:
                 continue
             if version.isdigit() and self._seen[identity].version > int(version):
                 continue  # made after the list was
@@ -310,7 +317,7 @@ class OwnedObjects:
         return Seen(
             uid=str(metadata.get("uid") or ""),
             version=int(version) if version.isdigit() else 0,
-            owner=(labels.get(self._namespace_label, ""), labels.get(self._name_label, "")),
+            owner=Owner(labels.get(self._namespace_label, ""), labels.get(self._name_label, "")),
             fields=fields_digest(metadata, FIELD_MANAGER),
             facts=facts(obj) if has_health(key.api_version, key.kind) else None,
             deleting="deletionTimestamp" in metadata,

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from kotsapp.apply.digests import managers
-from kotsapp.kube.objects import ObjectKey
+from kotsapp.kube.objects import GroupKind, Identity, ObjectKey
 
 # Deleting one of these deletes what can't be made again: data, or everything inside.
 NEVER_PRUNED = frozenset(
-    {("", "PersistentVolumeClaim"), ("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition")}
+    {
+        GroupKind("", "PersistentVolumeClaim"),
+        GroupKind("", "Namespace"),
+        GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"),
+    }
 )
 
 
@@ -49,7 +53,7 @@ class Entry:
 class Inventory:
     """Entries by the object's identity, so that a new API version of an object is still the same object."""
 
-    entries: Mapping[tuple[str, str, str, str], Entry]
+    entries: Mapping[Identity, Entry]
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "Inventory":

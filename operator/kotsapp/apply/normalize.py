@@ -9,17 +9,15 @@ from kotsapp.apply.ignored import IgnoredField, ignored_steps, without, without_
 from kotsapp.apply.list_entries import with_entries_once
 from kotsapp.images.image_path import Path, Step
 from kotsapp.images.podspec import built_in_pod_spec_path
-from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.kube.objects import GroupKind, Identity, ObjectKey, key_of
 
 Object = Mapping[str, Any]
-# group, kind, namespace, name
-Identity = tuple[str, str, str, str]
 
 # What ``kubectl get -o yaml`` shows and an apply can't have: conditions for it, and what only the API server may set.
 _SERVERS = frozenset({"managedFields", "resourceVersion", "uid"})
 # Their pod templates can't be changed, and would be run again.
-RUN_ONCE = frozenset({("batch", "Job"), ("", "Pod")})
-_SCALERS = frozenset({("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")})
+RUN_ONCE = frozenset({GroupKind("batch", "Job"), GroupKind("", "Pod")})
+_SCALERS = frozenset({GroupKind("autoscaling", "HorizontalPodAutoscaler"), GroupKind("keda.sh", "ScaledObject")})
 _REPLICAS: tuple[Step, ...] = ("spec", "replicas")
 
 
@@ -33,7 +31,7 @@ def scaled_by_others(objects: Iterable[Object], namespace: str) -> frozenset[Ide
         if isinstance(target, Mapping):
             group = str(target.get("apiVersion") or "apps/v1").rpartition("/")[0]
             kind = str(target.get("kind") or "Deployment")
-            scaled.add((group, kind, key.namespace or namespace, str(target.get("name"))))
+            scaled.add(Identity(group, kind, key.namespace or namespace, str(target.get("name"))))
     return frozenset(scaled)
 
 
@@ -43,7 +41,7 @@ def left_open(
     """The paths of an object's fields that are somebody else's: what is ignored, and the replicas of a workload in
     ``scaled``."""
     steps = ignored_steps(key, ignored)
-    return (*steps, _REPLICAS) if (*key.group_kind, key.namespace, key.name) in scaled else steps
+    return (*steps, _REPLICAS) if key.identity in scaled else steps
 
 
 def normalized(obj: Object, open_fields: Sequence[Sequence[Step]] = ()) -> dict[str, Any]:

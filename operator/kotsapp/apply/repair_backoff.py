@@ -1,6 +1,9 @@
 """Two controllers that want different things would change one field for ever: noticing it, and slowing down. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from kotsapp.kube.objects import Identity
 
 # This many repairs of one object, each within this many seconds of the one before, are no accident any more.
 TOLERATED = 5
@@ -35,3 +38,27 @@ def remember(repairs: Sequence[float], now: float) -> list[float]:
 
 def _pause(excess: int) -> float:
     return 0.0 if excess < 0 else min(FIRST_WAIT * 2.0**excess, MAX_WAIT)
+
+
+@dataclass(frozen=True, slots=True)
+class RepairHistory:
+    """When each object was repaired (seconds of one clock, oldest first), and what was told of those fought over."""
+
+    times: Mapping[Identity, Sequence[float]] = field(default_factory=dict)
+    explanations: Mapping[Identity, str] = field(default_factory=dict)
+
+    def wait(self, identity: Identity, now: float) -> float:
+        """Seconds before the object's next repair, 0 to repair at once."""
+        return wait_before_repair(self.times.get(identity, ()), now)
+
+    def is_contested(self, identity: Identity, now: float) -> bool:
+        """Whether the last repair was made in a fight, and has yet to last."""
+        return is_contested(self.times.get(identity, ()), now)
+
+    def repaired(self, identities: Iterable[Identity], now: float) -> "RepairHistory":
+        """The history with these repairs, made now."""
+        return replace(self, times={**self.times, **{i: remember(self.times.get(i, ()), now) for i in identities}})
+
+    def explained(self, explanations: Mapping[Identity, str]) -> "RepairHistory":
+        """The history with these explanations in place of all others."""
+        return replace(self, explanations=explanations)

@@ -1,16 +1,20 @@
 """The files that commands are given: manifests, archives and the license."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
 from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
 from kotsapp.license.document import MAX_BYTES
+from kotsapp.manifests.errors import ManifestError
 from kotsapp.manifests.limits import MAX_SOURCE_BYTES, MIB
-from kotsapp.release.reader import SourceFile
+from kotsapp.release.reader import Release, SourceFile
+from kotsapp.release.renderer import Renderer
 
+# kubectl's own, where it is told of none.
+DEFAULT_NAMESPACE = "default"
 STANDARD_INPUT = "-"
 CHART_FILE = "Chart.yaml"
 _ENDINGS = (".yaml", ".yml", ".json", ".tgz", ".tar.gz")
@@ -46,19 +50,40 @@ def source_files(paths: Iterable[str]) -> list[SourceFile]:
     return files
 
 
+def read_release(
+    renderer: Renderer, files: Sequence[SourceFile], local_images: Mapping[str, str] | None = None
+) -> Release:
+    """The release, charts included; ``local_images`` are what ``LocalImageName`` answers. Raises CommandError."""
+    try:
+        release = renderer.read(files, local_images)
+    except ManifestError as error:
+        raise CommandError(str(error), EXIT_PROBLEM) from None
+    if not release.charts:
+        return release
+    # Running helm costs imports that a release without charts, nearly every one, need not pay for.
+    import asyncio
+
+    from kotsapp.release.helm import HelmError, HelmMissingError
+
+    try:
+        return asyncio.run(renderer.with_charts(release))
+    except (ManifestError, HelmMissingError, HelmError) as error:
+        raise CommandError(str(error), EXIT_PROBLEM) from None
+
+
 def read_license(file: str, trusted_keys: str | None, *, even_expired: bool = False) -> License:
     """The license, verified and, unless ``even_expired``, not expired. Raises CommandError."""
     data = read_file(Path(file), MAX_BYTES)
     try:
-        license_ = load(data, TrustedKeys.load(trusted_keys))
+        license = load(data, TrustedKeys.load(trusted_keys))
     except TrustedKeysError as error:
         raise CommandError(str(error)) from None
     except LicenseError as error:
         raise CommandError(f"{file}: {error.reason}: {error.message}", EXIT_PROBLEM) from None
-    if license_.expired(datetime.now(UTC)) and not even_expired:
+    if license.expired(datetime.now(UTC)) and not even_expired:
         message = "its time is over, so nothing is rendered with it; ask the vendor for a new one"
         raise CommandError(f"{file}: {LicenseReason.EXPIRED}: {message}", EXIT_PROBLEM)
-    return license_
+    return license
 
 
 def read_file(file: Path, limit: int) -> bytes:

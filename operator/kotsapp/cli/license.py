@@ -78,23 +78,23 @@ def _sign(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _report(license_: License, now: datetime) -> dict[str, Any]:
-    expired = license_.expired(now)
+def _report(license: License, now: datetime) -> dict[str, Any]:
+    expired = license.expired(now)
     return {
         "valid": not expired,
         "reason": str(LicenseReason.EXPIRED) if expired else None,
-        "message": f"it expired on {timestamp(license_.expires_at)}; ask the vendor for a new one" if expired else None,
-        "version": license_.version,
-        "keyId": license_.key_id,
-        "appSlug": license_.app_slug,
-        "customerName": license_.customer_name,
-        "channelName": license_.channel_name,
-        "licenseType": license_.license_type,
-        "licenseSequence": license_.license_sequence,
-        "expiresAt": timestamp(license_.expires_at) or None,
+        "message": f"it expired on {timestamp(license.expires_at)}; ask the vendor for a new one" if expired else None,
+        "version": license.version,
+        "keyId": license.key_id,
+        "appSlug": license.app_slug,
+        "customerName": license.customer_name,
+        "channelName": license.channel_name,
+        "licenseType": license.license_type,
+        "licenseSequence": license.license_sequence,
+        "expiresAt": timestamp(license.expires_at) or None,
         "expired": expired,
-        "proxyDomain": license_.proxy_domain,
-        "differences": list(license_.differences),
+        "proxyDomain": license.proxy_domain,
+        "differences": list(license.differences),
         "entitlements": {
             name: {
                 "title": entitlement.title,
@@ -102,7 +102,7 @@ def _report(license_: License, now: datetime) -> dict[str, Any]:
                 "valueType": entitlement.value_type,
                 "check": str(entitlement.check),
             }
-            for name, entitlement in sorted(license_.entitlements.items())
+            for name, entitlement in sorted(license.entitlements.items())
         },
     }
 

@@ -141,15 +141,15 @@ def _images_line(status: dict[str, Any]) -> str:
     return f"{total}: {', '.join(told)}"
 
 
-def _license_line(license_: dict[str, Any]) -> str:
-    if not license_:
+def _license_line(license: dict[str, Any]) -> str:
+    if not license:
         return "none that is valid yet"
     parts = [
-        str(license_.get("appSlug", "")),
-        str(license_.get("customerName", "")),
-        str(license_.get("channelName", "")),
+        str(license.get("appSlug", "")),
+        str(license.get("customerName", "")),
+        str(license.get("channelName", "")),
     ]
-    ends = license_.get("expiresAt")
+    ends = license.get("expiresAt")
     return ", ".join(part for part in parts if part) + (f", until {ends}" if ends else ", never expires")
 
 

@@ -9,23 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.inputs import is_source_file, read_license, source_files
+from kotsapp.cli.inputs import DEFAULT_NAMESPACE, is_source_file, read_license, read_release, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, seconds
 from kotsapp.cli.output import add_output_option, print_result, table
 from kotsapp.cli.progress import Progress
-from kotsapp.cli.release import Reader
-from kotsapp.cli.routes import parse_used
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.routing import Route
+from kotsapp.images.usage import InvalidImagesError, image_users, parse_used
 from kotsapp.license import License
 from kotsapp.pullsecret import USER_NAME, default_name
 from kotsapp.registry.config import Registries, RegistriesError
 from kotsapp.registry.credential import Credential
 from kotsapp.release.reader import Release
-from kotsapp.render.patched import find, users
+from kotsapp.release.renderer import Renderer
 from kotsapp.verdicts.decision import Settled
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.resolver import Policy, resolve
+from kotsapp.verdicts.resolver import Policy, Routing, resolve_all
 from kotsapp.verdicts.verification import Verified
 
 
@@ -57,45 +56,47 @@ def run(args: argparse.Namespace) -> int:
     for image in args.images:
         if is_source_file(image):
             raise CommandError(f"{image} is a file, not an image: give each file with -f of its own")
-    license_ = _license(args) if args.license else None
-    reader = Reader(license_, default_name(license_.app_slug if license_ else ""), helm=args.helm, patch_helm_v2=True)
+    license = _license(args) if args.license else None
+    renderer = Renderer(
+        license,
+        default_name(license.app_slug if license else ""),
+        DEFAULT_NAMESPACE,
+        helm=args.helm,
+        patch_helm_v2=True,
+    )
     files = source_files(args.filename) if args.filename else []
-    release = reader.read(files) if files else Release()
+    release = read_release(renderer, files) if files else Release()
     if files and release.is_empty and not release.reported_images:
         raise CommandError(release.nothing_found(files), EXIT_PROBLEM)
-    references = _distinct([*_references(args.images), *parse_used(_used(release))])
+    users = image_users(release.objects, reported=release.reported_images, local_images=release.local_images)
+    try:
+        references = _distinct([*_references(args.images), *parse_used(users)])
+    except InvalidImagesError as error:
+        raise CommandError(str(error), EXIT_PROBLEM) from None
     try:
         registries = Registries.load(args.registries) if args.registries else Registries.empty()
     except RegistriesError as error:
         raise CommandError(str(error)) from None
     policy = Policy(
-        domains=reader.domains(release.application).opening(references),
-        app_slug=license_.app_slug if license_ else "",
+        domains=renderer.domains(release.application).opening(references),
+        app_slug=license.app_slug if license else "",
         exclude=tuple(args.exclude),
         public_images=release.proxy_public_images,
         timeout=args.timeout,
     )
     prober = Prober(registries, allow_private=not args.deny_private_networks, ask_each=True)
-    settled = asyncio.run(_probe(prober, references, policy, license_))
-    print_result({"images": [_entry(one, license_) for one in settled]}, args.output, lambda: _table(settled, license_))
-    return EXIT_OK if all(_is_good(one, license_) for one in settled) else EXIT_PROBLEM
+    settled = asyncio.run(_probe(prober, references, policy, license)).settled
+    print_result({"images": [_entry(one, license) for one in settled]}, args.output, lambda: _table(settled, license))
+    return EXIT_OK if all(_is_good(one, license) for one in settled) else EXIT_PROBLEM
 
 
-async def _probe(
-    prober: Prober, references: Sequence[Reference], policy: Policy, license_: License | None
-) -> list[Settled]:
+async def _probe(prober: Prober, references: Sequence[Reference], policy: Policy, license: License | None) -> Routing:
     credential = None
-    if license_ is not None:
-        credential = Credential(USER_NAME, license_.license_id, policy.domains.hosts)
+    if license is not None:
+        credential = Credential(USER_NAME, license.license_id, policy.domains.hosts)
     with Progress("probing", len(references)) as progress:
-
-        async def one(reference: Reference) -> Settled:
-            settled = await resolve(prober, reference, policy, credential=credential)
-            progress.advance()
-            return settled
-
         async with prober:
-            return list(await asyncio.gather(*(one(reference) for reference in references)))
+            return await resolve_all(prober, references, policy, credential, done=progress.advance)
 
 
 def _references(images: Iterable[str]) -> list[Reference]:
@@ -111,61 +112,54 @@ def _distinct(references: Iterable[Reference]) -> list[Reference]:
 
 
 def _license(args: argparse.Namespace) -> License:
-    license_ = read_license(args.license, args.trusted_keys, even_expired=True)
-    if license_.expired(datetime.now(UTC)):
+    license = read_license(args.license, args.trusted_keys, even_expired=True)
+    if license.expired(datetime.now(UTC)):
         print(f"kotsapp: {args.license}: the license has expired; the proxy may refuse it", file=sys.stderr)
-    return license_
+    return license
 
 
-def _used(release: Release) -> dict[str, str]:
-    """The images that the release uses, or asks for without an object, with one of those who do."""
-    objects = find(zip(release.sources, map(dict, release.objects), strict=True))
-    reported = {image: names[0] for image, names in release.reported_images.items()}
-    return users(objects) | reported | dict.fromkeys(release.local_images, "LocalImageName")
-
-
-def _entry(settled: Settled, license_: License | None) -> Mapping[str, Any]:
+def _entry(settled: Settled, license: License | None) -> Mapping[str, Any]:
     return {
         "image": settled.image,
         "verdict": str(settled.verdict),
         "route": str(settled.route) if settled.route else None,
-        "pull": _pull(settled, license_),
+        "pull": _pull(settled, license),
         "httpStatus": settled.http_status,
         "code": settled.code,
-        "message": _message(settled, license_),
+        "message": _message(settled, license),
         "verified": str(settled.verified),
         "requests": settled.requests,
         "elapsed": round(settled.elapsed, 4),
     }
 
 
-def _pull(settled: Settled, license_: License | None) -> str | None:
+def _pull(settled: Settled, license: License | None) -> str | None:
     """Without a license nobody knows the app's slug, which is a part of a proxied reference."""
-    if license_ is None and settled.route is Route.PROXY and settled.pull != settled.image:
+    if license is None and settled.route is Route.PROXY and settled.pull != settled.image:
         return None
     return settled.pull
 
 
-def _message(settled: Settled, license_: License | None) -> str:
-    if license_ is None or not settled.verified_message or settled.verified_message in settled.message:
+def _message(settled: Settled, license: License | None) -> str:
+    if license is None or not settled.verified_message or settled.verified_message in settled.message:
         return settled.message
     return f"{settled.message}; {settled.verified_message}"
 
 
-def _is_good(settled: Settled, license_: License | None) -> bool:
+def _is_good(settled: Settled, license: License | None) -> bool:
     if settled.route is None:
         return False
-    return license_ is None or not settled.route.needs_secret or settled.verified is Verified.TRUE
+    return license is None or not settled.route.needs_secret or settled.verified is Verified.TRUE
 
 
-def _table(settled: Sequence[Settled], license_: License | None) -> str:
-    heads = ["IMAGE", "VERDICT", "ROUTE", "HTTP", *(["VERIFIED"] if license_ else []), "MESSAGE"]
-    return table(heads, (_row(one, license_) for one in settled))
+def _table(settled: Sequence[Settled], license: License | None) -> str:
+    heads = ["IMAGE", "VERDICT", "ROUTE", "HTTP", *(["VERIFIED"] if license else []), "MESSAGE"]
+    return table(heads, (_row(one, license) for one in settled))
 
 
-def _row(settled: Settled, license_: License | None) -> list[str]:
+def _row(settled: Settled, license: License | None) -> list[str]:
     cells = [settled.image, str(settled.verdict), str(settled.route or "-"), str(settled.http_status or "-")]
-    if license_:
+    if license:
         routed = settled.route is not None and settled.route.needs_secret
         cells.append(str(settled.verified) if routed else "-")
-    return [*cells, _message(settled, license_)]
+    return [*cells, _message(settled, license)]

@@ -11,21 +11,22 @@ from typing import Any
 
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.folder import write_folder
-from kotsapp.cli.inputs import read_license, source_files
+from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_license, read_release, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, domain, image_path, object_name, seconds
-from kotsapp.cli.release import DEFAULT_NAMESPACE, Reader
 from kotsapp.cli.routes import Rules, decide
 from kotsapp.images.podspec import unmatched
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
+from kotsapp.images.usage import collect_users
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
 from kotsapp.release.reader import Release
+from kotsapp.release.renderer import Renderer
 from kotsapp.render.diff import differences
 from kotsapp.render.files import SECRET_FILE, file_names
 from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
-from kotsapp.render.patched import Found, Patched, find, in_order, patch, secret_namespaces, users
+from kotsapp.render.patched import Found, Patched, find, in_order, patch, secret_namespaces, title
 from kotsapp.render.yaml_text import dump_all
 from kotsapp.verdicts.verdict import Verdict
 
@@ -95,22 +96,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _render(args: argparse.Namespace) -> None:
-    license_ = read_license(args.license, args.trusted_keys)
-    for field in license_.differences:
+    license = read_license(args.license, args.trusted_keys)
+    for field in license.differences:
         _note(f"{args.license}: {field} was changed after signing; the signed value is used")
-    reader = _reader(args, license_)
+    renderer = _renderer(args, license)
     files = source_files(args.filename)
-    release = reader.read(files)
+    release = read_release(renderer, files)
     if release.is_empty:
         raise CommandError(release.nothing_found(files), EXIT_PROBLEM)
-    domains = reader.domains(release.application)
-    rules = _rules(args, release, domains)
     found = _found(args, release)
-    pulls = decide(dict.fromkeys(release.local_images, "LocalImageName") | users(found), rules, license_)
+    rules = _rules(args, release, renderer.domains(release.application))
+    pulls = decide(_users(found, release), rules, license)
     if release.local_images:
-        release = reader.read(files, {image: pulls[image].reference for image in release.local_images})
+        release = read_release(renderer, files, {image: pulls[image].reference for image in release.local_images})
         found = _found(args, release)
-        pulls |= decide({image: user for image, user in users(found).items() if image not in pulls}, rules, license_)
+        users = _users(found, release)
+        pulls |= decide({image: names for image, names in users.items() if image not in pulls}, rules, license)
     pulled = {image: parse(pull.reference) for image, pull in pulls.items()}
     for image, reference in sorted(pulled.items()):
         if reference.refused_for is not None:
@@ -119,11 +120,15 @@ def _render(args: argparse.Namespace) -> None:
         _note(f"--image-path {path}: no object has an image there; check group, kind and path")
     for chart in release.unpatched_charts:
         _note(f"{chart} is left to Helm, as KOTS does it, and not rendered; --patch-helm-v2 renders it")
-    patched = patch(found, pulls, reader.pull_secret)
+    patched = patch(found, pulls, renderer.pull_secret)
     namespaces = [] if args.no_secret else secret_namespaces(patched)
-    domains = domains.opening(pulled.values())
-    secrets = [_secret(reader.pull_secret, name or args.namespace, license_, domains) for name in namespaces]
+    domains = renderer.domains(release.application).opening(pulled.values())
+    secrets = [_secret(renderer.pull_secret, name or args.namespace, license, domains) for name in namespaces]
     _write(args, patched, _distinct(secrets), pulls)
+
+
+def _users(found: Sequence[Found], release: Release) -> dict[str, list[str]]:
+    return collect_users(((title(one.obj), one.uses) for one in found), local_images=release.local_images)
 
 
 @contextmanager
@@ -150,10 +155,10 @@ def _check_usage(args: argparse.Namespace) -> None:
         raise CommandError("-o json is for printing the objects, and goes neither with --to nor with --diff")
 
 
-def _reader(args: argparse.Namespace, license_: License) -> Reader:
-    return Reader(
-        license=license_,
-        pull_secret=args.pull_secret or default_name(license_.app_slug),
+def _renderer(args: argparse.Namespace, license: License) -> Renderer:
+    return Renderer(
+        license=license,
+        pull_secret=args.pull_secret or default_name(license.app_slug),
         namespace=args.namespace or DEFAULT_NAMESPACE,
         proxy_domain=args.proxy_domain,
         registry_domain=args.registry_domain,
@@ -179,8 +184,8 @@ def _found(args: argparse.Namespace, release: Release) -> list[Found]:
     return find(objects, args.image_path)
 
 
-def _secret(name: str, namespace: str | None, license_: License, domains: Domains) -> dict[str, Any]:
-    secret = pull_secret(name, namespace or "", license_.license_id, domains, {})
+def _secret(name: str, namespace: str | None, license: License, domains: Domains) -> dict[str, Any]:
+    secret = pull_secret(name, namespace or "", license.license_id, domains, {})
     return secret | {"metadata": {key: value for key, value in secret["metadata"].items() if value}}
 
 

@@ -1,17 +1,19 @@
 """Where the images of a rendered release are pulled from: assumed, known from earlier, or probed now."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
 from kotsapp.cli.inputs import read_file
 from kotsapp.cli.verdicts_file import MAX_BYTES, Found, VerdictsError, read_verdicts
-from kotsapp.images.reference import InvalidReferenceError, Reference, parse
+from kotsapp.images.reference import Reference
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
+from kotsapp.images.usage import InvalidImagesError, Users, parse_used
 from kotsapp.license import License
 from kotsapp.pullsecret import USER_NAME
+from kotsapp.text import listed
 from kotsapp.verdicts.decision import route_of
 from kotsapp.verdicts.exemptions import classify
 from kotsapp.verdicts.verdict import Verdict
@@ -33,12 +35,15 @@ class Rules:
     timeout: float = 10.0
 
 
-def decide(images: Mapping[str, str], rules: Rules, license_: License) -> dict[str, Pull]:
-    """How pods get each image, by the reference as written; ``images`` names an object that uses it.
+def decide(users: Users, rules: Rules, license: License) -> dict[str, Pull]:
+    """How pods get each image, by the reference as written.
 
     Raises CommandError that names every image which is no reference, or whose route nothing decides.
     """
-    references = parse_used(images)
+    try:
+        references = parse_used(users)
+    except InvalidImagesError as error:
+        raise CommandError(str(error), EXIT_PROBLEM) from None
     routes: dict[str, Route] = {}
     unknown: list[Reference] = []
     known = _known(rules)
@@ -50,31 +55,19 @@ def decide(images: Mapping[str, str], rules: Rules, license_: License) -> dict[s
         else:
             routes[reference.written] = route
     if unknown and rules.verdicts is None:
-        routes |= _probed(unknown, rules, license_)
+        routes |= _probed(unknown, rules, license)
     elif unknown:
-        listed = [f"{reference.written} ({images[reference.written]})" for reference in unknown]
-        raise CommandError(f"{rules.verdicts} does not decide {_some(listed)}; add --assume for them", EXIT_PROBLEM)
+        unknown_ones = [f"{reference.written} ({users[reference.written][0]})" for reference in unknown]
+        raise CommandError(
+            f"{rules.verdicts} does not decide {listed(unknown_ones, _MAX_NAMED)}; add --assume for them", EXIT_PROBLEM
+        )
     return {
         reference.written: Pull(
-            pull_reference(reference, routes[reference.written], rules.domains, license_.app_slug),
+            pull_reference(reference, routes[reference.written], rules.domains, license.app_slug),
             routes[reference.written].needs_secret,
         )
         for reference in references
     }
-
-
-def parse_used(images: Mapping[str, str]) -> list[Reference]:
-    """The references, given with an object that uses each; raises CommandError that names those that are none."""
-    references: list[Reference] = []
-    problems: list[str] = []
-    for image, user in images.items():
-        try:
-            references.append(parse(image))
-        except InvalidReferenceError as error:
-            problems.append(f"{user}: {error}")
-    if problems:
-        raise CommandError(_some(problems, "; "), EXIT_PROBLEM)
-    return references
 
 
 def _known(rules: Rules) -> Mapping[str, Found]:
@@ -97,38 +90,29 @@ def _route(
     return route_of(assume) if assume is not None else None
 
 
-def _probed(references: Sequence[Reference], rules: Rules, license_: License) -> dict[str, Route]:
+def _probed(references: Sequence[Reference], rules: Rules, license: License) -> dict[str, Route]:
     # The clients take as long to import as rendering a large release, which most of the time needs none.
     import asyncio
 
     from kotsapp.registry.config import Registries, RegistriesError
     from kotsapp.registry.credential import Credential
-    from kotsapp.verdicts.decision import Settled
     from kotsapp.verdicts.prober import Prober
-    from kotsapp.verdicts.resolver import Policy, resolve
+    from kotsapp.verdicts.resolver import Policy, Routing, resolve_all
 
     try:
         registries = Registries.load(Path(rules.registries)) if rules.registries else Registries.empty()
     except RegistriesError as error:
         raise CommandError(str(error)) from None
-    credential = Credential(USER_NAME, license_.license_id, rules.domains.hosts)
-    policy = Policy(rules.domains, license_.app_slug, verify=False, timeout=rules.timeout)
+    credential = Credential(USER_NAME, license.license_id, rules.domains.hosts)
+    policy = Policy(rules.domains, license.app_slug, verify=False, timeout=rules.timeout)
 
-    async def settle_all() -> list[Settled]:
+    async def resolved() -> Routing:
         async with Prober(registries, ask_each=True) as prober:
-            return await asyncio.gather(
-                *(resolve(prober, reference, policy, credential=credential) for reference in references)
-            )
+            return await resolve_all(prober, references, policy, credential)
 
-    settled = asyncio.run(settle_all())
-    undecided = [f"{one.image}: {one.message}" for one in settled if one.route is None]
+    routing = asyncio.run(resolved())
+    undecided = [f"{one.image}: {one.message}" for one in routing.undecided]
     if undecided:
         ways = "try again, or say what it is with --assume or --verdicts"
-        raise CommandError(f"nothing decides {_some(undecided, '; ')}; {ways}", EXIT_PROBLEM)
-    return {one.image: one.route for one in settled if one.route is not None}
-
-
-def _some(items: Iterable[str], separator: str = ", ") -> str:
-    listed = list(items)
-    more = f" and {len(listed) - _MAX_NAMED} more" if len(listed) > _MAX_NAMED else ""
-    return separator.join(listed[:_MAX_NAMED]) + more
+        raise CommandError(f"nothing decides {listed(undecided, _MAX_NAMED, '; ')}; {ways}", EXIT_PROBLEM)
+    return {one.image: one.route for one in routing.settled if one.route is not None}

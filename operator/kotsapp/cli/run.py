@@ -30,6 +30,7 @@ from kotsapp.names import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_
 from kotsapp.reconcile.metrics import Metrics as ReconcileMetrics
 from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.services import Services, Settings
+from kotsapp.reconcile.workers import Workers
 from kotsapp.registry.config import Registries, RegistriesError
 from kotsapp.verdicts.metrics import Metrics
 from kotsapp.verdicts.prober import Prober
@@ -148,19 +149,19 @@ async def _work(
 
     ``watched`` is given the watch that says whether KotsApps are seen.
     """
-    workers = handlers.Workers()
+    workers = Workers()
     async with contextlib.AsyncExitStack() as stack:
         client, connection = await _connected()
         stack.push_async_callback(connection.close)
-        owned = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, workers.wake)
+        cache = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, workers.wake)
         workers.watch_with(ReferenceWatch(client, workers.wake_users, workers.wake_namespace))
         prober = await stack.enter_async_context(
             Prober(registries, metrics=metrics.probes, allow_private=not args.deny_private_networks)
         )
         metrics.apps.set_function(lambda: len(workers))
-        metrics.owned.set_function(lambda: len(owned))
+        metrics.owned.set_function(lambda: len(cache))
         settings = Settings(frozenset(args.namespace), Policy(args.license_verification), args.helm)
-        services = Services(client, owned, prober, keys, settings, metrics.reconcile, workers.follow)
+        services = Services(client, cache, prober, keys, settings, metrics.reconcile, workers.follow)
         await _served(client)
         logger.info("kotsapp-operator %s on Kubernetes %s", __version__, client.server_version)
         watch = AppWatch(client, args.namespace, workers.versions)

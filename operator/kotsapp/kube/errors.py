@@ -79,13 +79,15 @@ class ApiError(Exception):
         return self.status in (0, 401, 408, 409, 429) or self.status >= 500
 
 
-class UnknownKindError(Exception):
+class UnknownKindError(ApiError):
     """The API server serves no such kind."""
 
     def __init__(self, api_version: str, kind: str) -> None:
         super().__init__(
+            404,
+            "UnknownKind",
             f"the API server serves no kind {kind} in {api_version}; is it misspelled, or its"
-            " CustomResourceDefinition missing?"
+            " CustomResourceDefinition missing?",
         )
         self.api_version = api_version
         self.kind = kind

@@ -2,7 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class GroupKind(NamedTuple):
+    """A kind whichever version it is written in."""
+
+    group: str
+    kind: str
+
+
+class Identity(NamedTuple):
+    """What makes it the same object whichever version it is written in."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def group_kind(self) -> GroupKind:
+        return GroupKind(self.group, self.kind)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -19,13 +39,12 @@ class ObjectKey:
         return self.api_version.rpartition("/")[0]
 
     @property
-    def group_kind(self) -> tuple[str, str]:
-        return self.group, self.kind
+    def group_kind(self) -> GroupKind:
+        return GroupKind(self.group, self.kind)
 
     @property
-    def identity(self) -> tuple[str, str, str, str]:
-        """What makes it the same object whichever version it is written in."""
-        return self.group, self.kind, self.namespace, self.name
+    def identity(self) -> Identity:
+        return Identity(self.group, self.kind, self.namespace, self.name)
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"

@@ -41,14 +41,14 @@ class LicenseChange:
     warning: bool
 
 
-def facts(license_: License) -> LicenseFacts:
+def facts(license: License) -> LicenseFacts:
     return LicenseFacts(
-        app_slug=license_.app_slug,
-        customer_name=license_.customer_name,
-        channel_name=license_.channel_name,
-        license_type=license_.license_type,
-        license_sequence=license_.license_sequence,
-        expires_at=timestamp(license_.expires_at),
+        app_slug=license.app_slug,
+        customer_name=license.customer_name,
+        channel_name=license.channel_name,
+        license_type=license.license_type,
+        license_sequence=license.license_sequence,
+        expires_at=timestamp(license.expires_at),
     )
 
 

@@ -4,9 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.names import ADOPT_ANNOTATION, API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, REQUESTS
-from kotsapp.reconcile.verdict_history import Earlier
-from kotsapp.release.reader import Release
+from kotsapp.apply.cache import Owner
+from kotsapp.apply.inventory import Marks
+from kotsapp.apply.ownership import Applicant
+from kotsapp.kube.client import FIELD_MANAGER
+from kotsapp.names import (
+    ADOPT_ANNOTATION,
+    API_VERSION,
+    FINALIZER,
+    KIND,
+    NAME_LABEL,
+    NAMESPACE_LABEL,
+    PRUNE_ANNOTATION,
+    REQUESTS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +25,9 @@ class App:
     """Identity and spec of one KotsApp.
 
     ``requested`` are the annotations that ask for a fresh probe, by the status field in which each is answered;
-    ``version`` is the resourceVersion, which grows with every change; ``held`` says that our finalizer is there, so
-    that the resource can't go before what is applied for it. ``adopt`` names those whose objects are taken over, None
-    for the usual ones.
+    ``version`` is the resourceVersion, which grows with every change; ``has_finalizer`` says that our finalizer is
+    there, so that the resource can't go before what is applied for it. ``adopt`` names those whose objects are taken
+    over, None for the usual ones.
     """
 
     namespace: str
@@ -26,7 +37,7 @@ class App:
     spec: Mapping[str, Any]
     requested: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
-    held: bool = False
+    has_finalizer: bool = False
     adopt: str | None = None
 
     @classmethod
@@ -41,13 +52,26 @@ class App:
             spec=body.get("spec") or {},
             requested={answer: str(annotations[name]) for name, answer in REQUESTS.items() if annotations.get(name)},
             version=int(version) if (version := str(metadata.get("resourceVersion"))).isdigit() else 0,
-            held=FINALIZER in (metadata.get("finalizers") or ()),
+            has_finalizer=FINALIZER in (metadata.get("finalizers") or ()),
             adopt=annotations.get(ADOPT_ANNOTATION),
         )
 
     @property
-    def key(self) -> tuple[str, str]:
-        return self.namespace, self.name
+    def key(self) -> Owner:
+        return Owner(self.namespace, self.name)
+
+    @property
+    def account(self) -> str:
+        """The ServiceAccount as which the app is applied, empty for the operator itself; the spec may be a bad one."""
+        account = self.spec.get("serviceAccountName")
+        return account if isinstance(account, str) else ""
+
+    @property
+    def applicant(self) -> Applicant:
+        """Who applies, and how the app's objects are known."""
+        return Applicant(
+            self.key, Marks(self.labels, self.uid, PRUNE_ANNOTATION, FIELD_MANAGER), self.account, self.adopt
+        )
 
     @property
     def labels(self) -> dict[str, str]:
@@ -74,19 +98,3 @@ class App:
             "name": self.name,
             "uid": self.uid,
         }
-
-
-@dataclass(slots=True)
-class Memory:
-    """What the operator remembers of an app between reconciliations; all of it may be lost at a restart.
-
-    ``refresh`` is a fresh look at the images that was asked for and not taken yet.
-    """
-
-    earlier: Earlier | None = None
-    refresh: bool = False
-    release: tuple[bytes, Release] | None = field(default=None, repr=False)
-    rollout_started: float | None = None
-    repairs: dict[tuple[str, str, str, str], list[float]] = field(default_factory=dict)
-    contests: dict[tuple[str, str, str, str], str] = field(default_factory=dict)
-    may_impersonate: str = ""

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from kotsapp.apply.cache import OwnedObjects
+from kotsapp.apply.reader import LiveReader
 from kotsapp.health.assess import (
     Health,
     WorkloadFacts,
     WorkloadState,
     assess,
     events_wanted,
-    facts,
     has_health,
     needs_pods,
 )
@@ -28,22 +27,17 @@ Pods = Sequence[Mapping[str, Any]]
 
 
 async def check_health(
-    client: KubeClient,
-    owned: OwnedObjects,
-    keys: Iterable[ObjectKey],
-    blind: frozenset[tuple[str, str]],
-    before: Mapping[ObjectKey, Health],
-    *,
-    look_at_pods: bool,
+    reader: LiveReader, keys: Iterable[ObjectKey], before: Mapping[ObjectKey, Health], *, look_at_pods: bool
 ) -> dict[ObjectKey, Health]:
     """The health of every workload among ``keys``.
 
-    ``blind`` are (group, kind) pairs that can't be watched; ``before`` is what was reported last; ``look_at_pods``
-    asks the pods of the unwell why, which is of no use before they had time to fail. What was not Ready and says now
-    that it is has its pods looked at in any case: they may be between two crashes.
+    ``before`` is what was reported last; ``look_at_pods`` asks the pods of the unwell why, which is of no use before
+    they had time to fail. What was not Ready and says now that it is has its pods looked at in any case: they may be
+    between two crashes.
     """
-    workloads = [key for key in keys if has_health(key.api_version, key.kind)]
-    known = {key: await _facts(client, owned, key, key.group_kind in blind) for key in workloads}
+    client = reader.client
+    seen = {key: await reader.get(key) for key in keys if has_health(key.api_version, key.kind)}
+    known = {key: one.facts if one is not None else None for key, one in seen.items()}
     asked = {
         key: fact
         for key, fact in known.items()
@@ -64,14 +58,6 @@ async def check_health(
         )
         for key, fact in known.items()
     }
-
-
-async def _facts(client: KubeClient, owned: OwnedObjects, key: ObjectKey, blind: bool) -> WorkloadFacts | None:
-    if not blind:
-        seen = owned.get(key)
-        return None if seen is None else seen.facts
-    live = await client.get(await client.resource_type(key.api_version, key.kind), key.name, key.namespace)
-    return None if live is None else facts(live)
 
 
 async def _pods(client: KubeClient, unwell: Mapping[ObjectKey, WorkloadFacts]) -> dict[ObjectKey, Pods]:

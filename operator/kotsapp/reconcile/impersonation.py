@@ -3,8 +3,8 @@
 from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError
-from kotsapp.reconcile.app import App, Memory
-from kotsapp.reconcile.outcome import UNWATCHED_POLL, stop
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
 from kotsapp.reconcile.services import Services
 
 # The ClusterRole that is shipped for this, bound to nobody.
@@ -12,20 +12,17 @@ IMPERSONATE_ROLE = "kotsapp-operator-impersonate"
 _ACCOUNT_PREFIX = "system:serviceaccount:"
 
 
-def identity_for(app: App, account: str | None, services: Services) -> KubeClient:
-    """The client that writes for this app: as the account that it names, else as the operator."""
-    if account is None:
+def client_of(app: App, account: str, services: Services) -> KubeClient:
+    """The client that writes as an account of the app's namespace; as the operator for an empty name."""
+    if not account:
         return services.client
     return services.client.impersonating(f"{_ACCOUNT_PREFIX}{app.namespace}:{account}")
 
 
-async def check_impersonation(app: App, account: str | None, services: Services, memory: Memory) -> None:
-    """Raises Halt when the operator may not act as the account, telling which RoleBinding lets it."""
-    if account is None or memory.may_impersonate == account:
-        return
+async def check_impersonation(app: App, account: str, services: Services) -> None:
+    """Raises ReconcileError when the operator may not act as the account, telling which RoleBinding lets it."""
     if await _may_impersonate(services.client, app.namespace, account):
         await _check_there(app, account, services.client)
-        memory.may_impersonate = account
         return
     message = (
         f"spec.serviceAccountName {account}: the operator may not act as ServiceAccount {app.namespace}/{account}; an"
@@ -33,20 +30,20 @@ async def check_impersonation(app: App, account: str | None, services: Services,
         f" --clusterrole {IMPERSONATE_ROLE} {await _subject(services.client)}"
     )
     condition = Condition.false(WORKLOADS_APPLIED, Reason.IMPERSONATION_FORBIDDEN, message)
-    raise stop(Reason.IMPERSONATION_FORBIDDEN, message, condition, retry_after=UNWATCHED_POLL)
+    raise terminal(Reason.IMPERSONATION_FORBIDDEN, message, condition, retry_after=UNWATCHED_POLL)
 
 
 async def _check_there(app: App, account: str, client: KubeClient) -> None:
-    """Raises Halt for an account that is not there: RBAC would only say what it may not do."""
+    """Raises ReconcileError for an account that is not there: RBAC would only say what it may not do."""
     kind = await client.resource_type("v1", "ServiceAccount")
     if await client.get(kind, account, app.namespace, metadata_only=True) is not None:
         return
     message = (
         f"spec.serviceAccountName {account}: there is no ServiceAccount {app.namespace}/{account}; make it, with the"
-        " rights to apply the app's objects, or mend the name"
+        " rights to apply the app's objects, or fix the name"
     )
     condition = Condition.false(WORKLOADS_APPLIED, Reason.SERVICE_ACCOUNT_NOT_FOUND, message)
-    raise stop(Reason.SERVICE_ACCOUNT_NOT_FOUND, message, condition, retry_after=UNWATCHED_POLL)
+    raise terminal(Reason.SERVICE_ACCOUNT_NOT_FOUND, message, condition, retry_after=UNWATCHED_POLL)
 
 
 async def _may_impersonate(client: KubeClient, namespace: str, account: str) -> bool:

@@ -11,17 +11,17 @@ from kotsapp.api.spec import Inline, KeyRef, SourceKind, Spec
 from kotsapp.kube.client import KubeClient
 from kotsapp.license import License, LicenseError, LicenseReason, load
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.outcome import Halt, stop
+from kotsapp.reconcile.outcome import ReconcileError, terminal
 from kotsapp.reconcile.services import Services
 from kotsapp.release.reader import SourceFile
 
 
 async def read_license(app: App, spec: Spec, services: Services) -> License:
-    """The license, verified; raises Halt when it is missing or can't be used. It may have expired."""
+    """The license, verified; raises ReconcileError when it is missing or can't be used. It may have expired."""
     ref = spec.license
     obj = await _read(services.client, app, ref)
     if obj is None:
-        raise _license_halt(
+        raise _license_error(
             Reason.LICENSE_NOT_FOUND,
             f"{ref.kind} {ref.name} with the license does not exist in namespace {app.namespace}; create it with the"
             f" license document under key {ref.key}",
@@ -29,7 +29,7 @@ async def read_license(app: App, spec: Spec, services: Services) -> License:
     keys = _keys(obj)
     if ref.key not in keys:
         found = ", ".join(sorted(keys)) or "none"
-        raise _license_halt(
+        raise _license_error(
             Reason.LICENSE_NOT_FOUND,
             f"{ref.kind} {ref.name} has no key {ref.key} (its keys: {found}); put the license document there or set"
             " spec.license's key",
@@ -39,24 +39,27 @@ async def read_license(app: App, spec: Spec, services: Services) -> License:
         # A thread, because a hostile document of 1 MiB takes most of a second, and other apps go on meanwhile.
         return await asyncio.to_thread(load, document, services.keys, services.settings.license_policy)
     except LicenseError as error:
-        raise _license_halt(error.reason, f"{ref}: {error.message}") from None
+        raise _license_error(error.reason, f"{ref}: {error.message}") from None
     except ValueError as error:
-        raise _license_halt(LicenseReason.INVALID, f"{ref}: {error}") from None
+        raise _license_error(LicenseReason.INVALID, f"{ref}: {error}") from None
 
 
-def refuse_expired(license_: License, ref: KeyRef) -> None:
-    """Raises Halt once the license's time is over."""
-    if license_.expires_at is None or not license_.expired(datetime.now(UTC)):
+def refuse_expired(license: License, ref: KeyRef) -> None:
+    """Raises ReconcileError once the license's time is over."""
+    if license.expires_at is None or not license.expired(datetime.now(UTC)):
         return
-    raise _license_halt(
+    raise _license_error(
         Reason.LICENSE_EXPIRED,
-        f"{ref}: the license expired on {license_.expires_at:%Y-%m-%d %H:%M UTC}; what runs is left as it is and"
+        f"{ref}: the license expired on {license.expires_at:%Y-%m-%d %H:%M UTC}; what runs is left as it is and"
         " nothing new rolls out. Put a renewed license in its place",
     )
 
 
 async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceFile]:
-    """The files of every source, in the order of spec.manifests and of their keys; raises Halt when one is missing."""
+    """The files of every source, in the order of spec.manifests and of their keys.
+
+    Raises ReconcileError when one is missing.
+    """
     files: list[SourceFile] = []
     for source in spec.manifests:
         if isinstance(source, Inline):
@@ -64,24 +67,26 @@ async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceF
             continue
         obj = await _read(services.client, app, source)
         if obj is None:
-            raise stop(
+            raise terminal(
                 Reason.MANIFESTS_NOT_FOUND,
                 f"{source.kind} {source.name} with manifests does not exist in namespace {app.namespace}; create it",
             )
         keys = _keys(obj)
         if source.key is not None and source.key not in keys:
             found = ", ".join(sorted(keys)) or "none"
-            raise stop(
+            raise terminal(
                 Reason.MANIFESTS_NOT_FOUND, f"{source.kind} {source.name} has no key {source.key} (its keys: {found})"
             )
         if not keys:
-            raise stop(Reason.MANIFESTS_NOT_FOUND, f"{source.kind} {source.name} has no keys; put manifests into it")
+            raise terminal(
+                Reason.MANIFESTS_NOT_FOUND, f"{source.kind} {source.name} has no keys; put manifests into it"
+            )
         for key in [source.key] if source.key is not None else sorted(keys):
             origin = f"{source.kind} {source.name}, key {key}"
             try:
                 files.append(SourceFile(origin, key, _value(obj, source, key)))
             except ValueError as error:
-                raise stop(Reason.INVALID_MANIFEST, f"{origin}: {error}") from None
+                raise terminal(Reason.INVALID_MANIFEST, f"{origin}: {error}") from None
     return files
 
 
@@ -104,5 +109,5 @@ def _value(obj: dict[str, Any], ref: KeyRef, key: str) -> bytes:
         raise ValueError("its value is not base64") from None
 
 
-def _license_halt(reason: str, message: str) -> Halt:
-    return stop(reason, message, Condition.false(LICENSE_VALID, reason, message))
+def _license_error(reason: str, message: str) -> ReconcileError:
+    return terminal(reason, message, Condition.false(LICENSE_VALID, reason, message))

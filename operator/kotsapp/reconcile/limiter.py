@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Gate:
+class Limiter:
     """Use as an async context manager for the time at work; ``waiting`` inside of it lets others have their turn."""
 
     def __init__(self, limit: int) -> None:

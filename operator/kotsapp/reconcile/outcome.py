@@ -1,10 +1,30 @@
-"""Why a reconciliation ends before its end, as the conditions that then hold."""
+"""How a reconciliation ends, and what ends it before its end."""
+
+from dataclasses import dataclass
+from typing import Any
 
 from kotsapp.api.conditions import Condition, failed, retrying, stalled
+from kotsapp.reconcile.events import Event
+
+# Seconds at most between looks at what is mended unseen: a right granted, a quota raised, another's object removed.
+UNWATCHED_POLL = 60.0
 
 
-class Halt(Exception):  # noqa: N818 - not an error of the program: one of the ways in which the story ends
-    """The story ends here. ``conditions`` say why; ``retry_after`` is in seconds, None to wait for a change.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``status`` None means to leave everything as it is; ``wake_after`` is in seconds, None for no alarm.
+
+    ``backoff`` asks for the worker's growing delay instead, at most ``wake_after``.
+    """
+
+    status: dict[str, Any] | None
+    wake_after: float | None
+    backoff: bool = False
+    events: tuple[Event, ...] = ()
+
+
+class ReconcileError(Exception):
+    """Ends a reconciliation. ``conditions`` say why; ``retry_after`` is in seconds, None to wait for a change.
 
     ``backoff`` asks for the worker's growing delay instead, at most ``retry_after``.
     """
@@ -16,24 +36,20 @@ class Halt(Exception):  # noqa: N818 - not an error of the program: one of the w
         self.backoff = backoff
 
 
-# Seconds at most between looks at what is mended unseen: a right granted, a quota raised, another's object removed.
-UNWATCHED_POLL = 60.0
+def terminal(reason: str, message: str, *also: Condition, retry_after: float | None = None) -> ReconcileError:
+    """A person must fix an input; its change wakes the app.
 
-
-def stop(reason: str, message: str, *also: Condition, retry_after: float | None = None) -> Halt:
-    """A person must mend an input; its change wakes the app.
-
-    ``retry_after`` is for what is mended unseen: soon after as often as not, when a folder of files is applied in no
+    ``retry_after`` is for what is fixed unseen: soon after as often as not, when a folder of files is applied in no
     particular order, so that the looks begin a second apart and grow to that.
     """
-    return Halt([*stalled(reason, message), *also], retry_after, backoff=retry_after is not None)
+    return ReconcileError([*stalled(reason, message), *also], retry_after, backoff=retry_after is not None)
 
 
-def settle_unwell(reason: str, message: str, *also: Condition, retry_after: float | None = None) -> Halt:
+def unhealthy(reason: str, message: str, *also: Condition, retry_after: float | None = None) -> ReconcileError:
     """Done, and not well; looked at again when something changes."""
-    return Halt([*failed(reason, message), *also], retry_after)
+    return ReconcileError([*failed(reason, message), *also], retry_after)
 
 
-def again(reason: str, message: str, *also: Condition, retry_after: float | None = None) -> Halt:
+def retryable(reason: str, message: str, *also: Condition, retry_after: float | None = None) -> ReconcileError:
     """Tried again by itself: after ``retry_after`` seconds, or by the worker's own growing backoff."""
-    return Halt([*retrying(reason, message), *also], retry_after, backoff=retry_after is None)
+    return ReconcileError([*retrying(reason, message), *also], retry_after, backoff=retry_after is None)

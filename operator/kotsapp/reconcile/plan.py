@@ -4,21 +4,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kotsapp.api.spec import Spec
 from kotsapp.apply.dependencies import defined
-from kotsapp.apply.ignored import IgnoredField
 from kotsapp.apply.inventory import NEVER_PRUNED, says_kept
 from kotsapp.apply.normalize import RUN_ONCE, left_open, normalized, scaled_by_others
+from kotsapp.apply.plan import Phase, Plan
 from kotsapp.apply.policy import misleading, refusal
-from kotsapp.images.image_path import ImagePath, Step
+from kotsapp.images.image_path import Step
 from kotsapp.images.podspec import built_in_pod_spec, find_images
 from kotsapp.images.rewrite import Pull, rewrite
-from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.images.routing import Domains
+from kotsapp.kube.objects import Identity, ObjectKey, key_of
 from kotsapp.names import PRUNE_ANNOTATION
+from kotsapp.pullsecret import pull_secret
 from kotsapp.reconcile.app import App
+from kotsapp.release.charts import hook_of
+from kotsapp.text import listed
 
 # Each object has an entry in status.inventory, and the API server stores at most 1.5 MiB of one object.
 MAX_OBJECTS = 4000
 MAX_SHOWN = 5
+# Before this come hooks that run before everything else, behind it those that run after.
+NO_HOOK = (0, 0)
 
 Object = Mapping[str, Any]
 
@@ -27,38 +34,30 @@ class PlanError(ValueError):
     """The objects can't be applied together; the message names the first of them."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        more = f"; and {len(problems) - MAX_SHOWN} more" if len(problems) > MAX_SHOWN else ""
-        super().__init__("; ".join(problems[:MAX_SHOWN]) + more)
+        super().__init__(listed(problems, MAX_SHOWN, "; "))
+
+
+class PullSecretNameError(ValueError):
+    """The manifests bring an object that has the pull secret's name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the manifests bring a Secret {name} of their own, which is the pull secret's name; rename theirs or set"
+            " spec.pullSecret.name"
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything to apply: ``objects`` without the pull secrets, and the namespaces in which pods need one.
+class PullSecrets:
+    """The pull secrets of an app: one of this name in each namespace whose pods need it."""
 
-    ``as_written`` are those that run once, before their images are rewritten: another route for what has run already
-    is no reason to run it again. ``left_open`` are the fields that are somebody else's, by object.
-    """
+    name: str
+    license_id: str = field(repr=False)
+    domains: Domains
 
-    objects: tuple[Object, ...]
-    secret_namespaces: tuple[str, ...]
-    as_written: Mapping[ObjectKey, Object] = field(default_factory=dict)
-    left_open: Mapping[ObjectKey, Sequence[Sequence[Step]]] = field(default_factory=dict)
-
-    @property
-    def keys(self) -> list[ObjectKey]:
-        return [key_of(obj) for obj in self.objects]
-
-
-def use_names(objects: Iterable[Object], image_paths: Sequence[ImagePath]) -> dict[str, list[str]]:
-    """Every distinct image with the ``Kind/name`` of what uses it, in the objects' order."""
-    uses: dict[str, list[str]] = {}
-    for obj in objects:
-        name = f"{obj.get('kind')}/{(obj.get('metadata') or {}).get('name')}"
-        for use in find_images(obj, image_paths):
-            users = uses.setdefault(use.image, [])
-            if name not in users:
-                users.append(name)
-    return uses
+    def of(self, namespace: str, app: App) -> dict[str, Any]:
+        """The one of this namespace."""
+        return pull_secret(self.name, namespace, self.license_id, self.domains, app.labels)
 
 
 def place(obj: Object, namespace: str, namespaced: bool) -> Object:
@@ -83,24 +82,19 @@ def scope_in(objects: Iterable[Object]) -> Callable[[str, str], bool | None]:
 
 
 def make_plan(
-    objects: Sequence[Object],
-    pulls: Mapping[str, Pull],
-    secret_name: str,
-    image_paths: Sequence[ImagePath],
-    app: App,
-    *,
-    lend_rights: bool,
-    ignored: Sequence[IgnoredField] = (),
+    objects: Sequence[Object], pulls: Mapping[str, Pull], pull_secrets: PullSecrets, app: App, spec: Spec
 ) -> Plan:
-    """Rewrite, label and own every object; raises PlanError. Fields that are ``ignored`` are left out.
+    """Rewrite, label and own every object, and add the pull secret wherever pods need it.
 
-    ``lend_rights`` says that the operator's own rights are used, which are lent to nothing outside its bounds.
+    Raises PlanError, and PullSecretNameError when an object has the pull secret's name.
+
+    Without an account of the spec's the operator's own rights are used, which are lent to nothing outside its bounds.
     """
     if len(objects) > MAX_OBJECTS:
         raise PlanError([f"the manifests hold {len(objects)} objects, more than {MAX_OBJECTS}; split the app"])
     accounts = {key_of(o).name for o in objects if key_of(o).group_kind == ("", "ServiceAccount")}
     problems: list[str] = []
-    seen: set[tuple[str, str, str, str]] = set()
+    seen: set[Identity] = set()
     planned: list[Object] = []
     as_written: dict[ObjectKey, Object] = {}
     opened: dict[ObjectKey, Sequence[Sequence[Step]]] = {}
@@ -113,22 +107,46 @@ def make_plan(
         seen.add(key.identity)
         pod_spec = built_in_pod_spec(obj)
         problem = misleading(obj, app.labels)
-        if problem is None and lend_rights:
+        if problem is None and spec.service_account is None:
             problem = refusal(obj, [pod_spec] if pod_spec else [], app.namespace, accounts)
         if problem is not None:
             problems.append(problem)
             continue
-        if any(pulls[use.image].needs_secret for use in find_images(obj, image_paths) if use.image in pulls):
+        if any(pulls[use.image].needs_secret for use in find_images(obj, spec.image_paths) if use.image in pulls):
             namespaces.add(key.namespace or app.namespace)
-        if open_fields := left_open(key, scaled, ignored):
+        if open_fields := left_open(key, scaled, spec.ignore_fields):
             opened[key] = open_fields
         normal = normalized(obj, open_fields)
-        planned.append(own(rewrite(normal, pulls, secret_name, image_paths), app))
+        planned.append(own(rewrite(normal, pulls, pull_secrets.name, spec.image_paths), app))
         if key.group_kind in RUN_ONCE:
             as_written[key] = own(normal, app)
     if problems:
         raise PlanError(problems)
-    return Plan(tuple(planned), tuple(sorted(namespaces)), as_written, opened)
+    secrets = [own(pull_secrets.of(namespace, app), app) for namespace in sorted(namespaces)]
+    exclusive = frozenset(map(key_of, secrets))
+    if any(key.identity in seen for key in exclusive):
+        raise PullSecretNameError(pull_secrets.name)
+    return Plan(phases(planned, secrets), exclusive, as_written, opened)
+
+
+def phases(objects: Sequence[Object], pull_secrets: Sequence[Object] = ()) -> tuple[Phase, ...]:
+    """The objects in the order of their hooks, each hook awaited; Secrets come first of all, since the first hook's
+    pods may need one."""
+    by_order: dict[tuple[int, int], list[Object]] = {}
+    secrets = list(pull_secrets)
+    for obj in objects:
+        hook = hook_of(obj)
+        if key_of(obj).group_kind == ("", "Secret"):
+            secrets.append(obj)
+        else:
+            by_order.setdefault(hook.order if hook else NO_HOOK, []).append(obj)
+    if secrets:
+        first = min((*by_order, NO_HOOK))
+        by_order[first] = [*secrets, *by_order.get(first, ())]
+    return tuple(
+        Phase(tuple(by_order[order]), frozenset(key_of(obj) for obj in by_order[order] if hook_of(obj)))
+        for order in sorted(by_order)
+    )
 
 
 def own(obj: Object, app: App) -> Object:

@@ -1,9 +1,8 @@
-"""What becomes of one KotsApp, from top to bottom: load, find, probe, settle, rewrite, apply, report."""
+"""One reconciliation of one KotsApp: its methods are the verbs of the data flow (docs/ARCHITECTURE.md)."""
 
-import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -15,309 +14,309 @@ from kotsapp.api.conditions import (
     WORKLOADS_HEALTHY,
     Condition,
     Reason,
-    Status,
-    counted,
+    condition_in,
     progressing,
-    succeeded,
 )
 from kotsapp.api.spec import SourceKind, Spec, SpecError, check_name, parse_spec
-from kotsapp.health.assess import Health, WorkloadState, summary
+from kotsapp.apply.cache import Owner
+from kotsapp.apply.changes import ChangeSet, Removal
+from kotsapp.apply.drift import Known
+from kotsapp.apply.inventory import Inventory
+from kotsapp.apply.ledger import Ledger
+from kotsapp.apply.plan import Plan
+from kotsapp.apply.reader import LiveReader
+from kotsapp.apply.session import Cluster, Session, SessionOptions
+from kotsapp.health.assess import Health, WorkloadState
+from kotsapp.images.usage import InvalidImagesError, parse_used
+from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError
-from kotsapp.kube.objects import ObjectKey, key_of
-from kotsapp.license import License, next_moment
+from kotsapp.kube.objects import ObjectKey
+from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
-from kotsapp.pullsecret import pull_secret
-from kotsapp.reconcile import events
-from kotsapp.reconcile.app import App, Memory
-from kotsapp.reconcile.drift import Contested
+from kotsapp.names import API_VERSION, KIND
+from kotsapp.pullsecret import USER_NAME
+from kotsapp.reconcile import conclusion, events, routing, status
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.conclusion import Conclusion
 from kotsapp.reconcile.health import check_health
-from kotsapp.reconcile.images import Decided, decide_images
-from kotsapp.reconcile.impersonation import check_impersonation, identity_for
+from kotsapp.reconcile.impersonation import check_impersonation, client_of
 from kotsapp.reconcile.inputs import read_license, read_sources, refuse_expired
-from kotsapp.reconcile.objects import domains, read_release, secret_name
-from kotsapp.reconcile.outcome import UNWATCHED_POLL, Halt, again, settle_unwell, stop
-from kotsapp.reconcile.plan import Object, Plan, PlanError, make_plan
-from kotsapp.reconcile.rollout import BLIND_INTERVAL, Rollout, roll_out
+from kotsapp.reconcile.memory import Memory
+from kotsapp.reconcile.outcome import UNWATCHED_POLL, Outcome, ReconcileError, retryable, terminal
+from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
+from kotsapp.reconcile.rendering import fingerprint, render, renderer_for, secret_name
+from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, roll_out
 from kotsapp.reconcile.rollout_start import rollout_started
+from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
-from kotsapp.reconcile.status import Report
-from kotsapp.release.reader import Release
+from kotsapp.reconcile.status import Findings
+from kotsapp.reconcile.status_writer import StatusWriter
+from kotsapp.reconcile.verdict_history import VerdictHistory
+from kotsapp.registry.credential import Credential
+from kotsapp.release.reader import Release, SourceFile
+from kotsapp.release.renderer import Renderer
+from kotsapp.text import counted, rfc3339
+from kotsapp.verdicts.resolver import resolve_all
 
-logger = logging.getLogger(__name__)
-
-# While workloads roll out their status wakes the app; their pods' troubles are asked for this often.
-ROLLING_POLL = 3.0
-UNHEALTHY_POLL = 30.0
 # Pods that were just made have nothing to tell yet.
 POD_GRACE = 1.5
 
-# Stores these conditions on the way; None keeps those that are told, and stores the inventory.
-Tell = Callable[[Sequence[Condition] | None], Awaitable[None]]
+
+class Reconciler:
+    """Brings the app to what its spec asks for. Made anew for each reconciliation."""
+
+    def __init__(self, app: App, services: Services, memory: Memory, writer: StatusWriter) -> None:
+        self._app = app
+        self._services = services
+        self._memory = memory
+        self._writer = writer
+        self._findings = Findings()
+        self._events: list[events.Event] = []
+        self._plan_size = 0
+        self._ledger = Ledger(Inventory.from_status(writer.status.get("inventory") or ()), self._save)
+
+    async def reconcile(self) -> Outcome:
+        """Reconcile once; never raises for bad input."""
+        if self._app.spec.get("suspend") is True:
+            return Outcome(None, None)
+        asked = status.is_unanswered(self._writer.status, self._app.requested)
+        self._memory.refresh |= asked
+        try:
+            end = await self._reconcile()
+            conditions, wake_after, backoff = end.conditions, end.wake_after, False
+        except (ReconcileError, ApiError) as error:
+            self._memory.release = None  # megabytes, which nobody looks at while the app stands still
+            ended = error if isinstance(error, ReconcileError) else _of_api_error(self._app, error)
+            conditions, wake_after, backoff = tuple(ended.conditions), ended.retry_after, ended.backoff
+        if asked:  # with whatever came of it: somebody waits for the answer
+            self._findings = replace(self._findings, answered=self._app.requested)
+        self._found(*conditions)
+        return Outcome(self._status(), wake_after, backoff, tuple(self._events))
+
+    async def announce(self, *conditions: Condition) -> None:
+        """Store these conditions on the way, beside what was found so far."""
+        async with self._writer.lock:
+            await self._writer.write(self._app, self._status(*conditions), self._services.client)
+
+    async def _reconcile(self) -> Conclusion:
+        spec = self._read_spec()
+        license, files = await self._load(spec)
+        release, images = await self._render_and_route(spec, license, files)
+        plan = self._plan(spec, license, release, images)
+        done = await self._roll_out(spec, license, plan)
+        self._note_applied(done, release)
+        healths = await self._check_health(plan, done)
+        if done.contested is not None:
+            raise conclusion.contested(done.contested)
+        return self._conclude(spec, license, images, healths, done)
+
+    def _read_spec(self) -> Spec:
+        try:
+            check_name(self._app.name)
+            return parse_spec(self._app.spec)
+        except SpecError as error:
+            raise terminal(Reason.INVALID_SPEC, str(error)) from None
+
+    async def _load(self, spec: Spec) -> tuple[License, list[SourceFile]]:
+        follow = self._services.follow
+        await follow(self._app, spec.references)
+        license = await read_license(self._app, spec, self._services)
+        self._note_license(license)
+        refuse_expired(license, spec.license)
+        # Whoever has taken the pull secret's name may let go of it.
+        await follow(self._app, spec.references | {(SourceKind.SECRET, secret_name(spec, license))})
+        return license, await read_sources(self._app, spec, self._services)
+
+    async def _render_and_route(
+        self, spec: Spec, license: License, files: Sequence[SourceFile]
+    ) -> tuple[Release, ImagesResult]:
+        renderer = renderer_for(self._app, spec, license, self._services.settings.helm)
+        release = await self._render(renderer, license, files, {})
+        images = await self._route(spec, license, renderer, release)
+        if release.local_images:
+            answers = {image: images.pulls[image].reference for image in release.local_images}
+            release = await self._render(renderer, license, files, answers)
+            images = await self._route(spec, license, renderer, release)
+        return release, images
+
+    async def _render(
+        self, renderer: Renderer, license: License, files: Sequence[SourceFile], local_images: Mapping[str, str]
+    ) -> Release:
+        """While a rollout is watched the same files are not read again for each look."""
+        inputs = fingerprint(self._app, license, files, local_images)
+        known = self._memory.release
+        if known is not None and known[0] == inputs:
+            return known[1]
+        release = await render(renderer, files, local_images, self._services.client)
+        self._memory.release = (inputs, release)
+        return release
+
+    async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
+        """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""
+        users = routing.users_in(release, spec)
+        try:
+            references = parse_used(users)
+        except InvalidImagesError as error:
+            raise routing.invalid(error) from None
+        domains = renderer.domains(release.application).opening(references)
+        before = self._writer.status
+        history = self._memory.verdicts or VerdictHistory.of(before)
+        refresh = self._memory.refresh
+        if refresh:
+            history = history.forgotten()
+        self._memory.verdicts = history
+        evidence = history.evidence(references, before, spec.probe.interval, refresh=refresh)
+        async with self._services.limiter.waiting():
+            routed = await resolve_all(
+                self._services.prober,
+                references,
+                routing.policy(spec, license, release, domains),
+                Credential(USER_NAME, license.license_id, domains.hosts),
+                evidence,
+            )
+        self._memory.refresh = False
+        self._memory.verdicts = history.noted(routed.settled)
+        images = routing.result(routed, users, release, spec)
+        self._findings = replace(self._findings, images=images.findings(), obsolete=images.obsolete())
+        self._found(*images.conditions())
+        if obstacle := images.obstacle():
+            raise obstacle
+        return images
+
+    def _plan(self, spec: Spec, license: License, release: Release, images: ImagesResult) -> Plan:
+        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains)
+        try:
+            return make_plan(release.objects, images.pulls, secrets, self._app, spec)
+        except PlanError as error:
+            condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
+            raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
+        except PullSecretNameError as error:
+            condition = Condition.false(PULL_SECRET_READY, Reason.PULL_SECRET_CLASH, str(error))
+            raise terminal(Reason.PULL_SECRET_CLASH, str(error), condition) from None
+
+    async def _roll_out(self, spec: Spec, license: License, plan: Plan) -> ChangeSet:
+        account = self._app.account
+        if account and self._memory.may_impersonate != account:
+            await check_impersonation(self._app, account, self._services)
+            self._memory.may_impersonate = account
+        options = SessionOptions(license.license_id.encode(), force_allowed)
+        finished = status.finished_workloads(self._writer.status)
+        known = Known(self._ledger.inventory, self._memory.repairs, finished)
+        session = Session(self._app.applicant, self._cluster(account), known, self._ledger, options)
+        self._plan_size = len(plan.objects)
+        changes, done = await roll_out(session, plan)
+        self._memory.repairs = done.repairs
+        if done.applied:
+            self._memory.rollout_started = time.time()
+        self._found(pull_secrets_ready(plan))
+        removal = Removal()
+        if spec.prune and not done.waiting:
+            removal = await prune(session, changes)
+        session.watch_only_own(plan)
+        self._events += events.of_rollout(done, removal)
+        return done
+
+    def _cluster(self, account: str) -> Cluster:
+        services = self._services
+        return Cluster(
+            client=client_of(self._app, account, services),
+            cache=services.cache,
+            client_of=lambda name: client_of(self._app, name, services),
+            holds=lambda owner, key: _holds(owner, key, services.client),
+            by_namespace=bool(services.settings.namespaces),
+            waiting=services.limiter.waiting,
+        )
+
+    async def _check_health(self, plan: Plan, changes: ChangeSet) -> dict[ObjectKey, Health]:
+        client = client_of(self._app, self._app.account, self._services)
+        reader = LiveReader(client, self._services.cache, changes.unwatched)
+        present = [key for key in plan.keys if key not in changes.ended]
+        before = status.workloads_told(self._writer.status, present)
+        started = self._memory.rollout_started
+        grace_over = started is None or time.time() - started >= POD_GRACE
+        healths = await check_health(reader, present, before, look_at_pods=grace_over)
+        ended = Health(WorkloadState.READY, "ended, and its time to live is over")
+        healths |= dict.fromkeys(changes.ended, ended)
+        self._findings = replace(self._findings, workloads=healths)
+        return healths
+
+    def _conclude(
+        self,
+        spec: Spec,
+        license: License,
+        images: ImagesResult,
+        healths: Mapping[ObjectKey, Health],
+        changes: ChangeSet,
+    ) -> Conclusion:
+        due = conclusion.next_look(spec, license, images, changes, datetime.now(UTC))
+        now = time.time()
+        if self._memory.rollout_started is None:
+            before = condition_in(self._writer.status, WORKLOADS_HEALTHY)
+            generation = self._app.generation
+            self._memory.rollout_started = rollout_started(before, generation=generation, timeout=spec.timeout, now=now)
+        elapsed = now - self._memory.rollout_started
+        end = conclusion.conclude(
+            spec, self._app.namespace, images, healths, elapsed, due, waiting=bool(changes.waiting)
+        )
+        if end.healthy:
+            self._memory.rollout_started = None
+            self._memory.release = None  # nothing to look at again soon
+        return end
+
+    def _note_license(self, license: License) -> None:
+        before = self._writer.status
+        warned = (condition_in(before, LICENSE_VALID) or {}).get("reason") == Reason.LICENSE_EXPIRING_SOON
+        self._events += events.of_license(license, before.get("license") or {}, warned)
+        self._findings = replace(self._findings, license=to_status(facts(license)))
+        self._found(license_condition(license))
+
+    def _note_applied(self, done: ChangeSet, release: Release) -> None:
+        count = sum(bool(entry.digest) for entry in self._ledger.inventory.entries.values())
+        self._found(conclusion.applied(count, release.unpatched_charts, done.waiting))
+
+    def _found(self, *conditions: Condition) -> None:
+        self._findings = replace(self._findings, conditions=(*self._findings.conditions, *conditions))
+
+    def _status(self, *conditions: Condition) -> dict[str, Any]:
+        findings = replace(self._findings, conditions=(*self._findings.conditions, *conditions))
+        before, app = self._writer.status, self._app
+        return status.build(before, findings, self._ledger.inventory, app.generation, rfc3339())
+
+    async def _save(self, brings_new: bool) -> None:
+        """Store the inventory; where there will be new objects, that the rollout goes on, too."""
+        if brings_new:
+            await self.announce(*progressing(f"applying {counted(self._plan_size, 'object')}"))
+            return
+        async with self._writer.lock:
+            known = status.with_inventory(self._writer.status, self._ledger.inventory)
+            await self._writer.write(self._app, known, self._services.client)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """``status`` None means to leave everything as it is; ``wake_after`` is in seconds, None for no alarm.
-
-    ``backoff`` asks for the worker's growing delay instead, at most ``wake_after``.
-    """
-
-    status: dict[str, Any] | None
-    wake_after: float | None
-    backoff: bool = False
-    told: tuple[events.Event, ...] = ()
-
-
-async def reconcile(
-    app: App,
-    report: Report,
-    memory: Memory,
-    services: Services,
-    tell: Tell,
-) -> Outcome:
-    """Bring the app to what its spec asks for; never raises for bad input.
-
-    ``report`` starts as the status that is there; ``tell`` stores conditions on the way, before the outcome's.
-    """
-    if app.spec.get("suspend") is True:
-        return Outcome(None, None)
-    asked = report.is_unanswered(app.requested)
-    memory.refresh |= asked
-    told: list[events.Event] = []
-    try:
-        conditions, wake_after = await _reconcile(app, memory, services, report, told, tell)
-        backoff = False
-    except (Halt, ApiError) as end:
-        memory.release = None  # megabytes, which nobody looks at while the app stands still
-        halt = end if isinstance(end, Halt) else _api_halt(app, end)
-        conditions, wake_after, backoff = halt.conditions, halt.retry_after, halt.backoff
-    if asked:
-        report.handled(app.requested)  # with whatever came of it: somebody waits for the answer
-    for condition in conditions:
-        if condition.type not in ("Ready", "Reconciling", "Stalled"):
-            report.note(condition)
-    main = [c for c in conditions if c.type in ("Ready", "Reconciling", "Stalled")]
-    return Outcome(report.finish(main, app.generation), wake_after, backoff, tuple(told))
+def license_condition(license: License) -> Condition:
+    """Whose license it is, what of it differs from what was signed, and that it ends soon."""
+    message = f"license of {license.customer_name or 'the customer'} for {license.app_slug}"
+    if license.differences:
+        shown = ", ".join(license.differences[:10])
+        message += f"; the document differs from what was signed in {shown}: the signed values are used"
+    if license.warnings:
+        message += "; " + "; ".join(license.warnings[:3])
+    soon = events.ends_soon(license)
+    if soon is None:
+        return Condition.true(LICENSE_VALID, message)
+    return Condition.true(LICENSE_VALID, f"{message}; {soon}", Reason.LICENSE_EXPIRING_SOON)
 
 
-def _api_halt(app: App, error: ApiError) -> Halt:
-    """What a request's failure means where no step of the story knows better."""
+async def _holds(owner: Owner, key: ObjectKey, client: KubeClient) -> bool:
+    """Whether another KotsApp is there and has the object in its inventory."""
+    app = await client.get(await client.resource_type(API_VERSION, KIND), owner.name, owner.namespace)
+    if app is None:
+        return False
+    return Inventory.from_status((app.get("status") or {}).get("inventory") or ()).get(key) is not None
+
+
+def _of_api_error(app: App, error: ApiError) -> ReconcileError:
+    """What a request's failure means where no step knows better."""
     if error.status == HTTPStatus.FORBIDDEN and app.spec.get("serviceAccountName"):
         condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
-        return stop(Reason.OBJECT_REFUSED, str(error), condition, retry_after=UNWATCHED_POLL)
-    return again(Reason.API_UNAVAILABLE if error.transient else Reason.APPLY_FAILED, str(error))
-
-
-def was_told(app: App, status: Mapping[str, Any]) -> bool:
-    """Whether the status says something about this generation already."""
-    known = [c for c in status.get("conditions") or () if c.get("type") == "Ready"]
-    return bool(known) and known[0].get("observedGeneration") == app.generation
-
-
-async def _reconcile(
-    app: App,
-    memory: Memory,
-    services: Services,
-    report: Report,
-    told: list[events.Event],
-    tell: Tell,
-) -> tuple[list[Condition], float | None]:
-    spec = _spec(app)
-    await services.follow(app, spec.references)
-    license_ = await read_license(app, spec, services)
-    _note_license(license_, report, told)
-    refuse_expired(license_, spec.license)
-    # Whoever holds the pull secret's name may let go of it.
-    await services.follow(app, spec.references | {(SourceKind.SECRET, secret_name(spec, license_))})
-    files = await read_sources(app, spec, services)
-    release = await read_release(app, spec, license_, files, {}, memory, services)
-    routes = domains(spec, license_, release.application)
-    decided = await decide_images(spec, license_, routes, release, memory, services, report)
-    _hold_back(decided)
-    if release.local_images:
-        known = {image: decided.pulls[image].reference for image in release.local_images}
-        release = await read_release(app, spec, license_, files, known, memory, services)
-        decided = await decide_images(spec, license_, routes, release, memory, services, report)
-        _hold_back(decided)
-    plan, secrets = _plan(app, spec, license_, release, decided)
-    await check_impersonation(app, spec.service_account, services, memory)
-    client = identity_for(app, spec.service_account, services)
-
-    async def checkpoint(brings_new: bool) -> None:
-        what = counted(len(plan.objects) + len(secrets), "object")
-        await tell(progressing(f"applying {what}") if brings_new else None)
-
-    seal = license_.license_id.encode()
-    rollout = await roll_out(
-        app, plan, secrets, client, services, report, memory, checkpoint, prune=spec.prune, seal=seal
-    )
-    told += events.of_rollout(rollout)
-    _note_applied(report, rollout, release)
-    present = [key for key in plan.keys if key not in rollout.ended]
-    started = memory.rollout_started
-    healths = await check_health(
-        client,
-        services.owned,
-        present,
-        rollout.blind,
-        report.workloads_before(),
-        look_at_pods=started is None or time.time() - started >= POD_GRACE,
-    )
-    healths |= dict.fromkeys(rollout.ended, Health(WorkloadState.READY, "ended, and its time to live is over"))
-    report.workloads(healths)
-    if rollout.contested is not None:
-        raise _contested(rollout.contested)
-    next_look = _next_look(spec, license_, decided, rollout)
-    return _conclude(app, spec, decided, healths, report, memory, next_look, waiting=bool(rollout.waiting))
-
-
-def _spec(app: App) -> Spec:
-    try:
-        check_name(app.name)
-        return parse_spec(app.spec)
-    except SpecError as error:
-        raise stop(Reason.INVALID_SPEC, str(error)) from None
-
-
-def _note_license(license_: License, report: Report, told: list[events.Event]) -> None:
-    warned = (report.condition_before(LICENSE_VALID) or {}).get("reason") == Reason.LICENSE_EXPIRING_SOON
-    told += events.of_license(license_, report.before.get("license") or {}, warned)
-    report.license(to_status(facts(license_)))
-    message = f"license of {license_.customer_name or 'the customer'} for {license_.app_slug}"
-    if license_.differences:
-        shown = ", ".join(license_.differences[:10])
-        message += f"; the document differs from what was signed in {shown}: the signed values are used"
-    if license_.warnings:
-        message += "; " + "; ".join(license_.warnings[:3])
-    soon = events.ends_soon(license_)
-    if soon is None:
-        report.note(Condition.true(LICENSE_VALID, message))
-    else:
-        report.note(Condition.true(LICENSE_VALID, f"{message}; {soon}", Reason.LICENSE_EXPIRING_SOON))
-
-
-def _hold_back(decided: Decided) -> None:
-    """Nothing new rolls out while an image is undecided, or can't be pulled where that is enforced."""
-    if decided.undecided:
-        message = (
-            f"{decided.condition.message}. Nothing rolls out, and it is asked again by itself; spec.probe.onUndecided"
-            " or spec.probe.exclude settle it without an answer"
-        )
-        raise again(
-            Reason.IMAGES_UNDECIDED, message, decided.condition, *decided.pullable, retry_after=decided.retry_after
-        )
-    if decided.held:
-        shown = "; ".join(f"{s.pull}: {s.verified_message}" for s in decided.held[:5])
-        message = (
-            f"the license can't be shown to pull {counted(len(decided.held), 'image')}, nothing rolls out: {shown}."
-            " Asked again by itself; ask the vendor for access, or check name and tag"
-        )
-        raise again(
-            Reason.IMAGES_NOT_PULLABLE, message, decided.condition, *decided.pullable, retry_after=decided.retry_after
-        )
-
-
-def _plan(app: App, spec: Spec, license_: License, release: Release, decided: Decided) -> tuple[Plan, list[Object]]:
-    name = secret_name(spec, license_)
-    lend_rights = spec.service_account is None
-    try:
-        plan = make_plan(
-            release.objects,
-            decided.pulls,
-            name,
-            spec.image_paths,
-            app,
-            lend_rights=lend_rights,
-            ignored=spec.ignore_fields,
-        )
-    except PlanError as error:
-        condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
-        raise stop(Reason.OBJECT_REFUSED, str(error), condition) from None
-    namespaces = plan.secret_namespaces
-    secrets = [pull_secret(name, ns, license_.license_id, decided.domains, app.labels) for ns in namespaces]
-    brought = {key.identity for key in plan.keys}
-    for secret in secrets:
-        if key_of(secret).identity in brought:
-            message = (
-                f"the manifests bring a Secret {name} of their own, which is the pull secret's name; rename theirs or"
-                " set spec.pullSecret.name"
-            )
-            raise stop(
-                Reason.PULL_SECRET_CLASH, message, Condition.false(PULL_SECRET_READY, Reason.PULL_SECRET_CLASH, message)
-            )
-    return plan, list(secrets)
-
-
-def _note_applied(report: Report, rollout: Rollout, release: Release) -> None:
-    applied = sum(bool(entry.digest) for entry in report.inventory.entries.values())
-    message = f"{counted(applied, 'object')} applied"
-    if release.unpatched_charts:
-        message += (
-            f"; not patched, as KOTS does with v2 charts (spec.helm.patchV2): {', '.join(release.unpatched_charts)}"
-        )
-    if rollout.waiting:
-        hooks = ", ".join(str(key) for key in rollout.waiting)
-        report.note(Condition.unknown(WORKLOADS_APPLIED, Reason.PROGRESSING, f"{message}; waiting for hook {hooks}"))
-    else:
-        report.note(Condition.true(WORKLOADS_APPLIED, message))
-
-
-def _contested(contested: Contested) -> Halt:
-    condition = Condition.false(WORKLOADS_APPLIED, Reason.FIELD_CONTESTED, contested.message)
-    return again(Reason.FIELD_CONTESTED, contested.message, condition, retry_after=contested.wait)
-
-
-def _conclude(
-    app: App,
-    spec: Spec,
-    decided: Decided,
-    healths: Mapping[ObjectKey, Health],
-    report: Report,
-    memory: Memory,
-    next_look: float | None,
-    *,
-    waiting: bool,
-) -> tuple[list[Condition], float | None]:
-    routed = f"{counted(len(decided.settled), 'image')}, {decided.proxied} through the proxy"
-    overall = summary((key.within(app.namespace), health) for key, health in healths.items())
-    done = succeeded(f"{routed}; {overall.message}")
-    if overall.state is WorkloadState.READY and not waiting:
-        memory.rollout_started = None
-        memory.release = None  # nothing to look at again soon
-        report.note(Condition.true(WORKLOADS_HEALTHY, overall.message))
-        return done, next_look
-    now = time.time()
-    if memory.rollout_started is None:
-        before = report.condition_before(WORKLOADS_HEALTHY)
-        memory.rollout_started = rollout_started(before, generation=app.generation, timeout=spec.timeout, now=now)
-    elapsed = now - memory.rollout_started
-    if elapsed >= spec.timeout:
-        look = UNHEALTHY_POLL
-        health = Condition.false(WORKLOADS_HEALTHY, Reason.WORKLOADS_UNHEALTHY, overall.message)
-    else:
-        look = min(ROLLING_POLL, spec.timeout - elapsed + 0.1)
-        health = Condition.unknown(WORKLOADS_HEALTHY, Reason.PROGRESSING, overall.message)
-    report.note(health)
-    if overall.settles_in is not None:
-        look = min(look, overall.settles_in + 0.1)
-    if not (spec.wait or waiting):
-        return done, look if next_look is None else min(look, next_look)
-    if elapsed >= spec.timeout:
-        refused = "".join(f"{c.message}; " for c in decided.pullable if c.status == Status.FALSE)
-        message = f"not healthy after {spec.timeout:g}s: {refused}{overall.message}"
-        raise settle_unwell(Reason.WORKLOADS_UNHEALTHY, message, retry_after=look)
-    return progressing(f"rolling out: {overall.message}"), look
-
-
-def _next_look(spec: Spec, license_: License, decided: Decided, rollout: Rollout) -> float | None:
-    """Seconds until something is due by itself: verdicts grow stale, a license ends, what can't be watched."""
-    now = datetime.now(UTC)
-    due = [spec.probe.interval]
-    moment = next_moment(license_.expires_at, now)
-    if moment is not None:
-        due.append(max(0.1, (moment - now).total_seconds()))
-    if decided.recheck_after is not None:
-        due.append(decided.recheck_after)
-    if rollout.blind:
-        due.append(BLIND_INTERVAL)
-    return min(due)
+        return terminal(Reason.OBJECT_REFUSED, str(error), condition, retry_after=UNWATCHED_POLL)
+    return retryable(Reason.API_UNAVAILABLE if error.transient else Reason.APPLY_FAILED, str(error))

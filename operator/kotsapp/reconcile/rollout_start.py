@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kotsapp.api.conditions import Reason, Status
-from kotsapp.reconcile.status import parse_timestamp
+from kotsapp.text import parse_rfc3339
 
 
 def rollout_started(condition: Mapping[str, Any] | None, *, generation: int, timeout: float, now: float) -> float:
@@ -17,6 +17,6 @@ def rollout_started(condition: Mapping[str, Any] | None, *, generation: int, tim
     if not known or known.get("status") == Status.TRUE:
         return now
     over = known.get("reason") == Reason.WORKLOADS_UNHEALTHY and known.get("observedGeneration") == generation
-    since = parse_timestamp(known.get("lastTransitionTime"))
+    since = parse_rfc3339(known.get("lastTransitionTime"))
     moment = now if since is None else min(since.timestamp(), now)
     return moment - timeout if over else moment

@@ -8,7 +8,7 @@ from kotsapp.apply.cache import OwnedObjects
 from kotsapp.kube.client import KubeClient
 from kotsapp.license import Policy, TrustedKeys
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.limiter import Gate
+from kotsapp.reconcile.limiter import Limiter
 from kotsapp.reconcile.metrics import Metrics
 from kotsapp.verdicts.prober import Prober
 
@@ -31,10 +31,10 @@ class Services:
     """``follow`` makes the app wake when a Secret or ConfigMap that it names changes."""
 
     client: KubeClient
-    owned: OwnedObjects
+    cache: OwnedObjects
     prober: Prober
     keys: TrustedKeys
     settings: Settings
     metrics: Metrics
     follow: Callable[[App, frozenset[tuple[str, str]]], Awaitable[None]]
-    gate: Gate = field(default_factory=lambda: Gate(MAX_RECONCILIATIONS))
+    limiter: Limiter = field(default_factory=lambda: Limiter(MAX_RECONCILIATIONS))

@@ -1,40 +1,67 @@
 """What was found about an app's images before: by an earlier operator, as status tells, and for what it can't hold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
 from kotsapp.images.reference import Reference
-from kotsapp.reconcile.status import MAX_IMAGES, Report
+from kotsapp.reconcile.status import MAX_IMAGES
+from kotsapp.text import parse_rfc3339
 from kotsapp.verdicts.decision import Ground, Previous, Settled
+from kotsapp.verdicts.resolver import Evidence
 from kotsapp.verdicts.verdict import ProbeResult, Verdict
 
 
-@dataclass(slots=True)
-class Earlier:
-    """Findings by reference as written; ``found_at`` is on the monotonic clock, later than any of ``entries`` was."""
+@dataclass(frozen=True, slots=True)
+class VerdictHistory:
+    """Findings by reference as written; ``found_at`` is on the monotonic clock, later than any of ``entries`` was.
+
+    ``beyond_status`` is the evidence of an app that has more images than its status holds.
+    """
 
     entries: Mapping[str, Mapping[str, Any]]
     found_at: float
-    beyond_status: dict[str, Previous] = field(default_factory=dict)
+    beyond_status: Mapping[str, Previous] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, report: Report) -> "Earlier":
+    def of(cls, status: Mapping[str, Any]) -> "VerdictHistory":
         """By the status that an operator finds as it starts; a time in the future is nobody's."""
-        last = report.last_probe
+        last = parse_rfc3339(status.get("lastProbeTime"))
         age = (datetime.now(UTC) - last).total_seconds() if last is not None else -1.0
-        return cls(report.image_entries() if age >= 0 else {}, monotonic() - age)
+        return cls(image_entries(status) if age >= 0 else {}, monotonic() - age)
 
-    def forget(self) -> None:
-        """Everything is to be asked anew."""
-        self.entries = {}
+    def forgotten(self) -> "VerdictHistory":
+        """Everything is to be asked anew; the last decisive verdicts stay evidence."""
+        return replace(self, entries={})
 
-    def known(self, reference: Reference, interval: float) -> ProbeResult | None:
-        """The verdict, while it is younger than ``interval`` seconds: it needn't be asked for again."""
+    def noted(self, settled: Sequence[Settled]) -> "VerdictHistory":
+        """With what was found now, where the status can't hold all of it."""
+        if len(settled) <= MAX_IMAGES:
+            return self
+        found = {s.image: Previous(s.verdict, s.http_status, s.code) for s in settled if _is_found(s)}
+        return replace(self, beyond_status=found)
+
+    def evidence(
+        self, references: Sequence[Reference], status: Mapping[str, Any], max_age: float, *, refresh: bool
+    ) -> Evidence:
+        """What is known of these images: by ``status`` as it is now, and from before. ``max_age`` is in seconds."""
+        told = image_entries(status)
+        fresh, previous = {}, {}
+        for reference in references:
+            known = self._fresh(reference, max_age)
+            if known is not None:
+                fresh[reference.written] = known
+            last = previous_in(told.get(reference.written)) or self.beyond_status.get(reference.written)
+            if last is not None:
+                previous[reference.written] = last
+        return Evidence(fresh, previous, refresh)
+
+    def _fresh(self, reference: Reference, max_age: float) -> ProbeResult | None:
+        """The verdict, while it is younger than ``max_age``: it needn't be asked for again."""
         entry = self.entries.get(reference.written)
-        if entry is None or monotonic() - self.found_at >= interval or previous_in(entry) is None:
+        if entry is None or monotonic() - self.found_at >= max_age or previous_in(entry) is None:
             return None
         return ProbeResult(
             reference.written,
@@ -46,10 +73,10 @@ class Earlier:
             cached=True,
         )
 
-    def note(self, settled: Sequence[Settled]) -> None:
-        """Remember the evidence of an app that has more images than its status holds."""
-        if len(settled) > MAX_IMAGES:
-            self.beyond_status = {s.image: Previous(s.verdict, s.http_status, s.code) for s in settled if _is_found(s)}
+
+def image_entries(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The images that a status tells of, by reference as written."""
+    return {str(entry.get("image")): entry for entry in status.get("images") or ()}
 
 
 def previous_in(entry: Mapping[str, Any] | None) -> Previous | None:

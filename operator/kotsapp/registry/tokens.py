@@ -76,7 +76,7 @@ def read_token(body: bytes, asked_at: float) -> Token:
     if not isinstance(document, dict):
         raise MalformedTokenError("is not a JSON object")
     value = document.get("token") or document.get("access_token")
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value:
         raise MalformedTokenError("has neither token nor access_token")
     # A header is made of it: a line break or blank would be header injection.
     if len(value) > MAX_TOKEN_BODY // 4 or not _PRINTABLE.fullmatch(value):

@@ -101,18 +101,18 @@ class Filled:
     local_images: tuple[str, ...] = ()
 
 
-def license_fields(license_: License) -> dict[str, str]:
+def license_fields(license: License) -> dict[str, str]:
     """What ``LicenseFieldValue`` answers, by name: the license's entitlements and its own fields."""
-    fields = {name: "" if item.value is None else item.text for name, item in license_.entitlements.items()}
+    fields = {name: "" if item.value is None else item.text for name, item in license.entitlements.items()}
     return fields | {
-        "appSlug": license_.app_slug,
-        "channelName": license_.channel_name,
-        "customerName": license_.customer_name,
-        "licenseID": license_.license_id,
-        "licenseId": license_.license_id,
-        "licenseSequence": str(license_.license_sequence),
-        "licenseType": license_.license_type,
-        "replicatedProxyDomain": license_.proxy_domain or "",
+        "appSlug": license.app_slug,
+        "channelName": license.channel_name,
+        "customerName": license.customer_name,
+        "licenseID": license.license_id,
+        "licenseId": license.license_id,
+        "licenseSequence": str(license.license_sequence),
+        "licenseType": license.license_type,
+        "replicatedProxyDomain": license.proxy_domain or "",
     }
 
 

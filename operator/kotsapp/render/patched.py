@@ -36,16 +36,6 @@ def find(objects: Iterable[tuple[str, dict[str, Any]]], image_paths: Sequence[Im
     return [Found(source, obj, tuple(images_of(obj, image_paths))) for source, obj in objects]
 
 
-def users(objects: Iterable[Found]) -> dict[str, str]:
-    """Every image with the first object that uses it, in the objects' order."""
-    first: dict[str, str] = {}
-    for found in objects:
-        for use in found.uses:
-            if use.image not in first:
-                first[use.image] = title(found.obj)
-    return first
-
-
 def patch(objects: Iterable[Found], pulls: Mapping[str, Pull], secret_name: str) -> list[Patched]:
     """Route the images of all objects."""
     needing = {reference for reference, pull in pulls.items() if pull.needs_secret}

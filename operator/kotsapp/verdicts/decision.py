@@ -63,6 +63,11 @@ class Settled:
     def undecided(self) -> bool:
         return self.route is None
 
+    @property
+    def is_routed(self) -> bool:
+        """Whether pods pull it with the license."""
+        return self.route is not None and self.route.needs_secret
+
 
 _ROUTES = {
     Verdict.PUBLIC: Route.DIRECT,

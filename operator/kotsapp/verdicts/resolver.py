@@ -1,14 +1,18 @@
-"""One image from reference to settled route: classify, probe, ask the proxy, settle."""
+"""Images from reference to settled route: classify, probe, ask the proxy, settle."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from kotsapp.images.reference import Reference, parse
+from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
 from kotsapp.registry.credential import Credential
 from kotsapp.verdicts.decision import OnUndecided, Previous, Settled, route_of, settle, unprobed
 from kotsapp.verdicts.exemptions import classify
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.verdict import ProbeResult
+from kotsapp.verdicts.verification import Verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,76 @@ class Policy:
     on_undecided: OnUndecided = OnUndecided.WAIT
     timeout: float = 10.0
     max_age: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of images from before, by the reference as written.
+
+    ``fresh`` are verdicts for which the registry isn't asked; ``previous`` are the last decisive ones, however old.
+    ``refresh`` asks for everything anew.
+    """
+
+    fresh: Mapping[str, ProbeResult] = field(default_factory=dict)
+    previous: Mapping[str, Previous] = field(default_factory=dict)
+    refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """All images of a release, settled. ``domains`` are the hosts that the license opens for them."""
+
+    domains: Domains
+    settled: tuple[Settled, ...]
+
+    @property
+    def undecided(self) -> list[Settled]:
+        return [one for one in self.settled if one.undecided]
+
+    @property
+    def unverified(self) -> list[Settled]:
+        """Routed images that the license was not shown to pull."""
+        return [one for one in self.settled if one.is_routed and one.verified is not Verified.TRUE]
+
+    @property
+    def proxied(self) -> int:
+        return sum(one.route is Route.PROXY for one in self.settled)
+
+    @property
+    def pulls(self) -> dict[str, Pull]:
+        """What rewriting needs, by the reference as written."""
+        return {
+            one.image: Pull(one.pull, one.route.needs_secret)
+            for one in self.settled
+            if one.route is not None and one.pull is not None
+        }
+
+
+async def resolve_all(
+    prober: Prober,
+    references: Sequence[Reference],
+    policy: Policy,
+    credential: Credential | None = None,
+    evidence: Evidence | None = None,
+    done: Callable[[], None] = lambda: None,
+) -> Routing:
+    """Settle all images at once; ``done`` is called after each. Never raises for what a registry does."""
+    known = evidence or Evidence()
+
+    async def one(reference: Reference) -> Settled:
+        settled = await resolve(
+            prober,
+            reference,
+            policy,
+            credential=credential,
+            previous=known.previous.get(reference.written),
+            known=known.fresh.get(reference.written),
+            refresh=known.refresh,
+        )
+        done()
+        return settled
+
+    return Routing(policy.domains, tuple(await asyncio.gather(*map(one, references))))
 
 
 async def resolve(

@@ -1,0 +1,225 @@
+"""One app's objects: checked, applied and pruned as one identity."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Self
+
+from kotsapp.apply.applier import Applier, ApplyOptions, RefusedError
+from kotsapp.apply.cache import OwnedObjects
+from kotsapp.apply.changes import Changes, ChangeSet, Object, Removal
+from kotsapp.apply.drift import Known, find_changes, note_repairs
+from kotsapp.apply.inventory import Entry
+from kotsapp.apply.ledger import Ledger
+from kotsapp.apply.ownership import (
+    Applicant,
+    Holds,
+    adoption,
+    claim,
+    refuse_controlled,
+    refuse_strangers,
+    refuse_taken,
+)
+from kotsapp.apply.plan import Phase, Plan, PlanDigests
+from kotsapp.apply.pruner import ClientOf, Pruner
+from kotsapp.apply.reader import LiveReader
+from kotsapp.health.assess import WorkloadState
+from kotsapp.kube.client import KubeClient
+from kotsapp.kube.errors import UnknownKindError
+from kotsapp.kube.objects import GroupKind, ObjectKey, key_of
+
+_RUN = (GroupKind("batch", "Job"), GroupKind("", "Pod"))
+_SECRET = GroupKind("", "Secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where a session works: as whom, and what all apps share.
+
+    ``by_namespace`` watches each namespace by itself, for those who may not watch them all. ``client_of`` an account
+    has its rights; ``holds`` says whether another app has an object in its inventory. ``waiting`` is entered while
+    somebody else has to act.
+    """
+
+    client: KubeClient
+    cache: OwnedObjects
+    client_of: ClientOf
+    holds: Holds
+    by_namespace: bool = False
+    waiting: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """``digest_key`` keys the digests of Secrets in the inventory; ``force`` says whether an object may be deleted and
+    made anew when a field can't be changed."""
+
+    digest_key: bytes = field(default=b"", repr=False)
+    force: Callable[[Object], bool] = lambda _: False
+
+
+class Session:
+    """Use as a context manager: the plan's objects are reserved until it ends."""
+
+    def __init__(self, applicant: Applicant, cluster: Cluster, known: Known, ledger: Ledger, options: SessionOptions):
+        self._applicant = applicant
+        self._cluster = cluster
+        self._known = known
+        self._ledger = ledger
+        self._options = options
+        # One for check and apply: its dry runs show what there is to adopt.
+        self._applier: Applier | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cluster.cache.release(self._applicant.owner)
+
+    async def check(self, plan: Plan) -> Changes:
+        """What is to be done; nothing has changed yet.
+
+        Raises ClaimedError, NotOursError and RefusedError when an object must not or can't be applied, ApiError.
+        """
+        client = self._cluster.client
+        reader = self._reader(await self._watch(plan.keys))
+        plan = await _without_kept_owners(plan, reader)
+        await claim(self._applicant, plan, reader, self._cluster.holds)
+        digests = PlanDigests.of(plan, self._options.digest_key)
+        changes = await find_changes(plan, digests, reader, self._known)
+        await refuse_taken(self._applicant, [obj for obj in changes.due if key_of(obj) in plan.exclusive], client)
+        new: frozenset[ObjectKey] = frozenset()
+        self._applier = self._new_applier(changes)
+        if changes.changed:
+            try:
+                stored = await self._applier.rehearse(changes.changed)
+            except RefusedError:
+                if client.user is None:
+                    # Whose it is says more than why it can't be applied over.
+                    await self._refuse_strangers([obj for obj in changes.due if key_of(obj) not in plan.exclusive])
+                raise
+            refuse_controlled(self._applicant, stored)
+            # The server gives an object that it would make no resourceVersion yet.
+            new = frozenset(key_of(obj) for obj in stored if not obj["metadata"].get("resourceVersion"))
+        if client.user is None:
+            await self._refuse_strangers([obj for obj in changes.due if key_of(obj) not in new | plan.exclusive])
+        return changes
+
+    async def _refuse_strangers(self, objects: Sequence[Object]) -> None:
+        client, cache = self._cluster.client, self._cluster.cache
+        await refuse_strangers(self._applicant, objects, client, cache, self._ledger.inventory)
+
+    async def apply(self, changes: Changes) -> ChangeSet:
+        """Apply what is due, phase by phase; raises RefusedError. What was applied until then is in the ledger."""
+        applier = self._applier or self._new_applier(changes)
+        if changes.changed:
+            account = self._applicant.account
+            await self._ledger.announce(Entry(key_of(obj), account=account) for obj in changes.changed)
+        due = {key_of(obj) for obj in changes.due}
+        waiting = await self._apply_phases(changes, due, applier)
+        # What a hook holds back is still due, but for what was there already: the hook may need it.
+        await applier.apply([obj for obj in changes.drifted if key_of(obj) in due], self._ledger.applied)
+        repairs, contested = await note_repairs(changes, self._cluster.client, self._known.repairs)
+        unwatched = changes.unwatched
+        if any(obj["kind"] == "CustomResourceDefinition" for obj in changes.changed):
+            unwatched = await self._watch(changes.plan.keys)
+        return ChangeSet(
+            applied=tuple(key for key in map(key_of, changes.changed) if key not in due),
+            repaired=tuple(key_of(obj) for obj in changes.drifted),
+            waiting=waiting,
+            ended=changes.ended,
+            unwatched=unwatched,
+            contested=contested,
+            repairs=repairs,
+        )
+
+    async def prune(self, changes: Changes) -> Removal:
+        """Delete what the plan no longer wants; raises RefusedError. Secrets wait until all is well: pods of an older
+        version may need one."""
+        left_over = self._ledger.inventory.left_over(changes.plan.keys)
+        if left_over and await self._any_unwell(changes):
+            left_over = [entry for entry in left_over if entry.key.group_kind != _SECRET]
+        if not left_over:
+            return Removal()
+        pruner = Pruner(self._applicant, self._new_applier(changes), self._cluster.client, self._cluster.client_of)
+        return await pruner.delete(left_over, self._ledger)
+
+    def watch_only_own(self, plan: Plan) -> None:
+        """End the watches of kinds of which the app has no object any more."""
+        inventory = self._ledger.inventory.entries.values()
+        keys = [*plan.keys, *(entry.key for entry in inventory)]
+        self._cluster.cache.follow_only(self._applicant.owner, self._cluster.client.user, keys)
+
+    def _reader(self, unwatched: frozenset[GroupKind]) -> LiveReader:
+        return LiveReader(self._cluster.client, self._cluster.cache, unwatched)
+
+    def _new_applier(self, changes: Changes) -> Applier:
+        options = ApplyOptions(
+            digest_key=self._options.digest_key,
+            account=self._applicant.account,
+            sources=changes.digests.written,
+            adoption=adoption(self._applicant, self._ledger.inventory, changes.plan),
+            force=self._options.force,
+            waiting=self._cluster.waiting,
+        )
+        return Applier(self._cluster.client, self._cluster.cache, options)
+
+    async def _watch(self, keys: Iterable[ObjectKey]) -> frozenset[GroupKind]:
+        """Watch every kind of the plan; those that this identity may not watch."""
+        client, owner = self._cluster.client, self._applicant.owner
+        by_namespace = client.user is not None or self._cluster.by_namespace
+        scopes = {(key.api_version, key.kind, key.namespace if by_namespace else "") for key in keys}
+
+        async def watch(api_version: str, kind: str, namespace: str) -> GroupKind | None:
+            try:
+                resource = await client.resource_type(api_version, kind)
+            except UnknownKindError:
+                return None  # brought by this very plan, or refused by name when it is applied
+            watched = await self._cluster.cache.follow(resource, namespace or None, client, owner)
+            return None if watched else GroupKind(api_version.rpartition("/")[0], kind)
+
+        return frozenset(kind for kind in await asyncio.gather(*(watch(*s) for s in sorted(scopes))) if kind)
+
+    async def _apply_phases(self, changes: Changes, due: set[ObjectKey], applier: Applier) -> tuple[ObjectKey, ...]:
+        """Apply what is ``due``, which shrinks; returns the hooks that have to end before it goes on."""
+        phases = changes.plan.phases
+        for phase in phases:
+            await applier.apply([obj for obj in phase.objects if key_of(obj) in due], self._ledger.applied)
+            due -= {key_of(obj) for obj in phase.objects}
+            reader = self._reader(changes.unwatched)
+            waiting = [key for key in sorted(phase.awaited - changes.ended) if not await _has_run(key, reader)]
+            if waiting and phase is not phases[-1]:
+                return tuple(waiting)
+        return ()
+
+    async def _any_unwell(self, changes: Changes) -> bool:
+        reader = self._reader(changes.unwatched)
+        seen = [await reader.get(key) for key in changes.plan.keys]
+        return any(one and one.facts and one.facts.state is not WorkloadState.READY for one in seen)
+
+
+async def _has_run(key: ObjectKey, reader: LiveReader) -> bool:
+    """Whether a hook's Job or Pod has ended well; other objects have nothing to run."""
+    if key.group_kind not in _RUN or reader.cache.has_ended(key):
+        return True
+    seen = await reader.get(key)
+    return seen is not None and seen.facts is not None and seen.facts.state is WorkloadState.READY
+
+
+async def _without_kept_owners(plan: Plan, reader: LiveReader) -> Plan:
+    """The plan, the objects without an owner that a person annotated to outlive the app while they live: the garbage
+    collector would delete them all the same."""
+
+    async def one(obj: Object) -> Object:
+        if "ownerReferences" not in obj["metadata"]:
+            return obj
+        seen = await reader.get(key_of(obj))
+        if seen is None or not seen.kept:
+            return obj
+        metadata = {name: value for name, value in obj["metadata"].items() if name != "ownerReferences"}
+        return {**obj, "metadata": metadata}
+
+    phases = [Phase(tuple([await one(obj) for obj in phase.objects]), phase.awaited) for phase in plan.phases]
+    return Plan(tuple(phases), plan.exclusive, plan.as_written, plan.left_open)

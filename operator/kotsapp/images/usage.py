@@ -1,0 +1,68 @@
+"""Who uses which image: of objects, and of those that are asked for without an object. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kotsapp.images.image_path import ImagePath
+from kotsapp.images.podspec import ImageUse, find_images
+from kotsapp.images.reference import InvalidReferenceError, Reference, parse
+from kotsapp.text import listed
+
+Users = Mapping[str, Sequence[str]]
+# Of a user list that is shown in a sentence.
+MAX_SHOWN = 5
+LOCAL_IMAGE_NAME = "LocalImageName"
+
+
+class InvalidImagesError(ValueError):
+    """Images that are no references; each problem names who uses it, and the message the first of them."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(listed(problems, MAX_SHOWN, "; "))
+        self.problems = tuple(problems)
+
+
+def image_users(
+    objects: Iterable[Mapping[str, Any]],
+    image_paths: Sequence[ImagePath] = (),
+    reported: Users | None = None,
+    local_images: Iterable[str] = (),
+) -> dict[str, list[str]]:
+    """Every distinct image of the objects with the ``Kind/name`` of what uses it; the rest as ``collect_users``."""
+    named = (
+        (f"{obj.get('kind')}/{(obj.get('metadata') or {}).get('name')}", find_images(obj, image_paths))
+        for obj in objects
+    )
+    return collect_users(named, reported, local_images)
+
+
+def collect_users(
+    named: Iterable[tuple[str, Iterable[ImageUse]]], reported: Users | None = None, local_images: Iterable[str] = ()
+) -> dict[str, list[str]]:
+    """Every distinct image with the names of its users, in the order given.
+
+    ``reported`` are images that no object runs, by who asks for them; ``local_images`` are asked for by template
+    calls.
+    """
+    users: dict[str, dict[str, None]] = {}
+    for name, uses in named:
+        for use in uses:
+            users.setdefault(use.image, {})[name] = None
+    for image, names in (reported or {}).items():
+        users.setdefault(image, {}).update(dict.fromkeys(names))
+    for image in local_images:
+        users.setdefault(image, {})[LOCAL_IMAGE_NAME] = None
+    return {image: list(names) for image, names in users.items()}
+
+
+def parse_used(users: Users) -> list[Reference]:
+    """The references; raises InvalidImagesError that names those that are none."""
+    references, problems = [], []
+    for image, names in users.items():
+        try:
+            references.append(parse(image))
+        except InvalidReferenceError as error:
+            problems.append(f"{listed(names, MAX_SHOWN)}: {error}; fix it in the manifests")
+    if problems:
+        raise InvalidImagesError(problems)
+    return references

@@ -1,0 +1,109 @@
+"""What all steps together come to: Ready or not, and when to look again. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from kotsapp.api.conditions import (
+    WORKLOADS_APPLIED,
+    WORKLOADS_HEALTHY,
+    Condition,
+    Reason,
+    Status,
+    failed,
+    progressing,
+    succeeded,
+)
+from kotsapp.api.spec import Spec
+from kotsapp.apply.changes import ChangeSet, Contested
+from kotsapp.health.assess import Health, WorkloadState, summary
+from kotsapp.kube.objects import ObjectKey
+from kotsapp.license import License, next_moment
+from kotsapp.reconcile.outcome import ReconcileError, retryable
+from kotsapp.reconcile.routing import ImagesResult
+from kotsapp.text import counted
+
+# While workloads roll out their status wakes the app; their pods' troubles are asked for this often.
+ROLLING_POLL = 3.0
+UNHEALTHY_POLL = 30.0
+# Without a watch nothing tells of drift; every object is looked at this often then.
+UNWATCHED_INTERVAL = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """The conditions that hold, and the seconds until the next look, None for no alarm.
+
+    ``healthy`` says that all workloads are well and nothing is waited for.
+    """
+
+    conditions: tuple[Condition, ...]
+    wake_after: float | None
+    healthy: bool
+
+
+def applied(count: int, unpatched_charts: tuple[str, ...], waiting: tuple[ObjectKey, ...]) -> Condition:
+    """How many objects are applied, and what is still waited for."""
+    message = f"{counted(count, 'object')} applied"
+    if unpatched_charts:
+        message += f"; not patched, as KOTS does with v2 charts (spec.helm.patchV2): {', '.join(unpatched_charts)}"
+    if waiting:
+        hooks = ", ".join(str(key) for key in waiting)
+        return Condition.unknown(WORKLOADS_APPLIED, Reason.PROGRESSING, f"{message}; waiting for hook {hooks}")
+    return Condition.true(WORKLOADS_APPLIED, message)
+
+
+def contested(found: Contested) -> ReconcileError:
+    """Somebody else keeps changing objects back."""
+    condition = Condition.false(WORKLOADS_APPLIED, Reason.FIELD_CONTESTED, found.message)
+    return retryable(Reason.FIELD_CONTESTED, found.message, condition, retry_after=found.wait)
+
+
+def next_look(spec: Spec, license: License, images: ImagesResult, changes: ChangeSet, now: datetime) -> float:
+    """Seconds until something is due by itself: verdicts grow stale, a license ends, what can't be watched."""
+    due = [spec.probe.interval]
+    moment = next_moment(license.expires_at, now)
+    if moment is not None:
+        due.append(max(0.1, (moment - now).total_seconds()))
+    if images.recheck_after is not None:
+        due.append(images.recheck_after)
+    if changes.unwatched:
+        due.append(UNWATCHED_INTERVAL)
+    return min(due)
+
+
+def conclude(
+    spec: Spec,
+    namespace: str,
+    images: ImagesResult,
+    healths: Mapping[ObjectKey, Health],
+    elapsed: float,
+    next_due: float,
+    *,
+    waiting: bool,
+) -> Conclusion:
+    """Whether the app is Ready.
+
+    ``elapsed`` are the seconds since its workloads were last well, ``next_due`` those until something is due by itself;
+    ``waiting`` says that a hook has to end first.
+    """
+    overall = summary((key.within(namespace), health) for key, health in healths.items())
+    done = tuple(succeeded(f"{images.summary}; {overall.message}"))
+    if overall.state is WorkloadState.READY and not waiting:
+        return Conclusion((*done, Condition.true(WORKLOADS_HEALTHY, overall.message)), next_due, healthy=True)
+    over = elapsed >= spec.timeout
+    if over:
+        look = UNHEALTHY_POLL
+        health = Condition.false(WORKLOADS_HEALTHY, Reason.WORKLOADS_UNHEALTHY, overall.message)
+    else:
+        look = min(ROLLING_POLL, spec.timeout - elapsed + 0.1)
+        health = Condition.unknown(WORKLOADS_HEALTHY, Reason.PROGRESSING, overall.message)
+    if overall.settles_in is not None:
+        look = min(look, overall.settles_in + 0.1)
+    if not (spec.wait or waiting):
+        return Conclusion((*done, health), min(look, next_due), healthy=False)
+    if not over:
+        return Conclusion((*progressing(f"rolling out: {overall.message}"), health), look, healthy=False)
+    refused = "".join(f"{c.message}; " for c in images.pullable() if c.status == Status.FALSE)
+    message = f"not healthy after {spec.timeout:g}s: {refused}{overall.message}"
+    return Conclusion((*failed(Reason.WORKLOADS_UNHEALTHY, message), health), look, healthy=False)

@@ -1,0 +1,23 @@
+"""What the operator remembers of an app between reconciliations; all of it may be lost at a restart."""
+
+from dataclasses import dataclass, field
+
+from kotsapp.apply.repair_backoff import RepairHistory
+from kotsapp.reconcile.verdict_history import VerdictHistory
+from kotsapp.release.reader import Release
+
+
+@dataclass(slots=True)
+class Memory:
+    """Changed by the Reconciler alone.
+
+    ``refresh`` is a fresh look at the images that was asked for and not taken yet; ``release`` is the one that was
+    read last, by the fingerprint of its inputs; ``may_impersonate`` is the account as which the operator may act.
+    """
+
+    verdicts: VerdictHistory | None = None
+    refresh: bool = False
+    release: tuple[bytes, Release] | None = field(default=None, repr=False)
+    rollout_started: float | None = None
+    repairs: RepairHistory = field(default_factory=RepairHistory)
+    may_impersonate: str = ""

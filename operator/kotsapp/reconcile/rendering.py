@@ -1,0 +1,115 @@
+"""The release's objects: read from its files, charts rendered, each put into its namespace."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
+from kotsapp.api.spec import Spec
+from kotsapp.kube.client import KubeClient
+from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.license import License
+from kotsapp.manifests.errors import ManifestError
+from kotsapp.pullsecret import default_name
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
+from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
+from kotsapp.release.helm import Cluster, HelmError, HelmMissingError
+from kotsapp.release.reader import Release, SourceFile
+from kotsapp.release.renderer import Renderer
+from kotsapp.text import listed
+
+
+def secret_name(spec: Spec, license: License) -> str:
+    """The pull secret's name: the spec's, else the vendor's usual one."""
+    return spec.pull_secret or default_name(license.app_slug)
+
+
+def renderer_for(app: App, spec: Spec, license: License, helm: Path | None) -> Renderer:
+    """The renderer of this app's release; ``helm`` is the administrator's choice of program."""
+    return Renderer(
+        license=license,
+        pull_secret=secret_name(spec, license),
+        namespace=app.namespace,
+        proxy_domain=spec.proxy.domain,
+        registry_domain=spec.proxy.registry_domain,
+        patch_helm_v2=spec.patch_helm_v2,
+        helm=str(helm) if helm else None,
+    )
+
+
+async def render(
+    renderer: Renderer, files: Sequence[SourceFile], local_images: Mapping[str, str], client: KubeClient
+) -> Release:
+    """The release, its template calls filled in and its objects placed; ``local_images`` are what ``LocalImageName``
+    answers. Raises ReconcileError for what can't be read, naming the source, the document and the line."""
+    try:
+        # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
+        release = await asyncio.to_thread(renderer.read, files, local_images)
+        if release.charts:
+            cluster = Cluster(client.server_version, tuple(await client.api_versions()))
+            release = await renderer.with_charts(release, cluster)
+    except (ManifestError, HelmError) as error:
+        raise terminal(Reason.INVALID_MANIFEST, str(error)) from None
+    except HelmMissingError as error:
+        raise terminal(Reason.HELM_MISSING, str(error)) from None
+    if release.is_empty:
+        raise terminal(Reason.INVALID_MANIFEST, release.nothing_found(files))
+    scope = scope_in(release.objects)
+    return replace(release, objects=await _placed(release.objects, renderer.namespace, scope, client))
+
+
+async def _placed(
+    objects: Sequence[Object], namespace: str, scope: Callable[[str, str], bool | None], client: KubeClient
+) -> tuple[Object, ...]:
+    """Every object in its namespace; raises ReconcileError that names those of kinds that nobody knows."""
+    placed: list[Object] = []
+    problems: list[str] = []
+    for obj in objects:
+        api_version, kind = str(obj["apiVersion"]), str(obj["kind"])
+        namespaced = scope(api_version.rpartition("/")[0], kind)
+        if namespaced is None:
+            try:
+                namespaced = (await client.resource_type(api_version, kind)).namespaced
+            except UnknownKindError as error:
+                elsewhere = "" if problems else await _served_as(kind, client)
+                problems.append(f"{kind}/{obj['metadata'].get('name')}: {error}{elsewhere}")
+                continue
+        placed.append(place(obj, namespace, namespaced))
+    if problems:
+        message = listed(problems, MAX_SHOWN, "; ")
+        condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, message)
+        raise terminal(Reason.OBJECT_REFUSED, message, condition, retry_after=UNWATCHED_POLL)
+    return tuple(placed)
+
+
+async def _served_as(kind: str, client: KubeClient) -> str:
+    """Where else a kind of that name is served, such as an Ingress of a version that is gone."""
+    try:
+        served = await client.api_versions()
+    except ApiError:
+        return ""
+    found = [version.rpartition("/")[0] for version in served if version.rpartition("/")[2] == kind]
+    return f" It serves {kind} in {', '.join(found[:MAX_SHOWN])}" if found else ""
+
+
+def fingerprint(app: App, license: License, files: Sequence[SourceFile], local_images: Mapping[str, str]) -> bytes:
+    """Of everything that a release is read from."""
+    parts = hashlib.blake2b(digest_size=16)
+    for part in _parts(app, license, files, local_images):
+        parts.update(len(part).to_bytes(8, "big") + part)
+    return parts.digest()
+
+
+def _parts(app: App, license: License, files: Sequence[SourceFile], local_images: Mapping[str, str]) -> Iterator[bytes]:
+    yield str(app.generation).encode()
+    yield license.license_id.encode()
+    yield repr(license).encode()
+    for file in files:
+        yield file.origin.encode()
+        yield file.data
+    for name, pulled in sorted(local_images.items()):
+        yield name.encode()
+        yield pulled.encode()

@@ -1,0 +1,145 @@
+"""Every image of a release, found, asked for, routed, and checked with the license; what that means for the rollout."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kotsapp.api.conditions import IMAGES_PULLABLE, IMAGES_RESOLVED, Condition, Reason
+from kotsapp.api.spec import Spec, Verify
+from kotsapp.images.image_path import ImagePath
+from kotsapp.images.podspec import unmatched
+from kotsapp.images.rewrite import Pull
+from kotsapp.images.routing import Domains
+from kotsapp.images.usage import InvalidImagesError, Users, image_users
+from kotsapp.license import License
+from kotsapp.reconcile.outcome import ReconcileError, retryable, terminal
+from kotsapp.reconcile.status import ImageFindings
+from kotsapp.release.reader import Release
+from kotsapp.text import counted, listed, rfc3339
+from kotsapp.verdicts.decision import Settled
+from kotsapp.verdicts.resolver import Policy, Routing
+from kotsapp.verdicts.verification import Verified
+
+MAX_NAMED = 5
+# A registry that was down is asked again no sooner than this while older evidence serves.
+MIN_RECHECK = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesResult:
+    """``withheld`` are routed images that the license can't be shown to pull, when that is enforced."""
+
+    routing: Routing
+    users: Users
+    verify: Verify
+    unmatched: tuple[ImagePath, ...] = ()
+
+    @property
+    def pulls(self) -> dict[str, Pull]:
+        return self.routing.pulls
+
+    @property
+    def withheld(self) -> list[Settled]:
+        return self.routing.unverified if self.verify is Verify.ENFORCE else []
+
+    @property
+    def summary(self) -> str:
+        return f"{counted(len(self.routing.settled), 'image')}, {self.routing.proxied} through the proxy"
+
+    @property
+    def recheck_after(self) -> float | None:
+        """Seconds until it is worth asking again what older evidence stands in for, or could not be verified."""
+        wait = _soonest(self.routing.settled)
+        return None if wait is None else max(MIN_RECHECK, wait)
+
+    def findings(self) -> ImageFindings:
+        """What status tells of the images, asked for now."""
+        return ImageFindings(self.routing.settled, self.users, self.verify is not Verify.OFF, rfc3339())
+
+    def conditions(self) -> tuple[Condition, ...]:
+        return (self._resolved(), *self.pullable())
+
+    def obsolete(self) -> frozenset[str]:
+        """Conditions that tell nothing here: no image is routed, or nobody wants to know."""
+        return frozenset() if self.pullable() else frozenset({IMAGES_PULLABLE})
+
+    def pullable(self) -> tuple[Condition, ...]:
+        """Whether the license pulls what is routed; empty where that is not asked."""
+        routed = [s for s in self.routing.settled if s.is_routed]
+        if self.verify is Verify.OFF or not routed:
+            return ()
+        refused = [s for s in routed if s.verified is Verified.FALSE]
+        unknown = [s for s in routed if s.verified is Verified.UNKNOWN]
+        named = "; ".join(f"{s.pull}: {s.verified_message}" for s in (refused or unknown)[:MAX_NAMED])
+        if refused:
+            return (Condition.false(IMAGES_PULLABLE, Reason.IMAGES_NOT_PULLABLE, f"{len(refused)} refused: {named}"),)
+        if unknown:
+            return (
+                Condition.unknown(IMAGES_PULLABLE, Reason.UNVERIFIED, f"{len(unknown)} could not be checked: {named}"),
+            )
+        return (Condition.true(IMAGES_PULLABLE, f"the license pulls all {len(routed)} routed images"),)
+
+    def obstacle(self) -> ReconcileError | None:
+        """Why nothing new rolls out: an image is undecided, or can't be pulled where that is enforced."""
+        undecided, withheld = self.routing.undecided, self.withheld
+        wait = _soonest([*undecided, *withheld])
+        if undecided:
+            message = (
+                f"{self._resolved().message}. Nothing rolls out, and it is asked again by itself;"
+                " spec.probe.onUndecided or spec.probe.exclude settle it without an answer"
+            )
+            return retryable(Reason.IMAGES_UNDECIDED, message, retry_after=wait)
+        if withheld:
+            shown = "; ".join(f"{s.pull}: {s.verified_message}" for s in withheld[:MAX_NAMED])
+            message = (
+                f"the license can't be shown to pull {counted(len(withheld), 'image')}, nothing rolls out: {shown}."
+                " Asked again by itself; ask the vendor for access, or check name and tag"
+            )
+            return retryable(Reason.IMAGES_NOT_PULLABLE, message, retry_after=wait)
+        return None
+
+    def _resolved(self) -> Condition:
+        undecided, total = self.routing.undecided, len(self.routing.settled)
+        if not undecided:
+            message = f"{counted(total, 'image')} resolved"
+            if self.unmatched:
+                message += f"; spec.imagePaths finds no image at {', '.join(map(str, self.unmatched[:MAX_NAMED]))}"
+            return Condition.true(IMAGES_RESOLVED, message)
+        told = [f"{s.image} ({listed(self.users[s.image], MAX_NAMED)}): {s.message}" for s in undecided]
+        message = f"{len(undecided)} of {total} images undecided: {listed(told, MAX_NAMED, '; ')}"
+        return Condition.false(IMAGES_RESOLVED, Reason.IMAGES_UNDECIDED, message)
+
+
+def users_in(release: Release, spec: Spec) -> dict[str, list[str]]:
+    """Every image that the release uses or asks for, with its users."""
+    return image_users(release.objects, spec.image_paths, release.reported_images, release.local_images)
+
+
+def result(routing: Routing, users: Users, release: Release, spec: Spec) -> ImagesResult:
+    """What settled images mean for the rollout of this release."""
+    return ImagesResult(routing, users, spec.proxy.verify, tuple(unmatched(release.objects, spec.image_paths)))
+
+
+def policy(spec: Spec, license: License, release: Release, domains: Domains) -> Policy:
+    """How the app's images are to be settled; ``domains`` are those that the license opens for them."""
+    return Policy(
+        domains=domains,
+        app_slug=license.app_slug,
+        exclude=spec.probe.exclude,
+        public_images=spec.proxy.public_images or release.proxy_public_images,
+        verify=spec.proxy.verify is not Verify.OFF,
+        on_undecided=spec.probe.on_undecided,
+        timeout=spec.probe.timeout,
+        max_age=spec.probe.interval,
+    )
+
+
+def invalid(error: InvalidImagesError) -> ReconcileError:
+    """Images that are no references end the reconciliation."""
+    condition = Condition.false(IMAGES_RESOLVED, Reason.INVALID_IMAGE, str(error))
+    return terminal(Reason.INVALID_IMAGE, str(error), condition)
+
+
+def _soonest(settled: Sequence[Settled]) -> float | None:
+    """Seconds until one of these is worth asking again; None leaves it to the worker's backoff."""
+    waits = [s.retry_after for s in settled if s.retry_after is not None]
+    return min(waits) if waits else None

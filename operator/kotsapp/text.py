@@ -1,0 +1,38 @@
+"""Words that every message shares: counts, bounded lists, bounded texts, times."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 image`` or ``2 images``; a noun whose plural takes an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(items: Collection[object], most: int, separator: str = ", ") -> str:
+    """``a, b and 3 more``: the first ``most`` items, and how many are left."""
+    shown = separator.join(str(item) for item in islice(items, most))
+    left = len(items) - most
+    if left <= 0:
+        return shown
+    return f"{shown}{separator if separator != ', ' else ' '}and {left} more"
+
+
+def shortened(text: str, most: int) -> str:
+    """The text in at most ``most`` characters, ``...`` in place of what is cut off."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def rfc3339(moment: datetime | None = None) -> str:
+    """RFC 3339 in UTC, to the second, as Kubernetes writes times; now by default."""
+    return (moment or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_rfc3339(text: Any) -> datetime | None:
+    """The moment; None for what is no time."""
+    try:
+        return datetime.fromisoformat(str(text)).astimezone(UTC)
+    except ValueError:
+        return None
