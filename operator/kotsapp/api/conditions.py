@@ -53,6 +53,7 @@ class Reason(StrEnum):
     MANIFESTS_NOT_FOUND = "ManifestsNotFound"
     INVALID_MANIFEST = "InvalidManifest"
     HELM_MISSING = "HelmMissing"
+    TOO_EXPENSIVE = "TooExpensive"
     INVALID_IMAGE = "InvalidImage"
     IMAGES_UNDECIDED = "ImagesUndecided"
     IMAGES_NOT_PULLABLE = "ImagesNotPullable"

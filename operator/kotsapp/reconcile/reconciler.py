@@ -44,7 +44,16 @@ from kotsapp.reconcile.inputs import read_license, read_sources, refuse_expired
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, Outcome, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
-from kotsapp.reconcile.rendering import fingerprint, render, renderer_for, secret_name
+from kotsapp.reconcile.rendering import (
+    Inputs,
+    after_death,
+    died,
+    fingerprint,
+    refuse_deadly,
+    render,
+    renderer_for,
+    secret_name,
+)
 from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, roll_out
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
@@ -53,6 +62,7 @@ from kotsapp.reconcile.status import Findings
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.registry.credential import Credential
+from kotsapp.release.process import ReaderDiedError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 from kotsapp.text import counted, rfc3339
@@ -147,9 +157,24 @@ class Reconciler:
         known = self._memory.release
         if known is not None and known[0] == inputs:
             return known[1]
-        release = await render(renderer, files, local_images, self._services.client)
+        refuse_deadly(self._memory.deaths, inputs)
+        asked = Inputs(renderer, files, local_images, inputs, suspect=self._is_suspect())
+        try:
+            async with self._services.limiter.waiting():
+                release = await render(asked, self._services.reader, self._services.client)
+        except ReaderDiedError as error:
+            self._memory.deaths = after_death(self._memory.deaths, asked, error)
+            raise died(self._memory.deaths) from None
+        self._memory.deaths = None
         self._memory.release = (inputs, release)
         return release
+
+    def _is_suspect(self) -> bool:
+        """Whether reading the app's sources did harm before, or was given up before a restart."""
+        if self._memory.deaths is not None:
+            return True
+        conditions = self._writer.status.get("conditions") or ()
+        return any(condition.get("reason") == Reason.TOO_EXPENSIVE for condition in conditions)
 
     async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
         """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""

@@ -1,9 +1,8 @@
 """The release's objects: read from its files, charts rendered, each put into its namespace."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
@@ -14,12 +13,18 @@ from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.pullsecret import default_name
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
+from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
+from kotsapp.release import deaths
+from kotsapp.release.deaths import Deaths
 from kotsapp.release.helm import Cluster, HelmError, HelmMissingError
+from kotsapp.release.process import Reader, ReaderDiedError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 from kotsapp.text import listed
+
+# The module of what is done in a reader's child.
+RENDER_JOBS = "kotsapp.release.jobs"
 
 
 def secret_name(spec: Spec, license: License) -> str:
@@ -40,25 +45,68 @@ def renderer_for(app: App, spec: Spec, license: License, helm: Path | None) -> R
     )
 
 
-async def render(
-    renderer: Renderer, files: Sequence[SourceFile], local_images: Mapping[str, str], client: KubeClient
-) -> Release:
-    """The release, its template calls filled in and its objects placed; ``local_images`` are what ``LocalImageName``
-    answers. Raises ReconcileError for what can't be read, naming the source, the document and the line."""
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a release is read from, and the ``fingerprint`` of all of it.
+
+    ``local_images`` are what ``LocalImageName`` answers. A ``suspect`` is read after everybody else's.
+    """
+
+    renderer: Renderer
+    files: Sequence[SourceFile]
+    local_images: Mapping[str, str]
+    fingerprint: bytes
+    suspect: bool = False
+
+
+async def render(inputs: Inputs, reader: Reader, client: KubeClient) -> Release:
+    """The release, its template calls filled in and its objects placed.
+
+    Raises ReconcileError for what can't be read, naming the source, the document and the line, and ReaderDiedError.
+    """
     try:
-        # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
-        release = await asyncio.to_thread(renderer.read, files, local_images)
+        release = await _read(inputs, reader, None)
         if release.charts:
             cluster = Cluster(client.server_version, tuple(await client.api_versions()))
-            release = await renderer.with_charts(release, cluster)
+            release = await _read(inputs, reader, cluster)
     except (ManifestError, HelmError) as error:
         raise terminal(Reason.INVALID_MANIFEST, str(error)) from None
     except HelmMissingError as error:
         raise terminal(Reason.HELM_MISSING, str(error)) from None
     if release.is_empty:
-        raise terminal(Reason.INVALID_MANIFEST, release.nothing_found(files))
+        raise terminal(Reason.INVALID_MANIFEST, release.nothing_found(inputs.files))
     scope = scope_in(release.objects)
-    return replace(release, objects=await _placed(release.objects, renderer.namespace, scope, client))
+    return replace(release, objects=await _placed(release.objects, inputs.renderer.namespace, scope, client))
+
+
+async def _read(inputs: Inputs, reader: Reader, cluster: Cluster | None) -> Release:
+    return await reader.run(
+        "render",
+        *(inputs.renderer, tuple(inputs.files), dict(inputs.local_images), cluster),
+        namespace=inputs.renderer.namespace,
+        fingerprint=inputs.fingerprint.hex(),
+        result=Release,
+        suspect=inputs.suspect,
+    )
+
+
+def after_death(previous: Deaths | None, inputs: Inputs, error: ReaderDiedError) -> Deaths:
+    """What is remembered of inputs whose reader died."""
+    return deaths.one_more(previous, inputs.fingerprint.hex(), str(error))
+
+
+def refuse_deadly(previous: Deaths | None, fingerprint: bytes) -> None:
+    """Raises ReconcileError for inputs that are given up: they are not read again before they change."""
+    known = deaths.of(previous, fingerprint.hex())
+    if known is not None and known.too_expensive:
+        raise terminal(Reason.TOO_EXPENSIVE, known.message)
+
+
+def died(known: Deaths) -> ReconcileError:
+    """How a reconciliation ends whose reader died: for good, or to be tried once more."""
+    if known.too_expensive:
+        return terminal(Reason.TOO_EXPENSIVE, known.message)
+    return retryable(Reason.TOO_EXPENSIVE, f"{known.reason}; it is tried once more")
 
 
 async def _placed(

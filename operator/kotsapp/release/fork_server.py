@@ -9,7 +9,6 @@ import gc
 import importlib
 import json
 import os
-import pickle
 import resource
 import selectors
 import shutil
@@ -27,6 +26,7 @@ from typing import Any
 
 from kotsapp.release import codec, confine
 from kotsapp.release.helm_lock import HELM_LOCK_VARIABLE
+from kotsapp.release.pickling import unpacked
 
 LENGTH = struct.Struct("!I")
 MAX_MESSAGE = 4096
@@ -64,7 +64,9 @@ def main(control: socket.socket, folder: Path, jobs: str, limits: Limits, progra
 
     ``jobs`` is the module with the jobs' functions, ``programs`` are what those may run.
     """
-    importlib.import_module(jobs)
+    module = importlib.import_module(jobs)
+    # What is done for the first time, such as looking up a codec, is done here and not in every child.
+    getattr(module, "warm_up", int)()
     gc.collect()
     gc.freeze()
     _Server(control, folder, jobs, limits, programs).serve()
@@ -174,7 +176,7 @@ def _become_child(handle: int, folder: Path, jobs: str, limits: Limits, read: li
         # Against a fault in a parser, which could otherwise read what the pod has.
         confine.confine(str(folder), read, [], namespaces=False)
         channel = socket.socket(fileno=handle)
-        name, arguments = pickle.loads(_received(channel))  # noqa: S301 - from the operator
+        name, arguments = unpacked(_received(channel))
         function = getattr(sys.modules[jobs], "JOBS")[name]  # noqa: B009 - the module is known by its name alone
         _answer(channel, function, arguments)
         code = 0
@@ -190,7 +192,9 @@ def _become_child(handle: int, folder: Path, jobs: str, limits: Limits, read: li
 def _bound(folder: Path, limits: Limits) -> None:
     with contextlib.suppress(OSError):
         # Where memory is short for all, this goes first.
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+        Path("/proc/self/oom_score_adj").write_bytes(b"1000")
+    # Documents are trees, and a child does not live long.
+    gc.disable()
     # Of address space, what Go and threads merely reserve counts as well; this is what can be written to.
     _limit(resource.RLIMIT_DATA, _data() + limits.memory)
     _limit(resource.RLIMIT_CPU, limits.cpu_seconds)
@@ -213,8 +217,8 @@ def _limit(resource_: int, value: int) -> None:
 def _data() -> int:
     """Private writable memory that this process has from its parent, in bytes."""
     try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:"))
+        lines = Path("/proc/self/status").read_bytes().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(b"VmData:"))
     except (OSError, StopIteration):
         return 0
 

@@ -35,6 +35,8 @@ MAX_MEMORY = 224 * MIB
 MEMORY_AIM = 128 * MIB
 # A large public chart (a monitoring stack, with its definitions) writes 5 MiB.
 MAX_OUTPUT_BYTES = 10 * MIB
+# As JSON, in which a character may take six bytes; the largest public values are a tenth of a MiB.
+MAX_VALUES_BYTES = 8 * MIB
 # Helm writes no file that is larger than what it was given, and holds a dozen open.
 MAX_FILE_BYTES = MAX_ARCHIVE_BYTES
 MAX_OPEN_FILES = 64
@@ -125,7 +127,14 @@ def _check_names(request: ChartRequest, namespace: str) -> None:
 def _write(folder: Path, request: ChartRequest) -> None:
     archive = request.archive
     (folder / "chart.tgz").write_bytes(made_anew(unpack(archive.data, archive.origin), archive.origin))
-    _write_values(folder, request.values)
+    try:
+        _write_values(folder, request.values)
+    except ValueTooLargeError as error:
+        raise ManifestError(request.place, str(error)) from None
+
+
+class ValueTooLargeError(HelmError):
+    """The values are more than a chart is given."""
 
 
 def _write_values(folder: Path, values: Mapping[str, Any]) -> None:
@@ -133,7 +142,11 @@ def _write_values(folder: Path, values: Mapping[str, Any]) -> None:
     path.touch(mode=0o600)
     # helm reads JSON as YAML, which knows no surrogate pairs and allows no control characters.
     text = json.dumps(values, ensure_ascii=False)
-    path.write_text(_UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text), encoding="utf-8")
+    data = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+    if len(data) > MAX_VALUES_BYTES:
+        problem = f"the chart's values are {len(data) / MIB:.0f} MiB, more than the {MAX_VALUES_BYTES // MIB} MiB"
+        raise ValueTooLargeError(f"{problem} that a chart may be given: leave out what isn't needed")
+    path.write_bytes(data)
 
 
 def _command(request: ChartRequest, program: Path, folder: Path, namespace: str, cluster: Cluster) -> list[str]:

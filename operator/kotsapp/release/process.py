@@ -7,10 +7,12 @@ back is data of known types; a child that died is an error with its reason.
 
 import asyncio
 import contextlib
+import importlib
 import logging
-import pickle
+import shutil
+import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +22,7 @@ from kotsapp.release.answers import Failure
 from kotsapp.release.fair_queue import FairQueue
 from kotsapp.release.fork_client import MAX_ANSWER_BYTES, Death, DiedError, Server
 from kotsapp.release.fork_server import RESULT, Limits
+from kotsapp.release.pickling import packed
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +112,7 @@ class Reader:
         did: it comes after all others. Raises ReaderDiedError, and what the job raises that is meant for the author.
         """
         suspect = suspect or fingerprint[:_MAX_NAME] in self._suspects
-        request = pickle.dumps((job, arguments), protocol=pickle.HIGHEST_PROTOCOL)
+        request = packed(job, arguments)
         async with self._queue.turn(namespace, suspect=suspect):
             server = await self._started()
             try:
@@ -117,19 +120,9 @@ class Reader:
             except DiedError as error:
                 raise ReaderDiedError(error.death) from None
         self._suspects -= {fingerprint[:_MAX_NAME]}
-        wanted: type[Any] = result if kind == RESULT else Failure
-        try:
-            if sum(map(len, frames)) < _SMALL:
-                value = codec.decode(wanted, frames)
-            else:
-                # Frame by frame, between which other threads have their turn.
-                value = await asyncio.to_thread(codec.decode, wanted, frames)
-        except codec.CodecError:
-            logger.exception("the answer of a reader can't be read")
-            raise ReaderDiedError(Death.CRASH) from None
-        if isinstance(value, Failure):
-            raise value.error()
-        return value  # type: ignore[no-any-return]
+        if kind != RESULT:
+            raise (await _decoded(Failure, frames)).error()
+        return await _decoded(result, frames)
 
     async def _started(self) -> "Server":
         async with self._starting:
@@ -138,10 +131,50 @@ class Reader:
             return self._server
 
 
+async def _decoded(type_: type[Result], frames: Sequence[bytes]) -> Result:
+    """Raises ReaderDiedError for what is no such answer: something has gone wrong in there."""
+    try:
+        if sum(map(len, frames)) < _SMALL:
+            value: Result = codec.decode(type_, frames)
+        else:
+            # Frame by frame, between which other threads have their turn.
+            value = await asyncio.to_thread(codec.decode, type_, frames)
+    except codec.CodecError:
+        logger.exception("the answer of a reader can't be read")
+        raise ReaderDiedError(Death.CRASH) from None
+    return value
+
+
+class InProcess(Reader):
+    """Runs jobs here, in a thread: for systems on which nothing can be forked and bounded."""
+
+    async def start(self) -> None:
+        logger.warning("on this system sources are read without bounds of memory and CPU: for trying out alone")
+
+    async def close(self) -> None:
+        pass
+
+    async def run(
+        self,
+        job: str,
+        *arguments: Any,
+        namespace: str,
+        fingerprint: str,  # noqa: ARG002 - as the one that forks
+        result: type[Result],  # noqa: ARG002
+        suspect: bool = False,
+    ) -> Result:
+        async with self._queue.turn(namespace, suspect=suspect):
+            function = importlib.import_module(self._jobs).JOBS[job]
+            answer: Result = await asyncio.to_thread(function, *arguments)
+            return answer
+
+
 @contextlib.asynccontextmanager
-async def running(jobs: str, **options: Any) -> AsyncIterator[Reader]:
-    """A reader that is started, and closed at the end."""
-    reader = Reader(jobs, **options)
+async def reading(jobs: str, programs: Sequence[str] = ()) -> AsyncIterator[Reader]:
+    """A reader at work; what a release needs is among ``programs`` and those on PATH."""
+    found = shutil.which("helm")
+    reader_class = Reader if sys.platform == "linux" else InProcess
+    reader = reader_class(jobs, (*programs, *([found] if found else ())))
     await reader.start()
     try:
         yield reader

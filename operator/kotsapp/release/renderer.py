@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kotsapp.images.routing import Domains
 from kotsapp.license import License
 from kotsapp.license.domains import resolve_domains
+from kotsapp.manifests.budget import Budget
 from kotsapp.pullsecret import dockerconfigjson
 from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
@@ -46,16 +47,24 @@ class Renderer:
             license_proxy=self.license.proxy_domain if self.license else None,
         )
 
-    def read(self, files: Sequence[SourceFile], local_images: Mapping[str, str] | None = None) -> Release:
+    def read(
+        self,
+        files: Sequence[SourceFile],
+        local_images: Mapping[str, str] | None = None,
+        budget: Budget | None = None,
+    ) -> Release:
         """The release without its charts' objects; ``local_images`` are what ``LocalImageName`` answers.
 
-        Raises ManifestError.
+        ``budget`` is what all of it may take, the command line's if there is none. Raises ManifestError.
         """
         context = partial(self._context, self.license, local_images or {}) if self.license else None
-        return read_release(files, context, patch_helm_v2=self.patch_helm_v2)
+        return read_release(files, context, patch_helm_v2=self.patch_helm_v2, budget=budget)
 
-    async def with_charts(self, release: Release, cluster: "Cluster | None" = None) -> Release:
-        """The release with its charts' objects, too; ``cluster`` is what a chart may ask about it.
+    async def with_charts(
+        self, release: Release, cluster: "Cluster | None" = None, budget: Budget | None = None
+    ) -> Release:
+        """The release with its charts' objects, too; ``cluster`` is what a chart may ask about it, ``budget`` what
+        ``read`` has left.
 
         Raises ManifestError, HelmError and HelmMissingError.
         """
@@ -65,7 +74,8 @@ class Renderer:
         from kotsapp.release import helm
 
         program = helm.find_program(self.helm)
-        return with_charts(release, await helm.render_all(release.charts, program, self.namespace, cluster))
+        outputs = await helm.render_all(release.charts, program, self.namespace, cluster)
+        return with_charts(release, outputs, budget)
 
     def _context(self, license: License, local_images: Mapping[str, str], application: Application) -> TemplateContext:
         domains = self.domains(application)
