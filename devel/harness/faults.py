@@ -1,9 +1,11 @@
-"""An HTTP proxy in front of the API server that fails as networks and busy servers do."""
+"""A proxy in front of the API server that fails as networks and busy servers do."""
 
 import asyncio
+import base64
 import json
 import random
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import yaml
+
+from localworld.pki import Authority
 
 # What a fault is, besides an HTTP status to answer with.
 REFUSED = "refused"  # the connection is closed, the request was never seen
@@ -45,6 +49,7 @@ class FaultyProxy:
     met: dict[Fault, int] = field(default_factory=dict)
     cuts: int = 0
     port: int = 0
+    _authority: bytes = b""
     _watches: set[asyncio.StreamWriter] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
@@ -72,14 +77,23 @@ class FaultyProxy:
     def kubeconfig(self, original: Path) -> Path:
         """The same account, through the proxy."""
         document = yaml.safe_load(original.read_text())
-        document["clusters"][0]["cluster"] = {"server": f"http://127.0.0.1:{self.port}"}
+        authority = base64.b64encode(self._authority).decode()
+        server = f"https://127.0.0.1:{self.port}"
+        document["clusters"][0]["cluster"] = {"server": server, "certificate-authority-data": authority}
         through = original.with_suffix(".through-proxy")
         through.write_text(yaml.safe_dump(document))
         return through
 
     def _run(self, started: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
-        listening = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        # Clients send no credentials over plain HTTP.
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        with tempfile.TemporaryDirectory() as folder:
+            authority = Authority(Path(folder))
+            pair = authority.server("proxy")
+            context.load_cert_chain(pair.cert, pair.key)
+            self._authority = authority.pair.cert.read_bytes()
+        listening = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context))
         self.port = listening.sockets[0].getsockname()[1]
         started.set()
         self._loop.run_forever()

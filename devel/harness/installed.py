@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+import kopf
 import pytest
 import yaml
 
@@ -23,13 +24,13 @@ USER = 65532
 # What deploy/deployment.yaml allows.
 MEMORY = 512 << 20
 ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
-_PYTHON_LIB = Path("lib") / f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 # Makes a root like a container's and runs a command in it: nothing can be written but /tmp, there is no name server,
 # and of this machine its programs alone. Arguments: the folder to make it in, the account's files, the folders to show
 # where they are, "--", and the command.
 _CONTAINER = f"""
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 root=$1 account=$2; shift 2
 mount -t tmpfs -o mode=0755 none "$root"
 mkdir "$root/tmp"
@@ -50,7 +51,7 @@ mount --rbind /dev "$root/dev"
 cp /etc/ld.so.cache "$root/etc/"
 echo 'root:x:0:0:root:/root:/bin/bash' > "$root/etc/passwd"
 echo '127.0.0.1 localhost' > "$root/etc/hosts"
-mount -o remount,ro "$root"
+mount -o remount,bind,ro "$root"
 cd "$root"
 pivot_root . old
 umount -l /old
@@ -101,7 +102,7 @@ class Installation:
         try:
             folder.chmod(0o755)
             _install(folder, helm)
-            base, site = Path(sys.base_prefix), Path(sys.prefix) / _PYTHON_LIB / "site-packages"
+            base, site = Path(sys.base_prefix), Path(kopf.__file__).parents[1]
             # By way of env: what setpriv itself starts is looked up with root's rights.
             if not _works([*as_user(), "env", str(base / "bin" / "python3"), "-S", "-c", ""]):
                 base = _copied(base, folder / "python")

@@ -21,3 +21,7 @@ REQUESTS = {
     "reconcile.fluxcd.io/requestedAt": "lastHandledReconcileAt",
     REQUEST_ANNOTATION: "lastHandledRequestedAt",
 }
+# A new value asks for a new rendering of the release, which draws new passwords; the status field tells which one was
+# acted on last.
+RENDER_ANNOTATION = f"{GROUP}/renderAt"
+RENDER_ANSWER = "lastHandledRenderAt"

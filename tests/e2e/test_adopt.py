@@ -117,6 +117,26 @@ def test_a_newer_release_may_be_the_one_that_takes_over(tenant: Tenant, installe
     assert is_next_release(tenant)
 
 
+def test_an_object_may_have_been_applied_in_another_version_of_its_api(tenant: Tenant) -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}
+    older = {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 4, "targetCPUUtilizationPercentage": 50}
+    kubectl("apply")(tenant, [obj("autoscaling/v1", "HorizontalPodAutoscaler", "shop", spec=older)])
+    metric = {"type": "Utilization", "averageUtilization": 60}
+    newer = {
+        "scaleTargetRef": target,
+        "maxReplicas": 4,
+        "metrics": [{"type": "Resource", "resource": {"name": "memory", "target": metric}}],
+    }
+    settled = obj("autoscaling/v2", "HorizontalPodAutoscaler", "shop", spec=newer)
+
+    tenant.put_app("app", [settled], serviceAccountName=make_deployer(tenant), wait=False)
+
+    tenant.wait_ready("app")
+    spec = tenant.get("horizontalpodautoscalers", "shop")["spec"]
+    assert [one["resource"]["name"] for one in spec["metrics"]] == ["memory"]
+    assert spec["minReplicas"] == 1, "what the release has no more is the API server's default again"
+
+
 def test_what_a_person_added_by_hand_stays(tenant: Tenant) -> None:
     kubectl("apply")(tenant, [deployment("shop", PUBLIC), config_map("shop", ours="1")])
     tenant.kubectl("annotate", "deployment/shop", "note=mine")

@@ -83,7 +83,7 @@ async def test_charts_are_named_first_and_rendered_with_what_the_cluster_is(read
     assert [str(request) for request in named.charts] == ["chart demo 1.0.0 (release rel)"]
     assert named.objects == ()
     release = await render(reader, sources, Cluster("v1.31.4"))
-    assert release.charts == ()
+    assert release.charts == named.charts
     assert release.objects[0]["data"] == {"version": "v1.31.4"}
 
 

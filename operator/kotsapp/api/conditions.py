@@ -54,6 +54,7 @@ class Reason(StrEnum):
     INVALID_MANIFEST = "InvalidManifest"
     HELM_MISSING = "HelmMissing"
     TOO_EXPENSIVE = "TooExpensive"
+    RENDER_FAILED = "RenderFailed"
     INVALID_IMAGE = "InvalidImage"
     IMAGES_UNDECIDED = "ImagesUndecided"
     IMAGES_NOT_PULLABLE = "ImagesNotPullable"

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from kotsapp.apply.inventory import says_kept
 from kotsapp.health.assess import WorkloadFacts, WorkloadState, facts, has_health
 from kotsapp.kube.client import FIELD_MANAGER, KubeClient
 from kotsapp.kube.discovery import ResourceType
-from kotsapp.kube.errors import ApiError
+from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.objects import Identity, ObjectKey
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ STEADY = 5.0
 # An API server that has just started refuses everybody for a moment; what stays refused is asked for seldom.
 FORBIDDEN_BACKOFF = (1.0, 5.0, 15.0, 60.0)
 FIRST_LIST_TIMEOUT = 30.0
+# Discovery may know a kind a moment before it can be listed.
+UNSERVED_TRIES = 3
 
 
 class Owner(NamedTuple):
@@ -58,7 +60,10 @@ class Seen:
 
 @dataclass(slots=True)
 class _Scope:
-    """One watch: a kind, in one namespace or in all, by one identity."""
+    """One watch: a kind, in one namespace or in all, by one identity.
+
+    It goes on while the kind is ``unserved``, ever more seldom; ``wanted`` has it try again now.
+    """
 
     kind: ResourceType
     namespace: str | None
@@ -66,6 +71,8 @@ class _Scope:
     followers: set[Owner] = field(default_factory=set)
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     forbidden: bool = False
+    unserved: bool = False
+    wanted: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
 
@@ -104,19 +111,26 @@ class OwnedObjects:
         """Start watching, once, and wait for the first list; False when this identity may not watch.
 
         The watch lasts until every owner who asked for it is forgotten. Raises ApiError when the API server doesn't
-        answer in time.
+        answer in time, and UnknownKindError when it serves no such kind any more.
         """
         key = (kind.api_version, kind.kind, namespace, client.user)
         scope = self._scopes.get(key)
         if scope is None:
             scope = self._scopes[key] = _Scope(kind, namespace, client)
             scope.task = asyncio.create_task(self._keep(scope), name=f"watch {kind.plural} {namespace or '*'}")
+        elif scope.unserved:
+            # It was to be found just now, perhaps under another path.
+            scope.kind = kind
+            scope.synced.clear()
+            scope.wanted.set()
         scope.followers.add(owner)
         try:
             async with asyncio.timeout(FIRST_LIST_TIMEOUT):
                 await scope.synced.wait()
         except TimeoutError:
             raise ApiError(0, "Timeout", f"the API server did not list {kind.plural} in time") from None
+        if scope.unserved:
+            raise UnknownKindError(kind.api_version, kind.kind)
         return not scope.forbidden
 
     def follow_only(self, owner: Owner, user: str | None, keys: Iterable[ObjectKey]) -> None:
@@ -233,7 +247,7 @@ class OwnedObjects:
             try:
                 if not version:
                     version = await self._list(scope)
-                    scope.forbidden = False
+                    scope.forbidden = scope.unserved = False
                     scope.synced.set()
                 light = not has_health(scope.kind.api_version, scope.kind.kind)
                 events = scope.client.watch(
@@ -262,7 +276,15 @@ class OwnedObjects:
                 elif error.status == 404:
                     version = ""
                     scope.client.forget_kinds(scope.kind.api_version)
-                await asyncio.sleep(delay)
+                    self._forget_others(scope)  # they went with their definition
+                    if scope.synced.is_set() or failures > UNSERVED_TRIES:
+                        scope.unserved = True
+                        scope.synced.set()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(delay):
+                        await scope.wanted.wait()
+                    scope.wanted.clear()
+                    failures = 0
 
     async def _list(self, scope: _Scope) -> str:
         full = has_health(scope.kind.api_version, scope.kind.kind)
@@ -275,6 +297,11 @@ class OwnedObjects:
             item |= {"apiVersion": scope.kind.api_version, "kind": scope.kind.kind}
             listed.add(self._key(scope.kind, item).identity)
             self._observe(scope.kind, "LISTED" if not scope.synced.is_set() else "MODIFIED", item)
+        self._forget_others(scope, listed, version)
+        return version
+
+    def _forget_others(self, scope: _Scope, listed: Collection[Identity] = (), version: str = "") -> None:
+        """What was known in the scope and is not in the list of this version is gone."""
         group = scope.kind.api_version.rpartition("/")[0]
         for identity in [i for i in self._seen if i.group_kind == (group, scope.kind.kind)]:
             if identity in listed or scope.namespace not in (None, identity.namespace) or identity in self._applying:
@@ -283,7 +310,6 @@ class OwnedObjects:
                 continue  # made after the list was
             self._on_change(self._seen.pop(identity).owner)
             self._let_go(identity)
-        return version
 
     def _observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
         key = self._key(kind, obj)

@@ -5,6 +5,7 @@ against a real API server. Custom resources are not in it: the API server refuse
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from kotsapp.apply.managed_fields import KEY_DEFAULTS
@@ -107,22 +108,44 @@ def with_entries_once(obj: Object, key: ObjectKey) -> Object:
     Of environment variables with one name, and of an account's Secrets, the last one counts; the names of one address
     are all the host's; of others the fields are put together, as long as no field is given two values.
     """
-    for lists in (ENTRY_KEYS["", ""], ENTRY_KEYS.get(key.group_kind, {})):
+    once: Object = _changed(obj, _LISTS.get(key.group_kind, _EVERY), "")
+    return once
+
+
+@dataclass(slots=True)
+class _Node:
+    """The table as a tree, so that an object is gone through once: the lists below a place, and the keys of its own."""
+
+    below: dict[str, "_Node"] = field(default_factory=dict)
+    keys: Keys | None = None
+
+    @classmethod
+    def of(cls, lists: Mapping[Place, Keys]) -> "_Node":
+        root = cls()
         for place, keys in lists.items():
-            obj = _changed(obj, place, place[-1], keys)
-    return obj
+            node = root
+            for name in place:
+                node = node.below.setdefault(name, cls())
+            node.keys = keys
+        return root
 
 
-def _changed(value: Any, place: Place, name: str, keys: Keys) -> Any:
+_EVERY = _Node.of(ENTRY_KEYS["", ""])
+_LISTS = {kind: _Node.of({**ENTRY_KEYS["", ""], **lists}) for kind, lists in ENTRY_KEYS.items()}
+
+
+def _changed(value: Any, node: _Node, name: str) -> Any:
     if isinstance(value, list):
-        if not place:
-            return _once(value, name, keys)
-        items = [_changed(item, place, name, keys) for item in value]
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
-    if not place or not isinstance(value, Mapping) or place[0] not in value:
+        if node.below:
+            items = [_changed(item, node, "") for item in value]
+            value = value if all(new is old for new, old in zip(items, value, strict=True)) else items
+        # A list in a list has no name, and none of the schemas has one.
+        return _once(value, name, node.keys) if name and node.keys is not None else value
+    if not isinstance(value, Mapping):
         return value
-    child = _changed(value[place[0]], place[1:], name, keys)
-    return value if child is value[place[0]] else {**value, place[0]: child}
+    found = {part: _changed(value[part], below, part) for part, below in node.below.items() if part in value}
+    changed = {part: child for part, child in found.items() if child is not value[part]}
+    return {**value, **changed} if changed else value
 
 
 def _once(entries: list[Any], name: str, keys: Keys) -> list[Any]:

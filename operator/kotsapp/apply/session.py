@@ -123,7 +123,7 @@ class Session:
         await applier.apply([obj for obj in changes.drifted if key_of(obj) in due], self._ledger.applied)
         repairs, contested = await note_repairs(changes, self._cluster.client, self._known.repairs)
         unwatched = changes.unwatched
-        if any(obj["kind"] == "CustomResourceDefinition" for obj in changes.changed):
+        if any(obj["kind"] == "CustomResourceDefinition" for obj in (*changes.changed, *changes.drifted)):
             unwatched = await self._watch(changes.plan.keys)
         return ChangeSet(
             applied=tuple(key for key in map(key_of, changes.changed) if key not in due),
@@ -177,7 +177,10 @@ class Session:
                 resource = await client.resource_type(api_version, kind)
             except UnknownKindError:
                 return None  # brought by this very plan, or refused by name when it is applied
-            watched = await self._cluster.cache.follow(resource, namespace or None, client, owner)
+            try:
+                watched = await self._cluster.cache.follow(resource, namespace or None, client, owner)
+            except UnknownKindError:
+                watched = False  # it goes, or comes, just now
             return None if watched else GroupKind(api_version.rpartition("/")[0], kind)
 
         return frozenset(kind for kind in await asyncio.gather(*(watch(*s) for s in sorted(scopes))) if kind)

@@ -16,6 +16,7 @@ from kotsapp.names import (
     NAME_LABEL,
     NAMESPACE_LABEL,
     PRUNE_ANNOTATION,
+    RENDER_ANNOTATION,
     REQUESTS,
 )
 
@@ -27,7 +28,7 @@ class App:
     ``requested`` are the annotations that ask for a fresh probe, by the status field in which each is answered;
     ``version`` is the resourceVersion, which grows with every change; ``has_finalizer`` says that our finalizer is
     there, so that the resource can't go before what is applied for it. ``adopt`` names those whose objects are taken
-    over, None for the usual ones.
+    over, None for the usual ones. ``render_at`` asks for a new rendering of the release with each new value.
     """
 
     namespace: str
@@ -39,6 +40,7 @@ class App:
     version: int = 0
     has_finalizer: bool = False
     adopt: str | None = None
+    render_at: str = ""
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> "App":
@@ -54,6 +56,7 @@ class App:
             version=int(version) if (version := str(metadata.get("resourceVersion"))).isdigit() else 0,
             has_finalizer=FINALIZER in (metadata.get("finalizers") or ()),
             adopt=annotations.get(ADOPT_ANNOTATION),
+            render_at=str(annotations.get(RENDER_ANNOTATION) or ""),
         )
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from kotsapp.apply.repair_backoff import RepairHistory
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.release.deaths import Deaths
-from kotsapp.release.reader import Release
+from kotsapp.release.store import StoredRelease
 
 
 @dataclass(slots=True)
@@ -13,14 +13,14 @@ class Memory:
     """Changed by the Reconciler alone.
 
     ``refresh`` is a fresh look at the images that was asked for and not taken yet; ``release`` is the one that was
-    read last, by the fingerprint of its inputs; ``deaths`` are those of its readers; ``may_impersonate`` is the account
-    as which the operator may act.
+    rendered or read last; ``deaths`` are those of its readers; ``may_impersonate`` is the account as which the operator
+    may act.
     """
 
     verdicts: VerdictHistory | None = None
     refresh: bool = False
     deaths: Deaths | None = None
-    release: tuple[bytes, Release] | None = field(default=None, repr=False)
+    release: StoredRelease | None = field(default=None, repr=False)
     rollout_started: float | None = None
     repairs: RepairHistory = field(default_factory=RepairHistory)
     may_impersonate: str = ""

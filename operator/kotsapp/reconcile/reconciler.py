@@ -33,9 +33,9 @@ from kotsapp.kube.errors import ApiError
 from kotsapp.kube.objects import ObjectKey
 from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
-from kotsapp.names import API_VERSION, KIND
+from kotsapp.names import API_VERSION, KIND, RENDER_ANNOTATION, RENDER_ANSWER
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile import conclusion, events, routing, status
+from kotsapp.reconcile import conclusion, events, release_store, routing, status
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.conclusion import Conclusion
 from kotsapp.reconcile.health import check_health
@@ -48,7 +48,6 @@ from kotsapp.reconcile.rendering import (
     Inputs,
     after_death,
     died,
-    fingerprint,
     refuse_deadly,
     render,
     renderer_for,
@@ -65,6 +64,7 @@ from kotsapp.registry.credential import Credential
 from kotsapp.release.process import ReaderDiedError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
+from kotsapp.release.store import StoredRelease, StoredReleaseError, is_kept
 from kotsapp.text import counted, rfc3339
 from kotsapp.verdicts.resolver import resolve_all
 
@@ -99,7 +99,7 @@ class Reconciler:
             ended = error if isinstance(error, ReconcileError) else _of_api_error(self._app, error)
             conditions, wake_after, backoff = tuple(ended.conditions), ended.retry_after, ended.backoff
         if asked:  # with whatever came of it: somebody waits for the answer
-            self._findings = replace(self._findings, answered=self._app.requested)
+            self._findings = replace(self._findings, answered={**self._findings.answered, **self._app.requested})
         self._found(*conditions)
         return Outcome(self._status(), wake_after, backoff, tuple(self._events))
 
@@ -140,33 +140,93 @@ class Reconciler:
     async def _render_and_route(
         self, spec: Spec, license: License, files: Sequence[SourceFile]
     ) -> tuple[Release, ImagesResult]:
+        """The release and its images; rendered anew only where one of its inputs has changed (DESIGN 6.5)."""
         renderer = renderer_for(self._app, spec, license, self._services.settings.helm)
-        release = await self._render(renderer, license, files, {})
+        inputs = renderer.inputs(files)
+        stored = await self._stored_release()
+        if stored is not None and self._is_current(stored, inputs, renderer):
+            images = await self._route(spec, license, renderer, stored.release)
+            if _local_images(stored.release, images) == stored.local_images:
+                self._note_release(stored)
+                return stored.release, images
+        release = await self._render(renderer, files, {}, inputs)
         images = await self._route(spec, license, renderer, release)
-        if release.local_images:
-            answers = {image: images.pulls[image].reference for image in release.local_images}
-            release = await self._render(renderer, license, files, answers)
+        answers = _local_images(release, images)
+        if answers:
+            release = await self._render(renderer, files, answers, inputs)
             images = await self._route(spec, license, renderer, release)
+        self._memory.deaths = None  # not before: the second rendering may be the one that a reader dies of
+        await self._store_release(
+            StoredRelease(
+                revision=self._last_revision(stored) + 1,
+                inputs=inputs,
+                rendered_at=rfc3339(),
+                release=replace(release, charts=()),
+                facts=renderer.license_facts(release),
+                local_images=answers,
+                request=self._app.render_at,
+            ),
+            kept=is_kept(release),
+        )
         return release, images
 
+    async def _stored_release(self) -> StoredRelease | None:
+        """The release as it was rendered last; None when there is none, or a new rendering is asked for."""
+        if self._memory.release is not None:
+            return self._memory.release
+        before = self._writer.status
+        if before.get("observedGeneration") and not before.get("release"):
+            return None  # nothing of it has to be kept
+        try:
+            return await release_store.load(self._app, self._services.client)
+        except StoredReleaseError as error:
+            if self._app.render_at and before.get(RENDER_ANSWER) != self._app.render_at:
+                return None
+            message = (
+                f"the stored release can't be used: {error}. A new rendering would draw new passwords, so nothing rolls"
+                f" out: put it back, or ask for a new rendering with: kubectl annotate kotsapp {self._app.name}"
+                f' --namespace {self._app.namespace} --overwrite {RENDER_ANNOTATION}="$(date)"'
+            )
+            raise terminal(Reason.RENDER_FAILED, message, retry_after=UNWATCHED_POLL) from None
+
+    def _is_current(self, stored: StoredRelease, inputs: str, renderer: Renderer) -> bool:
+        asked = bool(self._app.render_at) and self._app.render_at != stored.request
+        return not asked and stored.inputs == inputs and stored.facts == renderer.license_facts(stored.release)
+
+    def _last_revision(self, stored: StoredRelease | None) -> int:
+        told = (self._writer.status.get("release") or {}).get("revision")
+        return max(stored.revision if stored is not None else 0, told if isinstance(told, int) else 0)
+
+    async def _store_release(self, stored: StoredRelease, *, kept: bool) -> None:
+        """Keep it before anything rolls out: what was drawn must be there after a restart."""
+        if not kept:
+            self._memory.release = replace(stored, revision=0)
+        else:
+            try:
+                await release_store.save(self._app, stored, self._services.client)
+            except StoredReleaseError as error:
+                raise terminal(Reason.RENDER_FAILED, str(error)) from None
+            self._note_release(stored)
+
+    def _note_release(self, stored: StoredRelease) -> None:
+        self._memory.release = stored
+        if stored.revision:
+            told = {"revision": stored.revision, "renderedAt": stored.rendered_at}
+            answered = {RENDER_ANSWER: stored.request} if stored.request else {}
+            self._findings = replace(self._findings, release=told, answered={**self._findings.answered, **answered})
+
     async def _render(
-        self, renderer: Renderer, license: License, files: Sequence[SourceFile], local_images: Mapping[str, str]
+        self, renderer: Renderer, files: Sequence[SourceFile], local_images: Mapping[str, str], digest: str
     ) -> Release:
-        """While a rollout is watched the same files are not read again for each look."""
-        inputs = fingerprint(self._app, license, files, local_images)
-        known = self._memory.release
-        if known is not None and known[0] == inputs:
-            return known[1]
-        refuse_deadly(self._memory.deaths, inputs)
-        asked = Inputs(renderer, files, local_images, inputs, suspect=self._is_suspect())
+        """Rendered in a process of its own; raises ReconcileError, too, when that died."""
+        refuse_deadly(self._memory.deaths, digest)
+        inputs = Inputs(renderer, files, local_images, digest, suspect=self._is_suspect())
         try:
             async with self._services.limiter.waiting():
-                release = await render(asked, self._services.reader, self._services.client)
+                release = await render(inputs, self._services.reader, self._services.client)
         except ReaderDiedError as error:
-            self._memory.deaths = after_death(self._memory.deaths, asked, error)
+            self._memory.deaths = after_death(self._memory.deaths, inputs, error)
             raise died(self._memory.deaths) from None
-        self._memory.deaths = None
-        self._memory.release = (inputs, release)
         return release
 
     def _is_suspect(self) -> bool:
@@ -329,6 +389,11 @@ def license_condition(license: License) -> Condition:
     if soon is None:
         return Condition.true(LICENSE_VALID, message)
     return Condition.true(LICENSE_VALID, f"{message}; {soon}", Reason.LICENSE_EXPIRING_SOON)
+
+
+def _local_images(release: Release, images: ImagesResult) -> dict[str, str]:
+    """What ``LocalImageName`` answers: from where pods pull the references that calls name."""
+    return {image: images.pulls[image].reference for image in release.local_images}
 
 
 async def _holds(owner: Owner, key: ObjectKey, client: KubeClient) -> bool:

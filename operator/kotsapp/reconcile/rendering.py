@@ -1,7 +1,6 @@
 """The release's objects: read from its files, charts rendered, each put into its namespace."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,7 +46,7 @@ def renderer_for(app: App, spec: Spec, license: License, helm: Path | None) -> R
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a release is read from, and the ``fingerprint`` of all of it.
+    """What a release is read from; ``digest`` tells it from other inputs.
 
     ``local_images`` are what ``LocalImageName`` answers. A ``suspect`` is read after everybody else's.
     """
@@ -55,7 +54,7 @@ class Inputs:
     renderer: Renderer
     files: Sequence[SourceFile]
     local_images: Mapping[str, str]
-    fingerprint: bytes
+    digest: str
     suspect: bool = False
 
 
@@ -84,7 +83,7 @@ async def _read(inputs: Inputs, reader: Reader, cluster: Cluster | None) -> Rele
         "render",
         *(inputs.renderer, tuple(inputs.files), dict(inputs.local_images), cluster),
         namespace=inputs.renderer.namespace,
-        fingerprint=inputs.fingerprint.hex(),
+        fingerprint=inputs.digest,
         result=Release,
         suspect=inputs.suspect,
     )
@@ -92,12 +91,12 @@ async def _read(inputs: Inputs, reader: Reader, cluster: Cluster | None) -> Rele
 
 def after_death(previous: Deaths | None, inputs: Inputs, error: ReaderDiedError) -> Deaths:
     """What is remembered of inputs whose reader died."""
-    return deaths.one_more(previous, inputs.fingerprint.hex(), str(error))
+    return deaths.one_more(previous, inputs.digest, str(error))
 
 
-def refuse_deadly(previous: Deaths | None, fingerprint: bytes) -> None:
+def refuse_deadly(previous: Deaths | None, digest: str) -> None:
     """Raises ReconcileError for inputs that are given up: they are not read again before they change."""
-    known = deaths.of(previous, fingerprint.hex())
+    known = deaths.of(previous, digest)
     if known is not None and known.too_expensive:
         raise terminal(Reason.TOO_EXPENSIVE, known.message)
 
@@ -141,23 +140,3 @@ async def _served_as(kind: str, client: KubeClient) -> str:
         return ""
     found = [version.rpartition("/")[0] for version in served if version.rpartition("/")[2] == kind]
     return f" It serves {kind} in {', '.join(found[:MAX_SHOWN])}" if found else ""
-
-
-def fingerprint(app: App, license: License, files: Sequence[SourceFile], local_images: Mapping[str, str]) -> bytes:
-    """Of everything that a release is read from."""
-    parts = hashlib.blake2b(digest_size=16)
-    for part in _parts(app, license, files, local_images):
-        parts.update(len(part).to_bytes(8, "big") + part)
-    return parts.digest()
-
-
-def _parts(app: App, license: License, files: Sequence[SourceFile], local_images: Mapping[str, str]) -> Iterator[bytes]:
-    yield str(app.generation).encode()
-    yield license.license_id.encode()
-    yield repr(license).encode()
-    for file in files:
-        yield file.origin.encode()
-        yield file.data
-    for name, pulled in sorted(local_images.items()):
-        yield name.encode()
-        yield pulled.encode()

@@ -54,11 +54,12 @@ class ImageFindings:
 class Findings:
     """What the steps of one reconciliation found, as far as it came; what is None is carried from before.
 
-    ``license`` are the license's facts as status has them; ``answered`` are requests for a fresh probe that were acted
-    on, by the status field of each; ``obsolete`` are conditions that no longer apply.
+    ``license`` are the license's facts and ``release`` those of the stored release, as status has them; ``answered``
+    are requests that were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
     """
 
     license: Mapping[str, Any] | None = None
+    release: Mapping[str, Any] | None = None
     images: ImageFindings | None = None
     workloads: Mapping[ObjectKey, Health] | None = None
     answered: Mapping[str, str] = field(default_factory=dict)
@@ -74,6 +75,8 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
     status = {name: value for name, value in previous.items() if name not in ("conditions", "inventory")}
     if findings.license is not None:
         status["license"] = {name: value for name, value in findings.license.items() if value not in (None, "")}
+    if findings.release is not None:
+        status["release"] = dict(findings.release)
     if findings.images is not None:
         status |= _images(previous, findings.images)
     if findings.workloads is not None:

@@ -190,4 +190,4 @@ class Worker:
 
 def _asks_for(app: App) -> tuple[object, ...]:
     """What of a resource makes work for its worker."""
-    return app.uid, app.generation, app.requested, app.has_finalizer
+    return app.uid, app.generation, app.requested, app.has_finalizer, app.render_at

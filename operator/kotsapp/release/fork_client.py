@@ -52,6 +52,7 @@ class Server:
         self._lock = leftovers.hold(folder)
         self._number = 0
         self._ends: dict[int, asyncio.Future[tuple[int, str]]] = {}
+        self._channels: dict[int, socket.socket] = {}
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.ended = False
 
@@ -88,6 +89,7 @@ class Server:
         end = self._ends[number] = asyncio.get_running_loop().create_future()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
+        self._channels[number] = ours
         try:
             with theirs:
                 message = json.dumps({"id": number, "name": name, "seconds": seconds}).encode()
@@ -108,6 +110,7 @@ class Server:
             raise DiedError(Death.CRASH) from None
         finally:
             self._ends.pop(number, None)
+            self._channels.pop(number, None)
         if isinstance(frames, Death):
             raise DiedError(frames)
         if frames is None:
@@ -141,6 +144,10 @@ class Server:
         for end in self._ends.values():
             if not end.done():
                 end.set_result((0, "server"))
+        for channel in self._channels.values():
+            # Nobody is there any more who would see to it that these come to an end.
+            with contextlib.suppress(OSError):
+                channel.shutdown(socket.SHUT_RDWR)
         if not self._ready.done():
             self._ready.set_exception(RuntimeError("the process that forks readers did not start: see its output"))
 

@@ -136,6 +136,7 @@ class _Server:
 
     def _fork(self, message: dict[str, Any], handle: int) -> None:
         folder = Path(tempfile.mkdtemp(prefix=f"job-{message['name']}-", dir=self._folder))
+        parent = os.getpid()
         try:
             pid = os.fork()
         except OSError as error:
@@ -144,6 +145,9 @@ class _Server:
             _send(self._control, {"ended": message["id"], "status": 0, "why": f"no process ({error.strerror})"})
             return
         if pid == 0:
+            confine.die_with_parent()
+            if os.getppid() != parent:
+                os._exit(EXIT_FAULT)
             self._control.close()
             _become_child(handle, folder, self._jobs, self._limits, self._read)
         os.close(handle)

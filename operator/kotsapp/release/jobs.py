@@ -16,15 +16,15 @@ from kotsapp.release.renderer import Renderer
 def render(
     renderer: Renderer, files: Sequence[SourceFile], local_images: Mapping[str, str], cluster: Cluster | None
 ) -> Release:
-    """The release with its charts' objects. Without ``cluster`` charts are left, and only named in the answer.
+    """The release with its charts' objects, without those if ``cluster`` is None; in the answer charts are only named.
 
     Raises ManifestError, HelmError and HelmMissingError.
     """
     budget = for_operator()
     release = renderer.read(files, local_images, budget)
-    if cluster is None:
-        return replace(release, charts=tuple(_named(request) for request in release.charts))
-    return replace(asyncio.run(renderer.with_charts(release, cluster, budget)), charts=())
+    if cluster is not None:
+        release = asyncio.run(renderer.with_charts(release, cluster, budget))
+    return replace(release, charts=tuple(_named(request) for request in release.charts))
 
 
 def warm_up() -> None:

@@ -40,7 +40,7 @@ class Release:
     ``local_images`` are the references that ``LocalImageName`` calls ask for: once it is known from where they are
     pulled, read the release again with them in the context. ``charts`` are to be rendered and given to
     ``with_charts``. ``unpatched_charts``, ``left_out`` (excluded objects, test hooks) and ``chart_archives`` (by name
-    and version) are for the report.
+    and version) are for the report. ``has_calls`` says that template calls were filled in.
     """
 
     objects: tuple[Object, ...] = ()
@@ -52,6 +52,7 @@ class Release:
     unpatched_charts: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     chart_archives: tuple[str, ...] = ()
+    has_calls: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -111,7 +112,7 @@ def read_release(
     sorter = _Sorter(application, chart_archives, patch_helm_v2, secrets, DistinctImages(budget))
     for file, filled, found in read:
         sorter.sort(file, filled, found)
-    return sorter.release()
+    return replace(sorter.release(), has_calls=_any_calls(texts))
 
 
 def with_charts(

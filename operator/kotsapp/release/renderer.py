@@ -2,6 +2,7 @@
 ``kotsapp render`` and ``kotsapp probe``."""
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -55,7 +56,7 @@ class Renderer:
     ) -> Release:
         """The release without its charts' objects; ``local_images`` are what ``LocalImageName`` answers.
 
-        ``budget`` is what all of it may take, the command line's if there is none. Raises ManifestError.
+        ``budget`` is what all of it may take, the command line's by default. Raises ManifestError.
         """
         context = partial(self._context, self.license, local_images or {}) if self.license else None
         return read_release(files, context, patch_helm_v2=self.patch_helm_v2, budget=budget)
@@ -63,8 +64,9 @@ class Renderer:
     async def with_charts(
         self, release: Release, cluster: "Cluster | None" = None, budget: Budget | None = None
     ) -> Release:
-        """The release with its charts' objects, too; ``cluster`` is what a chart may ask about it, ``budget`` what
-        ``read`` has left.
+        """The release with its charts' objects, too; ``cluster`` is what a chart may ask about it.
+
+        ``budget`` is what ``read`` has left of it.
 
         Raises ManifestError, HelmError and HelmMissingError.
         """
@@ -74,8 +76,24 @@ class Renderer:
         from kotsapp.release import helm
 
         program = helm.find_program(self.helm)
-        outputs = await helm.render_all(release.charts, program, self.namespace, cluster)
-        return with_charts(release, outputs, budget)
+        return with_charts(release, await helm.render_all(release.charts, program, self.namespace, cluster), budget)
+
+    def inputs(self, files: Sequence[SourceFile]) -> str:
+        """A digest of what a release is rendered from, but for the license and for what ``LocalImageName`` answers."""
+        options = (self.namespace, self.pull_secret, self.proxy_domain, self.registry_domain, self.patch_helm_v2)
+        parts = hashlib.sha256(repr(options).encode())
+        for file in files:
+            for part in (file.origin.encode(), file.name.encode(), file.data):
+                parts.update(len(part).to_bytes(8, "big") + part)
+        return parts.hexdigest()
+
+    def license_facts(self, release: Release) -> dict[str, str]:
+        """Digests of the facts of the license that the release used, by their names: of another one it would be
+        another release."""
+        if self.license is None or not release.has_calls:
+            return {}
+        facts = {**license_fields(self.license), "proxyDomain": self.license.proxy_domain or ""}
+        return {name: hashlib.sha256(f"{name}\0{value}".encode()).hexdigest()[:16] for name, value in facts.items()}
 
     def _context(self, license: License, local_images: Mapping[str, str], application: Application) -> TemplateContext:
         domains = self.domains(application)

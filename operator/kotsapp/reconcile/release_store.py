@@ -1,0 +1,51 @@
+"""The stored releases of a KotsApp in the cluster: Secrets beside it, which go with it (DESIGN 6.5)."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from kotsapp.kube.client import KubeClient
+from kotsapp.reconcile.app import App
+from kotsapp.release import store
+from kotsapp.release.store import RELEASE_LABEL, SECRET_TYPE, StoredRelease
+
+# The one before stays until the next one is there: a write that is cut off must not leave the app without any.
+KEPT_REVISIONS = 2
+
+
+async def load(app: App, client: KubeClient) -> StoredRelease | None:
+    """The newest stored release; None when there is none. Raises StoredReleaseError when it can't be used, ApiError."""
+    found = store.revisions(await _secrets(app, client))
+    if not found:
+        return None
+    newest = next(iter(found))
+    if len(found) > 1 and not store.is_whole(found[newest], app.name, newest):
+        newest = list(found)[1]  # the write of the newest was cut off
+    return await asyncio.to_thread(store.read, found[newest], app.name, newest)
+
+
+async def save(app: App, stored: StoredRelease, client: KubeClient) -> None:
+    """Store it as a new revision, and drop older ones. Raises StoredReleaseError when it is too large, ApiError."""
+    metadata = {"namespace": app.namespace, "labels": {}, "ownerReferences": [app.owner_reference]}
+    made = await asyncio.to_thread(store.secrets, stored, app.name, metadata)
+    for secret in made:
+        await client.apply(secret)
+    wanted = {secret["metadata"]["name"] for secret in made}
+    kind = await client.resource_type("v1", "Secret")
+    revisions = store.revisions(await _secrets(app, client))
+    for revision in list(revisions)[KEPT_REVISIONS:]:
+        for old in revisions[revision]:
+            name = old["metadata"]["name"]
+            if name not in wanted:
+                await client.delete(kind, name, app.namespace, uid=old["metadata"]["uid"])
+
+
+async def _secrets(app: App, client: KubeClient) -> Sequence[dict[str, Any]]:
+    """What is labelled as a stored release of this very KotsApp and owned by it."""
+    kind = await client.resource_type("v1", "Secret")
+    found, _ = await client.list(kind, app.namespace, labels=f"{RELEASE_LABEL}={app.name}")
+    return [
+        secret | {"type": secret.get("type", SECRET_TYPE)}
+        for secret in found
+        if any(owner.get("uid") == app.uid for owner in secret["metadata"].get("ownerReferences") or ())
+    ]

@@ -1,0 +1,173 @@
+"""One rendering a release (DESIGN 6.5): what a release came to, kept in Secrets of the KotsApp until an input changes.
+
+Charts and template calls draw passwords and certificates: rendered anew because time passes, the operator restarts or
+something is repaired, an app would get new ones, and lose what the old ones open. Values in, values out.
+"""
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from kotsapp.names import GROUP
+from kotsapp.release.reader import Release
+
+SECRET_TYPE = f"{GROUP}/release.v1"
+# Which KotsApp a stored release is of; no label of the app's objects, so that it is none of them.
+RELEASE_LABEL = f"{GROUP}/release-of"
+REVISION_LABEL = f"{GROUP}/revision"
+# The API server takes 1 MiB in a Secret's values; base64 is counted before it is decoded.
+PART_BYTES = 700 * 1024
+# Text of a release as it is stored: twice what the reading of one may take in (release/budget.py).
+MAX_TEXT = 64 * 1024 * 1024
+MAX_PARTS = 16
+_FORMAT = 1
+_DATA, _PARTS, _DIGEST = "release", "parts", "digest"
+_DIGEST_FORM = re.compile(r"[0-9a-f]{64}")
+
+Secret = Mapping[str, Any]
+
+
+class StoredReleaseError(ValueError):
+    """A stored release can't be used; the message says why, and nothing that it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRelease:
+    """A rendered release, with what it was rendered from.
+
+    ``revision`` is 0 for one that needn't be kept. ``inputs`` is a digest of what it was rendered from, ``facts`` are
+    digests of what it used of the license,
+    ``local_images`` is what ``LocalImageName`` answered. ``request`` is the ``kotsapp.dev/renderAt`` that was acted on,
+    ``rendered_at`` is RFC 3339.
+    """
+
+    revision: int
+    inputs: str
+    rendered_at: str
+    release: Release
+    facts: Mapping[str, str] = field(default_factory=dict)
+    local_images: Mapping[str, str] = field(default_factory=dict)
+    request: str = ""
+
+
+def is_kept(release: Release) -> bool:
+    """Whether rendering the release again could come to something else: it has charts, or calls that were filled in."""
+    return bool(release.charts or release.has_calls)
+
+
+def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The Secrets that hold it, the first of them last: whoever finds that one finds all.
+
+    ``metadata`` (namespace, labels, owners) is that of each. Raises StoredReleaseError for one that is too large.
+    """
+    plain = _adapter().dump_python(replace(stored, release=replace(stored.release, charts=())), mode="json")
+    text = json.dumps({"format": _FORMAT, "stored": plain}, ensure_ascii=False, separators=(",", ":")).encode()
+    packed = gzip.compress(text, compresslevel=6, mtime=0)
+    parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
+    if len(parts) > MAX_PARTS or len(text) > MAX_TEXT:
+        raise StoredReleaseError(
+            f"the rendered release is too large to be kept: {len(text)} bytes of at most {MAX_TEXT}"
+        )
+    digest = hashlib.sha256(packed).hexdigest()
+    made = []
+    for number, part in enumerate(parts):
+        labels = {**metadata["labels"], RELEASE_LABEL: app, REVISION_LABEL: str(stored.revision)}
+        data = {_DATA: part}
+        if number == 0:
+            data |= {_PARTS: str(len(parts)).encode(), _DIGEST: digest.encode()}
+        made.append(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {**metadata, "name": secret_name(app, stored.revision, number), "labels": labels},
+                "type": SECRET_TYPE,
+                "data": {name: base64.b64encode(value).decode() for name, value in data.items()},
+            }
+        )
+    return made[::-1]
+
+
+def secret_name(app: str, revision: int, part: int) -> str:
+    """The name of one part of one revision, such as ``my-app.release.v3`` and ``my-app.release.v3.1``."""
+    return f"{app}.release.v{revision}" + (f".{part}" if part else "")
+
+
+def revisions(found: Iterable[Secret]) -> dict[int, list[Secret]]:
+    """The Secrets of each revision, newest first; what has no revision is left out."""
+    by_revision: dict[int, list[Secret]] = {}
+    for secret in found:
+        number = str((secret["metadata"].get("labels") or {}).get(REVISION_LABEL))
+        if secret.get("type") == SECRET_TYPE and number.isdecimal() and len(number) < 10:
+            by_revision.setdefault(int(number), []).append(secret)
+    return dict(sorted(by_revision.items(), reverse=True))
+
+
+def is_whole(found: Sequence[Secret], app: str, revision: int) -> bool:
+    """Whether the first part is there: it is written last."""
+    return any(secret["metadata"]["name"] == secret_name(app, revision, 0) for secret in found)
+
+
+def read(found: Sequence[Secret], app: str, revision: int) -> StoredRelease:
+    """The release that these Secrets hold; raises StoredReleaseError when they don't hold one whole."""
+    by_name = {str(secret["metadata"]["name"]): secret for secret in found}
+    first = by_name.get(secret_name(app, revision, 0))
+    if first is None:
+        raise StoredReleaseError(f"Secret {secret_name(app, revision, 0)} is missing")
+    name = secret_name(app, revision, 0)
+    count, digest = _text(first, _PARTS, name), _text(first, _DIGEST, name)
+    if not count.isdecimal() or not 0 < int(count) <= MAX_PARTS or not _DIGEST_FORM.fullmatch(digest):
+        raise StoredReleaseError(f"Secret {name} was changed by somebody else")
+    pieces = []
+    for number in range(int(count)):
+        part = secret_name(app, revision, number)
+        if part not in by_name:
+            raise StoredReleaseError(f"Secret {part} is missing")
+        pieces.append(_value(by_name[part], _DATA, part))
+    packed = b"".join(pieces)
+    if hashlib.sha256(packed).hexdigest() != digest:
+        raise StoredReleaseError(f"Secret {name} was changed by somebody else")
+    return _unpacked(packed, name, revision)
+
+
+def _unpacked(packed: bytes, name: str, revision: int) -> StoredRelease:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as reader:
+            text = reader.read(MAX_TEXT + 1)
+        if len(text) > MAX_TEXT:
+            raise ValueError
+        document = json.loads(text)
+        if document.get("format") != _FORMAT:
+            raise StoredReleaseError(f"Secret {name} is of another version of the operator")
+        stored = _adapter().validate_python(document["stored"])
+    except StoredReleaseError:
+        raise
+    except (OSError, EOFError, ValueError, KeyError, AttributeError, RecursionError, ValidationError):
+        raise StoredReleaseError(f"Secret {name} does not hold a release that can be read") from None
+    if stored.revision != revision:
+        raise StoredReleaseError(f"Secret {name} was changed by somebody else")
+    return stored
+
+
+def _text(secret: Secret, key: str, name: str) -> str:
+    return _value(secret, key, name).decode("ascii", "replace")
+
+
+def _value(secret: Secret, key: str, name: str) -> bytes:
+    try:
+        return base64.b64decode((secret.get("data") or {})[key], validate=True)
+    except (KeyError, TypeError, ValueError):
+        raise StoredReleaseError(f"Secret {name} was changed by somebody else") from None
+
+
+@cache
+def _adapter() -> TypeAdapter[StoredRelease]:
+    return TypeAdapter(StoredRelease)
