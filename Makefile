@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test test-unit test-pythons lint cluster bench soak lock clean
+.PHONY: demo test test-unit test-pythons lint cluster real bench soak docs lock clean
 
 demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
 	@$(BIN)/python examples/demo/demo.py
@@ -30,7 +30,7 @@ test-pythons: ## the tests that need no API server, on every supported Python th
 	echo "not here, so not tried:$${missing:- none}; failed:$${failed:- none}"; test -z "$$failed"
 
 test-unit: $(READY) ## the tests that need no API server, on one Python
-	$(BIN)/python -m pytest -q -p no:cacheprovider --ignore=tests/e2e --ignore=tests/world
+	$(BIN)/python -m pytest -q -p no:cacheprovider --ignore=tests/e2e --ignore=tests/world --ignore=tests/realnode
 
 lint: $(READY) ## formatting, linting, types, layers
 	$(BIN)/ruff format --check .
@@ -41,6 +41,9 @@ lint: $(READY) ## formatting, linting, types, layers
 cluster: $(READY) ## the local world, until Ctrl-C
 	@$(BIN)/python -m localworld
 
+real: $(READY) ## the demo on a real node that runs the containers, as root: also NODE=real make cluster
+	@NODE=real $(BIN)/python examples/demo/demo.py
+
 bench: $(READY) ## measure speed and memory against peers, minutes each; one alone: make bench ONLY=probe
 	@$(BIN)/python -m localworld build
 	@for bench in $(if $(ONLY),bench/$(ONLY).py,$(filter-out bench/soak.py,$(wildcard bench/[a-z]*.py))); do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
@@ -48,6 +51,9 @@ bench: $(READY) ## measure speed and memory against peers, minutes each; one alo
 soak: $(READY) ## kill, cut off and refuse the operator for ten minutes, and see that nothing comes of it
 	@$(BIN)/python -m localworld build
 	@$(BIN)/python bench/soak.py
+
+docs: $(READY) ## write the tables of docs/reference.md anew
+	@$(BIN)/python -m harness.reference
 
 lock: ## bring the lock files up to date with pyproject.toml and requirements-tools.in
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
@@ -57,7 +63,7 @@ lock: ## bring the lock files up to date with pyproject.toml and requirements-to
 	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes --no-deps requirements-tools.in -o requirements-tools.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .cache/python-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A venv that can't be made (Debian without python3-venv) is mended once, where that is possible.
 $(READY): requirements-dev.lock requirements-tools.lock pyproject.toml

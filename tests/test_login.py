@@ -12,10 +12,12 @@ from aiohttp.test_utils import TestServer
 
 from harness.certificates import Authority
 from harness.kubeconfigs import embedded, kubeconfig, noting_server, write
-from kotsapp import login
+from kotsapp.backoff import Backoff
 from kotsapp.kube.access import Access
 from kotsapp.kube.connection import Connection
 from kotsapp.login import MAX_REFUSALS, SERVED_SECONDS, Login
+
+AT_ONCE = Backoff(first=0.0, longest=0.0)
 
 
 class Clock:
@@ -26,8 +28,7 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    monkeypatch.setattr(login, "MAX_PAUSE", 0.0)
+def clock() -> Clock:
     return Clock()
 
 
@@ -111,7 +112,7 @@ async def test_kopf_takes_a_certificate_that_kubectl_takes(bare_ca: bool, tmp_pa
 async def test_the_same_credentials_are_given_again_and_never_look_the_same(
     connection: Connection, clock: Clock
 ) -> None:
-    credentials = Login(connection, clock=clock)
+    credentials = Login(connection, clock=clock, retry=AT_ONCE)
     infos = [await given(credentials) for _ in range(MAX_REFUSALS + 1)]
     assert {info.server for info in infos if info} == {"https://api.example.invalid"}
     assert len({info for info in infos if info}) == MAX_REFUSALS + 1
@@ -120,7 +121,7 @@ async def test_the_same_credentials_are_given_again_and_never_look_the_same(
 async def test_credentials_that_are_refused_for_ever_end_it(
     connection: Connection, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    credentials = Login(connection, clock=clock)
+    credentials = Login(connection, clock=clock, retry=AT_ONCE)
     for _ in range(MAX_REFUSALS + 1):
         assert await given(credentials)
     assert await given(credentials) is None
@@ -128,7 +129,7 @@ async def test_credentials_that_are_refused_for_ever_end_it(
 
 
 async def test_credentials_that_served_for_long_begin_anew(connection: Connection, clock: Clock) -> None:
-    credentials = Login(connection, clock=clock)
+    credentials = Login(connection, clock=clock, retry=AT_ONCE)
     for _ in range(MAX_REFUSALS + 1):
         assert await given(credentials)
     clock.now += SERVED_SECONDS

@@ -50,7 +50,7 @@ BAD_SPECS = (
         "license name in capitals",
         {"license": {"secretRef": {"name": "My_License"}}},
         "spec.license.secretRef.name",
-        "spec.license.secretRef.name: the name of an object is wanted, found 'My_License'",
+        "spec.license.secretRef.name: must be the name of an object, found 'My_License'",
     ),
     BadSpec(
         "license key with a slash",
@@ -74,7 +74,7 @@ BAD_SPECS = (
         "domain with a scheme",
         {"proxy": {"domain": "https://images.example.com"}},
         "spec.proxy.domain",
-        "spec.proxy.domain: a lower-case host such as images.example.com is wanted",
+        "spec.proxy.domain: must be a lower-case host such as images.example.com",
     ),
     BadSpec("domain with a path", {"proxy": {"domain": "example.com/proxy"}}, "spec.proxy.domain", "spec.proxy.domain"),
     BadSpec(

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from harness.fakekube import FakeApi
-from kotsapp.apply.cache import OwnedObjects, Owner
-from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.apply.cache import OwnedObjects
+from kotsapp.kube.objects import ObjectKey, Owner, key_of
 from kotsapp.names import NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
 
 Object = dict[str, Any]
@@ -71,6 +71,13 @@ def owned_by(owner: Owner, made: Mapping[str, Any]) -> Object:
     metadata = made["metadata"]
     labels = {NAMESPACE_LABEL: owner.namespace, NAME_LABEL: owner.name, **(metadata.get("labels") or {})}
     return {**made, "metadata": {**metadata, "labels": labels}}
+
+
+def well(made: Mapping[str, Any]) -> Object:
+    """The status of a workload whose pods all run."""
+    generation = made["metadata"]["generation"]
+    counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
+    return {"observedGeneration": generation, **counts, "conditions": [{"type": "Available", "status": "True"}]}
 
 
 def key(made: Mapping[str, Any]) -> ObjectKey:

@@ -1,7 +1,7 @@
 """An event loop whose clock jumps: what waits for a time waits no time at all.
 
-When nothing is ready to run, the clock is put forward to the next timer. Work in threads takes the time that it takes:
-while there is any, the clock goes as all clocks do.
+When nothing is ready to run, the clock is put forward to the next timer. Threads, sockets and child processes take
+the time that they take: while there is any, the clock goes as all clocks do.
 
     @in_virtual_time
     async def test_that_it_is_tried_again_after_five_minutes() -> None: ...
@@ -21,7 +21,10 @@ Ts = TypeVarTuple("Ts")
 
 # Of the loop's clock: longer than anything that is waited for.
 AT_MOST = 7200.0
-_STEP = 0.01
+_LONG = 600.0
+_STEP, _LONGEST_STEP = 0.01, 1.0
+# By which threads wake the loop; more files are sockets or pipes that somebody else writes to.
+_OWN_FILES = 1
 # The longest wait for a thread or a socket until it is looked whether all goes well; real seconds.
 _LOOK = 0.05
 
@@ -38,7 +41,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
-        if timeout is None or self.at_work:
+        if timeout is None or self.at_work or len(self.get_map()) > _OWN_FILES:
             return super().select(_LOOK if timeout is None else min(timeout, _LOOK))
         self.jumped += timeout
         return ready
@@ -60,6 +63,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._done)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002 - there is no hurry
+        """Later Pythons give the threads five minutes, which would be over at once."""
+        await super().shutdown_default_executor()
+
     def _done(self, _: object) -> None:
         self._jumping.at_work -= 1
 
@@ -79,14 +86,16 @@ def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P,
     return run
 
 
-async def until(condition: Callable[[], object], what: str = "") -> None:
-    """Returns once the condition holds, however long that takes by the loop's clock."""
+async def until(condition: Callable[[], object], what: Callable[[], object] | None = None) -> None:
+    """Returns once the condition holds; fails, telling ``what`` is instead, after ten minutes of the loop's clock."""
+    step = _STEP
     try:
-        async with asyncio.timeout(AT_MOST / 2):
-            while not condition():  # noqa: ASYNC110 - what is awaited happens on this very loop
-                await asyncio.sleep(_STEP)
+        async with asyncio.timeout(_LONG):
+            while not condition():
+                await asyncio.sleep(step)
+                step = min(step * 1.2, _LONGEST_STEP)
     except TimeoutError:
-        raise AssertionError(f"not within {AT_MOST / 2:g} s: {what or condition}") from None
+        raise AssertionError(f"not within {_LONG:g} s; found: {what() if what else condition()}") from None
 
 
 async def quiet(seconds: float = 1.0) -> None:

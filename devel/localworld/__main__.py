@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from localworld import layout
 from localworld.process import ProcessError
 from localworld.programs import apt, binaries, clients, from_go
 from localworld.progress import to_stderr
+from localworld.realnode import ability, programs
 from localworld.world import World
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         if options.command == "build":
             binaries.ensure(to_stderr)
+            _build_node()
         elif options.command == "bin":
             print(binaries.linked(binaries.ensure(to_stderr)))
         else:
@@ -47,6 +50,14 @@ def main(argv: Sequence[str]) -> int:
         # During the start; what had started is stopped by now.
         print("localworld: stopped", file=sys.stderr)
     return 0
+
+
+def _build_node() -> None:
+    """Make the real node's programs where one can run; where not, say so in a line."""
+    if missing := ability.missing():
+        to_stderr(f"no real node on this machine, so nothing that needs one is tested: {missing}")
+    else:
+        programs.ensure(to_stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,6 +75,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, help="where the world lives; by default a new temporary folder")
     parser.add_argument("--keep", action="store_true", help="leave the folder, with its logs, when the world stops")
     parser.add_argument("--audit", action="store_true", help="have the API server write FOLDER/audit.log")
+    parser.add_argument(
+        "--node",
+        choices=["stand-in", "real"],
+        default=os.environ.get("NODE") or "stand-in",
+        help="a stand-in that only pulls images, or a real node that runs containers (as root); default: $NODE",
+    )
     parser.add_argument("--no-pulls", action="store_true", help="let every pod run without asking a registry")
     parser.add_argument(
         "--license",
@@ -81,6 +98,7 @@ def _serve(options: argparse.Namespace) -> None:
     world = World.start(
         folder,
         audit=options.audit,
+        node="real" if options.node == "real" else True,
         pulls=not options.no_pulls,
         licenses=options.license,
         samples=True,

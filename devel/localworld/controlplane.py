@@ -65,28 +65,31 @@ class Etcd(Child):
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """What differs between API servers; `extra` flags come last, so they win."""
+    """What differs between API servers; `extra` flags come last, so they win.
+
+    With an `address` other than loopback, pods can ask the server there, and it asks kubelets as an administrator.
+    """
 
     audit_log: Path | None = None
+    address: str = LOOPBACK
     extra: tuple[str, ...] = ()
 
 
 class ApiServer(Child):
-    """kube-apiserver on a loopback port, with a self-made authority and anonymous access to health alone."""
+    """kube-apiserver, for this machine alone, with a self-made authority and anonymous access to health alone."""
 
     def __init__(self, binaries: Binaries, folder: Path, etcd_url: str, options: ServerOptions) -> None:
         self.port = free_port()
-        self.url = f"https://{LOOPBACK}:{self.port}"
+        self.url = f"https://{options.address}:{self.port}"
         self.authority = Authority(folder / "pki")
         self.service_account_keys = write_service_account_keys(folder / "pki")
-        serving = self.authority.server("apiserver")
+        serving = self.authority.server("apiserver", options.address)
         argv = [
             str(binaries.kube_apiserver),
             f"--etcd-servers={etcd_url}",
-            f"--bind-address={LOOPBACK}",
-            f"--advertise-address={LOOPBACK}",
-            # Its own address is a loopback one, which an Endpoints object may not hold.
-            "--endpoint-reconciler-type=none",
+            f"--bind-address={options.address}",
+            f"--advertise-address={options.address}",
+            *self._reach_flags(options.address),
             f"--secure-port={self.port}",
             f"--tls-cert-file={serving.cert}",
             f"--tls-private-key-file={serving.key}",
@@ -104,6 +107,19 @@ class ApiServer(Child):
             *options.extra,
         ]
         super().__init__("kube-apiserver", argv, log=folder / "logs" / "kube-apiserver.log")
+
+    def _reach_flags(self, address: str) -> list[str]:
+        """How pods reach it, and it them."""
+        if address == LOOPBACK:
+            # Which an Endpoints object may not hold.
+            return ["--endpoint-reconciler-type=none"]
+        pair = admin_pair(self)
+        return [
+            f"--kubelet-client-certificate={pair.cert}",
+            f"--kubelet-client-key={pair.key}",
+            # Nobody but the node itself knows its name.
+            "--kubelet-preferred-address-types=InternalIP",
+        ]
 
     def wait_ready(self, api: Api) -> None:
         """Wait until every post-start hook is done: roles exist, admission works."""

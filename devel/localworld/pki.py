@@ -47,10 +47,10 @@ class Authority:
         )
         self.pair = _write(folder, "ca", certificate, self._key)
 
-    def server(self, name: str) -> KeyPair:
-        """A serving certificate for loopback and the API server's own names."""
+    def server(self, name: str, *addresses: str) -> KeyPair:
+        """A serving certificate for loopback, the API server's own names, and further addresses."""
         names: list[x509.GeneralName] = [x509.DNSName(dns) for dns in _SERVER_NAMES]
-        names += [x509.IPAddress(ipaddress.ip_address(address)) for address in _SERVER_ADDRESSES]
+        names += [x509.IPAddress(ipaddress.ip_address(address)) for address in {*_SERVER_ADDRESSES, *addresses}]
         return self._issue(name, (), ExtendedKeyUsageOID.SERVER_AUTH, names, name)
 
     def client(self, user: str, groups: Sequence[str] = ()) -> KeyPair:

@@ -30,11 +30,12 @@ def free_port() -> int:
     raise OSError(f"no free port on {LOOPBACK} between {_LOWEST} and {_HIGHEST} in {_TRIES} tries")
 
 
-def listening(port: int) -> bool:
-    """Whether something accepts connections on the loopback port."""
+def listening(address: str) -> bool:
+    """Whether something accepts connections at `HOST:PORT`."""
+    host, _, port = address.rpartition(":")
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(0.2)
-        return probe.connect_ex((LOOPBACK, port)) == 0
+        return probe.connect_ex((host, int(port))) == 0
 
 
 def _bindable(port: int) -> bool:

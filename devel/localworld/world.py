@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 
@@ -18,14 +19,21 @@ from localworld import kubeconfig, layout
 from localworld.api import Api, ApiError
 from localworld.controlplane import ApiServer, ControllerManager, Etcd, ServerOptions, admin_pair
 from localworld.node.process import NodeProcess
+from localworld.ports import LOOPBACK
 from localworld.process import Child, ProcessError
 from localworld.programs import binaries as programs
 from localworld.progress import Progress, silent, step
-from localworld.registries.registries import Registries
+from localworld.realnode import ability, contents
+from localworld.realnode import programs as realnode_programs
+from localworld.realnode.network import Network
+from localworld.realnode.node import RealNode, Scheduler
+from localworld.registries.registries import Registries, greeting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import TracebackType
+
+    from localworld.realnode.programs import NodePrograms
 
 _MARKER = "localworld.json"
 _CONTROLLERS_SECONDS = 60.0
@@ -49,14 +57,18 @@ class World:
         node: bool,
         pulls: bool,
         apiserver_flags: Sequence[str],
+        node_programs: NodePrograms | None,
     ) -> None:
         self.folder = _fresh_folder(folder)
         self.programs = programs_
         self.version = programs_.version
+        self.network = Network.make() if node_programs else None
+        address = self.network.address if self.network else LOOPBACK
         self.audit_log = self.folder / "audit.log" if audit else None
-        self.registries = Registries(programs_, self.folder)
+        contents_of = functools.partial(contents.of, node_programs) if node_programs else greeting
+        self.registries = Registries(programs_, self.folder, address, contents_of)
         self.etcd = Etcd(programs_, self.folder)
-        options = ServerOptions(audit_log=self.audit_log, extra=tuple(apiserver_flags))
+        options = ServerOptions(audit_log=self.audit_log, address=address, extra=tuple(apiserver_flags))
         self.apiserver = ApiServer(programs_, self.folder, self.etcd.url, options)
         self.server = self.apiserver.url
         self.ca = self.apiserver.authority.pair.cert
@@ -65,7 +77,14 @@ class World:
         kubeconfig.write_for_certificate(self.kubeconfig, server=self.server, ca=self.ca, pair=pair)
         self.api = Api(self.server, self.ca, pair)
         self.controller_manager = ControllerManager(programs_, self.folder, self.apiserver)
-        self.node = NodeProcess(self.folder, programs_.skopeo, self.apiserver, pulls=pulls) if node else None
+        self.scheduler: Scheduler | None = None
+        self.node: NodeProcess | RealNode | None = None
+        if node_programs and self.network:
+            self.scheduler = Scheduler(node_programs, self.folder, self.apiserver)
+            self.node = RealNode(self.folder, node_programs, self.apiserver, self.network)
+            self.registries.follow(self.node.set_registries)
+        elif node:
+            self.node = NodeProcess(self.folder, programs_.skopeo, self.apiserver, pulls=pulls)
 
     @classmethod
     def start(
@@ -73,7 +92,7 @@ class World:
         folder: Path | None = None,
         *,
         audit: bool = False,
-        node: bool = True,
+        node: bool | Literal["real"] = True,
         pulls: bool = True,
         licenses: Iterable[str] = (),
         samples: bool = False,
@@ -84,15 +103,27 @@ class World:
 
         `folder` is emptied if it holds an earlier world and refused if it holds anything else; without one, a
         temporary folder is made, and removed by `stop`. `audit` writes one JSON line a request to `audit_log`.
-        `pulls=False` lets the node run every pod without asking a registry. `licenses` may pull everything from
+        The node is the stand-in, or none, or with `node="real"` one that runs containers, where the machine can.
+        `pulls=False` lets the stand-in run every pod without asking a registry. `licenses` may pull everything from
         the proxy and the vendor registry. `samples` pushes the images of `layout.SAMPLE_*`.
 
         Raises ProcessError when a part does not come up, and what `binaries.ensure` raises.
         """
+        if node == "real" and (missing := ability.missing()):
+            raise ProcessError(missing)
         found = programs.ensure(say)
+        node_programs = realnode_programs.ensure(say) if node == "real" else None
         temporary = folder is None
         home = Path(tempfile.mkdtemp(prefix="localworld-")) if folder is None else Path(folder)
-        world = cls(home, found, audit=audit, node=node, pulls=pulls, apiserver_flags=apiserver_flags)
+        world = cls(
+            home,
+            found,
+            audit=audit,
+            node=bool(node),
+            pulls=pulls,
+            apiserver_flags=apiserver_flags,
+            node_programs=node_programs,
+        )
         world._temporary = temporary
         try:
             world._bring_up(say)
@@ -124,6 +155,8 @@ class World:
             child.stop()
         self.registries.stop()
         self.api.close()
+        if self.network is not None:
+            self.network.close()
         if self._temporary and not keep:
             self.remove()
 
@@ -135,7 +168,7 @@ class World:
     def children(self) -> list[Child]:
         """Every process of the world, in the order of their start."""
         parts: list[Child | None] = [self.etcd, *self.registries.children, self.apiserver]
-        parts += [self.controller_manager, self.node]
+        parts += [self.controller_manager, self.scheduler, self.node]
         return [part for part in parts if part is not None]
 
     @property
@@ -155,7 +188,7 @@ class World:
             text=True,
             timeout=seconds,
             check=False,
-            env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "NO_PROXY": "127.0.0.1"},
+            env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "NO_PROXY": httpx.URL(self.server).host},
         )
         if check and done.returncode:
             raise ProcessError(f"kubectl {' '.join(args)} exited with {done.returncode}: {done.stderr.strip()}")
@@ -251,8 +284,11 @@ class World:
             self.apiserver.wait_ready(self.api)
         with step(say, "controllers and the node are ready"):
             self.controller_manager.start()
-            if self.node is not None:
-                self.node.start()
+            if self.network is not None:
+                self.push_image(contents.PAUSE)
+            for part in (self.scheduler, self.node):
+                if part is not None:
+                    part.start()
             self.controller_manager.wait_until(self._controllers_work, seconds=_CONTROLLERS_SECONDS)
             if self.node is not None:
                 self.node.wait_ready(self.api)

@@ -1,6 +1,7 @@
 """The two minutes' tour: a private image is found, routed through the proxy, and its pod runs.
 
-Everything is real but the node: API server, registries, license proxy, and the pull itself.
+Everything is real but the node: API server, registries, license proxy, and the pull itself. With NODE=real (as root)
+the node is real, too: containerd and a kubelet run the containers.
 """
 
 import os
@@ -55,11 +56,14 @@ def main() -> int:
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="kotsapp-demo-"))
     try:
-        with World.start(folder / "world", samples=True, say=print) as world:
+        real = os.environ.get("NODE") == "real"
+        with World.start(folder / "world", samples=True, node="real" if real else True, say=print) as world:
             demo = Demo(world, folder)
             operator = install(demo)
             try:
                 tour(demo)
+                if real:
+                    look_inside(demo)
                 print(f"\nDone in {time.monotonic() - started:.0f} s.")
                 return keep_up(demo) if os.environ.get("KEEP") else hint()
             finally:
@@ -127,6 +131,13 @@ def tour(demo: Demo) -> None:
     )
     demo.kubectl("-n", NAMESPACE, "get", "pods")
     print("\nThe pods run because the node pulled their images with the pull secret made from the license.")
+
+
+def look_inside(demo: Demo) -> None:
+    """What only a real node has."""
+    demo.kubectl("-n", NAMESPACE, "get", "pods", "-o", "wide")
+    demo.kubectl("-n", NAMESPACE, "logs", "deployment/example", "-c", "api")
+    demo.kubectl("-n", NAMESPACE, "exec", "deployment/example", "-c", "api", "--", "ps", "-o", "pid,user,args")
 
 
 def hint() -> int:

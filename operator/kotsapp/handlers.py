@@ -5,6 +5,7 @@ from typing import Any
 
 import kopf
 
+from kotsapp.backoff import Backoff
 from kotsapp.login import Login
 from kotsapp.names import FINALIZER, GROUP, PLURAL, VERSION
 from kotsapp.reconcile.app import App
@@ -13,7 +14,7 @@ from kotsapp.reconcile.workers import Workers
 
 # A worker that is told to stop waits in I/O that is safe to cancel anywhere; this is for what cleans up behind it.
 STOP_SECONDS = 5.0
-MAX_CLEANUP_RETRY = 60.0
+CLEANUP_RETRY = Backoff(first=1.0, longest=60.0)
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
@@ -84,8 +85,8 @@ def register(services: Services, workers: Workers, login: Login) -> kopf.Operato
         # Not by Kopf's retries: those are requests to store, and to bring about another event, and one that fails
         # leaves the resource as it is for ever.
         while await worker.remove(services):
-            await asyncio.sleep(min(2.0**tries, MAX_CLEANUP_RETRY))
-            tries = min(tries + 1, 16)
+            tries += 1
+            await asyncio.sleep(CLEANUP_RETRY.after(tries))
             if not await worker.look(services):
                 return
 

@@ -13,12 +13,12 @@ from typing import Any
 import kopf
 from aiohttp import ClientMiddlewareType
 
+from kotsapp.backoff import Backoff
 from kotsapp.kube.connection import Connection
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE = 0.5
-MAX_PAUSE = 30.0
+RETRY = Backoff(first=0.5, longest=30.0)
 # Some two minutes of refusals, one after the other: then the process ends, and its restart begins from nothing.
 MAX_REFUSALS = 10
 # Credentials that served for so long are not what was refused before.
@@ -36,10 +36,12 @@ class Login:
         connection: Connection,
         *middlewares: ClientMiddlewareType,
         clock: Callable[[], float] = time.monotonic,
+        retry: Backoff = RETRY,
     ) -> None:
         self._connection = connection
         self._middlewares = middlewares
         self._clock = clock
+        self._retry = retry
         self._logins = 0
         self._refusals = 0
         self._last = 0.0
@@ -51,7 +53,7 @@ class Login:
             if self._refusals > MAX_REFUSALS:
                 logger.error("the API server has answered 401 %d times in a row to these credentials", MAX_REFUSALS)
                 return None
-            pause = min(FIRST_PAUSE * 2.0 ** (self._refusals - 1), MAX_PAUSE)
+            pause = self._retry.after(self._refusals)
             logger.warning("the API server answered 401 to a watch; trying again in %.1f s", pause)
             await asyncio.sleep(pause)
         self._logins += 1

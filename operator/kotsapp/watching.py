@@ -1,7 +1,7 @@
 """Kopf's watch of KotsApps, seen from its requests: whether it stands, and whether it may go on.
 
 Kopf says that it is ready before it has asked the API server anything, and takes a watch up again at the last version
-that it saw, whatever server answers. Both are seen, and mended, at the requests themselves.
+that it saw, whatever server answers. Both are seen, and put right, at the requests themselves.
 """
 
 import asyncio

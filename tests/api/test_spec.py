@@ -45,7 +45,7 @@ VALUES: Mapping[str, Any] = {
     "ignoreFields[].kind": "Thing",
     "ignoreFields[].name": "one",
     "ignoreFields[].path": "spec.parts[*].size",
-    "helm.patchV2": True,
+    "helm.v2Charts": "Skip",
     "pullSecret.name": "pulls",
     "serviceAccountName": "deployer",
     "prune": False,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from kotsapp.apply.cache import OwnedObjects, Owner
-from kotsapp.kube.objects import ObjectKey
+from kotsapp.apply.cache import OwnedObjects
+from kotsapp.kube.objects import ObjectKey, Owner
 
 A, B, C = ("apps", "a"), ("apps", "b"), ("apps", "c")
 

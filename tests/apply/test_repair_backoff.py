@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kotsapp.apply.repair_backoff import (
-    FIRST_WAIT,
-    MAX_WAIT,
+    PAUSE,
     TOLERATED,
     WINDOW,
     is_contested,
@@ -39,16 +38,16 @@ def test_then_each_is_put_off_for_twice_as_long_up_to_a_bound() -> None:
         repairs = fought(count)
         waits.append(round(wait_before_repair(repairs, repairs[-1])))
 
-    assert waits[:3] == [FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]
+    assert waits[:3] == [PAUSE.first, 2 * PAUSE.first, 4 * PAUSE.first]
     assert waits == sorted(waits)
-    assert waits[-1] == MAX_WAIT
+    assert waits[-1] == PAUSE.longest
 
 
 def test_a_fight_is_told_until_a_repair_has_lasted() -> None:
     repairs = fought(TOLERATED + 1)
 
-    assert is_contested(repairs, repairs[-1] + 2 * FIRST_WAIT - 1)
-    assert not is_contested(repairs, repairs[-1] + 2 * FIRST_WAIT + 1)
+    assert is_contested(repairs, repairs[-1] + 2 * PAUSE.first - 1)
+    assert not is_contested(repairs, repairs[-1] + 2 * PAUSE.first + 1)
 
 
 def test_drift_now_and_then_is_no_fight() -> None:
@@ -61,7 +60,7 @@ def test_drift_now_and_then_is_no_fight() -> None:
 def test_peace_is_forgiven() -> None:
     repairs = fought(TOLERATED + 3)
 
-    later = repairs[-1] + WINDOW + MAX_WAIT + 1
+    later = repairs[-1] + WINDOW + PAUSE.longest + 1
 
     assert remember(repairs, later) == [later]
 
@@ -73,4 +72,4 @@ def test_what_is_remembered_is_bounded_and_ends_with_the_newest(times: Sequence[
         repairs = remember(repairs, moment)
         assert repairs[-1] == moment
         assert len(repairs) <= TOLERATED + 16
-        assert 0 <= wait_before_repair(repairs, moment) <= MAX_WAIT
+        assert 0 <= wait_before_repair(repairs, moment) <= PAUSE.longest

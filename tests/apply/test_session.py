@@ -24,7 +24,7 @@ from harness.cluster import (
 from harness.fakekube import FakeApi, Match, connect, refused
 from harness.virtual_time import in_virtual_time, quiet
 from kotsapp.apply.applier import RefusedError
-from kotsapp.apply.cache import OwnedObjects, Owner
+from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.changes import Changes, ChangeSet, Removal
 from kotsapp.apply.drift import Known
 from kotsapp.apply.inventory import Inventory, Marks
@@ -34,7 +34,7 @@ from kotsapp.apply.plan import Phase, Plan
 from kotsapp.apply.session import Cluster, Session, SessionOptions
 from kotsapp.kube.client import FIELD_MANAGER, KubeClient
 from kotsapp.kube.errors import ApiError
-from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.kube.objects import ObjectKey, Owner, key_of
 from kotsapp.names import NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
 
 Object = dict[str, Any]
@@ -275,6 +275,21 @@ async def test_with_force_it_is_made_anew() -> None:
         assert after["metadata"]["uid"] != before["metadata"]["uid"]
         assert after["spec"]["template"]["spec"]["containers"][0]["image"] == "example.invalid/shop:2"
         assert bench.api.writes() == ["apply Job/migrate", "delete Job/migrate", "apply Job/migrate"]
+
+
+@in_virtual_time
+async def test_what_another_has_put_in_its_place_meanwhile_is_not_deleted() -> None:
+    async with cluster() as bench:
+        await bench.roll_out(job())
+        with bench.api.paused(Match("delete", "Job")) as pause:
+            rolling = asyncio.create_task(bench.roll_out(job(image="example.invalid/shop:2"), force=True))
+            await pause.reached.wait()
+            bench.api.delete("Job", "migrate", NAMESPACE)
+            theirs = bench.api.put(job(image="example.invalid/theirs:1"))
+        with pytest.raises(RefusedError):
+            await rolling
+
+        assert bench.api.live("Job", "migrate", NAMESPACE)["metadata"]["uid"] == theirs["metadata"]["uid"]
 
 
 @in_virtual_time

@@ -91,7 +91,7 @@ def test_a_release_with_a_chart_and_a_template_call(
     chart = {"chart": {"name": "web", "chartVersion": "1.0.0"}, "values": {}}
     document = {"apiVersion": "kots.io/v1beta1", "kind": "HelmChart", "metadata": {"name": "web"}, "spec": chart}
     (tmp_path / "chart.yaml").write_text(yaml.safe_dump(document))
-    calling = DEPLOYMENT | {"metadata": {"name": 'repl{{ LicenseFieldValue "channelName" | lower }}'}}
+    calling = DEPLOYMENT | {"metadata": {"name": "repl{{ LicenseFieldValue | lower }}"}}
     (tmp_path / "plain.yaml").write_text(yaml.safe_dump(calling))
     license = license_file(tmp_path / "..", keys[0], LICENSE_ID)
 

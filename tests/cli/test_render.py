@@ -173,7 +173,8 @@ def test_kots_documents_and_template_calls(render: Render) -> None:
     }
     text = json.dumps(config).replace('\\"', '"').replace(f'"{API}"', f"`{API}`")
     render.add("a.yaml", application, text)
-    (found,) = render.objects("--assume=private", "-n", "apps")
+    secret, found = render.objects("--assume=private", "-n", "apps")
+    assert (secret["kind"], secret["metadata"]["name"]) == ("Secret", SECRET)
     assert found["data"] == {
         "image": f"images.vendor.example/proxy/my-kots-app/{API}",
         "secret": SECRET,
@@ -243,6 +244,24 @@ def test_nothing_is_written_through_a_link(render: Render, tmp_path: Path) -> No
     render("--assume=private", "--kustomize", "--to", to, code=2)
     assert "is a link" in render.errors
     assert list(elsewhere.iterdir()) == []
+
+
+def test_pods_keep_what_an_account_of_the_manifests_carries(render: Render, tmp_path: Path) -> None:
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "builder"}}
+    web, elsewhere = deployment("web", API), deployment("web", API, namespace="jobs")
+    for workload in (web, elsewhere):
+        workload["spec"]["template"]["spec"]["serviceAccountName"] = "builder"
+    render.add("a.yaml", account | {"imagePullSecrets": [{"name": "mirror"}]}, web, elsewhere)
+    printed = render.objects("--assume", "private")
+    render("--assume", "private", "--kustomize", "--to", tmp_path / "out")
+
+    lists = [
+        [entry["name"] for entry in obj["spec"]["template"]["spec"]["imagePullSecrets"]]
+        for obj in printed
+        if obj["kind"] == "Deployment"
+    ]
+    assert lists == [[SECRET, "mirror"], [SECRET]]
+    assert by_identity(kustomize(tmp_path / "out")) == by_identity(printed)
 
 
 def test_kustomize_gives_what_is_printed(render: Render, tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ BREAKS = (
     Break(
         "image unparsable",
         "InvalidImage",
-        ("Deployment/image-unparsable: 'quay.io/My Org/api:1' is not an image reference", "mend it in the manifests"),
+        ("Deployment/image-unparsable: 'quay.io/My Org/api:1' is not an image reference", "fix it in the manifests"),
         manifests=_manifest(with_image("quay.io/My Org/api:1")),
     ),
     Break(

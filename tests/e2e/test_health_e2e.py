@@ -96,13 +96,16 @@ def test_an_image_that_cant_be_pulled_is_named_by_its_workload(tenant: Tenant) -
     tenant.put_license(licenseID="an-id-nobody-knows")
     tenant.put_app("app", [deployment("example", PRIVATE), deployment("fine", PUBLIC)], timeout="3s")
 
-    tenant.wait_reason("app", "WorkloadsUnhealthy")
+    message = tenant.wait_reason("app", "ImagesNotPullable")["message"]
+    assert "Deployment/example" in message
+    assert PROXIED in message
 
     def told() -> bool:
-        message = str(tenant.condition("app")["message"])
-        return "Deployment/example" in message and PROXIED in message and "ImagePull" in message
+        found = tenant.condition("app", "WorkloadsHealthy")
+        message = str(found.get("message"))
+        return found.get("status") == "False" and "Deployment/example" in message and "ImagePull" in message
 
-    until(told, "the image is named", LOOKED_AGAIN)
+    until(told, "what the kubelet says is told of the workloads", LOOKED_AGAIN)
     until(lambda: workloads(tenant)["Deployment/fine"] == ("Ready", ""), "the other one is well", LOOKED_AGAIN)
 
 

@@ -68,7 +68,7 @@ def test_a_chart_with_subchart_hooks_and_tpl_runs_in_helms_order(world: World, t
     assert not tenant.get("pods", "shop-my-shop-test-reachable")
 
 
-def test_a_v2_chart_is_left_alone_unless_asked_for(world: World, tenant: Tenant) -> None:
+def test_a_v2_chart_is_left_alone_only_when_that_is_asked_for(world: World, tenant: Tenant) -> None:
     world.push_image(CACHE)
     world.push_image(WEB, proxied_for=SLUG)
     files = release()
@@ -81,12 +81,13 @@ def test_a_v2_chart_is_left_alone_unless_asked_for(world: World, tenant: Tenant)
     }
     assert document["apiVersion"] == "kots.io/v1beta1"
     files["manifests/helmchart.yaml"] = yaml.safe_dump(v2).encode()
-    put_release(tenant, "shop", files)
+    put_release(tenant, "shop", files, helm={"v2Charts": "Skip"})
     tenant.wait_ready("shop")
-    assert "HelmChart/my-shop" in tenant.condition("shop", "WorkloadsApplied")["message"]
+    told = tenant.condition("shop", "WorkloadsApplied")["message"]
+    assert "installed by nobody here: HelmChart/my-shop" in told
     assert not tenant.all("deployments")
 
-    put_release(tenant, "shop", files, helm={"patchV2": True})
+    put_release(tenant, "shop", files)
 
     tenant.wait_ready("shop", 90)
     assert tenant.get("deployments", "shop-my-shop-api")
@@ -124,12 +125,12 @@ def test_an_applications_domains_and_images_are_used_and_reported(world: World, 
     assert set(auths) == {"images.vendor.invalid", "registry.replicated.com"}
 
 
-def test_a_config_option_is_refused_by_name_and_mending_it_heals(tenant: Tenant) -> None:
-    tenant.put_app("app", [config_map("settings", host='repl{{ ConfigOption "hostname" }}')])
+def test_a_call_of_the_console_is_refused_by_name_and_mending_it_heals(tenant: Tenant) -> None:
+    tenant.put_app("app", [config_map("settings", host="repl{{ IdentityServiceName }}")])
 
     message = tenant.wait_reason("app", "InvalidManifest")["message"]
 
-    assert "ConfigOption" in message
+    assert "IdentityServiceName" in message
     assert "spec.manifests[0].inline" in message
     tenant.put_app("app", [config_map("settings", host="example.com")])
     tenant.wait_ready("app")

@@ -8,6 +8,7 @@ import pytest
 
 from kotsapp.api.spec import parse_spec
 from kotsapp.apply.plan import Plan
+from kotsapp.images.accounts import Account
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
 from kotsapp.kube.objects import key_of
@@ -99,6 +100,18 @@ def test_objects_are_labelled_and_owned_in_the_apps_namespace_alone() -> None:
 )
 def test_what_is_never_pruned_has_no_owner_to_be_collected_for(kept: dict[str, Any]) -> None:
     assert "ownerReferences" not in own(kept, APP)["metadata"]
+
+
+def test_pods_keep_what_their_account_carries_in_their_own_namespace() -> None:
+    secrets = PullSecrets("pull", "license-id", Domains())
+    objects = [pod(PRIVATE), pod(PRIVATE, name="there", namespace="there"), pod("busybox", name="public")]
+    kept = {Account("apps", "default"): ("customer",), Account("elsewhere", "default"): ("not-ours",)}
+    plan = make_plan(objects, PULLS, secrets, APP, WITH_ACCOUNT, kept)
+
+    lists = [planned["spec"].get("imagePullSecrets") for planned in app_objects(plan)]
+    assert lists == [[{"name": "pull"}, {"name": "customer"}], [{"name": "pull"}], None]
+    # What runs once is known by its manifest, so that another account's list is no reason to run it again.
+    assert all("imagePullSecrets" not in obj["spec"] for obj in plan.as_written.values())
 
 
 def test_images_are_patched_and_pull_secrets_go_where_pods_need_them() -> None:

@@ -16,9 +16,10 @@ from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import charts
 from kotsapp.release import helm as runner
 from kotsapp.release.charts import ChartArchive, ChartRequest, Hook
-from kotsapp.release.helm import Cluster, HelmError, HelmMissingError
+from kotsapp.release.context import TemplateContext
+from kotsapp.release.errors import HelmError, HelmMissingError
+from kotsapp.release.helm import Cluster
 from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
-from kotsapp.release.templates import TemplateContext
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"
 
@@ -140,7 +141,7 @@ def test_the_same_document_gives_the_same_values_twice(recursive: str) -> None:
         ("  optionalValues: [{when: maybe}]\n", "spec.optionalValues[0].when of HelmChart/demo is 'maybe'"),
         ("  exclude: perhaps\n", "spec.exclude of HelmChart/demo is 'perhaps'"),
         ("  namespace: 5\n", "spec.namespace of HelmChart/demo is no text"),
-        ("  values: {x: 'repl{{ ConfigOption `x` }}'}\n", "the template call 'ConfigOption `x`' can't be filled in"),
+        ("  values: {x: 'repl{{ KubeSeal `x` }}'}\n", "the template call 'KubeSeal `x`' can't be filled in"),
     ],
 )
 def test_a_wrong_field_is_named(extra: str, problem: str) -> None:
@@ -163,17 +164,43 @@ def test_an_excluded_chart_is_left_out_whatever_its_values_hold() -> None:
     assert release.left_out == ("HelmChart/demo",)
 
 
-def test_v2_charts_are_patched_only_when_asked() -> None:
+def test_v2_charts_are_rendered_unless_they_are_left_to_others() -> None:
     text, archive = helm_chart("v1beta2"), pack_chart("demo", {})
-    assert (read(text, archive).charts, read(text, archive).unpatched_charts) == ((), ("HelmChart/demo",))
-    asked = read(text, archive, patch_helm_v2=True)
-    assert asked.unpatched_charts == ()
-    assert [(request.release_name, request.archive.version) for request in asked.charts] == [("rel", "1.0.0")]
+    release = read(text, archive)
+    assert release.unpatched_charts == ()
+    assert [(request.release_name, request.archive.version) for request in release.charts] == [("rel", "1.0.0")]
+    skipped = read(text, archive, patch_helm_v2=False)
+    assert (skipped.charts, skipped.unpatched_charts) == ((), ("HelmChart/demo",))
+    assert skipped.is_empty, "a release that nobody here installs is not installed"
+    assert "HelmChart/demo, which v2Charts: Skip leaves to others" in skipped.nothing_found(())
+
+
+def test_a_release_is_named_as_its_version_of_the_document_says() -> None:
+    archive = pack_chart("demo", {})
+    v1 = helm_chart(name="mine").replace("\n    releaseName: rel", "")
+    v2 = helm_chart("v1beta2", name="mine").replace("\n  releaseName: rel", "")
+    assert [request.release_name for request in read(v1, archive).charts] == ["mine"]
+    assert [request.release_name for request in read(v2, archive).charts] == ["demo"]
+
+
+@pytest.mark.parametrize("options", [{}, {"patch_helm_v2": False}], ids=["patched", "skipped"])
+def test_a_v1_chart_is_dropped_only_where_a_v2_chart_has_the_same_release(options: dict[str, Any]) -> None:
+    archive = pack_chart("demo", {})
+    v1, v2 = helm_chart(name="one"), helm_chart("v1beta2", name="two")
+    for text in (f"{v1}---\n{v2}", f"{v2}---\n{v1}"):
+        both = read(text, archive, **options)
+        assert both.left_out == ("HelmChart/one (a v1beta2 HelmChart has its release)",)
+        assert len(both.charts) + len(both.unpatched_charts) == 1
+    other = read(f"{v1}---\n{v2.replace('releaseName: rel', 'releaseName: other')}", archive, **options)
+    assert not other.left_out
+    excluded = read(f"{v1}---\n{v2}  exclude: true\n", archive, **options)
+    assert excluded.left_out == ("HelmChart/two",)
+    assert [request.release_name for request in excluded.charts] == ["rel"]
 
 
 def test_a_v2_chart_that_is_not_patched_may_hold_any_call() -> None:
     text = helm_chart("v1beta2", extra="  values: {x: 'repl{{ ConfigOption `x` }}'}\n")
-    assert read(text).unpatched_charts == ("HelmChart/demo",)
+    assert read(text, patch_helm_v2=False).unpatched_charts == ("HelmChart/demo",)
 
 
 def test_objects_get_the_charts_namespace_and_cluster_scoped_ones_none() -> None:
@@ -238,14 +265,14 @@ def test_a_hook_that_runs_is_made_anew_when_it_changes_and_not_run_again_by_itse
     assert release.objects[0]["spec"] == {}
 
 
-def test_a_hook_for_upgrades_alone_is_refused_by_name() -> None:
-    with pytest.raises(ManifestError, match=r"chart demo 1.0.0 \(release rel\).*: Job/a is a hook for upgrades alone"):
-        render(read(helm_chart(), chart_of(hook("a", "post-upgrade"))))
+def test_a_hook_that_helm_does_not_know_is_refused_by_name_unless_excluded() -> None:
+    text = hook("a", "pre-everything")
+    [request] = read(helm_chart(), pack_chart("demo", {})).charts
+    with pytest.raises(ManifestError, match=r"chart demo 1.0.0 \(release rel\).*: Job/a is a hook that Helm does not"):
+        charts.rendered(request, text)
 
-
-def test_a_refused_hook_may_be_excluded() -> None:
-    text = hook("a", "pre-upgrade").replace("annotations: {", 'annotations: {kots.io/exclude: "true", ')
-    assert names(render(read(helm_chart(), chart_of(f"{text}---\n{CONFIG_MAP}")))) == ["ConfigMap/rel"]
+    text = text.replace("annotations: {", 'annotations: {kots.io/exclude: "true", ')
+    assert charts.rendered(request, text) == ([], ["Job/a"])
 
 
 def test_what_helm_says_is_told_without_secrets_and_without_the_folder() -> None:

@@ -20,7 +20,7 @@ from kotsapp.release import charts, sandbox
 from kotsapp.release import helm as runner
 from kotsapp.release.archives import MAX_NESTED_ARCHIVES, unpack
 from kotsapp.release.charts import ChartRequest
-from kotsapp.release.helm import HelmError
+from kotsapp.release.errors import HelmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

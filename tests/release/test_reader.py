@@ -13,9 +13,9 @@ from harness.packing import pack
 from kotsapp.images.routing import Domains
 from kotsapp.manifests import limits
 from kotsapp.manifests.errors import ManifestError
+from kotsapp.release.context import TemplateContext
 from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release, SourceFile, read_release
-from kotsapp.release.templates import TemplateContext
 
 
 def context(application: Application) -> TemplateContext:
@@ -193,7 +193,7 @@ def test_a_release_archive_is_read_like_its_files() -> None:
     assert names(release) == ["a", "b"]
     assert release.sources == ("release/a.yml", "release/b.yaml")
     assert release.objects[0]["data"] == {"x": "apps"}
-    assert [(request.archive.name, request.release_name) for request in release.charts] == [("demo", "demo")]
+    assert [(request.archive.name, request.release_name) for request in release.charts] == [("demo", "c")]
 
 
 def test_an_error_in_an_archive_names_the_file_in_it() -> None:

@@ -19,9 +19,12 @@ from harness.packing import pack
 from kotsapp.license import Policy, TrustedKeys, load
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import jobs
-from kotsapp.release.helm import Cluster, HelmError
+from kotsapp.release.errors import HelmError
+from kotsapp.release.files import SourceFile
+from kotsapp.release.helm import Cluster
+from kotsapp.release.jobs import ChartInputs, Inputs
 from kotsapp.release.process import Reader, ReaderDiedError
-from kotsapp.release.reader import Release, SourceFile
+from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
 
 if TYPE_CHECKING:
@@ -58,8 +61,9 @@ def files(**texts: bytes | str) -> tuple[SourceFile, ...]:
 
 
 async def render(reader: Reader, sources: tuple[SourceFile, ...], cluster: Cluster | None = None) -> Release:
+    charts = None if cluster is None else ChartInputs(cluster)
     return await reader.run(
-        "render", renderer(), sources, {}, cluster, namespace="apps", fingerprint="f", result=Release
+        "render", Inputs(renderer(), sources), charts, namespace="apps", fingerprint="f", result=Release
     )
 
 
@@ -70,7 +74,7 @@ async def test_a_release_is_read_as_it_is_read_here(reader: Reader) -> None:
         CONFIG_MAP,
     ]
     sources = files(a="---\n".join(documents))
-    here = jobs.render(renderer(), sources, {}, None)
+    here = jobs.render(Inputs(renderer(), sources))
     assert await render(reader, sources) == here
     assert len(here.objects) == 2
     assert here.reported_images
@@ -144,7 +148,7 @@ async def test_hostile_sources_are_refused_and_cost_the_operator_nothing(reader:
     before = resident()
     attack = asyncio.create_task(render(reader, sources, Cluster()))
     other = await reader.run(
-        "render", renderer(), files(a=CONFIG_MAP), {}, None, namespace="other", fingerprint="o", result=Release
+        "render", Inputs(renderer(), files(a=CONFIG_MAP)), namespace="other", fingerprint="o", result=Release
     )
     assert len(other.objects) == 1
     with pytest.raises((ManifestError, HelmError, ReaderDiedError)) as caught:
@@ -162,6 +166,11 @@ async def test_the_example_is_read_in_a_child(reader: Reader) -> None:
     license = load(write(license_document()), TrustedKeys({}), Policy.WARN)
     with_license = Renderer(license, "pull", "apps", helm=str(helm()))
     release = await reader.run(
-        "render", with_license, sources, {}, Cluster(), namespace="apps", fingerprint="f", result=Release
+        "render",
+        Inputs(with_license, sources),
+        ChartInputs(Cluster()),
+        namespace="apps",
+        fingerprint="f",
+        result=Release,
     )
     assert len(release.objects) == 10

@@ -1,7 +1,11 @@
 """A rendered release is stored whole, in parts that an API server takes, and read back only as it was written."""
 
 import base64
+import gzip
+import hashlib
+import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +13,7 @@ import pytest
 from kotsapp.release import store
 from kotsapp.release.reader import Release
 from kotsapp.release.store import StoredRelease, StoredReleaseError
+from kotsapp.release.upgrade import ChartRecord
 
 METADATA = {"namespace": "apps", "labels": {}}
 
@@ -19,7 +24,9 @@ def stored(size: int = 10, revision: int = 3) -> StoredRelease:
     release = Release(
         objects=objects, sources=("a.yaml",), reported_images={"busybox": ("Preflight/p",)}, has_calls=True
     )
-    return StoredRelease(revision, "inputs", "2026-01-01T00:00:00Z", release, {"f": "1"}, {"redis": "x/redis"}, "now")
+    charts = {"db-db.yaml": ChartRecord("digest", upgrade=True)}
+    images = {"redis": "x/redis"}
+    return StoredRelease(revision, "inputs", "2026-01-01T00:00:00Z", release, {"f": "1"}, images, "now", charts)
 
 
 def secrets(size: int = 10) -> list[dict[str, Any]]:
@@ -34,6 +41,16 @@ def test_what_is_stored_is_read_back(size: int, parts: int) -> None:
     assert all(len(base64.b64decode(secret["data"]["release"])) <= store.PART_BYTES for secret in made)
     assert made[-1]["metadata"]["name"] == "my-app.release.v3", "the first part is written last"
     assert store.read(made, "my-app", 3) == stored(size)
+
+
+def test_a_release_that_was_stored_before_charts_had_records_is_read() -> None:
+    [secret] = secrets()
+    document = json.loads(gzip.decompress(base64.b64decode(secret["data"]["release"])))
+    del document["stored"]["charts"]
+    packed = gzip.compress(json.dumps(document).encode())
+    older = changed(secret, release=packed, digest=hashlib.sha256(packed).hexdigest().encode())
+
+    assert store.read([older], "my-app", 3) == replace(stored(), charts={})
 
 
 def test_what_is_kept_is_what_could_come_out_otherwise() -> None:

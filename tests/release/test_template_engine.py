@@ -13,8 +13,9 @@ from kotsapp.images.routing import Domains
 from kotsapp.manifests.errors import Place
 from kotsapp.release import functions, template_engine
 from kotsapp.release.context import ClusterFacts, ReleaseVersion, TemplateContext
+from kotsapp.release.errors import HelmMissingError
 from kotsapp.release.filling import Filled, Request, Text
-from kotsapp.release.helm import HelmMissingError, find_program
+from kotsapp.release.helm import find_program
 from kotsapp.release.template_engine import EngineError
 
 # What replicatedhq/kots at 370ae9030 makes of 48 calls and a Config, run.

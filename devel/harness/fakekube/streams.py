@@ -44,10 +44,10 @@ class Stream:
             yield _error(f"too old resource version: {at} ({self.store.oldest})")
             return
         if not at:
+            at = self.store.version
             for obj in self.store.all(self.target.kind, self.target.namespace):
                 if self._selects(obj):
                     yield self._event("ADDED", obj)
-            at = self.store.version
         self.store.listeners.add(self._wake)
         try:
             position = len(self.store.log)

@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import httpx
+
 from localworld import kubeconfig
 from localworld.process import Child
 
@@ -52,14 +54,15 @@ class NodeProcess(Child):
 
     def wait_ready(self, api: Api) -> None:
         """Wait until the Node object is Ready and takes pods."""
+        self.wait_until(lambda: node_is_ready(api), seconds=_READY_SECONDS)
 
-        def ready() -> bool:
-            try:
-                found = api.get(f"/api/v1/nodes/{NODE_NAME}")
-            except RuntimeError:
-                return False
-            conditions = found.get("status", {}).get("conditions", [])
-            tainted = bool(found["spec"].get("taints"))
-            return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions) and not tainted
 
-        self.wait_until(ready, seconds=_READY_SECONDS)
+def node_is_ready(api: Api) -> bool:
+    """Whether the world's node is Ready and takes pods."""
+    try:
+        found = api.get(f"/api/v1/nodes/{NODE_NAME}")
+    except (RuntimeError, httpx.TransportError):
+        return False
+    conditions = found.get("status", {}).get("conditions", [])
+    tainted = bool(found["spec"].get("taints"))
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions) and not tainted

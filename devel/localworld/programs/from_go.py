@@ -1,4 +1,4 @@
-"""The control plane, built from Go modules: the pinned module in `devel/localworld/controlplane`."""
+"""Kubernetes' own programs, built from Go modules: the pinned module in `devel/localworld/controlplane`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from localworld.progress import Progress
 
 MODULE = Path(__file__).resolve().parents[1] / "controlplane"
-PACKAGES = {
+CONTROL_PLANE = {
     "etcd": "go.etcd.io/etcd/server/v3",
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+}
+NODE = {
+    "kubelet": "k8s.io/kubernetes/cmd/kubelet",
+    "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy",
+    "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
 }
 # The variables that a release build sets; without them the server calls itself v0.0.0-master.
 _VERSION_VARIABLES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
@@ -58,17 +65,17 @@ def toolchain() -> str | None:
     return go
 
 
-def cache_name() -> str:
-    """The cache folder: the version, and what pins the build, so that a changed pin is built anew."""
+def cache_name(part: str = "control-plane") -> str:
+    """The cache folder of a part: the version, and what pins the build, so that a changed pin is built anew."""
     pins = hashlib.sha256((MODULE / "go.mod").read_bytes() + (MODULE / "go.sum").read_bytes()).hexdigest()
-    return f"control-plane/{kubernetes_version()}-{pins[:8]}"
+    return f"{part}/{kubernetes_version()}-{pins[:8]}"
 
 
-def build(go: str, into: Path, say: Progress) -> None:
-    """Build every program of PACKAGES into the folder; BuildError when a step fails."""
+def build(go: str, into: Path, say: Progress, programs: Mapping[str, str] = CONTROL_PLANE) -> None:
+    """Build every program, by its package, into the folder; BuildError when a step fails."""
     version = kubernetes_version()
-    packages = _resolve(go, say)
-    for program, package in PACKAGES.items():
+    packages = _resolve(go, say, programs)
+    for program, package in programs.items():
         argv = [
             *(go, "build", "-v", "-mod=readonly", "-trimpath", "-tags", _TAGS),
             *("-ldflags", f"-s -w {_version_flags(version)}"),
@@ -78,10 +85,10 @@ def build(go: str, into: Path, say: Progress) -> None:
     (into / "VERSION").write_text(version + "\n")
 
 
-def _resolve(go: str, say: Progress) -> dict[str, int]:
+def _resolve(go: str, say: Progress, programs: Mapping[str, str]) -> dict[str, int]:
     """Download the modules and count the packages of each program."""
     counts = {}
-    for program, package in PACKAGES.items():
+    for program, package in programs.items():
         argv = [go, "list", "-mod=readonly", "-tags", _TAGS, "-deps", package]
         counts[program] = _run(argv, f"fetching the modules of {program}", say)
     return counts

@@ -18,6 +18,27 @@ PLATFORMS = ("amd64", "arm64")
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What is in an image: executable files and links by path, and the parts of its config that say how it runs."""
+
+    files: tuple[tuple[str, bytes], ...]
+    links: tuple[tuple[str, str], ...] = ()
+    run: tuple[str, ...] = ()
+
+    def config(self, reference: str) -> dict[str, object]:
+        """The config's `config` for the image of that reference."""
+        return {
+            "Labels": {"localworld.reference": reference},
+            "Env": ["PATH=/bin", f"IMAGE={reference}"],
+            "Cmd": list(self.run),
+        }
+
+
+# Nothing can run it: what a node that runs no containers needs is a manifest, and a layer that it may ask for.
+GREETING = Content(files=(("hello", b"hello from the local world\n"),), run=("/hello",))
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """A manifest or an index as it is sent: its media type, its bytes and the digest of those."""
 
@@ -39,11 +60,11 @@ class Image:
     blobs: dict[str, bytes] = field(default_factory=dict)
 
 
-def build(reference: str, *, multi_arch: bool = False) -> Image:
+def build(reference: str, content: Content = GREETING, *, multi_arch: bool = False) -> Image:
     """An image that carries its reference in a label, so that two references never share a digest."""
     platforms = PLATFORMS if multi_arch else PLATFORMS[:1]
     blobs: dict[str, bytes] = {}
-    manifests = [_platform(reference, platform, blobs) for platform in platforms]
+    manifests = [_platform(reference, content, platform, blobs) for platform in platforms]
     if not multi_arch:
         return Image(top=manifests[0], blobs=blobs)
     entries = [
@@ -54,13 +75,13 @@ def build(reference: str, *, multi_arch: bool = False) -> Image:
     return Image(top=Manifest(INDEX, index), platforms=tuple(manifests), blobs=blobs)
 
 
-def _platform(reference: str, architecture: str, blobs: dict[str, bytes]) -> Manifest:
-    layer, diff_id = _layer()
+def _platform(reference: str, inside: Content, architecture: str, blobs: dict[str, bytes]) -> Manifest:
+    layer, diff_id = _layer(inside)
     config = _json(
         {
             "architecture": architecture,
             "os": "linux",
-            "config": {"Labels": {"localworld.reference": reference}, "Cmd": ["/hello"]},
+            "config": inside.config(reference),
             "rootfs": {"type": "layers", "diff_ids": [diff_id]},
         }
     )
@@ -76,14 +97,18 @@ def _platform(reference: str, architecture: str, blobs: dict[str, bytes]) -> Man
 
 
 @cache
-def _layer() -> tuple[bytes, str]:
-    """The one layer of every image, compressed, and the digest of its tar."""
+def _layer(content: Content) -> tuple[bytes, str]:
+    """The one layer of an image, compressed, and the digest of its tar."""
     tar = io.BytesIO()
-    text = b"hello from the local world\n"
     with tarfile.open(fileobj=tar, mode="w") as archive:
-        entry = tarfile.TarInfo("hello")
-        entry.size = len(text)
-        archive.addfile(entry, io.BytesIO(text))
+        for path, data in content.files:
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(data), 0o755
+            archive.addfile(entry, io.BytesIO(data))
+        for path, target in content.links:
+            entry = tarfile.TarInfo(path)
+            entry.type, entry.linkname, entry.mode = tarfile.SYMTYPE, target, 0o777
+            archive.addfile(entry)
     return gzip.compress(tar.getvalue(), mtime=0), _digest(tar.getvalue())
 
 

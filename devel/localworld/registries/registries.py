@@ -32,19 +32,31 @@ _PUSHER = "pusher"
 _TOKEN_SERVER_SECONDS = 20.0
 
 
+def greeting(_reference: str, /) -> image.Content:
+    """What is in every image where nothing runs it."""
+    return image.GREETING
+
+
 class Registries:
     """The registries of `layout.HOSTS` and whatever other names point at them."""
 
-    def __init__(self, binaries: Binaries, folder: Path) -> None:
+    def __init__(
+        self,
+        binaries: Binaries,
+        folder: Path,
+        address: str = LOOPBACK,
+        contents: Callable[[str], image.Content] = greeting,
+    ) -> None:
         self.file = folder / "registries.yaml"
+        self._contents = contents
         pair = write_signing_pair(folder, "token")
         self._files = TokenFiles(folder)
         self._password = secrets.token_urlsafe(12)
         port = free_port()
-        self._token_url = f"http://{LOOPBACK}:{port}"
+        self._token_url = f"http://{address}:{port}"
         self.token_server = Child(
             "token server",
-            [sys.executable, "-m", "localworld.registries.tokenserver", folder, str(port)],
+            [sys.executable, "-m", "localworld.registries.tokenserver", folder, address, str(port)],
             log=folder / "logs" / "token-server.log",
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
@@ -53,11 +65,12 @@ class Registries:
         for host in layout.HOSTS:
             realm = f"{self._token_url}/token/{host.name}"
             token_auth = TokenAuth(realm=realm, issuer=ISSUER, certificate=pair.cert)
-            self._by_host[host.name] = Registry(binaries.docker_registry, folder, host, token_auth)
+            self._by_host[host.name] = Registry(binaries.docker_registry, folder, host, token_auth, address)
         self._by_host[layout.BASIC_HOST].set_users({_PUSHER: self._password})
         self._names: dict[str, Registry] = dict(self._by_host)
         self._elsewhere: dict[str, str] = {}
         self._pushers: dict[str, Pusher] = {}
+        self._followers: list[Callable[[dict[str, str]], None]] = []
         self._write_file()
 
     @property
@@ -69,6 +82,11 @@ class Registries:
     def endpoints(self) -> dict[str, str]:
         """Where each host name, aliases included, really is."""
         return {name: registry.endpoint for name, registry in self._names.items()} | self._elsewhere
+
+    def follow(self, told: Callable[[dict[str, str]], None]) -> None:
+        """Call with `endpoints` now, and whenever they change."""
+        self._followers.append(told)
+        told(self.endpoints)
 
     def __getitem__(self, host: str) -> Registry:
         """The registry that a host name stands for; KeyError for one that the world does not have."""
@@ -93,9 +111,13 @@ class Registries:
             child.stop()
 
     def push(self, text: str, *, multi_arch: bool = False) -> str:
-        """Push a tiny image for the reference; its digest. KeyError when the world has no such registry."""
+        """Push an image for the reference; its digest. KeyError when the world has no such registry."""
+        return self.push_built(text, image.build(text, self._contents(text), multi_arch=multi_arch))
+
+    def push_built(self, text: str, built: image.Image) -> str:
+        """Push an image that was made elsewhere under the reference; its digest."""
         ref = reference.parse(text)
-        return self._pusher(ref.host).push(ref.repository, ref.selector, image.build(text, multi_arch=multi_arch))
+        return self._pusher(ref.host).push(ref.repository, ref.selector, built)
 
     def delete(self, text: str, digest: str) -> None:
         """Take a manifest away from the repository that the reference names."""
@@ -187,6 +209,8 @@ class Registries:
         fresh = self.file.with_name(f".{self.file.name}")
         fresh.write_text(yaml.safe_dump({"registries": entries}, sort_keys=False))
         fresh.replace(self.file)
+        for told in self._followers:
+            told(self.endpoints)
 
     def _token_server_answers(self) -> bool:
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from localworld.ports import LOOPBACK, free_port, listening
+from localworld.ports import free_port, listening
 from localworld.process import Child
 from localworld.registries import htpasswd
 from localworld.registries.push import USER_AGENT
@@ -48,10 +48,11 @@ class TokenAuth:
 class Registry(Child):
     """Debian's docker-registry, storing in the world's folder, for one host name."""
 
-    def __init__(self, program: Path, folder: Path, host: Host, token_auth: TokenAuth) -> None:
+    def __init__(self, program: Path, folder: Path, host: Host, token_auth: TokenAuth, address: str) -> None:
         self.host = host
         self.port = free_port()
-        self.endpoint = f"http://{LOOPBACK}:{self.port}"
+        self._address = f"{address}:{self.port}"
+        self.endpoint = f"http://{self._address}"
         self.token_url = f"{token_auth.realm}?service={host.name}" if host.auth == "token" else ""
         home = folder / "registries" / host.name
         home.mkdir(parents=True)
@@ -74,7 +75,7 @@ class Registry(Child):
 
     def wait_ready(self) -> None:
         """Wait until it accepts connections."""
-        self.wait_until(lambda: listening(self.port), seconds=_READY_SECONDS)
+        self.wait_until(lambda: listening(self._address), seconds=_READY_SECONDS)
 
     def restart(self) -> None:
         """Kill it and start it again on the same port, with the images it had."""
@@ -100,7 +101,7 @@ class Registry(Child):
                 "maintenance": {"uploadpurging": {"enabled": False}},
             },
             "http": {
-                "addr": f"{LOOPBACK}:{self.port}",
+                "addr": self._address,
                 "secret": secrets.token_hex(16),
                 # Locations without a host: what a client asks by another name, it goes on asking by that name.
                 "relativeurls": True,

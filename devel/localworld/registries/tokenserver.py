@@ -1,6 +1,6 @@
 """The token server of the local registries (distribution's token authentication), one process for all of them.
 
-`python -m localworld.registries.tokenserver FOLDER PORT` serves `/token/SERVICE` from the files in FOLDER.
+`python -m localworld.registries.tokenserver FOLDER ADDRESS PORT` serves `/token/SERVICE` from the files in FOLDER.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from localworld.pki import KeyPair
-from localworld.ports import LOOPBACK
 from localworld.registries import tokens
 from localworld.registries.jwt import Signer
 
@@ -128,10 +127,10 @@ async def _healthy(_: web.Request) -> web.Response:
 
 def main(argv: list[str]) -> None:
     """Serve until the process is ended."""
-    folder, port = Path(argv[0]), int(argv[1])
+    folder, address, port = Path(argv[0]), argv[1], int(argv[2])
     signer = Signer(KeyPair(cert=folder / "token.crt", key=folder / "token.key"))
     server = TokenServer(tokens.TokenFiles(folder), signer)
-    web.run_app(server.application(), host=LOOPBACK, port=port, print=None, access_log=None)
+    web.run_app(server.application(), host=address, port=port, print=None, access_log=None)
 
 
 if __name__ == "__main__":

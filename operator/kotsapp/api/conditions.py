@@ -106,7 +106,7 @@ def progressing(message: str) -> list[Condition]:
 
 
 def retrying(reason: str, message: str) -> list[Condition]:
-    """Something is wrong that may mend itself: it is tried again, with backoff."""
+    """Something is wrong that may pass by itself: it is tried again, with backoff."""
     return [
         Condition.false(READY, reason, message),
         Condition.true(RECONCILING, message, Reason.PROGRESSING_WITH_RETRY),
@@ -114,7 +114,7 @@ def retrying(reason: str, message: str) -> list[Condition]:
 
 
 def stalled(reason: str, message: str) -> list[Condition]:
-    """Something is wrong that a person must mend; it is taken up again when an input changes."""
+    """Something is wrong that a person must fix; it is taken up again when an input changes."""
     return [Condition.false(READY, reason, message), Condition.true(STALLED, message, reason)]
 
 

@@ -30,12 +30,19 @@ _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 
 class SpecError(ValueError):
-    """The spec can't be used. The message names the field, what was found and what is wanted."""
+    """The spec can't be used. The message names the field, what was found and what it must be."""
 
 
 class SourceKind(StrEnum):
     SECRET = "Secret"  # noqa: S105 - a kind, not a password
     CONFIG_MAP = "ConfigMap"
+
+
+class V2Charts(StrEnum):
+    """What becomes of kots.io/v1beta2 HelmCharts."""
+
+    PATCH = "Patch"
+    SKIP = "Skip"
 
 
 class Verify(StrEnum):
@@ -99,7 +106,7 @@ class Spec:
     ignore_fields: tuple[IgnoredField, ...] = ()
     pull_secret: str | None = None
     service_account: str | None = None
-    patch_helm_v2: bool = False
+    patch_helm_v2: bool = True
     prune: bool = True
     wait: bool = True
     timeout: float = 600.0
@@ -141,7 +148,7 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
         ignore_fields=tuple(_ignored_field(item, i) for i, item in enumerate(_list(spec, "ignoreFields", "spec"))),
         pull_secret=_name(pull_secret, "name", "spec.pullSecret") if pull_secret else None,
         service_account=_name(spec, "serviceAccountName", "spec") if "serviceAccountName" in spec else None,
-        patch_helm_v2=_flag(helm, "patchV2", "spec.helm", default=False),
+        patch_helm_v2=_choice(V2Charts, helm, "v2Charts", "spec.helm", V2Charts.PATCH) == V2Charts.PATCH,
         prune=_flag(spec, "prune", "spec", default=True),
         wait=_flag(spec, "wait", "spec", default=True),
         timeout=_seconds(spec, "timeout", "spec", 600.0, MIN_TIMEOUT, MAX_TIMEOUT),
@@ -169,14 +176,14 @@ def _manifests(value: Any) -> tuple[KeyRef | Inline, ...]:
 def _source(item: Any, index: int) -> KeyRef | Inline:
     where = f"spec.manifests[{index}]"
     if not isinstance(item, Mapping):
-        raise SpecError(f"{where}: an object is wanted")
+        raise SpecError(f"{where}: must be an object")
     fields = [field for field in ("configMapRef", "secretRef", "inline") if item.get(field) is not None]
     if len(fields) != 1:
         raise SpecError(f"{where}: exactly one of configMapRef, secretRef and inline must be set")
     if fields == ["inline"]:
         text = item["inline"]
         if not isinstance(text, str) or not text:
-            raise SpecError(f"{where}.inline: YAML text is wanted")
+            raise SpecError(f"{where}.inline: must be YAML text")
         return Inline(index, text)
     kind = SourceKind.SECRET if fields == ["secretRef"] else SourceKind.CONFIG_MAP
     return _key_ref(kind, item[fields[0]], f"{where}.{fields[0]}")
@@ -187,7 +194,7 @@ _REF_FIELDS = ((SourceKind.SECRET, "secretRef"), (SourceKind.CONFIG_MAP, "config
 
 def _key_ref(kind: SourceKind, value: Any, where: str) -> KeyRef:
     if not isinstance(value, Mapping):
-        raise SpecError(f"{where}: an object with a name is wanted")
+        raise SpecError(f"{where}: must be an object with a name")
     key = value.get("key")
     if key is not None and not (isinstance(key, str) and _KEY.fullmatch(key)):
         raise SpecError(f"{where}.key: {str(key)[:80]!r} can't be a key of a {kind}")
@@ -197,7 +204,7 @@ def _key_ref(kind: SourceKind, value: Any, where: str) -> KeyRef:
 def _image_path(item: Any, index: int) -> ImagePath:
     where = f"spec.imagePaths[{index}]"
     if not isinstance(item, Mapping):
-        raise SpecError(f"{where}: an object with group, kind and path is wanted")
+        raise SpecError(f"{where}: must be an object with group, kind and path")
     try:
         secrets = item.get("pullSecretsPath")
         return ImagePath(
@@ -212,7 +219,7 @@ def _image_path(item: Any, index: int) -> ImagePath:
 def _ignored_field(item: Any, index: int) -> IgnoredField:
     where = f"spec.ignoreFields[{index}]"
     if not isinstance(item, Mapping):
-        raise SpecError(f"{where}: an object with group, kind and path is wanted")
+        raise SpecError(f"{where}: must be an object with group, kind and path")
     name = item.get("name")
     try:
         return IgnoredField(
@@ -227,14 +234,14 @@ def _ignored_field(item: Any, index: int) -> IgnoredField:
 def _mapping(parent: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     value = parent.get(field) or {}
     if not isinstance(value, Mapping):
-        raise SpecError(f"spec.{field}: an object is wanted")
+        raise SpecError(f"spec.{field}: must be an object")
     return value
 
 
 def _list(parent: Mapping[str, Any], field: str, where: str) -> Sequence[Any]:
     value = parent.get(field) or []
     if not isinstance(value, list):
-        raise SpecError(f"{where}.{field}: a list is wanted")
+        raise SpecError(f"{where}.{field}: must be a list")
     if len(value) > MAX_ITEMS:
         raise SpecError(f"{where}.{field}: at most {MAX_ITEMS} items are possible, found {len(value)}")
     return value
@@ -246,27 +253,27 @@ def _domain(parent: Mapping[str, Any], field: str) -> str | None:
         return None
     if not isinstance(value, str) or value != value.lower() or not is_domain(value):
         shown = repr(str(value)[:80])
-        raise SpecError(f"spec.proxy.{field}: a lower-case host such as images.example.com is wanted, found {shown}")
+        raise SpecError(f"spec.proxy.{field}: must be a lower-case host such as images.example.com, found {shown}")
     return value
 
 
 def _glob(item: Any, index: int) -> str:
     if not isinstance(item, str) or not item:
-        raise SpecError(f"spec.probe.exclude[{index}]: a text is wanted, such as registry.internal.example/*")
+        raise SpecError(f"spec.probe.exclude[{index}]: must be a text such as registry.internal.example/*")
     return item
 
 
 def _name(parent: Mapping[str, Any], field: str, where: str) -> str:
     value = parent.get(field)
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise SpecError(f"{where}.{field}: the name of an object is wanted, found {str(value)[:80]!r}")
+        raise SpecError(f"{where}.{field}: must be the name of an object, found {str(value)[:80]!r}")
     return value
 
 
 def _flag(parent: Mapping[str, Any], field: str, where: str, *, default: bool) -> bool:
     value = parent.get(field, default)
     if not isinstance(value, bool):
-        raise SpecError(f"{where}.{field}: true or false is wanted")
+        raise SpecError(f"{where}.{field}: must be true or false")
     return value
 
 
@@ -275,7 +282,7 @@ def _choice(choices: type[T], parent: Mapping[str, Any], field: str, where: str,
     try:
         return choices(value)
     except ValueError:
-        raise SpecError(f"{where}.{field}: one of {', '.join(choices)} is wanted, found {str(value)[:80]!r}") from None
+        raise SpecError(f"{where}.{field}: must be one of {', '.join(choices)}, found {str(value)[:80]!r}") from None
 
 
 def _seconds(parent: Mapping[str, Any], field: str, where: str, default: float, least: float, most: float) -> float:

@@ -7,39 +7,23 @@ only a few facts are kept.
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from kotsapp.apply.digests import fields_digest
 from kotsapp.apply.inventory import says_kept
+from kotsapp.apply.kind_watch import KindWatch
 from kotsapp.health.assess import WorkloadFacts, WorkloadState, facts, has_health
 from kotsapp.kube.client import FIELD_MANAGER, KubeClient
 from kotsapp.kube.discovery import ResourceType
 from kotsapp.kube.errors import ApiError, UnknownKindError
-from kotsapp.kube.objects import Identity, ObjectKey
+from kotsapp.kube.objects import Identity, ObjectKey, Owner
 
 logger = logging.getLogger(__name__)
 
-RELIST_BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-# A watch that stood for so many seconds before it was cut is opened again at once.
-STEADY = 5.0
-# An API server that has just started refuses everybody for a moment; what stays refused is asked for seldom.
-FORBIDDEN_BACKOFF = (1.0, 5.0, 15.0, 60.0)
 FIRST_LIST_TIMEOUT = 30.0
-# Discovery may know a kind a moment before it can be listed.
-UNSERVED_TRIES = 3
-
-
-class Owner(NamedTuple):
-    """Whose objects they are: namespace and name of a KotsApp."""
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+WatchKey = tuple[str, str, str | None, str | None]  # API version, kind, namespace and user
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +42,6 @@ class Seen:
     kept: bool
 
 
-@dataclass(slots=True)
-class _Scope:
-    """One watch: a kind, in one namespace or in all, by one identity.
-
-    It goes on while the kind is ``unserved``, ever more seldom; ``wanted`` has it try again now.
-    """
-
-    kind: ResourceType
-    namespace: str | None
-    client: KubeClient
-    followers: set[Owner] = field(default_factory=set)
-    synced: asyncio.Event = field(default_factory=asyncio.Event)
-    forbidden: bool = False
-    unserved: bool = False
-    wanted: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
-
-
 class OwnedObjects:
     """A view of every object that carries an app's label pair; ``keep_annotation`` is how one is to outlive its app.
 
@@ -88,7 +54,7 @@ class OwnedObjects:
         self._namespace_label, self._name_label = labels
         self._on_change = on_change
         self._seen: dict[Identity, Seen] = {}
-        self._scopes: dict[tuple[str, str, str | None, str | None], _Scope] = {}
+        self._watches: dict[WatchKey, KindWatch] = {}
         # Objects that are being applied, with the uids that were seen deleted meanwhile.
         self._applying: dict[Identity, set[str]] = {}
         # Jobs that were gone when they had ended well, and by whom they were applied.
@@ -114,31 +80,27 @@ class OwnedObjects:
         answer in time, and UnknownKindError when it serves no such kind any more.
         """
         key = (kind.api_version, kind.kind, namespace, client.user)
-        scope = self._scopes.get(key)
-        if scope is None:
-            scope = self._scopes[key] = _Scope(kind, namespace, client)
-            scope.task = asyncio.create_task(self._keep(scope), name=f"watch {kind.plural} {namespace or '*'}")
-        elif scope.unserved:
-            # It was to be found just now, perhaps under another path.
-            scope.kind = kind
-            scope.synced.clear()
-            scope.wanted.set()
-        scope.followers.add(owner)
+        watch = self._watches.get(key)
+        if watch is None:
+            watch = self._watches[key] = KindWatch(kind, namespace, client, self._name_label, self)
+        elif watch.is_unserved:
+            watch.try_anew(kind)
+        watch.followers.add(owner)
         try:
             async with asyncio.timeout(FIRST_LIST_TIMEOUT):
-                await scope.synced.wait()
+                await watch.synced.wait()
         except TimeoutError:
             raise ApiError(0, "Timeout", f"the API server did not list {kind.plural} in time") from None
-        if scope.unserved:
+        if watch.is_unserved:
             raise UnknownKindError(kind.api_version, kind.kind)
-        return not scope.forbidden
+        return not watch.is_forbidden
 
     def follow_only(self, owner: Owner, user: str | None, keys: Iterable[ObjectKey]) -> None:
         """The owner has these objects alone, as this identity: end the watches that nobody else needs."""
         needed = {(key.api_version, key.kind) for key in keys}
-        for key, scope in list(self._scopes.items()):
+        for key, watch in list(self._watches.items()):
             if key[:2] not in needed or key[3] != user:
-                self._unfollow(key, scope, owner)
+                self._unfollow(key, watch, owner)
 
     def note(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
         """Remember an object as an answer showed it, ahead of the watch; returns what the answer showed.
@@ -163,8 +125,8 @@ class OwnedObjects:
 
     def forget_owner(self, owner: Owner) -> None:
         """The app is gone: end the watches that nobody else needs, and tell who waited for what it held."""
-        for key, scope in list(self._scopes.items()):
-            self._unfollow(key, scope, owner)
+        for key, watch in list(self._watches.items()):
+            self._unfollow(key, watch, owner)
         for identity in [identity for identity, seen in self._seen.items() if seen.owner == owner]:
             del self._seen[identity]
         self._ended = {identity: known for identity, known in self._ended.items() if known != owner}
@@ -204,11 +166,11 @@ class OwnedObjects:
         finally:
             self._applying.pop(key.identity, None)
 
-    def _unfollow(self, key: tuple[str, str, str | None, str | None], scope: _Scope, owner: Owner) -> None:
-        scope.followers.discard(owner)
-        if not scope.followers and scope.task is not None:
-            scope.task.cancel()
-            del self._scopes[key]
+    def _unfollow(self, key: WatchKey, watch: KindWatch, owner: Owner) -> None:
+        watch.followers.discard(owner)
+        if not watch.followers:
+            watch.cancel()
+            del self._watches[key]
 
     def _let_go(self, identity: Identity, holder: Owner | None = None) -> None:
         """Tell who waits for the object, or only those who wait for this holder to let go of it."""
@@ -225,93 +187,26 @@ class OwnedObjects:
             self._let_go(identity)
 
     async def close(self) -> None:
-        tasks = [scope.task for scope in self._scopes.values() if scope.task is not None]
-        for task in tasks:
-            task.cancel()
+        """End all watches."""
+        tasks = [watch.cancel() for watch in self._watches.values()]
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._scopes.clear()
+        self._watches.clear()
 
-    async def _keep(self, scope: _Scope) -> None:
-        """Watch for ever: a fault in reading one answer must not leave drift unseen from then on."""
-        while True:
-            try:
-                await self._run(scope)
-            except Exception:
-                logger.exception("watching %s failed unexpectedly", scope.kind.plural)
-                await asyncio.sleep(RELIST_BACKOFF[-1])
-
-    async def _run(self, scope: _Scope) -> None:
-        failures, version = 0, ""
-        while True:
-            began = time.monotonic()
-            try:
-                if not version:
-                    version = await self._list(scope)
-                    scope.forbidden = scope.unserved = False
-                    scope.synced.set()
-                light = not has_health(scope.kind.api_version, scope.kind.kind)
-                events = scope.client.watch(
-                    scope.kind, scope.namespace, version, labels=self._name_label, metadata_only=light
-                )
-                async for event in events:
-                    failures = 0
-                    metadata = event["object"].get("metadata") or {}
-                    version = str(metadata.get("resourceVersion") or version)
-                    if event["type"] != "BOOKMARK":
-                        self._observe(scope.kind, event["type"], event["object"])
-            except ApiError as error:
-                if time.monotonic() - began > STEADY:
-                    failures = 0
-                delay = RELIST_BACKOFF[min(failures, len(RELIST_BACKOFF) - 1)]
-                if error.status == 403:
-                    delay, version = FORBIDDEN_BACKOFF[min(failures, len(FORBIDDEN_BACKOFF) - 1)], ""
-                    # What was allowed until now is given a little time before drift is looked for without it.
-                    if not scope.forbidden and (failures > 1 or not scope.synced.is_set()):
-                        scope.forbidden = True
-                        scope.synced.set()
-                        logger.warning("may not watch %s: %s", scope.kind.plural, error)
-                failures += 1
-                if error.status == 410:
-                    version = ""
-                elif error.status == 404:
-                    version = ""
-                    scope.client.forget_kinds(scope.kind.api_version)
-                    self._forget_others(scope)  # they went with their definition
-                    if scope.synced.is_set() or failures > UNSERVED_TRIES:
-                        scope.unserved = True
-                        scope.synced.set()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(delay):
-                        await scope.wanted.wait()
-                    scope.wanted.clear()
-                    failures = 0
-
-    async def _list(self, scope: _Scope) -> str:
-        full = has_health(scope.kind.api_version, scope.kind.kind)
-        items, version = await scope.client.list(
-            scope.kind, scope.namespace, labels=self._name_label, metadata_only=not full
-        )
-        listed = set()
-        for item in items:
-            # The items of a list of a built-in kind don't say what they are.
-            item |= {"apiVersion": scope.kind.api_version, "kind": scope.kind.kind}
-            listed.add(self._key(scope.kind, item).identity)
-            self._observe(scope.kind, "LISTED" if not scope.synced.is_set() else "MODIFIED", item)
-        self._forget_others(scope, listed, version)
-        return version
-
-    def _forget_others(self, scope: _Scope, listed: Collection[Identity] = (), version: str = "") -> None:
-        """What was known in the scope and is not in the list of this version is gone."""
-        group = scope.kind.api_version.rpartition("/")[0]
-        for identity in [i for i in self._seen if i.group_kind == (group, scope.kind.kind)]:
-            if identity in listed or scope.namespace not in (None, identity.namespace) or identity in self._applying:
+    def only(self, watch: KindWatch, listed: Sequence[Mapping[str, Any]], version: str) -> None:
+        """What was known of the watched objects and is not in the list of this version is gone."""
+        kind = watch.kind
+        there = {self._key(kind, item).identity for item in listed}
+        group = kind.api_version.rpartition("/")[0]
+        for identity in [i for i in self._seen if i.group_kind == (group, kind.kind)]:
+            if identity in there or watch.namespace not in (None, identity.namespace) or identity in self._applying:
                 continue
             if version.isdigit() and self._seen[identity].version > int(version):
                 continue  # made after the list was
             self._on_change(self._seen.pop(identity).owner)
             self._let_go(identity)
 
-    def _observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
+    def observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
+        """Take one object, as an event or a list shows it."""
         key = self._key(kind, obj)
         held = self._seen.get(key.identity)
         seen = self.read(obj, key)

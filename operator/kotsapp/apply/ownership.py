@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kotsapp.apply.adopt import Adoption
-from kotsapp.apply.cache import OwnedObjects, Owner
+from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.changes import Object
 from kotsapp.apply.digests import managers
 from kotsapp.apply.inventory import Inventory, Marks
@@ -14,7 +14,7 @@ from kotsapp.apply.plan import Plan
 from kotsapp.apply.policy import stranger
 from kotsapp.apply.reader import LiveReader
 from kotsapp.kube.client import KubeClient
-from kotsapp.kube.objects import ObjectKey, key_of
+from kotsapp.kube.objects import ObjectKey, Owner, key_of
 from kotsapp.text import listed
 
 MAX_SHOWN = 5

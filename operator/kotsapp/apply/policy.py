@@ -69,7 +69,7 @@ def misleading(obj: Mapping[str, Any], own_labels: Mapping[str, str]) -> str | N
             " it a metadata.name"
         )
     if not is_path_segment(key.name):
-        return f"{key.kind} {key.name!r}: metadata.name is no name of an object; mend it"
+        return f"{key.kind} {key.name!r}: metadata.name is not a valid name; fix it"
     if metadata.get("ownerReferences"):
         # That would put the object's life into somebody else's hands.
         return f"{key}: metadata.ownerReferences can't be set in a manifest; remove it"

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from kotsapp.backoff import Backoff
 from kotsapp.kube.objects import Identity
 
 # This many repairs of one object, each within this many seconds of the one before, are no accident any more.
 TOLERATED = 5
 WINDOW = 600.0
-FIRST_WAIT, MAX_WAIT = 30.0, 1800.0
+PAUSE = Backoff(first=30.0, longest=1800.0)
 MAX_KEPT = TOLERATED + 16
 
 
@@ -37,7 +38,7 @@ def remember(repairs: Sequence[float], now: float) -> list[float]:
 
 
 def _pause(excess: int) -> float:
-    return 0.0 if excess < 0 else min(FIRST_WAIT * 2.0**excess, MAX_WAIT)
+    return 0.0 if excess < 0 else PAUSE.after(excess + 1)
 
 
 @dataclass(frozen=True, slots=True)

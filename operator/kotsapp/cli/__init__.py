@@ -8,7 +8,7 @@ from importlib import import_module
 from kotsapp import __version__
 from kotsapp.cli.ending import carry_out
 
-COMMANDS = ("run", "probe", "license", "render")
+COMMANDS = ("run", "probe", "license", "config", "render")
 
 
 def parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:

@@ -8,8 +8,14 @@ from pathlib import Path
 from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
 from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
 from kotsapp.license.document import MAX_BYTES
-from kotsapp.manifests.errors import ManifestError
+from kotsapp.manifests import documents
+from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_SOURCE_BYTES, MIB
+from kotsapp.release import config_values
+from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config_values import Answers
+from kotsapp.release.errors import HelmError, HelmMissingError
+from kotsapp.release.filling import CallsError, Drawn
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 
@@ -51,23 +57,39 @@ def source_files(paths: Iterable[str]) -> list[SourceFile]:
 
 
 def read_release(
-    renderer: Renderer, files: Sequence[SourceFile], local_images: Mapping[str, str] | None = None
+    renderer: Renderer,
+    files: Sequence[SourceFile],
+    local_images: Mapping[str, str] | None = None,
+    kept: Drawn | None = None,
 ) -> Release:
-    """The release, charts included; ``local_images`` are what ``LocalImageName`` answers. Raises CommandError."""
-    try:
-        release = renderer.read(files, local_images)
-    except ManifestError as error:
-        raise CommandError(str(error), EXIT_PROBLEM) from None
-    if not release.charts:
-        return release
-    # Running helm costs imports that a release without charts, nearly every one, need not pay for.
-    import asyncio
+    """The release, charts included; ``local_images`` are what ``LocalImageName`` answers, ``kept`` is what was drawn.
 
-    from kotsapp.release.helm import HelmError, HelmMissingError
-
+    Raises CommandError.
+    """
     try:
+        release = renderer.read(files, local_images, kept)
+        if not release.charts:
+            return release
+        # Running helm costs imports that a release without charts, nearly every one, need not pay for.
+        import asyncio
+
         return asyncio.run(renderer.with_charts(release))
+    except ConfigIncompleteError as error:
+        raise CommandError("\n".join(map(str, error.problems)), EXIT_PROBLEM) from None
+    except CallsError as error:
+        raise CommandError("\n".join(map(str, error.failures)), EXIT_PROBLEM) from None
     except (ManifestError, HelmMissingError, HelmError) as error:
+        raise CommandError(str(error), EXIT_PROBLEM) from None
+
+
+def read_answers(paths: Iterable[str]) -> Answers:
+    """The answers in ConfigValues documents or plain maps, later files over earlier ones. Raises CommandError."""
+    try:
+        return config_values.merged(
+            config_values.read(documents.read_mapping(read_file(Path(path), MAX_SOURCE_BYTES), path), Place(path))
+            for path in paths
+        )
+    except ManifestError as error:
         raise CommandError(str(error), EXIT_PROBLEM) from None
 
 

@@ -16,7 +16,7 @@ from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.output import add_output_option, print_result, table
 from kotsapp.kube.client import KubeClient, connect
 from kotsapp.kube.errors import ApiError, UnknownKindError
-from kotsapp.names import API_VERSION, KIND, REQUEST_ANNOTATION
+from kotsapp.names import API_VERSION, KIND, RENDER_ANNOTATION, REQUEST_ANNOTATION
 
 OPERATOR_LABEL = "app.kubernetes.io/name=kotsapp-operator"
 _TROUBLES = {"undecided": "undecided", "unverified": "not verified"}
@@ -30,13 +30,14 @@ def parser() -> argparse.ArgumentParser:
         ("status", _status, "how the app is, and what to do about it; exit code 1 unless it is Ready"),
         ("images", _images, "every image: what was found, and where pods pull it; exit code 1 if one is not pullable"),
         ("retry", _retry, "ask every registry again now"),
+        ("rerender", _rerender, "render the release anew now: what charts draw and don't look up changes"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("name", metavar="NAME")
         command.add_argument("-n", "--namespace", help="default: the current context's")
         command.add_argument("--context", help="a context of the kubeconfig")
         command.add_argument("--kubeconfig", metavar="FILE", help="default: as kubectl finds it")
-        if action is not _retry:
+        if action not in (_retry, _rerender):
             add_output_option(command)
         command.set_defaults(action=action)
     return top
@@ -185,12 +186,20 @@ def _image_table(images: Sequence[dict[str, Any]]) -> str:
 
 
 async def _retry(args: argparse.Namespace, client: KubeClient, app: dict[str, Any]) -> int:
+    return await _ask(REQUEST_ANNOTATION, "a fresh probe of every image", args, client, app)
+
+
+async def _rerender(args: argparse.Namespace, client: KubeClient, app: dict[str, Any]) -> int:
+    return await _ask(RENDER_ANNOTATION, "a new rendering of its release", args, client, app)
+
+
+async def _ask(annotation: str, what: str, args: argparse.Namespace, client: KubeClient, app: dict[str, Any]) -> int:
     kind = await client.resource_type(API_VERSION, KIND)
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    patch = {"metadata": {"annotations": {REQUEST_ANNOTATION: now}}}
+    patch = {"metadata": {"annotations": {annotation: now}}}
     await client.merge(kind, args.name, app["metadata"]["namespace"], patch)
     when = ", once spec.suspend is false" if _is_suspended(app) else ""
-    print(f"kotsapp/{args.name}: asked for a fresh probe of every image{when}")
+    print(f"kotsapp/{args.name}: asked for {what}{when}")
     return EXIT_OK
 
 

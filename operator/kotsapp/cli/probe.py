@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.inputs import DEFAULT_NAMESPACE, is_source_file, read_license, read_release, source_files
-from kotsapp.cli.options import DEFAULT_TIMEOUT, seconds
+from kotsapp.cli.inputs import DEFAULT_NAMESPACE, is_source_file, read_answers, read_license, read_release, source_files
+from kotsapp.cli.options import DEFAULT_TIMEOUT, add_config_values, seconds
 from kotsapp.cli.output import add_output_option, print_result, table
 from kotsapp.cli.progress import Progress
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
@@ -38,6 +38,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     parser.add_argument("--license", metavar="FILE", help="also ask the proxy, with this license")
     parser.add_argument("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
+    add_config_values(parser)
     parser.add_argument("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")
     parser.add_argument("--registries", type=Path, metavar="FILE", help="where registries really are")
     parser.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="never probed; repeatable")
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         default_name(license.app_slug if license else ""),
         DEFAULT_NAMESPACE,
         helm=args.helm,
-        patch_helm_v2=True,
+        answers=read_answers(args.config_values),
     )
     files = source_files(args.filename) if args.filename else []
     release = read_release(renderer, files) if files else Release()

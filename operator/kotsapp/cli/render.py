@@ -11,8 +11,8 @@ from typing import Any
 
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.folder import write_folder
-from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_license, read_release, source_files
-from kotsapp.cli.options import DEFAULT_TIMEOUT, domain, image_path, object_name, seconds
+from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files
+from kotsapp.cli.options import DEFAULT_TIMEOUT, add_config_values, domain, image_path, object_name, seconds
 from kotsapp.cli.routes import Rules, decide
 from kotsapp.images.podspec import unmatched
 from kotsapp.images.reference import parse
@@ -48,8 +48,10 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="NS",
         help="where the app goes (for secret, charts and templates)",
     )
+    add_config_values(parser)
     add("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")
-    add("--patch-helm-v2", action="store_true", help="also render and patch charts that KOTS leaves to Helm")
+    text = "what becomes of kots.io/v1beta2 charts: rendered and patched (default), or left to whoever installs them"
+    add("--v2-charts", choices=("Patch", "Skip"), default="Patch", help=text)
     _add_image_options(parser.add_argument_group("images"))
     _add_output_options(parser.add_argument_group("output"))
     parser.set_defaults(run=run)
@@ -107,8 +109,9 @@ def _render(args: argparse.Namespace) -> None:
     found = _found(args, release)
     rules = _rules(args, release, renderer.domains(release.application))
     pulls = decide(_users(found, release), rules, license)
-    if release.local_images:
-        release = read_release(renderer, files, {image: pulls[image].reference for image in release.local_images})
+    answers = {image: pulls[image].reference for image in release.local_images}
+    if any(image != reference for image, reference in answers.items()):
+        release = read_release(renderer, files, answers, release.drawn)
         found = _found(args, release)
         users = _users(found, release)
         pulls |= decide({image: names for image, names in users.items() if image not in pulls}, rules, license)
@@ -118,10 +121,12 @@ def _render(args: argparse.Namespace) -> None:
             _note(f"{image} becomes {reference}, which container runtimes refuse for {reference.refused_for}")
     for path in unmatched([one.obj for one in found], args.image_path):
         _note(f"--image-path {path}: no object has an image there; check group, kind and path")
+    for warning in release.warnings:
+        _note(warning)
     for chart in release.unpatched_charts:
-        _note(f"{chart} is left to Helm, as KOTS does it, and not rendered; --patch-helm-v2 renders it")
+        _note(f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered")
     patched = patch(found, pulls, renderer.pull_secret)
-    namespaces = [] if args.no_secret else secret_namespaces(patched)
+    namespaces = [] if args.no_secret else secret_namespaces(patched, app=release.asks_for_pull_secret)
     domains = renderer.domains(release.application).opening(pulled.values())
     secrets = [_secret(renderer.pull_secret, name or args.namespace, license, domains) for name in namespaces]
     _write(args, patched, _distinct(secrets), pulls)
@@ -162,8 +167,9 @@ def _renderer(args: argparse.Namespace, license: License) -> Renderer:
         namespace=args.namespace or DEFAULT_NAMESPACE,
         proxy_domain=args.proxy_domain,
         registry_domain=args.registry_domain,
-        patch_helm_v2=args.patch_helm_v2,
+        patch_helm_v2=args.v2_charts == "Patch",
         helm=args.helm,
+        answers=read_answers(args.config_values),
     )
 
 

@@ -102,7 +102,7 @@ def _allow_many_files() -> None:
 
 async def _operate(args: argparse.Namespace, registries: Registries, keys: TrustedKeys) -> None:
     """Serve metrics and health, and work until told to end; what ends otherwise is begun anew, with nothing kept."""
-    metrics = _Metrics.register(CollectorRegistry())
+    metrics = OperatorMetrics.register(CollectorRegistry())
     watched: list[AppWatch] = []
     async with contextlib.AsyncExitStack() as stack:
         try:
@@ -119,7 +119,7 @@ async def _operate(args: argparse.Namespace, registries: Registries, keys: Trust
 
 
 @dataclass(frozen=True, slots=True)
-class _Metrics:
+class OperatorMetrics:
     """What is registered once, however often the work is begun."""
 
     registry: CollectorRegistry
@@ -129,7 +129,8 @@ class _Metrics:
     owned: Gauge
 
     @classmethod
-    def register(cls, registry: CollectorRegistry) -> "_Metrics":
+    def register(cls, registry: CollectorRegistry) -> "OperatorMetrics":
+        """Everything that /metrics shows."""
         ProcessCollector(registry=registry)
         return cls(
             registry,
@@ -144,7 +145,7 @@ async def _work(
     args: argparse.Namespace,
     registries: Registries,
     keys: TrustedKeys,
-    metrics: _Metrics,
+    metrics: OperatorMetrics,
     watched: list[AppWatch],
 ) -> str:
     """Keep KotsApps true until told to end; why it must be begun anew, empty when it must not.

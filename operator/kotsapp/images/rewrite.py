@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kotsapp.images.accounts import NO_SECRETS, AccountSecrets, account_of
 from kotsapp.images.image_path import ImagePath, Path
 from kotsapp.images.podspec import ImageUse, images_of, workloads
 
@@ -21,31 +22,48 @@ class Pull:
     needs_secret: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """The license's pull secret, and what accounts carry."""
+
+    name: str
+    of_accounts: AccountSecrets
+
+
 def rewrite(
-    obj: dict[str, Any], pulls: Mapping[str, Pull], secret_name: str, image_paths: Sequence[ImagePath] = ()
+    obj: dict[str, Any],
+    pulls: Mapping[str, Pull],
+    secret_name: str,
+    image_paths: Sequence[ImagePath] = (),
+    account_secrets: AccountSecrets = NO_SECRETS,
 ) -> dict[str, Any]:
     """The object with every image that ``pulls`` knows (by the reference as written) replaced.
 
     Where an image needs it, the pull secret's name is appended to the pod spec's ``imagePullSecrets``, unless it is
-    there; what was there keeps its place. References that changed are recorded in the annotation
-    ``kotsapp.dev/original-images`` of the object (of the item, in a list), never of a pod template: JSON, from
-    container name to the reference as written. Rewriting twice is the same as rewriting once.
+    there; what was there keeps its place. Where nothing was there, what the pods' account carries in the object's
+    namespace (``account_secrets``) follows: the API server adds it to no pod that has a list. References that changed
+    are recorded in the annotation ``kotsapp.dev/original-images`` of the object (of the item, in a list), never of a
+    pod template: JSON, from container name to the reference as written. Rewriting twice is the same as rewriting once.
 
     The input is not touched; parts that did not change are shared with it. An object in which nothing changes is
     returned as it is.
     """
     edit = _CopyOnWrite(obj)
     for place, item in workloads(obj):
-        _rewrite_item(item, place, images_of(item, image_paths), pulls, secret_name, edit)
+        _rewrite_item(item, place, images_of(item, image_paths), pulls, _Secrets(secret_name, account_secrets), edit)
     return edit.root
 
 
 def rewrite_uses(
-    obj: dict[str, Any], uses: Sequence[ImageUse], pulls: Mapping[str, Pull], secret_name: str
+    obj: dict[str, Any],
+    uses: Sequence[ImageUse],
+    pulls: Mapping[str, Pull],
+    secret_name: str,
+    account_secrets: AccountSecrets = NO_SECRETS,
 ) -> dict[str, Any]:
     """As ``rewrite``, for one object that is no list, where ``images_of`` found the uses already."""
     edit = _CopyOnWrite(obj)
-    _rewrite_item(obj, (), uses, pulls, secret_name, edit)
+    _rewrite_item(obj, (), uses, pulls, _Secrets(secret_name, account_secrets), edit)
     return edit.root
 
 
@@ -54,7 +72,7 @@ def _rewrite_item(
     place: Path,
     uses: Sequence[ImageUse],
     pulls: Mapping[str, Pull],
-    secret_name: str,
+    secrets: _Secrets,
     edit: "_CopyOnWrite",
 ) -> None:
     changed: dict[str, str] = {}
@@ -72,7 +90,10 @@ def _rewrite_item(
         if pull.needs_secret and use.pull_secrets is not None:
             secret_lists[use.pull_secrets] = None
     for path in secret_lists:
-        _append_secret((*place, *path), secret_name, edit)
+        account = account_of(item, path)
+        _append_secret((*place, *path), secrets.name, edit)
+        for name in secrets.of_accounts.get(account, ()) if account is not None else ():
+            _append_secret((*place, *path), name, edit)
     _record(item, place, changed, kept, edit)
 
 

@@ -25,6 +25,16 @@ class Identity(NamedTuple):
         return GroupKind(self.group, self.kind)
 
 
+class Owner(NamedTuple):
+    """Whose an object is: the namespace and name of what it was applied for."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectKey:
     """Which object; ``namespace`` is empty for cluster-scoped kinds."""

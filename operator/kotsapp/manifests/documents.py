@@ -1,6 +1,6 @@
 """A source's text, read into Kubernetes objects that mean what kubectl says they mean."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from kotsapp.manifests import json_stream, shapes, stream, yaml_document
 from kotsapp.manifests.budget import OBJECTS, TEXT, Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
+from kotsapp.manifests.stream import Chunk
 from kotsapp.manifests.yaml_document import Seen
 
 Object = dict[str, Any]
@@ -36,10 +37,29 @@ def read(data: bytes | str, origin: str, budget: Budget | None = None) -> list[D
     """
     budget = Budget() if budget is None else budget
     text = stream.decode(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"), origin)
-    budget.take(TEXT, len(data), Place(origin))
+    return read_chunk(Chunk(text, 1, 1), origin, budget)
+
+
+def chunks(text: str, origin: str) -> list[Chunk]:
+    """The documents of a source as they are written. Raises ManifestError as ``stream.split`` does."""
+    return json_stream.chunks(text) if is_json(text) else list(stream.split(text, origin))
+
+
+def read_chunk(
+    chunk: Chunk,
+    origin: str,
+    budget: Budget,
+    seen: Seen | None = None,
+    needs_name: Callable[[Object], bool] = lambda _: True,
+) -> list[Document]:
+    """The objects of a part of a source; ``seen`` is the source's, for all of its parts. Raises ManifestError.
+
+    ``needs_name`` says which objects can't do without a name.
+    """
+    budget.take(TEXT, len(chunk.text), Place(origin, chunk.number))
     found: list[Document] = []
-    for value, place in _values(text, origin, budget):
-        for document in _objects(value, place, 0):
+    for value, place in _values(chunk, origin, budget, Seen() if seen is None else seen):
+        for document in _objects(value, place, 0, needs_name):
             budget.take(OBJECTS, 1, document.place)
             found.append(document)
     return found
@@ -49,30 +69,35 @@ def read_mapping(data: bytes, origin: str, budget: Budget | None = None) -> dict
     """The first document's fields, for files that are no Kubernetes object. Raises ManifestError."""
     budget = Budget() if budget is None else budget
     budget.take(TEXT, len(data), Place(origin))
-    for value, place in _values(stream.decode(data, origin), origin, budget):
+    for value, place in _values(Chunk(stream.decode(data, origin), 1, 1), origin, budget, Seen()):
         if isinstance(value, dict):
             return value
         raise ManifestError(place, f"is {_described(value)}, not a mapping")
     return {}
 
 
-def _values(text: str, origin: str, budget: Budget) -> Iterator[tuple[Any, Place]]:
-    number, line = 1, 1
-    if text.lstrip().startswith("{"):
-        values, rest = json_stream.read(text, origin, budget)
+def is_json(text: str) -> bool:
+    """Whether a source is a stream of JSON objects, as kubectl tells it: by its first character."""
+    start = text.lstrip()[:2]
+    return start.startswith("{") and start != "{{"
+
+
+def _values(chunk: Chunk, origin: str, budget: Budget, seen: Seen) -> Iterator[tuple[Any, Place]]:
+    text, number, line = chunk.text, chunk.number, chunk.line
+    if chunk.is_json or (number == 1 and is_json(text)):
+        values, rest = json_stream.read(text, origin, budget, number, line)
         yield from values
         if not rest:
             return
         number += len(values)
         line += text.count("\n", 0, len(text) - len(rest))
         text = rest
-    seen = Seen()
-    for chunk in stream.split(text, origin, number, line):
-        place = Place(origin, chunk.number, chunk.line)
-        yield yaml_document.read(chunk.text, place, seen, budget)
+    for part in stream.split(text, origin, number, line):
+        place = Place(origin, part.number, part.line)
+        yield yaml_document.read(part.text, place, seen, budget)
 
 
-def _objects(value: Any, place: Place, depth: int) -> Iterator[Document]:
+def _objects(value: Any, place: Place, depth: int, needs_name: Callable[[Object], bool]) -> Iterator[Document]:
     if value is None:
         return
     if not isinstance(value, dict):
@@ -81,7 +106,7 @@ def _objects(value: Any, place: Place, depth: int) -> Iterator[Document]:
     api_version = _required(value, "apiVersion", place)
     items = value.get("items")
     if not (kind.endswith("List") and "items" in value):
-        _check_name(value, kind, place)
+        _check_name(value, kind, place, required=needs_name(value))
         _check_shape(value, api_version, kind, place)
         yield Document(value, place)
         return
@@ -95,7 +120,7 @@ def _objects(value: Any, place: Place, depth: int) -> Iterator[Document]:
             item = {"apiVersion": api_version, "kind": kind.removesuffix("List"), **item}
         if item is None:
             raise ManifestError(item_place, "is empty: write an object or remove it")
-        yield from _objects(item, item_place, depth + 1)
+        yield from _objects(item, item_place, depth + 1, needs_name)
 
 
 def _required(value: Object, field: str, place: Place) -> str:
@@ -106,7 +131,7 @@ def _required(value: Object, field: str, place: Place) -> str:
     raise ManifestError(place, f"{_summary(value)} {problem}: every Kubernetes object has apiVersion and kind")
 
 
-def _check_name(value: Object, kind: str, place: Place) -> None:
+def _check_name(value: Object, kind: str, place: Place, *, required: bool) -> None:
     metadata = value.get("metadata")
     if metadata is None:
         metadata = {}
@@ -121,7 +146,7 @@ def _check_name(value: Object, kind: str, place: Place) -> None:
         found = metadata.get(field)
         if found is not None and not isinstance(found, dict):
             raise ManifestError(place, f"metadata.{field} of the {kind} is {_described(found)}, not a mapping")
-    if not metadata.get("name") and not metadata.get("generateName"):
+    if required and not metadata.get("name") and not metadata.get("generateName"):
         raise ManifestError(place, f"the {kind} has no metadata.name: give it one")
 
 
@@ -131,7 +156,7 @@ def _check_shape(value: Object, api_version: str, kind: str, place: Place) -> No
         metadata = value["metadata"]
         named = f"{quote(kind)[1:-1]}/{quote(metadata.get('name') or metadata['generateName'])[1:-1]}"
         problem = f"{wrong.path} of {named} is {_described(wrong.found)}, not a {wrong.wanted}"
-        raise ManifestError(place, f"{problem}: mend it")
+        raise ManifestError(place, f"{problem}: fix it")
 
 
 def _summary(value: Object) -> str:

@@ -8,9 +8,11 @@ from kotsapp.manifests.budget import NODES, Budget
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_DEPTH, MAX_DOCUMENTS
 from kotsapp.manifests.scalars import ScalarError, json_integer, json_number
+from kotsapp.manifests.stream import Chunk
 
 # A string without an end goes on to the text's, so that no quote in it is looked at as another start.
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_SIGN = re.compile(rf"{_STRING.pattern}|[\[{{\]}}]", re.DOTALL)
 _BRACKET = re.compile(r"[\[{\]}]")
 # Each of them comes with one more value, or key.
 _SIGNS = "[{,:"
@@ -21,8 +23,30 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_INTEGER = 20
 
 
-def read(text: str, origin: str, budget: Budget) -> tuple[list[tuple[Any, Place]], str]:
-    """The values with their places, and the text that has to be read as YAML.
+def chunks(text: str) -> list[Chunk]:
+    """The objects of a stream as they are written, told apart by their braces; one chunk where they don't tell."""
+    found: list[Chunk] = []
+    depth, start, line, counted = 0, 0, 1, 0
+    for match in _SIGN.finditer(text):
+        if match[0] in "[{":
+            depth += 1
+        elif match[0] in "]}":
+            depth -= 1
+            if depth == 0:
+                first = _after_space(text, start)
+                line += text.count("\n", counted, first)
+                counted, start = first, match.end()
+                found.append(Chunk(text[first:start], len(found) + 1, line, is_json=True))
+            if depth < 0:
+                break
+    if depth or not found or text[start:].strip():
+        return [Chunk(text, 1, 1)]
+    return found
+
+
+def read(text: str, origin: str, budget: Budget, number: int = 1, line: int = 1) -> tuple[list[tuple[Any, Place]], str]:
+    """The values with their places, and the text that has to be read as YAML; it starts as object ``number`` of its
+    source, on ``line``.
 
     Raises ManifestError for JSON that can't be YAML either, having begun as a stream of several objects.
     """
@@ -32,12 +56,12 @@ def read(text: str, origin: str, budget: Budget) -> tuple[list[tuple[Any, Place]
     # Before anything is built; what turns out to be YAML is counted there once more.
     budget.take(NODES, sum(map(outside.count, _SIGNS)), Place(origin))
     values: list[tuple[Any, Place]] = []
-    line, counted, end = 1, 0, 0
+    counted, end = 0, 0
     position = _after_space(text, 0)
     while position < len(text):
         line += text.count("\n", counted, position)
         counted = position
-        place = Place(origin, len(values) + 1, line)
+        place = Place(origin, number + len(values), line)
         try:
             value, end = _decoder.raw_decode(text, position)
         except ScalarError as error:

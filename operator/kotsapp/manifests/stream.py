@@ -17,11 +17,15 @@ _SEPARATOR = re.compile(r"^---(.*)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The text of one YAML document; ``line`` is the line of the source on which it starts, from 1."""
+    """The text of one document; ``line`` is the line of the source on which it starts, from 1.
+
+    ``is_json`` says that it is one of a stream of JSON objects.
+    """
 
     text: str
     number: int
     line: int
+    is_json: bool = False
 
 
 def decode(data: bytes, origin: str) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.apply.cache import Owner
 from kotsapp.apply.inventory import Marks
 from kotsapp.apply.ownership import Applicant
 from kotsapp.kube.client import FIELD_MANAGER
+from kotsapp.kube.objects import Owner
 from kotsapp.names import (
     ADOPT_ANNOTATION,
     API_VERSION,

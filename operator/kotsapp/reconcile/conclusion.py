@@ -9,9 +9,9 @@ from kotsapp.api.conditions import (
     WORKLOADS_HEALTHY,
     Condition,
     Reason,
-    Status,
     failed,
     progressing,
+    retrying,
     succeeded,
 )
 from kotsapp.api.spec import Spec
@@ -46,7 +46,7 @@ def applied(count: int, unpatched_charts: tuple[str, ...], waiting: tuple[Object
     """How many objects are applied, and what is still waited for."""
     message = f"{counted(count, 'object')} applied"
     if unpatched_charts:
-        message += f"; not patched, as KOTS does with v2 charts (spec.helm.patchV2): {', '.join(unpatched_charts)}"
+        message += f"; left by spec.helm.v2Charts: Skip, and installed by nobody here: {', '.join(unpatched_charts)}"
     if waiting:
         hooks = ", ".join(str(key) for key in waiting)
         return Condition.unknown(WORKLOADS_APPLIED, Reason.PROGRESSING, f"{message}; waiting for hook {hooks}")
@@ -102,8 +102,12 @@ def conclude(
         look = min(look, overall.settles_in + 0.1)
     if not (spec.wait or waiting):
         return Conclusion((*done, health), min(look, next_due), healthy=False)
+    if images.refused:
+        # What is known leads: pods would say the same later, and with less in it.
+        message = images.refusal
+        known = failed if over else retrying
+        return Conclusion((*known(Reason.IMAGES_NOT_PULLABLE, message), health), look, healthy=False)
     if not over:
         return Conclusion((*progressing(f"rolling out: {overall.message}"), health), look, healthy=False)
-    refused = "".join(f"{c.message}; " for c in images.pullable() if c.status == Status.FALSE)
-    message = f"not healthy after {spec.timeout:g}s: {refused}{overall.message}"
+    message = f"not healthy after {spec.timeout:g}s: {overall.message}"
     return Conclusion((*failed(Reason.WORKLOADS_UNHEALTHY, message), health), look, healthy=False)

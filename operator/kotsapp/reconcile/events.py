@@ -80,7 +80,7 @@ def of_cleanup(removal: Removal) -> list[Event]:
 
 
 def of_transition(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Event]:
-    """An event when Ready's status or reason changed, and for another thing to mend; work in progress is no news."""
+    """An event when Ready's status or reason changed, and for another thing to fix; work in progress is no news."""
     old, new = condition_in(before, READY), condition_in(after, READY)
     if new is None or new["status"] == "Unknown":
         return []

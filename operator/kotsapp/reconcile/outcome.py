@@ -6,7 +6,7 @@ from typing import Any
 from kotsapp.api.conditions import Condition, failed, retrying, stalled
 from kotsapp.reconcile.events import Event
 
-# Seconds at most between looks at what is mended unseen: a right granted, a quota raised, another's object removed.
+# Seconds at most between looks at what is fixed unseen: a right granted, a quota raised, another's object removed.
 UNWATCHED_POLL = 60.0
 
 

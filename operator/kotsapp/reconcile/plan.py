@@ -10,6 +10,7 @@ from kotsapp.apply.inventory import NEVER_PRUNED, says_kept
 from kotsapp.apply.normalize import RUN_ONCE, left_open, normalized, scaled_by_others
 from kotsapp.apply.plan import Phase, Plan
 from kotsapp.apply.policy import misleading, refusal
+from kotsapp.images.accounts import NO_SECRETS, Account, by_namespace
 from kotsapp.images.image_path import Step
 from kotsapp.images.podspec import built_in_pod_spec, find_images
 from kotsapp.images.rewrite import Pull, rewrite
@@ -49,11 +50,15 @@ class PullSecretNameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PullSecrets:
-    """The pull secrets of an app: one of this name in each namespace whose pods need it."""
+    """The pull secrets of an app: one of this name in each namespace whose pods need it.
+
+    ``asked_for`` says that the release asks for its name or content, and so expects it in the app's namespace.
+    """
 
     name: str
     license_id: str = field(repr=False)
     domains: Domains
+    asked_for: bool = False
 
     def of(self, namespace: str, app: App) -> dict[str, Any]:
         """The one of this namespace."""
@@ -82,11 +87,18 @@ def scope_in(objects: Iterable[Object]) -> Callable[[str, str], bool | None]:
 
 
 def make_plan(
-    objects: Sequence[Object], pulls: Mapping[str, Pull], pull_secrets: PullSecrets, app: App, spec: Spec
+    objects: Sequence[Object],
+    pulls: Mapping[str, Pull],
+    pull_secrets: PullSecrets,
+    app: App,
+    spec: Spec,
+    account_secrets: Mapping[Account, Sequence[str]] | None = None,
 ) -> Plan:
     """Rewrite, label and own every object, and add the pull secret wherever pods need it.
 
     Raises PlanError, and PullSecretNameError when an object has the pull secret's name.
+
+    ``account_secrets`` are the pull secrets that the pods' accounts carry, which pods keep.
 
     Without an account of the spec's the operator's own rights are used, which are lent to nothing outside its bounds.
     """
@@ -99,7 +111,8 @@ def make_plan(
     as_written: dict[ObjectKey, Object] = {}
     opened: dict[ObjectKey, Sequence[Sequence[Step]]] = {}
     scaled = scaled_by_others(objects, app.namespace)
-    namespaces: set[str] = set()
+    namespaces: set[str] = {app.namespace} if pull_secrets.asked_for else set()
+    carried = by_namespace(account_secrets or {})
     for obj in objects:
         key = key_of(obj)
         if key.identity in seen:
@@ -117,7 +130,8 @@ def make_plan(
         if open_fields := left_open(key, scaled, spec.ignore_fields):
             opened[key] = open_fields
         normal = normalized(obj, open_fields)
-        planned.append(own(rewrite(normal, pulls, pull_secrets.name, spec.image_paths), app))
+        of_accounts = carried.get(key.namespace, NO_SECRETS)
+        planned.append(own(rewrite(normal, pulls, pull_secrets.name, spec.image_paths, of_accounts), app))
         if key.group_kind in RUN_ONCE:
             as_written[key] = own(normal, app)
     if problems:

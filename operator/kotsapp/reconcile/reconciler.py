@@ -18,7 +18,6 @@ from kotsapp.api.conditions import (
     progressing,
 )
 from kotsapp.api.spec import SourceKind, Spec, SpecError, check_name, parse_spec
-from kotsapp.apply.cache import Owner
 from kotsapp.apply.changes import ChangeSet, Removal
 from kotsapp.apply.drift import Known
 from kotsapp.apply.inventory import Inventory
@@ -30,22 +29,25 @@ from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.usage import InvalidImagesError, parse_used
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError
-from kotsapp.kube.objects import ObjectKey
+from kotsapp.kube.objects import ObjectKey, Owner
 from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
 from kotsapp.names import API_VERSION, KIND, RENDER_ANNOTATION, RENDER_ANSWER
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile import conclusion, events, release_store, routing, status
+from kotsapp.reconcile import conclusion, events, release_store, routing, sources, status
+from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.conclusion import Conclusion
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
 from kotsapp.reconcile.inputs import read_license, read_sources, refuse_expired
+from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, Outcome, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
 from kotsapp.reconcile.rendering import (
-    Inputs,
+    Before,
+    ReaderFor,
     after_death,
     died,
     refuse_deadly,
@@ -61,6 +63,8 @@ from kotsapp.reconcile.status import Findings
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.registry.credential import Credential
+from kotsapp.release.filling import Drawn
+from kotsapp.release.jobs import Inputs
 from kotsapp.release.process import ReaderDiedError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
@@ -112,7 +116,8 @@ class Reconciler:
         spec = self._read_spec()
         license, files = await self._load(spec)
         release, images = await self._render_and_route(spec, license, files)
-        plan = self._plan(spec, license, release, images)
+        kept = await self._account_secrets(spec, license, release, images)
+        plan = self._plan(spec, license, release, images, kept)
         done = await self._roll_out(spec, license, plan)
         self._note_applied(done, release)
         healths = await self._check_health(plan, done)
@@ -134,8 +139,18 @@ class Reconciler:
         self._note_license(license)
         refuse_expired(license, spec.license)
         # Whoever has taken the pull secret's name may let go of it.
-        await follow(self._app, spec.references | {(SourceKind.SECRET, secret_name(spec, license))})
-        return license, await read_sources(self._app, spec, self._services)
+        await follow(self._app, _references(spec, license))
+        files = await read_sources(self._app, spec, self._services)
+        await self._note_sources(files, license)
+        return license, files
+
+    async def _note_sources(self, files: Sequence[SourceFile], license: License) -> None:
+        """Say at once that the inputs changed, so that nobody who waits passes on what was true of the old ones."""
+        known = sources.revisions(files, license.license_id.encode())
+        changed = sources.changed(self._writer.status, known)
+        self._findings = replace(self._findings, sources=known)
+        if changed is not None:
+            await self.announce(*progressing(changed))
 
     async def _render_and_route(
         self, spec: Spec, license: License, files: Sequence[SourceFile]
@@ -149,11 +164,14 @@ class Reconciler:
             if _local_images(stored.release, images) == stored.local_images:
                 self._note_release(stored)
                 return stored.release, images
-        release = await self._render(renderer, files, {}, inputs)
+        kept = self._kept(stored)
+        lost = stored is None and bool(self._writer.status.get("release"))
+        before = Before(release_store.past_of(stored, self._ledger.inventory, lost=lost), self._looker)
+        release = await self._render(Inputs(renderer, files, {}, kept), before, inputs)
         images = await self._route(spec, license, renderer, release)
         answers = _local_images(release, images)
-        if answers:
-            release = await self._render(renderer, files, answers, inputs)
+        if any(image != reference for image, reference in answers.items()):
+            release = await self._render(Inputs(renderer, files, answers, release.drawn), before, inputs)
             images = await self._route(spec, license, renderer, release)
         self._memory.deaths = None  # not before: the second rendering may be the one that a reader dies of
         await self._store_release(
@@ -161,10 +179,11 @@ class Reconciler:
                 revision=self._last_revision(stored) + 1,
                 inputs=inputs,
                 rendered_at=rfc3339(),
-                release=replace(release, charts=()),
+                release=replace(release, charts=(), filler=None),
                 facts=renderer.license_facts(release),
                 local_images=answers,
                 request=self._app.render_at,
+                charts=release_store.records(release.charts),
             ),
             kept=is_kept(release),
         )
@@ -189,9 +208,23 @@ class Reconciler:
             )
             raise terminal(Reason.RENDER_FAILED, message, retry_after=UNWATCHED_POLL) from None
 
+    def _kept(self, stored: StoredRelease | None) -> Drawn:
+        """What was drawn before. Who asks for a new rendering wants what manifests draw anew, and keeps the values of
+        the Config's items: they are answers that nobody had to give."""
+        if stored is None:
+            return Drawn()
+        drawn = stored.release.drawn
+        return Drawn(drawn.items) if self._is_asked_for(stored) else drawn
+
+    def _is_asked_for(self, stored: StoredRelease) -> bool:
+        return bool(self._app.render_at) and self._app.render_at != stored.request
+
     def _is_current(self, stored: StoredRelease, inputs: str, renderer: Renderer) -> bool:
-        asked = bool(self._app.render_at) and self._app.render_at != stored.request
-        return not asked and stored.inputs == inputs and stored.facts == renderer.license_facts(stored.release)
+        return (
+            not self._is_asked_for(stored)
+            and stored.inputs == inputs
+            and stored.facts == renderer.license_facts(stored.release)
+        )
 
     def _last_revision(self, stored: StoredRelease | None) -> int:
         told = (self._writer.status.get("release") or {}).get("revision")
@@ -215,19 +248,16 @@ class Reconciler:
             answered = {RENDER_ANSWER: stored.request} if stored.request else {}
             self._findings = replace(self._findings, release=told, answered={**self._findings.answered, **answered})
 
-    async def _render(
-        self, renderer: Renderer, files: Sequence[SourceFile], local_images: Mapping[str, str], digest: str
-    ) -> Release:
+    async def _render(self, inputs: Inputs, before: Before, digest: str) -> Release:
         """Rendered in a process of its own; raises ReconcileError, too, when that died."""
         refuse_deadly(self._memory.deaths, digest)
-        inputs = Inputs(renderer, files, local_images, digest, suspect=self._is_suspect())
+        reader = ReaderFor(self._services.reader, self._app.namespace, digest, self._is_suspect())
         try:
             async with self._services.limiter.waiting():
-                release = await render(inputs, self._services.reader, self._services.client)
+                return await render(inputs, reader, before, self._services.client)
         except ReaderDiedError as error:
-            self._memory.deaths = after_death(self._memory.deaths, inputs, error)
+            self._memory.deaths = after_death(self._memory.deaths, digest, error)
             raise died(self._memory.deaths) from None
-        return release
 
     def _is_suspect(self) -> bool:
         """Whether reading the app's sources did harm before, or was given up before a restart."""
@@ -268,10 +298,20 @@ class Reconciler:
             raise obstacle
         return images
 
-    def _plan(self, spec: Spec, license: License, release: Release, images: ImagesResult) -> Plan:
-        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains)
+    async def _account_secrets(
+        self, spec: Spec, license: License, release: Release, images: ImagesResult
+    ) -> SecretsOfAccounts:
+        routed = [image for image, pull in images.pulls.items() if pull.needs_secret]
+        watched = _references(spec, license)
+        return await account_secrets(self._app, release.objects, routed, spec.image_paths, watched, self._services)
+
+    def _plan(
+        self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
+    ) -> Plan:
+        asked_for = release.asks_for_pull_secret
+        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
-            return make_plan(release.objects, images.pulls, secrets, self._app, spec)
+            return make_plan(release.objects, images.pulls, secrets, self._app, spec, kept)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -280,14 +320,11 @@ class Reconciler:
             raise terminal(Reason.PULL_SECRET_CLASH, str(error), condition) from None
 
     async def _roll_out(self, spec: Spec, license: License, plan: Plan) -> ChangeSet:
-        account = self._app.account
-        if account and self._memory.may_impersonate != account:
-            await check_impersonation(self._app, account, self._services)
-            self._memory.may_impersonate = account
+        await self._check_impersonation()
         options = SessionOptions(license.license_id.encode(), force_allowed)
         finished = status.finished_workloads(self._writer.status)
         known = Known(self._ledger.inventory, self._memory.repairs, finished)
-        session = Session(self._app.applicant, self._cluster(account), known, self._ledger, options)
+        session = Session(self._app.applicant, self._cluster(self._app.account), known, self._ledger, options)
         self._plan_size = len(plan.objects)
         changes, done = await roll_out(session, plan)
         self._memory.repairs = done.repairs
@@ -300,6 +337,19 @@ class Reconciler:
         session.watch_only_own(plan)
         self._events += events.of_rollout(done, removal)
         return done
+
+    async def _check_impersonation(self) -> None:
+        account = self._app.account
+        if account and self._memory.may_impersonate != account:
+            await check_impersonation(self._app, account, self._services)
+            self._memory.may_impersonate = account
+
+    async def _looker(self) -> Looker:
+        """As whom charts look up: as the app's account, or without one for the app's own objects alone."""
+        await self._check_impersonation()
+        account = self._app.account
+        client = client_of(self._app, account, self._services)
+        return Looker(client, self._app.namespace, None if account else self._app.labels)
 
     def _cluster(self, account: str) -> Cluster:
         services = self._services
@@ -375,6 +425,11 @@ class Reconciler:
         async with self._writer.lock:
             known = status.with_inventory(self._writer.status, self._ledger.inventory)
             await self._writer.write(self._app, known, self._services.client)
+
+
+def _references(spec: Spec, license: License) -> frozenset[tuple[str, str]]:
+    """What the app names, and whatever has the pull secret's name."""
+    return spec.references | {(SourceKind.SECRET, secret_name(spec, license))}
 
 
 def license_condition(license: License) -> Condition:

@@ -6,18 +6,15 @@ that ``kubectl apply`` leaves in an annotation. Content is read by name, for the
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.discovery import ResourceType
 from kotsapp.kube.errors import ApiError
+from kotsapp.kube.reflector import Reflector
 
 logger = logging.getLogger(__name__)
-
-# A watch that stood for so many seconds before it was cut is opened again at once.
-STEADY = 5.0
-BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 Watched = tuple[str, str]  # kind and namespace
 
@@ -34,69 +31,73 @@ class ReferenceWatch:
         self._client = client
         self._on_change = on_change
         self._on_gap = on_gap
-        self._tasks: dict[Watched, asyncio.Task[None]] = {}
-        self._started: dict[Watched, asyncio.Event] = {}
+        self._watches: dict[Watched, NamesWatch] = {}
 
     async def follow(self, kind: str, namespace: str) -> None:
         """Start watching, once; returns when changes from now on will be seen."""
         key = (kind, namespace)
-        if key not in self._tasks:
-            self._started[key] = asyncio.Event()
-            self._tasks[key] = asyncio.create_task(self._keep(kind, namespace), name=f"names of {kind} in {namespace}")
-        await self._started[key].wait()
+        if key not in self._watches:
+            self._watches[key] = NamesWatch(kind, namespace, self._client, self._on_change, self._on_gap)
+        await self._watches[key].started.wait()
 
     def unfollow(self, namespace: str) -> None:
-        for key in [key for key in self._tasks if key[1] == namespace]:
-            self._tasks.pop(key).cancel()
-            self._started.pop(key).set()
+        """Nobody names anything in the namespace any more."""
+        for key in [key for key in self._watches if key[1] == namespace]:
+            self._watches.pop(key).cancel()
 
     async def close(self) -> None:
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
+        """End all watches."""
+        tasks = [watch.cancel() for watch in self._watches.values()]
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep(self, kind: str, namespace: str) -> None:
-        """Watch for ever: a fault in reading one answer must not leave changes unseen from then on."""
-        while True:
-            try:
-                await self._run(kind, namespace)
-            except Exception:
-                logger.exception("watching names of %s in %s failed unexpectedly", kind, namespace)
-                await asyncio.sleep(BACKOFF[-1])
 
-    async def _run(self, kind: str, namespace: str) -> None:
-        failures, version = 0, ""
-        while True:
-            began = time.monotonic()
-            try:
-                resource = await self._client.resource_type("v1", kind)
-                if not version:
-                    version = await self._client.version_of(resource, namespace)
-                    if self._started[kind, namespace].is_set():
-                        self._on_gap(kind, namespace)
-                    self._started[kind, namespace].set()
-                version = await self._watch(resource, namespace, version)
-                failures = 0
-            except ApiError as error:
-                if error.status in (403, 404, 410):
-                    version = ""
-                if error.status == 403:
-                    logger.warning("may not watch %s in %s: %s", resource.plural, namespace, error)
-                    self._started[kind, namespace].set()
-                if time.monotonic() - began > STEADY:
-                    failures = 0
-                delay = BACKOFF[min(failures, len(BACKOFF) - 1)]
-                failures += 1
-                await asyncio.sleep(delay)
+class NamesWatch(Reflector):
+    """The watch of the names of one kind in one namespace."""
 
-    async def _watch(self, resource: ResourceType, namespace: str, version: str) -> str:
-        events = self._client.watch(resource, namespace, version, names_only=True)
-        async for event in events:
-            table = event["object"]
-            version = str((table.get("metadata") or {}).get("resourceVersion") or version)
-            if event["type"] == "BOOKMARK":
-                continue
-            for row in table.get("rows") or ():
-                self._on_change(resource.kind, namespace, str(row["cells"][0]))
+    def __init__(
+        self,
+        kind: str,
+        namespace: str,
+        client: KubeClient,
+        on_change: Callable[[str, str, str], None],
+        on_gap: Callable[[str, str], None],
+    ) -> None:
+        super().__init__(f"names of {kind}s in {namespace}")
+        self.started = asyncio.Event()
+        self._kind = kind
+        self._namespace = namespace
+        self._client = client
+        self._on_change = on_change
+        self._on_gap = on_gap
+        self._task = asyncio.create_task(self.run(), name=f"watch {self.name}")
+
+    def cancel(self) -> asyncio.Task[None]:
+        """End it, and whoever waits for its start; the task is there to be awaited."""
+        self._task.cancel()
+        self.started.set()
+        return self._task
+
+    async def list(self) -> str:
+        """Nothing is read but the version; after a gap anything may have changed."""
+        version = await self._client.version_of(await self._resource(), self._namespace)
+        if self.started.is_set():
+            self._on_gap(self._kind, self._namespace)
+        self.started.set()
         return version
+
+    async def watch(self, version: str) -> AsyncIterator[dict[str, Any]]:
+        events = self._client.watch(await self._resource(), self._namespace, version, names_only=True)
+        async for event in events:
+            yield event
+
+    def observe(self, event: Mapping[str, Any]) -> None:
+        for row in event["object"].get("rows") or ():
+            self._on_change(self._kind, self._namespace, str(row["cells"][0]))
+
+    def forbidden(self, error: ApiError, failures: int) -> None:
+        if not failures:
+            logger.warning("may not watch %s: %s", self.name, error)
+        self.started.set()
+
+    async def _resource(self) -> ResourceType:
+        return await self._client.resource_type("v1", self._kind)

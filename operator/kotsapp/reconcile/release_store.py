@@ -1,13 +1,18 @@
 """The stored releases of a KotsApp in the cluster: Secrets beside it, which go with it (DESIGN 6.5)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from kotsapp.apply.inventory import Inventory
 from kotsapp.kube.client import KubeClient
+from kotsapp.kube.objects import key_of
 from kotsapp.reconcile.app import App
 from kotsapp.release import store
+from kotsapp.release.annotations import Object, hook_events
+from kotsapp.release.charts import ChartRequest
 from kotsapp.release.store import RELEASE_LABEL, SECRET_TYPE, StoredRelease
+from kotsapp.release.upgrade import ChartRecord, Past
 
 # The one before stays until the next one is there: a write that is cut off must not leave the app without any.
 KEPT_REVISIONS = 2
@@ -38,6 +43,43 @@ async def save(app: App, stored: StoredRelease, client: KubeClient) -> None:
             name = old["metadata"]["name"]
             if name not in wanted:
                 await client.delete(kind, name, app.namespace, uid=old["metadata"]["uid"])
+
+
+def past_of(stored: StoredRelease | None, inventory: Inventory, *, lost: bool) -> Callable[[str], Past | None]:
+    """What a chart was before, by its source; None for one that is not installed yet.
+
+    It is installed when all that it brought was applied, or it was upgraded already: one whose install has not come to
+    its end is installed once more. Of an app whose stored release was ``lost`` every chart may have been there.
+    """
+    if stored is None:
+        unknown = Past() if lost and any(entry.digest for entry in inventory.entries.values()) else None
+        return lambda _: unknown
+    brought: dict[str, list[Object]] = {source: [] for source in stored.charts}
+    for obj, source in zip(stored.release.objects, stored.release.sources, strict=False):
+        brought.setdefault(source, []).append(obj)
+
+    def past(source: str) -> Past | None:
+        record = stored.charts.get(source, _UNKNOWN)
+        objects = brought.get(source)
+        if objects is None or not (record.upgrade or all(_applied(obj, inventory) for obj in objects)):
+            return None
+        return Past(record.digest, tuple(obj for obj in objects if hook_events(obj)))
+
+    return past
+
+
+def records(charts: Sequence[ChartRequest]) -> dict[str, ChartRecord]:
+    """What to store of the charts of a release that was just rendered."""
+    return {request.source: ChartRecord(request.digest, request.past is not None) for request in charts}
+
+
+# A release of an operator that kept no records of charts.
+_UNKNOWN = ChartRecord("")
+
+
+def _applied(obj: Object, inventory: Inventory) -> bool:
+    entry = inventory.get(key_of(obj))
+    return entry is not None and bool(entry.digest)
 
 
 async def _secrets(app: App, client: KubeClient) -> Sequence[dict[str, Any]]:

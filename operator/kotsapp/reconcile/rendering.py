@@ -1,6 +1,6 @@
 """The release's objects: read from its files, charts rendered, each put into its namespace."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,14 +12,20 @@ from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.pullsecret import default_name
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.lookup_server import Looker, LookupServer
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.release import deaths
+from kotsapp.release.context import ClusterFacts
 from kotsapp.release.deaths import Deaths
-from kotsapp.release.helm import Cluster, HelmError, HelmMissingError
+from kotsapp.release.errors import HelmError, HelmMissingError
+from kotsapp.release.helm import Cluster
+from kotsapp.release.jobs import ChartInputs, Inputs
 from kotsapp.release.process import Reader, ReaderDiedError
-from kotsapp.release.reader import Release, SourceFile
+from kotsapp.release.reader import Release
+from kotsapp.release.remote_lookups import RemoteLookups
 from kotsapp.release.renderer import Renderer
+from kotsapp.release.upgrade import Past
 from kotsapp.text import listed
 
 # The module of what is done in a reader's child.
@@ -45,29 +51,48 @@ def renderer_for(app: App, spec: Spec, license: License, helm: Path | None) -> R
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
-    """What a release is read from; ``digest`` tells it from other inputs.
+class Before:
+    """What charts may know of the cluster as it is: ``past_of`` tells by a chart's source what it was before,
+    ``looker`` as whom it looks up."""
 
-    ``local_images`` are what ``LocalImageName`` answers. A ``suspect`` is read after everybody else's.
-    """
+    past_of: Callable[[str], Past | None]
+    looker: Callable[[], Awaitable[Looker]]
 
-    renderer: Renderer
-    files: Sequence[SourceFile]
-    local_images: Mapping[str, str]
+
+@dataclass(frozen=True, slots=True)
+class ReaderFor:
+    """A reader for one app's inputs, which ``digest`` tells from others; ``suspect`` ones are read after all others."""
+
+    reader: Reader
+    namespace: str
     digest: str
     suspect: bool = False
 
+    async def render(self, inputs: Inputs, charts: ChartInputs | None = None, *ports: int) -> Release:
+        """``ports`` of this machine are what charts may connect to."""
+        return await self.reader.run(
+            "render",
+            *(inputs, charts),
+            namespace=self.namespace,
+            fingerprint=self.digest,
+            result=Release,
+            suspect=self.suspect,
+            ports=ports,
+        )
 
-async def render(inputs: Inputs, reader: Reader, client: KubeClient) -> Release:
+
+async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: KubeClient) -> Release:
     """The release, its template calls filled in and its objects placed.
 
-    Raises ReconcileError for what can't be read, naming the source, the document and the line, and ReaderDiedError.
+    Raises ReconcileError for what can't be read, naming the source, the document and the line; ApiError; and
+    ReaderDiedError.
     """
     try:
-        release = await _read(inputs, reader, None)
+        renderer = replace(inputs.renderer, cluster=ClusterFacts(client.server_version))
+        inputs = replace(inputs, renderer=renderer, files=tuple(inputs.files))
+        release = await reader.render(inputs)
         if release.charts:
-            cluster = Cluster(client.server_version, tuple(await client.api_versions()))
-            release = await _read(inputs, reader, cluster)
+            release = await _with_charts(replace(inputs, kept=release.drawn), release, reader, before, client)
     except (ManifestError, HelmError) as error:
         raise terminal(Reason.INVALID_MANIFEST, str(error)) from None
     except HelmMissingError as error:
@@ -78,20 +103,9 @@ async def render(inputs: Inputs, reader: Reader, client: KubeClient) -> Release:
     return replace(release, objects=await _placed(release.objects, inputs.renderer.namespace, scope, client))
 
 
-async def _read(inputs: Inputs, reader: Reader, cluster: Cluster | None) -> Release:
-    return await reader.run(
-        "render",
-        *(inputs.renderer, tuple(inputs.files), dict(inputs.local_images), cluster),
-        namespace=inputs.renderer.namespace,
-        fingerprint=inputs.digest,
-        result=Release,
-        suspect=inputs.suspect,
-    )
-
-
-def after_death(previous: Deaths | None, inputs: Inputs, error: ReaderDiedError) -> Deaths:
+def after_death(previous: Deaths | None, digest: str, error: ReaderDiedError) -> Deaths:
     """What is remembered of inputs whose reader died."""
-    return deaths.one_more(previous, inputs.digest, str(error))
+    return deaths.one_more(previous, digest, str(error))
 
 
 def refuse_deadly(previous: Deaths | None, digest: str) -> None:
@@ -106,6 +120,26 @@ def died(known: Deaths) -> ReconcileError:
     if known.too_expensive:
         return terminal(Reason.TOO_EXPENSIVE, known.message)
     return retryable(Reason.TOO_EXPENSIVE, f"{known.reason}; it is tried once more")
+
+
+async def _with_charts(
+    inputs: Inputs, release: Release, reader: ReaderFor, before: Before, client: KubeClient
+) -> Release:
+    cluster = Cluster(client.server_version, tuple(await client.api_versions()))
+    pasts = {request.source: before.past_of(request.source) for request in release.charts}
+    if not any(request.looks_up for request in release.charts):
+        return await reader.render(inputs, ChartInputs(cluster, pasts))
+    lookups = LookupServer(await before.looker(), cluster.version, cluster.api_versions)
+    async with lookups.serving():
+        remote = RemoteLookups(lookups.url, lookups.port)
+        try:
+            return await reader.render(inputs, ChartInputs(replace(cluster, lookups=remote), pasts), lookups.port)
+        except HelmError as error:
+            if lookups.failure is not None:
+                raise lookups.failure from None
+            if lookups.refused:  # a right that is granted tells nobody
+                raise terminal(Reason.INVALID_MANIFEST, str(error), retry_after=UNWATCHED_POLL) from None
+            raise
 
 
 async def _placed(

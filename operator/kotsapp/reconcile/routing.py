@@ -42,6 +42,22 @@ class ImagesResult:
         return self.routing.unverified if self.verify is Verify.ENFORCE else []
 
     @property
+    def refused(self) -> list[Settled]:
+        """Routed images that the proxy or the registry refuses to the license."""
+        if self.verify is Verify.OFF:
+            return []
+        return [s for s in self.routing.settled if s.is_routed and s.verified is Verified.FALSE]
+
+    @property
+    def refusal(self) -> str:
+        """What to tell, and what to do, of images that are refused to the license."""
+        told = [f"{s.pull}: {s.verified_message} (used by {listed(self.users[s.image], 2)})" for s in self.refused]
+        return (
+            f"the license can't pull {counted(len(told), 'image')}: {listed(told, MAX_NAMED, '; ')}. Check name and"
+            " tag; if they are right, ask the vendor for access. Asked again by itself"
+        )
+
+    @property
     def summary(self) -> str:
         return f"{counted(len(self.routing.settled), 'image')}, {self.routing.proxied} through the proxy"
 
@@ -67,7 +83,7 @@ class ImagesResult:
         routed = [s for s in self.routing.settled if s.is_routed]
         if self.verify is Verify.OFF or not routed:
             return ()
-        refused = [s for s in routed if s.verified is Verified.FALSE]
+        refused = self.refused
         unknown = [s for s in routed if s.verified is Verified.UNKNOWN]
         named = "; ".join(f"{s.pull}: {s.verified_message}" for s in (refused or unknown)[:MAX_NAMED])
         if refused:

@@ -29,7 +29,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """``follow`` makes the app wake when a Secret or ConfigMap that it names changes."""
+    """``follow`` makes the app wake when something of its namespace that it names changes, by kind and name."""
 
     client: KubeClient
     cache: OwnedObjects

@@ -60,6 +60,7 @@ class Findings:
 
     license: Mapping[str, Any] | None = None
     release: Mapping[str, Any] | None = None
+    sources: Sequence[Mapping[str, str]] | None = None
     images: ImageFindings | None = None
     workloads: Mapping[ObjectKey, Health] | None = None
     answered: Mapping[str, str] = field(default_factory=dict)
@@ -77,6 +78,8 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
         status["license"] = {name: value for name, value in findings.license.items() if value not in (None, "")}
     if findings.release is not None:
         status["release"] = dict(findings.release)
+    if findings.sources is not None:
+        status["sources"] = [dict(source) for source in findings.sources]
     if findings.images is not None:
         status |= _images(previous, findings.images)
     if findings.workloads is not None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from kotsapp.apply.cache import Owner
+from kotsapp.kube.objects import Owner
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.worker import Worker

@@ -5,6 +5,7 @@ import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from kotsapp.backoff import Backoff
 from kotsapp.registry.evidence import Evidence, NoAnswer, Trouble
 from kotsapp.registry.limits import BACKOFF_BASE, BACKOFF_CAP, MAX_RETRY_AFTER, STRIKES, UNDECIDED_BASE
 
@@ -36,7 +37,7 @@ def jittered(seconds: float) -> float:
 
 def exponential(failures: int, base: float) -> float:
     """``base`` doubled for each failure after the first, at most BACKOFF_CAP. Seconds."""
-    return float(min(base * 2 ** min(failures - 1, 20), BACKOFF_CAP))
+    return Backoff(base, BACKOFF_CAP).after(failures)
 
 
 def undecided_wait(failures: int) -> float:

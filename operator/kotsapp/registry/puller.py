@@ -100,11 +100,12 @@ class Puller:
         if foreseen is None or not foreseen.guessed:
             return (await self._walk(reference, question, foreseen, known, trail, leading))[0]
         # The token of another repository's realm decides nothing. If the repository sends for the very one that was
-        # refused when it is asked without, the refusal stands.
+        # refused, at once or when it is asked without, the refusal stands.
         without: Authorization | None = None
         try:
             evidence, used = await self._walk(reference, question, foreseen, known, trail, leading)
-            if not _is_refusal(evidence):
+            sent_for_it = used is foreseen and evidence.login is Login.BEARER
+            if sent_for_it or not _is_refusal(evidence):
                 return evidence
             without = None if used is None else Authorization("", used.wanted, refusal=evidence)
         except TokenRefused as refused:

@@ -66,6 +66,7 @@ class Action:
     tokens: tuple[Token, ...]
     trims_left: bool
     trims_right: bool
+    is_comment: bool = False
 
     @property
     def keyword(self) -> str:
@@ -112,6 +113,16 @@ def literal(text: str) -> str:
         return text[1:-1]
 
 
+def functions_of(text: str) -> Iterator[str]:
+    """The names of functions that a text calls, as far as it can be read."""
+    for delimiter in (FIRST, SECOND):
+        try:
+            for action in _found(text, delimiter):
+                yield from (token.text for token in action.tokens if token.kind == "name")
+        except UnendedError:
+            continue
+
+
 def draws(action: Action) -> bool:
     return any(token.kind == "name" and token.text in functions.DRAWN for token in action.tokens)
 
@@ -137,6 +148,8 @@ def balance(actions: list[Action]) -> Iterator[Problem]:
 
 def problems(action: Action) -> list[Problem]:
     """What is wrong with an action as it is written: functions that nobody knows, too many arguments, too few."""
+    if not action.tokens and not action.is_comment:
+        return [Problem(action.line, "", "missing value for command: there is nothing between the braces")]
     return _Rewriter(action).problems
 
 
@@ -144,7 +157,7 @@ def rewritten(action: Action, number: int) -> str:
     """The action in the delimiters and functions of Helm's engine, its lines kept; ``number`` names it in errors."""
     left, right = "{{-" if action.trims_left else "{{", "-}}" if action.trims_right else "}}"
     if not action.tokens:
-        # A comment, or nothing at all: what is left of it is the space that it trims.
+        # What is left of a comment is the space that it trims.
         return f'{left} "" {right}'
     return f"{left} {_Rewriter(action, number).text} {right}"
 
@@ -174,7 +187,7 @@ def _action(text: str, match: re.Match[str], line: int) -> Action:
     trim = _TRIM.match(text, position)
     position = trim.end() if trim else position
     if comment := _COMMENT.match(text, position):
-        return Action(match.start(), comment.end(), line, "", (), trim is not None, comment[1] == "-")
+        return Action(match.start(), comment.end(), line, "", (), trim is not None, comment[1] == "-", True)
     tokens: list[Token] = []
     while found := _TOKEN.match(text, position):
         kind = found.lastgroup or ""
@@ -194,7 +207,7 @@ def _no_end(text: str, position: int, delimiter: str) -> str:
     stopped = text[position : position + 1]
     if not stopped or stopped in "\"`'":
         return f"the template action {delimiter} has no end: close it with }}}}, and close its quotes"
-    return f"the template action {delimiter} has a character {stopped!r} in it that no action may have"
+    return f"the template action {delimiter} has no end, or a character {stopped!r} in it that none may have"
 
 
 def _stripped(tokens: list[Token]) -> tuple[Token, ...]:

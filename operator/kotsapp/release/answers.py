@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release.helm import HelmError, HelmMissingError
+from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config import ItemProblem
+from kotsapp.release.errors import HelmError, HelmMissingError
 
 _MANIFEST, _HELM, _HELM_MISSING = "manifest", "helm", "helm missing"
 
@@ -17,6 +19,7 @@ class Failure:
     origin: str = ""
     document: int = 0
     line: int = 0
+    problems: tuple[ItemProblem, ...] = ()
 
     @classmethod
     def of(cls, error: Exception) -> "Failure | None":
@@ -24,7 +27,8 @@ class Failure:
         match error:
             case ManifestError():
                 place = error.place
-                return cls(_MANIFEST, error.problem, place.origin, place.document, place.line)
+                problems = error.problems if isinstance(error, ConfigIncompleteError) else ()
+                return cls(_MANIFEST, error.problem, place.origin, place.document, place.line, problems)
             case HelmError():
                 return cls(_HELM, str(error))
             case HelmMissingError():
@@ -34,7 +38,10 @@ class Failure:
     def error(self) -> Exception:
         match self.kind:
             case "manifest":
-                return ManifestError(Place(self.origin, self.document, self.line), self.message)
+                place = Place(self.origin, self.document, self.line)
+                return (
+                    ConfigIncompleteError(place, self.problems) if self.problems else ManifestError(place, self.message)
+                )
             case "helm":
                 return HelmError(self.message)
         return HelmMissingError(self.message)

@@ -36,8 +36,8 @@ def is_archive(name: str, data: bytes) -> bool:
 def unpack(data: bytes, origin: str, budget: Budget | None = None) -> tuple[ArchiveFile, ...]:
     """The regular files, in the order of their paths; ``budget`` is the app's, else one for this archive alone.
 
-    Raises ManifestError: damaged, too large, too many files, a path that leads outside, a file given twice, and
-    anything but files and folders.
+    Of a file that is there twice the last one counts, as for tar and Helm. Raises ManifestError: damaged, too large,
+    too many files, a path that leads outside, and anything but files and folders.
     """
     place = Place(origin)
     files: dict[str, bytes] = {}
@@ -52,8 +52,6 @@ def unpack(data: bytes, origin: str, budget: Budget | None = None) -> tuple[Arch
                 if not member.isreg() or member.issparse():
                     kind = "a link" if member.issym() or member.islnk() else "neither a file nor a folder"
                     raise ManifestError(place, f"{quote(member.name)} is {kind}: put a plain file in its place")
-                if path in files:
-                    raise ManifestError(place, f"{quote(path)} is in the archive twice: leave one out")
                 content = archive.extractfile(member)
                 files[path] = content.read() if content is not None else b""
     except ManifestError:

@@ -1,9 +1,10 @@
 """Helm charts of a release: which chart, with which values, and what of its output belongs into the cluster."""
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests import documents
@@ -14,17 +15,27 @@ from kotsapp.release import archives
 from kotsapp.release.annotations import Object, boolean, hook_events, hook_weight, included, name
 from kotsapp.release.chart_archive import refers_outside
 from kotsapp.release.kots import is_applied
+from kotsapp.release.upgrade import (
+    INSTALL,
+    RUN_ONCE,
+    UPGRADE,
+    Past,
+    content_digest,
+    digest_of,
+    kept_hooks,
+    marked,
+    runs_now,
+)
 
 FORCE = "kotsapp.dev/force"
+# Helm's function, wherever it stands in a chart's files: in a comment it costs a server that nobody asks.
+LOOKUP = b"lookup"
 
 _BEFORE = frozenset({"pre-install", "pre-upgrade"})
-_INSTALL = frozenset({"pre-install", "post-install"})
-_UPGRADE = frozenset({"pre-upgrade", "post-upgrade"})
 # Run by `helm test`, `helm rollback` and `helm uninstall`, none of which happens here.
 _NEVER_RUN = frozenset(
     {"test", "test-success", "test-failure", "pre-delete", "post-delete", "pre-rollback", "post-rollback"}
 )
-_RUN_ONCE = frozenset({("batch", "Job"), ("", "Pod")})
 
 _CLUSTER_SCOPED = frozenset(
     {
@@ -53,20 +64,27 @@ _CLUSTER_SCOPED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ChartArchive:
-    """A packaged chart; ``outer_schema`` says that a schema of its values refers to somewhere outside."""
+    """A packaged chart.
+
+    ``outer_schema`` says that a schema of its values refers to somewhere outside; ``digest`` is of its files, however
+    they are packed; ``looks_up`` says that its templates may ask the cluster.
+    """
 
     name: str
     version: str
     origin: str
     data: bytes = field(repr=False)
     outer_schema: bool = False
+    digest: str = ""
+    looks_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChartRequest:
     """A chart to render: ``values`` are merged from all that apply. ``namespace`` is empty for the app's own.
 
-    ``secrets`` may be among the values, and may be in no message about them.
+    ``secrets`` may be among the values, and may be in no message about them. ``past`` is the chart as it was before,
+    None when this is its install.
     """
 
     archive: ChartArchive
@@ -75,9 +93,32 @@ class ChartRequest:
     values: Mapping[str, Any] = field(repr=False)
     place: Place
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    past: Past | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"chart {self.archive.name} {self.archive.version} (release {self.release_name})"
+
+    @property
+    def source(self) -> str:
+        """The file that its objects are said to be of, which tells the charts of a release apart."""
+        return f"{self.archive.name}-{self.release_name}.yaml"
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether its templates, or values that are templates, may ask the cluster."""
+        return self.archive.looks_up or LOOKUP in json.dumps(self.values).encode()
+
+    @property
+    def digest(self) -> str:
+        """Of what it is rendered from: another one is another version of the chart, or other values."""
+        return digest_of(self.archive.digest, (self.namespace, self.release_name), self.values)
+
+
+class HelmRelease(NamedTuple):
+    """What Helm knows a release by; ``namespace`` is empty for the app's own."""
+
+    namespace: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +156,28 @@ def request(obj: Object, place: Place, found: Sequence[ChartArchive]) -> ChartRe
     version = _text(chart, "chartVersion", "spec.chart", obj, place)
     if not chart_name or not version:
         raise ManifestError(place, f"{name(obj)} has no spec.chart.name and spec.chart.chartVersion: name its chart")
-    release_name = (
-        _text(spec, "releaseName", "spec", obj, place)
-        if is_v2(obj)
-        else _text(chart, "releaseName", "spec.chart", obj, place)
-    )
     archive = next((a for a in found if (a.name, a.version) == (chart_name, version)), None)
     if archive is None:
         there = ", ".join(f"{a.name} {a.version}" for a in found) or "none"
         problem = f"{name(obj)} wants chart {quote(chart_name)} {quote(version)}; charts in the release: {there}"
-        raise ManifestError(place, f"{problem}. Put its .tgz beside it, or mend the name or version")
+        raise ManifestError(place, f"{problem}. Put its .tgz beside it, or fix the name or version")
     namespace = _text(spec, "namespace", "spec", obj, place)
-    return ChartRequest(archive, release_name or chart_name, namespace, merged_values(obj, place), place)
+    return ChartRequest(archive, release_of(obj, place).name, namespace, merged_values(obj, place), place)
+
+
+def release_of(obj: Object, place: Place) -> HelmRelease:
+    """Which release of Helm's a HelmChart asks for (DESIGN 6.4). Raises ManifestError.
+
+    Without a name of its own it is called as the chart; of a v1beta1 one, as the HelmChart itself.
+    """
+    spec = _spec(obj, place)
+    chart = _mapping(spec, "chart", obj, place)
+    namespace = _text(spec, "namespace", "spec", obj, place)
+    if is_v2(obj):
+        given, default = _text(spec, "releaseName", "spec", obj, place), _text(chart, "name", "spec.chart", obj, place)
+    else:
+        given, default = _text(chart, "releaseName", "spec.chart", obj, place), str(obj["metadata"].get("name") or "")
+    return HelmRelease(namespace, given or default)
 
 
 def merged_values(obj: Object, place: Place) -> dict[str, Any]:
@@ -166,7 +217,15 @@ def read_archive(
     chart_name, version = chart.get("name"), chart.get("version")
     if not (isinstance(chart_name, str) and isinstance(version, str) and chart_name and version):
         raise ManifestError(place, "has no name and version as text: give the chart both")
-    return ChartArchive(chart_name, version, origin, data, refers_outside(files, origin, budget))
+    return ChartArchive(
+        chart_name,
+        version,
+        origin,
+        data,
+        refers_outside(files, origin, budget),
+        content_digest(files),
+        any(LOOKUP in file.data for file in files),
+    )
 
 
 def hook_of(obj: Object) -> Hook | None:
@@ -182,29 +241,40 @@ def rendered(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """The objects of a rendered chart, in Helm's order, and the names of those that are left out.
 
-    Left out is what its annotations exclude, and hooks for tests, deletion and rollback. Refused by name, as
-    ManifestError, are hooks for upgrades alone: there is no moment here that is an upgrade and no install. A Job or Pod
-    that is a hook is marked to be made anew when it changes, as Helm does, and keeps no time to live, with which it
-    would be run again and again.
+    Left out is what its annotations exclude, hooks for tests, deletion and rollback, and hooks that are not for this
+    rendering: those for upgrades alone run when the chart has changed, those for installs alone at its install; what
+    they were before stays (``upgrade``). A Job or Pod that is a hook is marked to be made anew when it changes, as Helm
+    does, and keeps no time to live, with which it would be run again and again. Raises ManifestError.
     """
-    found, left_out = [], []
+    digest = request.digest
+    found: list[dict[str, Any]] = []
+    left_out: list[str] = []
+    not_now: list[Object] = []
     for document in documents.read(output, str(request), budget):
         obj = document.value
         events = hook_events(obj)
         if is_applied(obj) and not included(obj, document.place):
             left_out.append(name(obj))
-            continue
-        if events and events <= _NEVER_RUN:
-            left_out.append(f"{name(obj)} ({', '.join(sorted(events))})")
-            continue
-        if events and not events & _INSTALL:
-            wrong = sorted(events - _NEVER_RUN)
-            what = "a hook for upgrades alone" if events & _UPGRADE else "a hook that Helm does not know"
-            problem = f"{name(obj)} is {what} ({', '.join(wrong)}), which can't be told apart from an install here"
-            fix = 'turn it off in the values, make it an install hook too, or annotate it kots.io/exclude: "true"'
-            raise ManifestError(document.place, f"{problem}: {fix}")
-        found.append(_settled(obj, request, is_hook=bool(events)))
-    return sorted(found, key=_order), left_out
+        elif events and events <= _NEVER_RUN:
+            left_out.append(_hook_name(obj, events))
+        elif not events:
+            found.append(_settled(obj, request, is_hook=False))
+        elif not events & (INSTALL | UPGRADE):
+            wrong = ", ".join(sorted(events - _NEVER_RUN))
+            fix = 'mend the annotation, or annotate it kots.io/exclude: "true"'
+            raise ManifestError(document.place, f"{name(obj)} is a hook that Helm does not know ({wrong}): {fix}")
+        elif runs_now(events, digest, request.past):
+            hook = _settled(obj, request, is_hook=True)
+            found.append(hook if events & INSTALL else marked(hook, digest))
+        else:
+            left_out.append(_hook_name(obj, events))
+            not_now.append(obj)
+    kept = kept_hooks(request.past, digest, found, not_now)
+    return sorted([*found, *map(dict, kept)], key=_order), left_out
+
+
+def _hook_name(obj: Object, events: frozenset[str]) -> str:
+    return f"{name(obj)} ({', '.join(sorted(events))})"
 
 
 def _order(obj: Object) -> tuple[int, int]:
@@ -216,7 +286,7 @@ def _settled(obj: dict[str, Any], request: ChartRequest, *, is_hook: bool) -> di
     metadata = dict(obj["metadata"])
     if request.namespace and not metadata.get("namespace") and group_kind(obj) not in _CLUSTER_SCOPED:
         metadata["namespace"] = request.namespace
-    if is_hook and group_kind(obj) in _RUN_ONCE:
+    if is_hook and group_kind(obj) in RUN_ONCE:
         metadata["annotations"] = {FORCE: "enabled", **metadata["annotations"]}
         spec = obj.get("spec")
         if isinstance(spec, dict) and "ttlSecondsAfterFinished" in spec:

@@ -1,6 +1,6 @@
 """What is to be filled in of a release, and what it came to: the values on both sides of the template engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +83,20 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn:
+    """What was drawn at random and is to be kept: whole values of items by name, and what single calls came to."""
+
+    items: Mapping[str, str] = field(default_factory=dict, repr=False)
+    calls: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def texts(self) -> Iterator[str]:
+        """Everything that may be in no message."""
+        yield from self.items.values()
+        for value in self.calls.values():
+            yield from (value.values() if isinstance(value, dict) else [value] if isinstance(value, str) else [])
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """Everything to fill in. ``items`` are in the order of their dependencies; ``given`` are values by name, also of
     names that no item has. ``charts`` are default values for ``HelmValue``, by a text's ``chart``. ``kept`` is what
@@ -111,10 +125,13 @@ class Filled:
     local_images: tuple[str, ...] = ()
 
 
-def error_of(failures: Sequence[Failure]) -> ManifestError:
-    """All of them as one error, which begins as the first."""
-    first, *others = failures
-    told = [first.problem, *map(str, others[: MAX_TOLD - 1])]
-    if len(failures) > MAX_TOLD:
-        told.append(f"and {len(failures) - MAX_TOLD} more calls")
-    return ManifestError(first.place, "; ".join(told))
+class CallsError(ManifestError):
+    """Calls that can't be filled in, all of them, as one error that begins as the first."""
+
+    def __init__(self, failures: Sequence[Failure]) -> None:
+        first, *others = failures
+        told = [first.problem, *map(str, others[: MAX_TOLD - 1])]
+        if len(failures) > MAX_TOLD:
+            told.append(f"and {len(failures) - MAX_TOLD} more calls")
+        super().__init__(first.place, "; ".join(told))
+        self.failures = tuple(failures)

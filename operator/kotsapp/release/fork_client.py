@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,16 @@ class DiedError(Exception):
     def __init__(self, death: Death) -> None:
         super().__init__(death.value)
         self.death = death
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is said of a job beside its arguments: its name in its folder's, how long it may take in seconds, and which
+    ports of this machine it may connect to."""
+
+    name: str
+    seconds: float
+    ports: tuple[int, ...] = ()
 
 
 class Server:
@@ -82,7 +92,7 @@ class Server:
             raise
         return server
 
-    async def run(self, request: bytes, name: str, seconds: float) -> tuple[list[bytes], bytes]:
+    async def run(self, request: bytes, asked: Asked) -> tuple[list[bytes], bytes]:
         """The frames of an answer and their kind. Raises DiedError."""
         self._number += 1
         number = self._number
@@ -92,7 +102,7 @@ class Server:
         self._channels[number] = ours
         try:
             with theirs:
-                message = json.dumps({"id": number, "name": name, "seconds": seconds}).encode()
+                message = json.dumps({"id": number, **asdict(asked)}).encode()
                 socket.send_fds(self._control, [message], [theirs.fileno()])
             try:
                 frames = await _spoken(ours, request)

@@ -149,7 +149,7 @@ class _Server:
             if os.getppid() != parent:
                 os._exit(EXIT_FAULT)
             self._control.close()
-            _become_child(handle, folder, self._jobs, self._limits, self._read)
+            _become_child(handle, folder, self._jobs, self._limits, (self._read, message["ports"]))
         os.close(handle)
         # The child does the same; whoever is first.
         with contextlib.suppress(OSError):
@@ -168,8 +168,8 @@ class _Server:
             _send(self._control, {"ended": child.id, "status": status, "why": child.killed_for})
 
 
-def _become_child(handle: int, folder: Path, jobs: str, limits: Limits, read: list[str]) -> None:
-    """Do the job that comes in, and end. Never returns."""
+def _become_child(handle: int, folder: Path, jobs: str, limits: Limits, may: tuple[list[str], list[int]]) -> None:
+    """Do the job that comes in, and end. Never returns. ``may`` are the paths that it may read, and the local ports."""
     code = EXIT_FAULT
     try:
         signal.set_wakeup_fd(-1)
@@ -178,7 +178,7 @@ def _become_child(handle: int, folder: Path, jobs: str, limits: Limits, read: li
         os.set_inheritable(handle, False)
         _bound(folder, limits)
         # Against a fault in a parser, which could otherwise read what the pod has.
-        confine.confine(str(folder), read, [], namespaces=False)
+        confine.confine(str(folder), *may, namespaces=False)
         channel = socket.socket(fileno=handle)
         name, arguments = unpacked(_received(channel))
         function = getattr(sys.modules[jobs], "JOBS")[name]  # noqa: B009 - the module is known by its name alone

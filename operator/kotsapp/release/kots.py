@@ -21,6 +21,8 @@ _NEVER_APPLIED = frozenset(
         "troubleshoot.sh",
     }
 )
+# The console takes backups by these; applied, each would be a backup or a restore, at once.
+_BACKUP, _BACKUP_RUNS = "velero.io", frozenset({"Backup", "Restore"})
 _TROUBLESHOOT = frozenset({"troubleshoot.replicated.com", "troubleshoot.sh"})
 # Collectors that start a pod, by what names its image.
 _WITH_IMAGE = frozenset({"collectd", "copyFromHost", "etcd", "goldpinger", "run", "sysctl"})
@@ -39,7 +41,13 @@ class Application:
 
 def is_applied(obj: Object) -> bool:
     """Whether the object is for the cluster, not for the tools that install and support the app."""
-    return group_kind(obj)[0] not in _NEVER_APPLIED
+    group, kind = group_kind(obj)
+    return group not in _NEVER_APPLIED and not (group == _BACKUP and kind in _BACKUP_RUNS)
+
+
+def is_support(obj: Object) -> bool:
+    """Whether the object is for the tool that collects what a support case needs."""
+    return group_kind(obj)[0] in _TROUBLESHOOT
 
 
 def is_own(obj: Object) -> bool:
@@ -85,7 +93,7 @@ def _domain(spec: Mapping[str, Any], field: str, obj: Object, place: Place) -> s
 def collector_images(obj: Object) -> Iterator[str]:
     """The images that a troubleshoot document's collectors run."""
     spec = obj.get("spec")
-    if group_kind(obj)[0] not in _TROUBLESHOOT or not isinstance(spec, dict):
+    if not is_support(obj) or not isinstance(spec, dict):
         return
     collectors = spec.get("collectors")
     for collector in collectors if isinstance(collectors, list) else ():

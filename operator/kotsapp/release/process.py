@@ -20,7 +20,7 @@ from kotsapp.manifests.limits import MIB
 from kotsapp.release import codec, leftovers
 from kotsapp.release.answers import Failure
 from kotsapp.release.fair_queue import FairQueue
-from kotsapp.release.fork_client import MAX_ANSWER_BYTES, Death, DiedError, Server
+from kotsapp.release.fork_client import MAX_ANSWER_BYTES, Asked, Death, DiedError, Server
 from kotsapp.release.fork_server import RESULT, Limits
 from kotsapp.release.pickling import packed
 
@@ -105,18 +105,20 @@ class Reader:
         fingerprint: str,
         result: type[Result],
         suspect: bool = False,
+        ports: Sequence[int] = (),
     ) -> Result:
         """What the job makes of its arguments, which a child gets pickled.
 
-        ``fingerprint`` tells the inputs. A job is suspect if its reader died before, or was at work when the operator
-        did: it comes after all others. Raises ReaderDiedError, and what the job raises that is meant for the author.
+        ``fingerprint`` tells the inputs; ``ports`` of this machine are all that the child may connect to. A job is
+        suspect if its reader died before, or was at work when the operator did: it comes after all others. Raises
+        ReaderDiedError, and what the job raises that is meant for the author.
         """
         suspect = suspect or fingerprint[:_MAX_NAME] in self._suspects
         request = packed(job, arguments)
         async with self._queue.turn(namespace, suspect=suspect):
             server = await self._started()
             try:
-                frames, kind = await server.run(request, fingerprint[:_MAX_NAME], self._seconds)
+                frames, kind = await server.run(request, Asked(fingerprint[:_MAX_NAME], self._seconds, tuple(ports)))
             except DiedError as error:
                 raise ReaderDiedError(error.death) from None
         self._suspects -= {fingerprint[:_MAX_NAME]}
@@ -162,6 +164,7 @@ class InProcess(Reader):
         fingerprint: str,  # noqa: ARG002 - as the one that forks
         result: type[Result],  # noqa: ARG002
         suspect: bool = False,
+        ports: Sequence[int] = (),  # noqa: ARG002
     ) -> Result:
         async with self._queue.turn(namespace, suspect=suspect):
             function = importlib.import_module(self._jobs).JOBS[job]

@@ -3,9 +3,10 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kotsapp.images.routing import Domains
@@ -13,9 +14,13 @@ from kotsapp.license import License
 from kotsapp.license.domains import resolve_domains
 from kotsapp.manifests.budget import Budget
 from kotsapp.pullsecret import dockerconfigjson
+from kotsapp.release.calls import Filling
+from kotsapp.release.config_values import Answers
+from kotsapp.release.context import ClusterFacts, TemplateContext, license_fields
+from kotsapp.release.filling import Drawn
 from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
-from kotsapp.release.templates import TemplateContext, license_fields
+from kotsapp.release.upgrade import Past
 
 if TYPE_CHECKING:
     from kotsapp.release.helm import Cluster
@@ -25,7 +30,8 @@ if TYPE_CHECKING:
 class Renderer:
     """What rendering a release takes beside its files.
 
-    ``namespace`` is where the app goes, ``helm`` the program (None for the one on PATH).
+    ``namespace`` is where the app goes, ``helm`` the program (None for the one on PATH), ``answers`` are what was given
+    for the release's Config, ``cluster`` is what calls may ask about it.
     The domains are a person's own wishes, before the release's and the license's. Without a license
     every template call is refused.
     """
@@ -35,8 +41,10 @@ class Renderer:
     namespace: str
     proxy_domain: str | None = None
     registry_domain: str | None = None
-    patch_helm_v2: bool = False
+    patch_helm_v2: bool = True
     helm: str | None = None
+    answers: Answers = field(default_factory=Answers)
+    cluster: ClusterFacts = field(default_factory=ClusterFacts)
 
     def domains(self, application: Application) -> Domains:
         """Which hosts the license opens, with what the release's Application says."""
@@ -52,36 +60,55 @@ class Renderer:
         self,
         files: Sequence[SourceFile],
         local_images: Mapping[str, str] | None = None,
+        kept: Drawn | None = None,
         budget: Budget | None = None,
     ) -> Release:
-        """The release without its charts' objects; ``local_images`` are what ``LocalImageName`` answers.
+        """The release without its charts' objects; ``local_images`` are what ``LocalImageName`` answers, ``kept`` is
+        what was drawn at random before.
 
-        ``budget`` is what all of it may take, the command line's by default. Raises ManifestError.
+        ``budget`` is what all of it may take, the command line's by default. Raises as ``read_release`` does. Not for
+        use on an event loop's thread.
         """
         context = partial(self._context, self.license, local_images or {}) if self.license else None
-        return read_release(files, context, patch_helm_v2=self.patch_helm_v2, budget=budget)
+        filling = Filling(self.answers, kept or Drawn(), self._program)
+        return read_release(files, context, filling=filling, patch_helm_v2=self.patch_helm_v2, budget=budget)
 
     async def with_charts(
-        self, release: Release, cluster: "Cluster | None" = None, budget: Budget | None = None
+        self,
+        release: Release,
+        cluster: "Cluster | None" = None,
+        budget: Budget | None = None,
+        past_of: Callable[[str], Past | None] = lambda _: None,
     ) -> Release:
         """The release with its charts' objects, too; ``cluster`` is what a chart may ask about it.
 
-        ``budget`` is what ``read`` has left of it.
+        ``budget`` is what ``read`` has left of it. ``past_of`` tells by a chart's source what it was before, None for
+        one that is installed now.
 
         Raises ManifestError, HelmError and HelmMissingError.
         """
         if not release.charts:
             return release
-        # Running processes costs imports that a release without charts, nearly every one, need not pay for.
+        import asyncio
+
         from kotsapp.release import helm
 
-        program = helm.find_program(self.helm)
-        return with_charts(release, await helm.render_all(release.charts, program, self.namespace, cluster), budget)
+        requests = tuple(replace(request, past=past_of(request.source)) for request in release.charts)
+        outputs = await helm.render_all(requests, self._program(), self.namespace, cluster)
+        # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
+        return await asyncio.to_thread(with_charts, replace(release, charts=requests), outputs, budget)
+
+    def _program(self) -> Path:
+        # Running processes costs imports that a release without charts or such calls need not pay for.
+        from kotsapp.release import helm
+
+        return helm.find_program(self.helm)
 
     def inputs(self, files: Sequence[SourceFile]) -> str:
         """A digest of what a release is rendered from, but for the license and for what ``LocalImageName`` answers."""
         options = (self.namespace, self.pull_secret, self.proxy_domain, self.registry_domain, self.patch_helm_v2)
         parts = hashlib.sha256(repr(options).encode())
+        parts.update(repr(sorted(self.answers.values.items())).encode())
         for file in files:
             for part in (file.origin.encode(), file.name.encode(), file.data):
                 parts.update(len(part).to_bytes(8, "big") + part)
@@ -104,4 +131,5 @@ class Renderer:
             namespace=self.namespace,
             domains=domains,
             local_images=local_images,
+            cluster=self.cluster,
         )

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from kotsapp.names import GROUP
 from kotsapp.release.reader import Release
+from kotsapp.release.upgrade import ChartRecord
 
 SECRET_TYPE = f"{GROUP}/release.v1"
 # Which KotsApp a stored release is of; no label of the app's objects, so that it is none of them.
@@ -47,7 +48,7 @@ class StoredRelease:
     ``revision`` is 0 for one that needn't be kept. ``inputs`` is a digest of what it was rendered from, ``facts`` are
     digests of what it used of the license,
     ``local_images`` is what ``LocalImageName`` answered. ``request`` is the ``kotsapp.dev/renderAt`` that was acted on,
-    ``rendered_at`` is RFC 3339.
+    ``rendered_at`` is RFC 3339. ``charts`` are the release's charts, by the source that their objects name.
     """
 
     revision: int
@@ -57,6 +58,7 @@ class StoredRelease:
     facts: Mapping[str, str] = field(default_factory=dict)
     local_images: Mapping[str, str] = field(default_factory=dict)
     request: str = ""
+    charts: Mapping[str, ChartRecord] = field(default_factory=dict)
 
 
 def is_kept(release: Release) -> bool:
@@ -69,7 +71,9 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
 
     ``metadata`` (namespace, labels, owners) is that of each. Raises StoredReleaseError for one that is too large.
     """
-    plain = _adapter().dump_python(replace(stored, release=replace(stored.release, charts=())), mode="json")
+    plain = _adapter().dump_python(
+        replace(stored, release=replace(stored.release, charts=(), filler=None)), mode="json"
+    )
     text = json.dumps({"format": _FORMAT, "stored": plain}, ensure_ascii=False, separators=(",", ":")).encode()
     packed = gzip.compress(text, compresslevel=6, mtime=0)
     parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]

@@ -14,6 +14,7 @@ from typing import Any
 from kotsapp.manifests.limits import MIB
 from kotsapp.release import actions, context, helm, template_chart
 from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, Action, Problem, UnendedError
+from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import Failure, Filled, ItemText, ItemValue, Request, Subject
 from kotsapp.release.template_chart import ChartWriter, Compiled
 
@@ -34,7 +35,7 @@ _QUOTED_VALUE = re.compile(r"(found|parsing|invalid value) \"(?:[^\"\\]|\\.)*\""
 _INNER = re.compile(r"error calling (?:include|get|set): ")
 
 
-class EngineError(Exception):
+class EngineError(HelmError):
     """The engine could not be used at all, or its bounds were met. The message says what to do."""
 
 
@@ -63,7 +64,13 @@ class _Run:
                 self._texts[Subject(item.name, part)] = self._compiled(Subject(item.name, part), text)
 
     def result(self) -> Filled:
-        program = self._find_program()
+        try:
+            program = self._find_program()
+        except HelmMissingError:
+            if not self._failures:
+                raise
+            # What is wrong as it is written is told without an engine, too.
+            return Filled(failures=tuple(self._failures))
         while True:
             writer = self._writer()
             ran = asyncio.run(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kotsapp.images.accounts import NO_SECRETS, by_namespace, secrets_in_manifests
 from kotsapp.images.image_path import ImagePath
 from kotsapp.images.podspec import ImageUse, images_of
 from kotsapp.images.rewrite import Pull, rewrite_uses
@@ -37,22 +38,28 @@ def find(objects: Iterable[tuple[str, dict[str, Any]]], image_paths: Sequence[Im
 
 
 def patch(objects: Iterable[Found], pulls: Mapping[str, Pull], secret_name: str) -> list[Patched]:
-    """Route the images of all objects."""
+    """Route the images of all objects. Pods keep what their account carries, as far as a manifest tells."""
+    objects = list(objects)
+    accounts = by_namespace(secrets_in_manifests(found.obj for found in objects))
     needing = {reference for reference, pull in pulls.items() if pull.needs_secret}
     return [
         Patched(
             found.source,
             found.obj,
-            rewrite_uses(found.obj, found.uses, pulls, secret_name),
+            rewrite_uses(
+                found.obj, found.uses, pulls, secret_name, accounts.get(namespace(found.obj) or "", NO_SECRETS)
+            ),
             any(use.image in needing for use in found.uses),
         )
         for found in objects
     ]
 
 
-def secret_namespaces(objects: Iterable[Patched]) -> list[str | None]:
-    """The namespaces in which pods need the pull secret, sorted; None first, for objects that name no namespace."""
-    return sorted({namespace(obj.before) for obj in objects if obj.needs_secret}, key=lambda name: name or "")
+def secret_namespaces(objects: Iterable[Patched], *, app: bool = False) -> list[str | None]:
+    """The namespaces in which pods need the pull secret, sorted; None first, for objects that name no namespace, or
+    where it has to be in the ``app``'s own."""
+    needed = {namespace(obj.before) for obj in objects if obj.needs_secret}
+    return sorted(needed | ({None} if app else set()), key=lambda name: name or "")
 
 
 def in_order(objects: Iterable[Patched], secrets: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

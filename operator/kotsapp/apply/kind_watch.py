@@ -1,0 +1,91 @@
+"""The watch of one kind's objects that carry an app's labels, in one namespace or in all, by one identity."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from kotsapp.health.assess import has_health
+from kotsapp.kube.client import KubeClient
+from kotsapp.kube.discovery import ResourceType
+from kotsapp.kube.errors import ApiError
+from kotsapp.kube.objects import Owner
+from kotsapp.kube.reflector import Reflector
+
+logger = logging.getLogger(__name__)
+
+# Discovery may know a kind a moment before it can be listed.
+UNSERVED_TRIES = 3
+# What was allowed until now is given a little time before drift is looked for without a watch.
+FORBIDDEN_TRIES = 1
+
+
+class View(Protocol):
+    """What a watch keeps up to date."""
+
+    def observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
+        """One object, as an event or a list (``LISTED``, for the first one) shows it."""
+
+    def only(self, watch: "KindWatch", listed: Sequence[Mapping[str, Any]], version: str) -> None:
+        """Nothing but what was listed is there, as of this version."""
+
+
+class KindWatch(Reflector):
+    """Goes on while somebody follows it, ever more seldom while the kind is ``unserved`` or ``forbidden``."""
+
+    def __init__(self, kind: ResourceType, namespace: str | None, client: KubeClient, label: str, view: View) -> None:
+        super().__init__(f"{kind.plural} in {namespace or 'all namespaces'}")
+        self.kind = kind
+        self.namespace = namespace
+        self.followers: set[Owner] = set()
+        self.synced = asyncio.Event()
+        self.is_forbidden = False
+        self.is_unserved = False
+        self._client = client
+        self._label = label
+        self._view = view
+        self._task = asyncio.create_task(self.run(), name=f"watch {self.name}")
+
+    def try_anew(self, kind: ResourceType) -> None:
+        """The kind was found just now, perhaps under another path."""
+        self.kind = kind
+        self.synced.clear()
+        self.retry_now.set()
+
+    def cancel(self) -> asyncio.Task[None]:
+        """End it; the task is there to be awaited."""
+        self._task.cancel()
+        return self._task
+
+    async def list(self) -> str:
+        full = has_health(self.kind.api_version, self.kind.kind)
+        items, version = await self._client.list(self.kind, self.namespace, labels=self._label, metadata_only=not full)
+        # The items of a list of a built-in kind don't say what they are.
+        named = [item | {"apiVersion": self.kind.api_version, "kind": self.kind.kind} for item in items]
+        event = "MODIFIED" if self.synced.is_set() else "LISTED"
+        for item in named:
+            self._view.observe(self.kind, event, item)
+        self._view.only(self, named, version)
+        self.is_forbidden = self.is_unserved = False
+        self.synced.set()
+        return version
+
+    def watch(self, version: str) -> AsyncIterator[dict[str, Any]]:
+        light = not has_health(self.kind.api_version, self.kind.kind)
+        return self._client.watch(self.kind, self.namespace, version, labels=self._label, metadata_only=light)
+
+    def observe(self, event: Mapping[str, Any]) -> None:
+        self._view.observe(self.kind, event["type"], event["object"])
+
+    def forbidden(self, error: ApiError, failures: int) -> None:
+        if not self.is_forbidden and (failures > FORBIDDEN_TRIES or not self.synced.is_set()):
+            self.is_forbidden = True
+            self.synced.set()
+            logger.warning("may not watch %s: %s", self.name, error)
+
+    def unserved(self, failures: int) -> None:
+        self._client.forget_kinds(self.kind.api_version)
+        self._view.only(self, [], "")  # they went with their definition
+        if self.synced.is_set() or failures + 1 > UNSERVED_TRIES:
+            self.is_unserved = True
+            self.synced.set()

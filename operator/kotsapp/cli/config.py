@@ -1,0 +1,149 @@
+"""``kotsapp config``: what a release asks for, and a document to answer it with."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.inputs import read_answers, source_files
+from kotsapp.cli.options import add_config_values
+from kotsapp.cli.output import FORMATS, print_result, table
+from kotsapp.manifests.errors import ManifestError
+from kotsapp.release import actions
+from kotsapp.release.budget import for_command_line
+from kotsapp.release.calls import config_of
+from kotsapp.release.config import Config, Item
+from kotsapp.release.config_values import Answers
+from kotsapp.release.files import expand
+from kotsapp.release.raw import Texts, opened
+
+# A description is for one line of a terminal.
+_MAX_DEFAULT = 40
+_NOT_ANSWERED = frozenset({"heading", "label"})
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "config", help="list what a release asks for, or print a file to answer it with", description=run.__doc__
+    )
+    parser.add_argument("files", metavar="FILE|DIR", nargs="+", help="the release: manifests, archives, folders")
+    add_config_values(parser)
+    text = "a table (default), json, or a ConfigValues document to fill in as yaml"
+    parser.add_argument("-o", "--output", choices=FORMATS, default="table", help=text)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the items of a release's Config: kotsapp config FOLDER -o yaml > values.yaml prints a ConfigValues document
+    to fill in, for kotsapp render --config-values and for a Secret that spec.config.valuesFrom names."""
+    found = _config(args)
+    answers = read_answers(args.config_values)
+    if args.output == "yaml":
+        sys.stdout.write("\n".join(_document(found, answers)) + "\n")
+        return EXIT_OK
+    items = [_entry(item, answers) for item in found.items]
+    print_result({"items": items}, args.output, lambda: _table(items))
+    return EXIT_OK
+
+
+def _config(args: argparse.Namespace) -> Config:
+    """Raises CommandError."""
+    files = source_files(args.files)
+    budget = for_command_line()
+    try:
+        texts, _ = expand(files, budget)
+        found = config_of(opened(texts, Texts(budget)))
+    except ManifestError as error:
+        raise CommandError(str(error), EXIT_PROBLEM) from None
+    if found is None:
+        origins = ", ".join(args.files)
+        raise CommandError(f"{origins}: no Config (kots.io/v1beta1) is there, so nothing is asked for", EXIT_PROBLEM)
+    return found
+
+
+def _entry(item: Item, answers: Answers) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "type": item.type,
+        "required": item.required,
+        "default": item.default or item.value,
+        "title": item.title,
+        "group": item.group,
+        "when": item.when,
+        "hidden": item.hidden,
+        "readonly": not item.editable,
+        "choices": [name for name, _ in item.children],
+        "given": item.name in answers.values,
+    }
+
+
+def _table(items: Sequence[Mapping[str, Any]]) -> str:
+    asked = [item for item in items if not item["hidden"] and item["type"] not in _NOT_ANSWERED]
+    heads = ("NAME", "TYPE", "REQUIRED", "GIVEN", "DEFAULT", "TITLE")
+    rows = [
+        (
+            item["name"],
+            item["type"],
+            "yes" if item["required"] else "-",
+            "yes" if item["given"] else "-",
+            _shortened(item["type"], item["default"]) or "-",
+            item["title"] or "-",
+        )
+        for item in asked
+    ]
+    return table(heads, rows)
+
+
+def _shortened(kind: str, default: str) -> str:
+    """On one line; a call as it is written, for nothing is filled in here."""
+    if kind == "password" and default and not actions.has_calls(default):
+        return "***"
+    text = " ".join(default.split())
+    return text if len(text) <= _MAX_DEFAULT else text[: _MAX_DEFAULT - 3] + "..."
+
+
+def _document(found: Config, answers: Answers) -> Iterator[str]:
+    """A ConfigValues document: required items to fill in, the others as comments with what they are without it."""
+    yield "apiVersion: kots.io/v1beta1"
+    yield "kind: ConfigValues"
+    yield "metadata:"
+    yield "  name: config"
+    yield "spec:"
+    yield "  values:"
+    for item in found.items:
+        if item.editable and not item.hidden:
+            yield from _lines(item, answers)
+
+
+def _lines(item: Item, answers: Answers) -> Iterator[str]:
+    given = item.name in answers.values
+    told = [item.type, "required" if item.required else "", f"when: {_line(item.when)}" if item.when else ""]
+    if item.children:
+        told.append("one of " + ", ".join(name for name, _ in item.children))
+    if item.pattern:
+        told.append(_line(item.pattern_message or f"matches {item.pattern}"))
+    yield f"    # {_line(item.title or item.name)} ({'; '.join(part for part in told if part)})"
+    if item.help_text:
+        yield f"    # {_line(item.help_text)}"
+    default = item.default or item.value
+    value = answers.values[item.name] if given else default
+    mark = "" if given or (item.required and not default) else "# "
+    yield f"    {mark}{_scalar(item.name)}:"
+    yield f"    {mark}  value: {_scalar(value)}"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _scalar(value: Any) -> str:
+    """As one line of YAML; texts that look like something else are quoted."""
+    for style in ('"' if value == "" else None, '"'):
+        text = yaml.safe_dump(value, allow_unicode=True, width=float("inf"), default_style=style)
+        text = text.removesuffix("...\n").rstrip("\n")
+        if "\n" not in text:
+            break
+    return text

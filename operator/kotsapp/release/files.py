@@ -1,0 +1,65 @@
+"""A release's files, archives taken apart: texts to read, and packaged charts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from kotsapp.manifests import stream
+from kotsapp.manifests.budget import Budget
+from kotsapp.manifests.errors import ManifestError, Place
+from kotsapp.release import archives, charts
+from kotsapp.release.budget import PACKED
+from kotsapp.release.charts import ChartArchive
+
+_YAML_ENDINGS = (".yaml", ".yml", ".json")
+_UNPACKED_CHART = "/Chart.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file: ``origin`` is how messages name it, ``name`` is its file name or key."""
+
+    origin: str
+    name: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """One file with documents; ``name`` is its path in its archive."""
+
+    origin: str
+    name: str
+    text: str = field(repr=False)
+
+
+def expand(files: Sequence[SourceFile], budget: Budget) -> tuple[list[TextFile], list[ChartArchive]]:
+    """The texts of all files, those in release archives included, and the chart archives. Raises ManifestError."""
+    texts: list[TextFile] = []
+    chart_archives: list[ChartArchive] = []
+    for file in files:
+        budget.take(PACKED, len(file.data), Place(file.origin))
+        if not archives.is_archive(file.name, file.data):
+            texts.append(TextFile(file.origin, file.name, stream.decode(file.data, file.origin)))
+            continue
+        members = archives.unpack(file.data, file.origin, budget)
+        chart = charts.read_archive(members, file.data, file.origin, budget)
+        if chart is not None:
+            chart_archives.append(chart)
+            continue
+        for member in members:
+            origin = f"{file.origin}, {member.path}"
+            if archives.is_archive(member.path, member.data):
+                chart_archives.append(_inner_chart(member, origin, budget))
+            elif member.path.lower().endswith(_YAML_ENDINGS):
+                if f"/{member.path}".endswith(_UNPACKED_CHART):
+                    raise ManifestError(Place(origin), "is an unpacked chart: put the chart's .tgz in its place")
+                texts.append(TextFile(origin, member.path, stream.decode(member.data, origin)))
+    return texts, chart_archives
+
+
+def _inner_chart(member: archives.ArchiveFile, origin: str, budget: Budget) -> ChartArchive:
+    chart = charts.read_archive(archives.unpack(member.data, origin, budget), member.data, origin, budget)
+    if chart is None:
+        problem = "is an archive in an archive, and no Helm chart: give it a source of its own in spec.manifests"
+        raise ManifestError(Place(origin), problem)
+    return chart

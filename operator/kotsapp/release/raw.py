@@ -1,0 +1,113 @@
+"""A release's documents as they are written: told apart, named, and read as far as that goes without their calls."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from kotsapp.manifests import documents
+from kotsapp.manifests.budget import Budget
+from kotsapp.manifests.documents import Document
+from kotsapp.manifests.errors import ManifestError, Place
+from kotsapp.manifests.stream import Chunk
+from kotsapp.manifests.yaml_document import Seen
+from kotsapp.release import actions, kots, roles
+from kotsapp.release.files import TextFile
+from kotsapp.release.roles import Role
+
+# Filled in as a text before they are read. Of a Config the items are filled in, one by one; an Application's domains
+# decide what calls come to; nothing in other documents matters.
+_FILLED_FIRST = frozenset({None, Role.APPLIED, Role.CHART, Role.SUPPORT})
+
+
+@dataclass(frozen=True, slots=True)
+class RawDocument:
+    """A document by its text; ``role`` is None where the text doesn't tell it. ``key`` names it from release to
+    release."""
+
+    file: TextFile
+    chunk: Chunk = field(repr=False)
+    role: Role | None
+    key: str
+    has_calls: bool
+
+    @property
+    def place(self) -> Place:
+        return Place(self.file.origin, self.chunk.number, self.chunk.line)
+
+    @property
+    def to_fill(self) -> bool:
+        """Whether its calls have to be filled in before it can be read."""
+        return self.has_calls and self.role in _FILLED_FIRST
+
+    @property
+    def must_be_read(self) -> bool:
+        """Whether it is an error, and not only a warning, when it can't be."""
+        return self.role not in (Role.SUPPORT, Role.OTHER)
+
+
+class Texts:
+    """Reads documents of one release, from one budget."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._seen: dict[str, Seen] = {}
+        self.warnings: list[str] = []
+
+    def read(self, raw: RawDocument, text: str | None = None) -> list[Document]:
+        """The objects of a document, of ``text`` where its calls are filled in.
+
+        Raises ManifestError; for one that is never applied there is a warning instead, and no object.
+        """
+        chunk = raw.chunk if text is None else Chunk(text, raw.chunk.number, raw.chunk.line)
+        seen = self._seen.setdefault(raw.file.origin, Seen())
+        try:
+            return documents.read_chunk(chunk, raw.file.origin, self._budget, seen, kots.is_applied)
+        except ManifestError as error:
+            if raw.must_be_read:
+                raise
+            self.warnings.append(f"{error}; it is never applied, so it is left as it is")
+            return []
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A release's documents in their order, and the objects of each one that needs nothing filled in to be read."""
+
+    raws: tuple[RawDocument, ...]
+    found: tuple[tuple[Document, ...], ...] = field(repr=False)
+
+    @property
+    def waiting(self) -> list[RawDocument]:
+        """Those whose calls have to be filled in first."""
+        return [raw for raw in self.raws if raw.to_fill]
+
+    def of(self, role: Role) -> Iterator[Document]:
+        """The objects of that role that could be read."""
+        return (one for documents_ in self.found for one in documents_ if roles.role_of(one.value) is role)
+
+
+def opened(files: Sequence[TextFile], texts: Texts) -> Opened:
+    """Raises ManifestError for documents that have to be read and can't be."""
+    raws = told_apart(files)
+    return Opened(tuple(raws), tuple(() if raw.to_fill else tuple(texts.read(raw)) for raw in raws))
+
+
+def told_apart(files: Sequence[TextFile]) -> list[RawDocument]:
+    """The documents of all files, in their order. Raises ManifestError."""
+    found: list[RawDocument] = []
+    names: Counter[str] = Counter()
+    for file in files:
+        if documents.is_json(file.text) and not actions.has_calls(file.text):
+            found.append(RawDocument(file, Chunk(file.text, 1, 1), None, "", False))
+            continue
+        for chunk in documents.chunks(file.text, file.origin):
+            role, has_calls = roles.raw_role(chunk.text), actions.has_calls(chunk.text)
+            key = _key(file, chunk, names) if has_calls else ""
+            found.append(RawDocument(file, chunk, role, key, has_calls))
+    return found
+
+
+def _key(file: TextFile, chunk: Chunk, names: Counter[str]) -> str:
+    name = roles.raw_name(chunk.text) or f"{file.name}, document {chunk.number}"
+    names[name] += 1
+    return name if names[name] == 1 else f"{name} ({names[name]})"

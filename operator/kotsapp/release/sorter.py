@@ -1,0 +1,117 @@
+"""A release's objects, sorted: what is applied, what is reported, which charts are rendered, what is left out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kotsapp.manifests.documents import Document
+from kotsapp.manifests.errors import Place
+from kotsapp.release import charts, kots, roles
+from kotsapp.release.annotations import included, name
+from kotsapp.release.budget import DistinctImages
+from kotsapp.release.charts import ChartArchive, ChartRequest, HelmRelease
+from kotsapp.release.roles import Role
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """See ``Release``, whose fields these are."""
+
+    objects: tuple[Object, ...] = ()
+    sources: tuple[str, ...] = ()
+    reported_images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    charts: tuple[ChartRequest, ...] = ()
+    unpatched_charts: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    name: str
+    release: HelmRelease
+    v2: bool
+    request: ChartRequest
+
+
+class Sorter:
+    """Takes a release's objects one after the other. ``secrets`` may be in no message about a chart."""
+
+    def __init__(
+        self,
+        archives: Sequence[ChartArchive],
+        images: DistinctImages,
+        *,
+        patch_helm_v2: bool = True,
+        secrets: tuple[str, ...] = (),
+    ) -> None:
+        self._archives = archives
+        self._images = images
+        self._patch_helm_v2 = patch_helm_v2
+        self._secrets = secrets
+        self._objects: list[Object] = []
+        self._sources: list[str] = []
+        self._reported: dict[str, tuple[str, ...]] = {}
+        self._charts: list[_Chart] = []
+        # Releases that a v1beta2 HelmChart asks for.
+        self._of_v2: set[HelmRelease] = set()
+        self._unpatched: list[str] = []
+        self._left_out: list[str] = []
+
+    def sort(self, found: Iterable[Document], source: str) -> None:
+        """Documents of the file ``source``. Raises ManifestError for what can't be used."""
+        for document in found:
+            self._sort(document.value, document.place, source)
+
+    def leave_out(self, obj: Object) -> None:
+        self._left_out.append(name(obj))
+
+    def report(self, images: Iterable[str], user: str, place: Place) -> None:
+        """Images that no object here runs."""
+        for image in self._images.counted(images, place):
+            users = self._reported.get(image, ())
+            if user not in users:
+                self._reported[image] = (*users, user)
+
+    def result(self) -> Sorted:
+        superseded = [chart for chart in self._charts if not chart.v2 and chart.release in self._of_v2]
+        return Sorted(
+            objects=tuple(self._objects),
+            sources=tuple(self._sources),
+            reported_images=self._reported,
+            charts=tuple(chart.request for chart in self._charts if chart not in superseded),
+            unpatched_charts=tuple(self._unpatched),
+            left_out=(
+                *self._left_out,
+                *(f"{chart.name} (a v1beta2 HelmChart has its release)" for chart in superseded),
+            ),
+        )
+
+    def _sort(self, obj: dict[str, Any], place: Place, source: str) -> None:
+        role = roles.role_of(obj)
+        if role is Role.CHART:
+            self._chart(obj, place)
+        elif role is Role.SUPPORT:
+            if included(obj, place):
+                self.report(kots.collector_images(obj), name(obj), place)
+        elif role is Role.APPLIED:
+            if not included(obj, place):
+                self.leave_out(obj)
+                return
+            self._images.count_of(obj, place)
+            self._objects.append(obj)
+            self._sources.append(source)
+
+    def _chart(self, obj: Object, place: Place) -> None:
+        if charts.excluded(obj, place):
+            self.leave_out(obj)
+            return
+        of = charts.release_of(obj, place)
+        if charts.is_v2(obj):
+            self._of_v2.add(of)
+            if not self._patch_helm_v2:
+                self._unpatched.append(name(obj))
+                return
+        request = replace(charts.request(obj, place, self._archives), secrets=self._secrets)
+        self._charts.append(_Chart(name(obj), of, charts.is_v2(obj), request))

@@ -1,0 +1,113 @@
+"""A chart that was there before: what it was rendered from then, and which of its hooks run now (DESIGN 6.5).
+
+Helm tells an install from an upgrade by the releases that it keeps; here it is told by the stored release. Values.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kotsapp.images.podspec import group_kind
+from kotsapp.names import GROUP
+from kotsapp.release.annotations import Object, hook_events
+from kotsapp.release.archives import ArchiveFile
+
+INSTALL = frozenset({"pre-install", "post-install"})
+UPGRADE = frozenset({"pre-upgrade", "post-upgrade"})
+RUN_ONCE = frozenset({("batch", "Job"), ("", "Pod")})
+# In what can't be changed of a Job or Pod: it is made anew, and so runs, once for each change of its chart.
+RUN_MARK = f"{GROUP}/hook-run"
+_MARK_VOLUME = "kotsapp-hook-run"
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRecord:
+    """What is stored of a chart: a digest of what it was rendered from, and whether that was an upgrade of it."""
+
+    digest: str
+    upgrade: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A chart that was installed before.
+
+    ``digest`` is of what it was rendered from last, empty where that is unknown. ``hooks`` are its hooks as they were
+    rendered last, None where they are unknown, since somebody deleted the stored release.
+    """
+
+    digest: str = ""
+    hooks: tuple[Object, ...] | None = None
+
+
+def content_digest(files: Iterable[ArchiveFile]) -> str:
+    """A digest of a chart's files: packed anew, byte by byte another archive, it is the same chart."""
+    digest = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.path):
+        for part in (file.path.encode("utf-8", "surrogateescape"), file.data):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def digest_of(content: str, release: tuple[str, str], values: Mapping[str, Any]) -> str:
+    """A digest of a chart's content, its namespace and name as a release, and the values that it is given."""
+    text = json.dumps([content, *release, values], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def runs_now(events: frozenset[str], digest: str, past: Past | None) -> bool:
+    """Whether a hook of these events belongs to this rendering: at an install, or an upgrade from ``past``.
+
+    A hook for both is applied at each rendering. Of one for installs alone nothing is known any more when the stored
+    release is gone: it is taken as it is rendered now, since what it made would be pruned otherwise.
+    """
+    if past is None:
+        return bool(events & INSTALL)
+    if not events & UPGRADE:
+        return past.hooks is None
+    return bool(events & INSTALL) or digest != past.digest
+
+
+def kept_hooks(past: Past | None, digest: str, found: Iterable[Object], left_out: Iterable[Object]) -> list[Object]:
+    """The hooks of before that don't run at this rendering and stay as they are, as Helm leaves them.
+
+    A Job or Pod has done its work: when the chart has it no longer, it goes.
+    """
+    if past is None or not past.hooks:
+        return []
+    taken = {_identity(obj) for obj in found}
+    named = {_identity(obj) for obj in left_out}
+    return [
+        hook
+        for hook in past.hooks
+        if not runs_now(hook_events(hook), digest, past)
+        and _identity(hook) not in taken
+        and (_identity(hook) in named or group_kind(hook) not in RUN_ONCE)
+    ]
+
+
+def marked(obj: dict[str, Any], digest: str) -> dict[str, Any]:
+    """A Job or Pod that is a hook for upgrades alone, with the digest of the chart for which it runs."""
+    spec = obj.get("spec")
+    if group_kind(obj) not in RUN_ONCE or not isinstance(spec, dict):
+        return obj
+    if obj["kind"] == "Pod":
+        volumes = spec.get("volumes")
+        volume = {"name": f"{_MARK_VOLUME}-{digest[:16]}", "emptyDir": {}}
+        return {**obj, "spec": {**spec, "volumes": [*(volumes if isinstance(volumes, list) else ()), volume]}}
+    template = spec.get("template")
+    if not isinstance(template, dict):
+        return obj
+    metadata = template.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    annotations = metadata.get("annotations")
+    annotations = {**(annotations if isinstance(annotations, dict) else {}), RUN_MARK: digest}
+    template = {**template, "metadata": {**metadata, "annotations": annotations}}
+    return {**obj, "spec": {**spec, "template": template}}
+
+
+def _identity(obj: Object) -> tuple[tuple[str, str], str]:
+    """By kind and name: a hook of before has its namespace, one that was just rendered may have none yet."""
+    return group_kind(obj), str(obj["metadata"].get("name"))

@@ -1,0 +1,345 @@
+"""One KotsApp after another thing that happens to it, by the operator's own workers on a fake cluster."""
+
+from typing import Any
+
+import pytest
+
+from harness.cluster import NAMESPACE, config_map, deployment, job, obj, well
+from harness.fakekube import Match, refused
+from harness.inprocess import PRIVATE, PROXIED, PUBLIC, Operator, operating
+from harness.licenses import Signer
+from harness.virtual_time import in_virtual_time, quiet, until
+from kotsapp.names import FINALIZER, KIND, PRUNE_ANNOTATION
+from kotsapp.verdicts.verdict import Verdict
+from kotsapp.verdicts.verification import Verified
+
+PULL_SECRET = "my-kots-app-registry"
+STATUS = Match("patch", KIND)
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    return Signer.make(tmp_path_factory.mktemp("keys"))
+
+
+def data(operator: Operator, name: str = "settings") -> Any:
+    found = operator.api.get("ConfigMap", name, NAMESPACE)
+    return None if found is None else found.get("data")
+
+
+# -- from nothing to Ready
+
+
+@in_virtual_time
+async def test_a_private_image_is_routed_with_its_pull_secret_there_first(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(deployment(image=PRIVATE), deployment("web", PUBLIC), wait=False)
+        await operator.until_ready()
+
+        spec = operator.api.live("Deployment", "shop", NAMESPACE)["spec"]["template"]["spec"]
+        assert spec["containers"][0]["image"] == PROXIED
+        assert spec["imagePullSecrets"] == [{"name": PULL_SECRET}]
+        web = operator.api.live("Deployment", "web", NAMESPACE)["spec"]["template"]["spec"]
+        assert web["containers"][0]["image"] == PUBLIC
+        applied = [write for write in operator.api.writes() if write.startswith("apply")]
+        assert applied[0] == f"apply Secret/{PULL_SECRET}"
+
+
+@in_virtual_time
+async def test_ready_waits_for_the_workloads(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(deployment(image=PUBLIC))
+        await operator.until_reason("Progressing")
+        assert operator.ready()[0] == "Unknown"
+
+        live = operator.api.live("Deployment", "shop", NAMESPACE)
+        operator.api.change("Deployment", "shop", {"status": well(live)}, NAMESPACE)
+
+        await operator.until_ready()
+
+
+@in_virtual_time
+async def test_when_nothing_changes_nothing_is_asked_and_nothing_written(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(config_map(a="1"), obj("ServiceAccount", "runner"), probe={"interval": "12h"})
+        await operator.until_ready()
+        operator.api.audit.clear()
+
+        await quiet(3600)
+
+        assert operator.api.requests() == [request for request in operator.api.requests() if "watch" in request]
+
+
+@in_virtual_time
+async def test_a_restart_writes_nothing_and_asks_no_registry_again(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(deployment(image=PRIVATE), config_map(a="1"), wait=False)
+        await operator.until_ready()
+        api = operator.api
+        before = operator.status()
+    api.audit.clear()
+
+    async with operating(signer, api) as again:
+        await quiet(60)
+
+        assert api.writes() == []
+        assert again.status() == before
+        assert again.prober.asked == []
+
+
+# -- inputs
+
+
+@in_virtual_time
+async def test_a_license_that_comes_later_is_seen_when_it_comes(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(config_map(a="1"), license={"secretRef": {"name": "later"}})
+        await operator.until_reason("LicenseNotFound")
+        assert data(operator) is None
+
+        operator.put_license("later")
+
+        await operator.until_ready()
+        assert data(operator) == {"a": "1"}
+
+
+@in_virtual_time
+async def test_a_license_that_is_taken_away_leaves_what_runs(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(config_map(a="1"))
+        await operator.until_ready()
+
+        operator.api.delete("Secret", "my-license", NAMESPACE)
+
+        await operator.until_reason("LicenseNotFound")
+        assert data(operator) == {"a": "1"}
+
+
+@in_virtual_time
+async def test_manifests_of_a_config_map_are_applied_anew_when_it_changes(signer: Signer) -> None:
+    def manifests(value: str) -> dict[str, Any]:
+        text = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings}}\ndata: {{a: '{value}'}}\n"
+        return config_map("manifests", **{"app.yaml": text})
+
+    async with operating(signer) as operator:
+        operator.api.put(manifests("1"))
+        operator.put_app(manifests=[{"configMapRef": {"name": "manifests"}}])
+        await operator.until_ready()
+
+        operator.api.put(manifests("2"))
+
+        await until(lambda: data(operator) == {"a": "2"})
+
+
+@in_virtual_time
+async def test_an_image_that_nobody_can_tell_of_holds_everything_back(signer: Signer) -> None:
+    async with operating(signer, verdicts={PRIVATE: Verdict.UNREACHABLE}) as operator:
+        operator.prober.verified = Verified.UNKNOWN
+        operator.put_app(deployment(image=PRIVATE), config_map(a="1"))
+        await operator.until_reason("ImagesUndecided")
+        assert data(operator) is None
+
+        operator.prober.verdicts[PRIVATE] = Verdict.PRIVATE
+
+        await until(lambda: data(operator) is not None)
+
+
+@in_virtual_time
+async def test_a_suspended_app_is_left_alone_until_it_goes_on(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(config_map(a="1"))
+        await operator.until_ready()
+        operator.put_app(config_map(a="2"), suspend=True)
+        await quiet(60)
+        assert data(operator) == {"a": "1"}
+
+        operator.put_app(config_map(a="2"), suspend=False)
+        await until(lambda: data(operator) == {"a": "2"})
+
+
+# -- what others do
+
+
+@pytest.mark.parametrize("how", ["changed", "deleted"])
+@in_virtual_time
+async def test_drift_is_repaired_and_told(signer: Signer, how: str) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(config_map(a="1"))
+        await operator.until_ready()
+        if how == "changed":
+            operator.api.change("ConfigMap", "settings", {"data": {"a": "other"}}, NAMESPACE)
+        else:
+            operator.api.delete("ConfigMap", "settings", NAMESPACE)
+
+        await until(lambda: data(operator) == {"a": "1"})
+        await quiet(5)
+        assert "DriftRepaired" in operator.events()
+
+
+@in_virtual_time
+async def test_what_another_app_has_is_taken_when_that_app_is_gone(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(config_map(a="first"), name="first")
+        await operator.until_ready("first")
+        operator.put_app(config_map(a="second"), name="second")
+        await operator.until_reason("ObjectClaimed", "second")
+        assert data(operator) == {"a": "first"}
+
+        operator.api.delete(KIND, "first", NAMESPACE)
+
+        await operator.until_ready("second")
+        assert data(operator) == {"a": "second"}
+
+
+# -- failures
+
+
+@pytest.mark.parametrize("status", [0, 409, 429, 500, 503])
+@in_virtual_time
+async def test_a_server_that_fails_for_a_while_only_delays(signer: Signer, status: int) -> None:
+    async with operating(signer) as operator:
+        await quiet()  # the operator itself has to come up first
+        operator.api.fail(status, times=6)
+        operator.put_app(deployment(image=PRIVATE), config_map(a="1"), wait=False)
+
+        await operator.until_ready()
+        assert data(operator) == {"a": "1"}
+
+
+@in_virtual_time
+async def test_a_status_whose_answer_is_lost_is_read_before_it_is_written_again(signer: Signer) -> None:
+    """Else what was known before it would count as written, and the other one stay for ever."""
+    async with operating(signer) as operator:
+        operator.put_app(config_map(a="1"))
+        await operator.until_ready()
+        operator.api.fail(0, match=STATUS, lost=True)
+        operator.api.delete("Secret", "my-license", NAMESPACE)
+        await until(lambda: operator.ready()[1] == "LicenseNotFound")
+
+        operator.put_license()
+
+        await operator.until_ready()
+
+
+@in_virtual_time
+async def test_what_keeps_failing_is_tried_more_and_more_seldom(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        await quiet()
+        operator.api.fail(500, times=10_000, match=Match("apply", "ConfigMap"))
+        operator.put_app(config_map(a="1"))
+        await quiet(3600)
+
+        tries = operator.api.requests().count("apply ConfigMap/settings")
+        assert 8 <= tries <= 30, "at first after a second, then up to five minutes"
+        assert operator.ready()[0] != "True"
+
+
+@in_virtual_time
+async def test_an_object_that_is_refused_is_told_and_the_others_are_not_written(signer: Signer) -> None:
+    def deny(made: Any, _: object) -> None:
+        if made["kind"] == "ServiceAccount":
+            raise refused(403, 'serviceaccounts "runner" is forbidden: no more accounts here')
+
+    async with operating(signer) as operator:
+        operator.api.admit_by(deny)
+        operator.put_app(config_map(a="1"), obj("ServiceAccount", "runner"))
+
+        await operator.until_reason("ObjectRefused")
+        assert "ServiceAccount/runner" in operator.message()
+        assert "no more accounts here" in operator.message()
+        assert data(operator) is None
+
+
+@in_virtual_time
+async def test_a_fault_of_ours_is_told_and_stops_no_other_app(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.prober.fault = RuntimeError("a fault")
+        operator.put_app(deployment(image=PRIVATE), name="broken", wait=False)
+        await operator.until_reason("InternalError", "broken")
+        assert "a fault" not in operator.message("broken")
+
+        operator.put_app(config_map(a="1"), name="sound")
+        await operator.until_ready("sound")
+
+        operator.prober.fault = None
+        await operator.until_ready("broken")
+
+
+# -- the end of an app
+
+
+@in_virtual_time
+async def test_what_was_applied_goes_with_the_app_but_for_what_is_to_stay(signer: Signer) -> None:
+    kept = config_map("kept")
+    kept["metadata"]["annotations"] = {PRUNE_ANNOTATION: "disabled"}
+    claim = obj("PersistentVolumeClaim", "data", spec={"accessModes": ["ReadWriteOnce"]})
+    async with operating(signer) as operator:
+        operator.api.without_garbage_collector()
+        operator.put_app(config_map(a="1"), kept, claim, deployment(image=PRIVATE), wait=False)
+        await operator.until_ready()
+
+        operator.api.delete(KIND, "my-app", NAMESPACE)
+        await until(lambda: operator.api.get(KIND, "my-app", NAMESPACE) is None)
+
+        assert data(operator) is None
+        assert operator.api.get("Deployment", "shop", NAMESPACE) is None
+        assert operator.api.get("Secret", PULL_SECRET, NAMESPACE) is None
+        assert operator.api.get("ConfigMap", "kept", NAMESPACE)
+        assert operator.api.get("PersistentVolumeClaim", "data", NAMESPACE)
+
+
+@in_virtual_time
+async def test_an_app_that_can_not_be_cleaned_up_says_so_and_goes_when_it_can(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.api.without_garbage_collector()
+        operator.put_app(config_map(a="1"))
+        await operator.until_ready()
+        denial = operator.api.rights.deny(verb="delete", resource="configmaps")
+
+        operator.api.delete(KIND, "my-app", NAMESPACE)
+        await operator.until_reason("CleanupFailed")
+        assert "kubectl patch kotsapp my-app" in operator.message()
+
+        operator.api.rights.allow(denial)
+        await until(lambda: operator.api.get(KIND, "my-app", NAMESPACE) is None)
+        assert data(operator) is None
+
+
+@in_virtual_time
+async def test_nothing_is_applied_for_an_app_that_could_go_without_a_clean_up(signer: Signer) -> None:
+    """Where Kopf doesn't set the finalizer, the worker does after a while."""
+    async with operating(signer) as operator:
+        operator.sets_finalizers = False
+        operator.put_app(config_map(a="1"))
+        await quiet(5)
+        assert data(operator) is None
+
+        await operator.until_ready()
+        assert FINALIZER in operator.api.live(KIND, "my-app", NAMESPACE)["metadata"]["finalizers"]
+
+
+@pytest.mark.parametrize("notices", [True, False], ids=["its end was seen", "its end was missed"])
+@in_virtual_time
+async def test_a_successor_of_the_same_name_starts_from_nothing(signer: Signer, notices: bool) -> None:
+    async with operating(signer) as operator:
+        operator.notices_deletions = notices
+        operator.put_app(config_map(a="1"), config_map("old"))
+        await operator.until_ready()
+        operator.api.delete(KIND, "my-app", NAMESPACE)
+        await until(lambda: operator.api.get(KIND, "my-app", NAMESPACE) is None)
+
+        operator.put_app(config_map(a="2"))
+
+        await operator.until_ready()
+        assert [entry["name"] for entry in operator.status()["inventory"]] == ["settings"]
+
+
+@in_virtual_time
+async def test_in_a_namespace_that_goes_the_app_goes_too(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(config_map(a="1"), job(), wait=False)
+        await operator.until_ready()
+
+        operator.api.delete("Namespace", NAMESPACE)
+
+        await until(lambda: operator.api.get("Namespace", NAMESPACE) is None)

@@ -1,0 +1,104 @@
+"""Small releases that are each a kind of what real ones hold, and what comes out of them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.charts import helm
+from kotsapp.cli.inputs import source_files
+from kotsapp.images.routing import Domains
+from kotsapp.release import helm as runner
+from kotsapp.release.calls import Filling
+from kotsapp.release.context import TemplateContext
+from kotsapp.release.kots import Application
+from kotsapp.release.reader import Release, read_release, with_charts
+
+CASES = Path(__file__).parent / "data" / "cases"
+
+
+def context(application: Application) -> TemplateContext:
+    domains = Domains(application.proxy_domain or "proxy.replicated.com")
+    return TemplateContext({"customerName": "Demo"}, "ZG9ja2Vy", "acme-app-registry", "apps", domains)
+
+
+def rendered(name: str) -> Release:
+    release = read_release(source_files([str(CASES / name)]), context, filling=Filling(find_program=helm))
+    return with_charts(release, asyncio.run(runner.render_all(release.charts, helm(), "apps")))
+
+
+def names(release: Release) -> list[str]:
+    return [f"{obj['kind']}/{obj['metadata']['name']}" for obj in release.objects]
+
+
+def data(release: Release) -> Any:
+    return release.objects[0]["data"]
+
+
+def test_an_option_has_its_items_default() -> None:
+    assert data(rendered("config-option")) == {"host": "shop.example.com"}
+
+
+@pytest.mark.parametrize("name", ["never-applied-without-name", "velero-backup", "config-escaped-quotes"])
+def test_documents_that_are_never_applied_may_be_anything(name: str) -> None:
+    release = rendered(name)
+    assert (names(release), release.warnings) == (["ConfigMap/settings"], ())
+
+
+def test_trim_marks_in_a_configs_comments_eat_nothing() -> None:
+    release = rendered("config-comment-trim")
+    assert (names(release), release.warnings) == (["ConfigMap/settings"], ())
+    assert release.config is not None
+    assert [item.name for item in release.config.config.items] == ["text"]
+
+
+def test_a_preflight_that_only_helm_can_read_is_a_warning() -> None:
+    release = rendered("helm-templated-preflight")
+    assert names(release) == ["ConfigMap/settings"]
+    (warning,) = release.warnings
+    assert "preflight.yaml, document 1, line 6: " in warning
+    assert warning.endswith("; it is never applied, so it is left as it is")
+
+
+def test_annotations_of_objects_dont_count_for_kots_own_documents() -> None:
+    assert names(rendered("exclude-on-helmchart")) == ["ConfigMap/settings", "Deployment/shop-web"]
+    application = rendered("exclude-on-application")
+    assert application.proxy_domain == "images.vendor.example"
+    assert application.reported_images == {"quay.io/my-org/extra:1": ("Application/shop",)}
+
+
+def test_the_pull_secrets_name_is_asked_for() -> None:
+    release = rendered("pull-secret-by-name")
+    assert data(release) == {"image": "quay.io/my-org/worker:1", "pullSecret": "acme-app-registry"}
+    assert release.asks_for_pull_secret
+    assert not rendered("config-option").asks_for_pull_secret
+
+
+def test_calls_that_a_chart_prints_are_filled_in() -> None:
+    release = rendered("chart-output-calls")
+    assert data(release) == {"namespace": "apps", "customer": "Demo", "host": ""}
+
+
+def test_blanks_around_a_condition_are_no_matter() -> None:
+    (chart,) = rendered("when-with-blank-lines").charts
+    assert chart.values == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "web"),
+    [
+        ("v2-only", "shop-web"),
+        ("v1-and-v2", "shop-web"),
+        ("release-name", "shop-chart-web"),
+        ("file-twice-in-archive", "shop-chart-web"),
+    ],
+)
+def test_each_release_of_a_chart_is_there_once_by_its_name(name: str, web: str) -> None:
+    assert names(rendered(name))[-1:] == [f"Deployment/{web}"]
+
+
+def test_a_v1_chart_whose_release_a_v2_chart_has_is_told_as_left_out() -> None:
+    assert rendered("v1-and-v2").left_out == ("HelmChart/shop (a v1beta2 HelmChart has its release)",)
