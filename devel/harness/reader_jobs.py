@@ -57,7 +57,7 @@ def leave_running() -> Answer:
 
 
 def refuse() -> Answer:
-    raise ManifestError(Place("ConfigMap m, key a.yaml", 2, 7), "is not what it should be: mend it")
+    raise ManifestError(Place("ConfigMap m, key a.yaml", 2, 7), "is not what it should be: fix it")
 
 
 def fail() -> Answer:

@@ -23,7 +23,6 @@ from harness.cluster import (
 )
 from harness.fakekube import FakeApi, Match, connect, refused
 from harness.virtual_time import in_virtual_time, quiet
-from kotsapp.apply.applier import RefusedError
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.changes import Changes, ChangeSet, Removal
 from kotsapp.apply.drift import Known
@@ -31,6 +30,7 @@ from kotsapp.apply.inventory import Inventory, Marks
 from kotsapp.apply.ledger import Ledger
 from kotsapp.apply.ownership import Applicant, ClaimedError, NotOursError, TakenError
 from kotsapp.apply.plan import Phase, Plan
+from kotsapp.apply.refusals import RefusedError
 from kotsapp.apply.session import Cluster, Session, SessionOptions
 from kotsapp.kube.client import FIELD_MANAGER, KubeClient
 from kotsapp.kube.errors import ApiError

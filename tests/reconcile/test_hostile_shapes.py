@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kotsapp.api.spec import parse_spec
-from kotsapp.apply.dependencies import Brought
+from kotsapp.apply.dependencies import Provided
 from kotsapp.images.podspec import find_images
 from kotsapp.images.routing import Domains
 from kotsapp.images.usage import image_users
@@ -88,9 +88,9 @@ def planned(text: str) -> bool:
         scope = scope_in(objects)
         objects = [place(o, "apps", scope(o["apiVersion"].rpartition("/")[0], o["kind"]) is not False) for o in objects]
         image_users(objects)
-        brought = Brought.by(objects)
+        provided = Provided.by(objects)
         for obj in objects:
-            brought.is_needed_by(obj)
+            provided.is_needed_by(obj)
             find_images(obj)
         for account in (None, "deployer"):
             make_plan(objects, {}, SECRETS, APP, replace(SPEC, service_account=account))

@@ -1,5 +1,6 @@
 """What a chart's ``lookup`` finds, through the real helm, and what it can't come to."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ import yaml
 
 from harness.charts import helm, pack_chart
 from harness.cluster import APP, NAMESPACE, fake_cluster
-from harness.fakekube import FakeApi, connect
+from harness.fakekube import FakeApi, Match, connect
 from kotsapp.kube.errors import ApiError
 from kotsapp.manifests.errors import Place
 from kotsapp.names import NAME_LABEL, NAMESPACE_LABEL
@@ -114,9 +115,19 @@ async def test_kinds_that_the_chart_brings_itself_are_no_hindrance(past: Past | 
     has = '{{ .Capabilities.APIVersions.Has "example.com/v1/Widget" }}'
     text = f'apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: "{has}"}}\n{custom}'
 
-    found = await render(await server(api, None, ACCOUNT), text, past=past)
+    crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: gadgets.example.com}\n"
+    gadget = "---\napiVersion: example.com/v2\nkind: Gadget\nmetadata: {name: g}\n"
 
-    assert [(obj["kind"], obj["metadata"]["name"]) for obj in found] == [("ConfigMap", "false"), ("Widget", "w")]
+    definition, *found = await render(
+        await server(api, None, ACCOUNT), text + gadget, past=past, **{"crds/gadget.yaml": crd}
+    )
+
+    assert definition["kind"] == "CustomResourceDefinition"
+    assert sorted((obj["kind"], obj["metadata"]["name"]) for obj in found) == [
+        ("ConfigMap", "false"),
+        ("Gadget", "g"),
+        ("Widget", "w"),
+    ]
     assert not any("configmaps" in request for request in api.requests())
 
 
@@ -155,6 +166,20 @@ async def test_an_api_server_that_is_away_is_no_fault_of_the_chart() -> None:
     with pytest.raises(HelmError, match="away"):
         await seen(lookups, f'lookup "v1" "Secret" "{NAMESPACE}" "own"')
     assert lookups.failure is not None
+
+
+async def test_an_api_server_that_does_not_answer_is_no_fault_of_the_chart() -> None:
+    api = fake_cluster()
+    lookups = await server(api)
+    path = f"/api/v1/namespaces/{NAMESPACE}/secrets/own"
+    async with lookups.serving(), aiohttp.ClientSession() as session:
+        with api.paused(Match(kind="Secret")) as pause:
+            asked = asyncio.ensure_future(session.get(lookups.url + path))
+            await pause.reached.wait()
+            assert lookups.failure is not None
+            assert lookups.failure.transient
+        await asked
+        assert lookups.failure is None
 
 
 async def test_look_ups_without_end_and_of_too_much_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,6 +230,7 @@ async def test_helm_is_given_an_address_and_no_credentials(tmp_path: Path, monke
     )
     program.chmod(0o755)
     monkeypatch.setattr(runner.sandbox, "command", lambda command, _: command)
+    monkeypatch.setenv("OPERATORS_OWN", "what-only-the-operator-has")
     lookups = await server(fake_cluster())
     archive = ChartArchive("demo", "1.0.0", "demo.tgz", pack_chart("demo", {}), looks_up=True)
     request = ChartRequest(archive, "rel", "", {}, Place("HelmChart demo"))
@@ -214,6 +240,7 @@ async def test_helm_is_given_an_address_and_no_credentials(tmp_path: Path, monke
     arguments, *rest = told.splitlines()
     assert lookups.url not in arguments, "others can see them"
     assert any(lookups.url in line for line in rest), "it is in the kubeconfig"
+    assert "what-only-the-operator-has" not in told
     assert "token" not in told.replace(lookups.url, "").lower()
     files = {line.rpartition("/")[2] for line in rest if line.startswith("#file ")}
     assert files == {"chart.tgz", "kubeconfig", "values.json"}

@@ -81,7 +81,7 @@ async def test_what_goes_in_comes_out(reader: Reader, tmp_path: Path) -> None:
 async def test_an_error_for_the_author_comes_out_with_its_place(reader: Reader) -> None:
     with pytest.raises(ManifestError) as caught:
         await run(reader, "refuse")
-    assert str(caught.value) == "ConfigMap m, key a.yaml, document 2, line 7: is not what it should be: mend it"
+    assert str(caught.value) == "ConfigMap m, key a.yaml, document 2, line 7: is not what it should be: fix it"
     assert caught.value.place.line == 7
 
 

@@ -19,6 +19,7 @@ from harness.packing import pack
 from kotsapp.license import Policy, TrustedKeys, load
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import jobs
+from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.errors import HelmError
 from kotsapp.release.files import SourceFile
 from kotsapp.release.helm import Cluster
@@ -52,6 +53,11 @@ async def reader() -> AsyncIterator[Reader]:
 
 def renderer() -> Renderer:
     return Renderer(None, "pull", "apps", helm=str(helm()))
+
+
+def with_license() -> Renderer:
+    license = load(write(license_document()), TrustedKeys({}), Policy.WARN)
+    return Renderer(license, "pull", "apps", helm=str(helm()))
 
 
 def files(**texts: bytes | str) -> tuple[SourceFile, ...]:
@@ -89,6 +95,20 @@ async def test_charts_are_named_first_and_rendered_with_what_the_cluster_is(read
     release = await render(reader, sources, Cluster("v1.31.4"))
     assert release.charts == named.charts
     assert release.objects[0]["data"] == {"version": "v1.31.4"}
+
+
+async def test_what_the_config_lacks_comes_out_with_its_items(reader: Reader) -> None:
+    config = (
+        "apiVersion: kots.io/v1beta1\nkind: Config\nmetadata: {name: c}\nspec:\n  groups:\n  - name: g\n    items:\n"
+        "    - {name: host, title: The host, type: text, required: true}\n"
+    )
+    inputs = Inputs(with_license(), files(a=config, b=CONFIG_MAP))
+    with pytest.raises(ConfigIncompleteError, match="host") as caught:
+        await reader.run("render", inputs, namespace="apps", fingerprint="f", result=Release)
+    assert [problem.title for problem in caught.value.problems] == ["The host"]
+    with pytest.raises(ConfigIncompleteError) as here:
+        jobs.render(inputs)
+    assert caught.value.result == here.value.result
 
 
 async def test_a_fault_in_a_chart_is_told(reader: Reader) -> None:
@@ -163,11 +183,9 @@ async def test_the_example_is_read_in_a_child(reader: Reader) -> None:
         SourceFile("helmchart.yaml", "helmchart.yaml", (EXAMPLE / "helmchart.yaml").read_bytes()),
         SourceFile("my-shop-1.4.0.tgz", "my-shop-1.4.0.tgz", pack_folder(EXAMPLE / "my-shop")),
     )
-    license = load(write(license_document()), TrustedKeys({}), Policy.WARN)
-    with_license = Renderer(license, "pull", "apps", helm=str(helm()))
     release = await reader.run(
         "render",
-        Inputs(with_license, sources),
+        Inputs(with_license(), sources),
         ChartInputs(Cluster()),
         namespace="apps",
         fingerprint="f",

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from kotsapp.apply.applier import Applier
 from kotsapp.apply.changes import Removal
+from kotsapp.apply.deleter import Deleter
 from kotsapp.apply.inventory import NEVER_PRUNED, Entry
 from kotsapp.apply.ledger import Ledger
 from kotsapp.apply.ownership import Applicant
@@ -17,9 +17,9 @@ ClientOf = Callable[[str], KubeClient]
 class Pruner:
     """Deletes objects of one app, and takes them out of its inventory."""
 
-    def __init__(self, applicant: Applicant, applier: Applier, client: KubeClient, client_of: ClientOf) -> None:
+    def __init__(self, applicant: Applicant, deleter: Deleter, client: KubeClient, client_of: ClientOf) -> None:
         self._applicant = applicant
-        self._applier = applier
+        self._deleter = deleter
         self._client = client
         self._client_of = client_of
 
@@ -49,7 +49,7 @@ class Pruner:
                 done(entry, "the operator's own rights delete nothing outside the KotsApp's namespace")
             else:
                 within.append(entry)
-        await self._applier.delete(within, self._applicant.marks, done, client_for, lingers=lingers)
+        await self._deleter.delete(within, self._applicant.marks, done, client_for, lingers=lingers)
         return Removal(tuple(sorted(deleted)), tuple(sorted(left)))
 
     def _is_beyond(self, entry: Entry) -> bool:

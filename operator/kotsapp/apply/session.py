@@ -7,9 +7,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Self
 
-from kotsapp.apply.applier import Applier, ApplyOptions, RefusedError
+from kotsapp.apply.applier import Applier, ApplyOptions
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.changes import Changes, ChangeSet, Object, Removal
+from kotsapp.apply.deleter import Deleter
 from kotsapp.apply.drift import Known, find_changes, note_repairs
 from kotsapp.apply.inventory import Entry
 from kotsapp.apply.ledger import Ledger
@@ -25,6 +26,7 @@ from kotsapp.apply.ownership import (
 from kotsapp.apply.plan import Phase, Plan, PlanDigests
 from kotsapp.apply.pruner import ClientOf, Pruner
 from kotsapp.apply.reader import LiveReader
+from kotsapp.apply.refusals import RefusedError
 from kotsapp.health.assess import WorkloadState
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import UnknownKindError
@@ -143,7 +145,12 @@ class Session:
             left_over = [entry for entry in left_over if entry.key.group_kind != _SECRET]
         if not left_over:
             return Removal()
-        pruner = Pruner(self._applicant, self._new_applier(changes), self._cluster.client, self._cluster.client_of)
+        pruner = Pruner(
+            self._applicant,
+            Deleter(self._cluster.cache, self._cluster.waiting),
+            self._cluster.client,
+            self._cluster.client_of,
+        )
         return await pruner.delete(left_over, self._ledger)
 
     def watch_only_own(self, plan: Plan) -> None:

@@ -62,7 +62,7 @@ def parse_used(users: Users) -> list[Reference]:
         try:
             references.append(parse(image))
         except InvalidReferenceError as error:
-            problems.append(f"{listed(names, MAX_SHOWN)}: {error}; mend it in the manifests")
+            problems.append(f"{listed(names, MAX_SHOWN)}: {error}; fix it in the manifests")
     if problems:
         raise InvalidImagesError(problems)
     return references

@@ -48,14 +48,15 @@ class Looker:
 class LookupServer:
     """What helm may ask. ``url`` is where; it is a secret.
 
-    ``refused`` says that a right was missing, ``failure`` is the API server's, which may be gone the next time.
+    ``refused`` says that a right was missing.
     """
 
     def __init__(self, looker: Looker, version: str, api_versions: Iterable[str]) -> None:
         self.url = ""
         self.port = 0
         self.refused = False
-        self.failure: ApiError | None = None
+        self._failure: ApiError | None = None
+        self._waiting = 0
         self._looker = looker
         self._version = version
         self._kinds = cluster_view.kinds_in(api_versions)
@@ -70,6 +71,13 @@ class LookupServer:
     def secrets(self) -> tuple[str, ...]:
         """What looked up Secrets hold, longest first: it may be in no message."""
         return tuple(sorted(self._secrets, key=len, reverse=True))
+
+    @property
+    def failure(self) -> ApiError | None:
+        """The API server's, which may be gone the next time, such as that its answer is still awaited."""
+        if self._failure is None and self._waiting:
+            return ApiError(0, "Timeout", "the API server does not answer what a chart looks up")
+        return self._failure
 
     def begin(self, pretended: frozenset[tuple[str, str]]) -> None:
         """Helm is started: of the kinds that are not served it is to map these, too."""
@@ -105,10 +113,13 @@ class LookupServer:
         asked = cluster_view.version_in(path)
         if asked is None:
             return _status(HTTPStatus.NOT_FOUND, "NotFound", "not found")
+        self._waiting += 1
         try:
             return await self._of_version(*asked)
         except ApiError as error:
             return self._refusal(error)
+        finally:
+            self._waiting -= 1
 
     async def _tell(self, what: str, request: web.BaseRequest) -> web.Response:
         """What whoever runs helm, in another process, has to say and to know (see ``RemoteLookups``)."""
@@ -218,12 +229,11 @@ class LookupServer:
     def _refusal(self, error: ApiError) -> web.Response:
         """The API server's answer in its own words, so that the chart's error names what is missing."""
         if error.transient:
-            self.failure = error
+            self._failure = error
         else:
             self.refused = True
-        return _status(
-            HTTPStatus(error.status) if error.status >= 400 else HTTPStatus.BAD_GATEWAY, error.reason, error.message
-        )
+        status = error.status if error.status >= HTTPStatus.BAD_REQUEST else HTTPStatus.BAD_GATEWAY
+        return _status(status, error.reason, error.message)
 
 
 def _resource_list(api_version: str, types: Iterable[ResourceType]) -> dict[str, Any]:
@@ -235,7 +245,7 @@ def _resource_list(api_version: str, types: Iterable[ResourceType]) -> dict[str,
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": resources}
 
 
-def _status(status: HTTPStatus, reason: str, message: str) -> web.Response:
+def _status(status: int, reason: str, message: str) -> web.Response:
     told = {
         "kind": "Status",
         "apiVersion": "v1",

@@ -40,7 +40,7 @@ from kotsapp.reconcile.app import App
 from kotsapp.reconcile.conclusion import Conclusion
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
-from kotsapp.reconcile.inputs import read_license, read_sources, refuse_expired
+from kotsapp.reconcile.inputs import read_answers, read_license, read_sources, refuse_expired
 from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, Outcome, ReconcileError, retryable, terminal
@@ -63,6 +63,9 @@ from kotsapp.reconcile.status import Findings
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.registry.credential import Credential
+from kotsapp.release import config
+from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config_values import Answers
 from kotsapp.release.filling import Drawn
 from kotsapp.release.jobs import Inputs
 from kotsapp.release.process import ReaderDiedError
@@ -91,9 +94,14 @@ class Reconciler:
 
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
-        if self._app.spec.get("suspend") is True:
-            return Outcome(None, None)
+        if self._app.suspended:
+            before = self._writer.status
+            now = status.suspended(before, self._app.generation, rfc3339())
+            return Outcome(now, None, events=tuple(events.of_suspension(before, now)))
+        self._events += events.of_resumption(self._writer.status)
         asked = status.is_unanswered(self._writer.status, self._app.requested)
+        if asked:
+            self._events.append(events.of_request(self._app.requested, self._writer.status))
         self._memory.refresh |= asked
         try:
             end = await self._reconcile()
@@ -114,8 +122,9 @@ class Reconciler:
 
     async def _reconcile(self) -> Conclusion:
         spec = self._read_spec()
-        license, files = await self._load(spec)
-        release, images = await self._render_and_route(spec, license, files)
+        license, files, answers = await self._load(spec)
+        renderer = renderer_for(self._app, spec, license, answers, self._services.settings.helm)
+        release, images = await self._render_and_route(spec, license, renderer, files)
         kept = await self._account_secrets(spec, license, release, images)
         plan = self._plan(spec, license, release, images, kept)
         done = await self._roll_out(spec, license, plan)
@@ -132,7 +141,7 @@ class Reconciler:
         except SpecError as error:
             raise terminal(Reason.INVALID_SPEC, str(error)) from None
 
-    async def _load(self, spec: Spec) -> tuple[License, list[SourceFile]]:
+    async def _load(self, spec: Spec) -> tuple[License, list[SourceFile], Answers]:
         follow = self._services.follow
         await follow(self._app, spec.references)
         license = await read_license(self._app, spec, self._services)
@@ -141,8 +150,9 @@ class Reconciler:
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, _references(spec, license))
         files = await read_sources(self._app, spec, self._services)
-        await self._note_sources(files, license)
-        return license, files
+        answers, read_from = await read_answers(self._app, spec, self._services)
+        await self._note_sources([*files, *read_from], license)
+        return license, files, answers
 
     async def _note_sources(self, files: Sequence[SourceFile], license: License) -> None:
         """Say at once that the inputs changed, so that nobody who waits passes on what was true of the old ones."""
@@ -153,10 +163,9 @@ class Reconciler:
             await self.announce(*progressing(changed))
 
     async def _render_and_route(
-        self, spec: Spec, license: License, files: Sequence[SourceFile]
+        self, spec: Spec, license: License, renderer: Renderer, files: Sequence[SourceFile]
     ) -> tuple[Release, ImagesResult]:
         """The release and its images; rendered anew only where one of its inputs has changed (DESIGN 6.5)."""
-        renderer = renderer_for(self._app, spec, license, self._services.settings.helm)
         inputs = renderer.inputs(files)
         stored = await self._stored_release()
         if stored is not None and self._is_current(stored, inputs, renderer):
@@ -167,7 +176,11 @@ class Reconciler:
         kept = self._kept(stored)
         lost = stored is None and bool(self._writer.status.get("release"))
         before = Before(release_store.past_of(stored, self._ledger.inventory, lost=lost), self._looker)
-        release = await self._render(Inputs(renderer, files, {}, kept), before, inputs)
+        try:
+            release = await self._render(Inputs(renderer, files, {}, kept), before, inputs)
+        except ConfigIncompleteError as error:
+            self._findings = replace(self._findings, config=error.result.names())
+            raise terminal(Reason.CONFIG_INCOMPLETE, config.problems_told(error.problems)) from None
         images = await self._route(spec, license, renderer, release)
         answers = _local_images(release, images)
         if any(image != reference for image, reference in answers.items()):
@@ -184,6 +197,7 @@ class Reconciler:
                 local_images=answers,
                 request=self._app.render_at,
                 charts=release_store.records(release.charts),
+                looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
             ),
             kept=is_kept(release),
         )
@@ -223,6 +237,7 @@ class Reconciler:
         return (
             not self._is_asked_for(stored)
             and stored.inputs == inputs
+            and stored.looked_up_as in (None, self._app.account)
             and stored.facts == renderer.license_facts(stored.release)
         )
 
@@ -232,8 +247,9 @@ class Reconciler:
 
     async def _store_release(self, stored: StoredRelease, *, kept: bool) -> None:
         """Keep it before anything rolls out: what was drawn must be there after a restart."""
+        self._events += events.of_release(stored.release.warnings)
         if not kept:
-            self._memory.release = replace(stored, revision=0)
+            self._note_release(replace(stored, revision=0))
         else:
             try:
                 await release_store.save(self._app, stored, self._services.client)
@@ -243,6 +259,8 @@ class Reconciler:
 
     def _note_release(self, stored: StoredRelease) -> None:
         self._memory.release = stored
+        found = stored.release.config
+        self._findings = replace(self._findings, config=found.names() if found is not None else {})
         if stored.revision:
             told = {"revision": stored.revision, "renderedAt": stored.rendered_at}
             answered = {RENDER_ANSWER: stored.request} if stored.request else {}

@@ -16,6 +16,8 @@ from kotsapp.reconcile.lookup_server import Looker, LookupServer
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.release import deaths
+from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ClusterFacts
 from kotsapp.release.deaths import Deaths
 from kotsapp.release.errors import HelmError, HelmMissingError
@@ -37,8 +39,9 @@ def secret_name(spec: Spec, license: License) -> str:
     return spec.pull_secret or default_name(license.app_slug)
 
 
-def renderer_for(app: App, spec: Spec, license: License, helm: Path | None) -> Renderer:
-    """The renderer of this app's release; ``helm`` is the administrator's choice of program."""
+def renderer_for(app: App, spec: Spec, license: License, answers: Answers, helm: Path | None) -> Renderer:
+    """The renderer of this app's release; ``answers`` are to its Config, ``helm`` is the administrator's choice of
+    program."""
     return Renderer(
         license=license,
         pull_secret=secret_name(spec, license),
@@ -47,6 +50,7 @@ def renderer_for(app: App, spec: Spec, license: License, helm: Path | None) -> R
         registry_domain=spec.proxy.registry_domain,
         patch_helm_v2=spec.patch_helm_v2,
         helm=str(helm) if helm else None,
+        answers=answers,
     )
 
 
@@ -84,8 +88,8 @@ class ReaderFor:
 async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: KubeClient) -> Release:
     """The release, its template calls filled in and its objects placed.
 
-    Raises ReconcileError for what can't be read, naming the source, the document and the line; ApiError; and
-    ReaderDiedError.
+    Raises ReconcileError for what can't be read, naming the source, the document and the line; ApiError;
+    ConfigIncompleteError and ReaderDiedError.
     """
     try:
         renderer = replace(inputs.renderer, cluster=ClusterFacts(client.server_version))
@@ -93,6 +97,8 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
         release = await reader.render(inputs)
         if release.charts:
             release = await _with_charts(replace(inputs, kept=release.drawn), release, reader, before, client)
+    except ConfigIncompleteError:
+        raise
     except (ManifestError, HelmError) as error:
         raise terminal(Reason.INVALID_MANIFEST, str(error)) from None
     except HelmMissingError as error:

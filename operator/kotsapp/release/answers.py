@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release.calls import ConfigIncompleteError
-from kotsapp.release.config import ItemProblem
+from kotsapp.release.calls import ConfigIncompleteError, ConfigResult
 from kotsapp.release.errors import HelmError, HelmMissingError
 
 _MANIFEST, _HELM, _HELM_MISSING = "manifest", "helm", "helm missing"
@@ -19,7 +18,7 @@ class Failure:
     origin: str = ""
     document: int = 0
     line: int = 0
-    problems: tuple[ItemProblem, ...] = ()
+    config: ConfigResult | None = None
 
     @classmethod
     def of(cls, error: Exception) -> "Failure | None":
@@ -27,8 +26,8 @@ class Failure:
         match error:
             case ManifestError():
                 place = error.place
-                problems = error.problems if isinstance(error, ConfigIncompleteError) else ()
-                return cls(_MANIFEST, error.problem, place.origin, place.document, place.line, problems)
+                config = error.result if isinstance(error, ConfigIncompleteError) else None
+                return cls(_MANIFEST, error.problem, place.origin, place.document, place.line, config)
             case HelmError():
                 return cls(_HELM, str(error))
             case HelmMissingError():
@@ -37,11 +36,10 @@ class Failure:
 
     def error(self) -> Exception:
         match self.kind:
+            case "manifest" if self.config is not None:
+                return ConfigIncompleteError(self.config)
             case "manifest":
-                place = Place(self.origin, self.document, self.line)
-                return (
-                    ConfigIncompleteError(place, self.problems) if self.problems else ManifestError(place, self.message)
-                )
+                return ManifestError(Place(self.origin, self.document, self.line), self.message)
             case "helm":
                 return HelmError(self.message)
         return HelmMissingError(self.message)

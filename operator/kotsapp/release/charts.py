@@ -11,16 +11,15 @@ from kotsapp.manifests import documents
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
-from kotsapp.release import archives
+from kotsapp.manifests.scope import CLUSTER_SCOPED
+from kotsapp.release import archives, chart_archive
 from kotsapp.release.annotations import Object, boolean, hook_events, hook_weight, included, name
-from kotsapp.release.chart_archive import refers_outside
 from kotsapp.release.kots import is_applied
 from kotsapp.release.upgrade import (
     INSTALL,
     RUN_ONCE,
     UPGRADE,
     Past,
-    content_digest,
     digest_of,
     kept_hooks,
     marked,
@@ -28,37 +27,11 @@ from kotsapp.release.upgrade import (
 )
 
 FORCE = "kotsapp.dev/force"
-# Helm's function, wherever it stands in a chart's files: in a comment it costs a server that nobody asks.
-LOOKUP = b"lookup"
 
 _BEFORE = frozenset({"pre-install", "pre-upgrade"})
 # Run by `helm test`, `helm rollback` and `helm uninstall`, none of which happens here.
 _NEVER_RUN = frozenset(
     {"test", "test-success", "test-failure", "pre-delete", "post-delete", "pre-rollback", "post-rollback"}
-)
-
-_CLUSTER_SCOPED = frozenset(
-    {
-        ("", "Namespace"),
-        ("", "Node"),
-        ("", "PersistentVolume"),
-        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
-        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
-        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
-        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
-        ("apiextensions.k8s.io", "CustomResourceDefinition"),
-        ("apiregistration.k8s.io", "APIService"),
-        ("flowcontrol.apiserver.k8s.io", "FlowSchema"),
-        ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"),
-        ("networking.k8s.io", "IngressClass"),
-        ("node.k8s.io", "RuntimeClass"),
-        ("rbac.authorization.k8s.io", "ClusterRole"),
-        ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
-        ("scheduling.k8s.io", "PriorityClass"),
-        ("storage.k8s.io", "CSIDriver"),
-        ("storage.k8s.io", "StorageClass"),
-        ("storage.k8s.io", "VolumeAttachment"),
-    }
 )
 
 
@@ -106,7 +79,7 @@ class ChartRequest:
     @property
     def looks_up(self) -> bool:
         """Whether its templates, or values that are templates, may ask the cluster."""
-        return self.archive.looks_up or LOOKUP in json.dumps(self.values).encode()
+        return self.archive.looks_up or "lookup" in json.dumps(self.values)
 
     @property
     def digest(self) -> str:
@@ -217,14 +190,15 @@ def read_archive(
     chart_name, version = chart.get("name"), chart.get("version")
     if not (isinstance(chart_name, str) and isinstance(version, str) and chart_name and version):
         raise ManifestError(place, "has no name and version as text: give the chart both")
+    every = list(chart_archive.with_subcharts(files, origin, budget))
     return ChartArchive(
         chart_name,
         version,
         origin,
         data,
-        refers_outside(files, origin, budget),
-        content_digest(files),
-        any(LOOKUP in file.data for file in files),
+        chart_archive.refers_outside(every),
+        chart_archive.content_digest(every),
+        chart_archive.looks_up(every),
     )
 
 
@@ -238,7 +212,7 @@ def hook_of(obj: Object) -> Hook | None:
 
 def rendered(
     request: ChartRequest, output: bytes | str, budget: Budget | None = None
-) -> tuple[list[dict[str, Any]], list[str]]:
+) -> tuple[list[Object], list[str]]:
     """The objects of a rendered chart, in Helm's order, and the names of those that are left out.
 
     Left out is what its annotations exclude, hooks for tests, deletion and rollback, and hooks that are not for this
@@ -247,7 +221,7 @@ def rendered(
     does, and keeps no time to live, with which it would be run again and again. Raises ManifestError.
     """
     digest = request.digest
-    found: list[dict[str, Any]] = []
+    found: list[Object] = []
     left_out: list[str] = []
     not_now: list[Object] = []
     for document in documents.read(output, str(request), budget):
@@ -269,8 +243,7 @@ def rendered(
         else:
             left_out.append(_hook_name(obj, events))
             not_now.append(obj)
-    kept = kept_hooks(request.past, digest, found, not_now)
-    return sorted([*found, *map(dict, kept)], key=_order), left_out
+    return sorted([*found, *kept_hooks(request.past, digest, not_now)], key=_order), left_out
 
 
 def _hook_name(obj: Object, events: frozenset[str]) -> str:
@@ -284,7 +257,7 @@ def _order(obj: Object) -> tuple[int, int]:
 
 def _settled(obj: dict[str, Any], request: ChartRequest, *, is_hook: bool) -> dict[str, Any]:
     metadata = dict(obj["metadata"])
-    if request.namespace and not metadata.get("namespace") and group_kind(obj) not in _CLUSTER_SCOPED:
+    if request.namespace and not metadata.get("namespace") and group_kind(obj) not in CLUSTER_SCOPED:
         metadata["namespace"] = request.namespace
     if is_hook and group_kind(obj) in RUN_ONCE:
         metadata["annotations"] = {FORCE: "enabled", **metadata["annotations"]}

@@ -8,7 +8,7 @@ from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import ManifestError, Place, quote
-from kotsapp.release import actions, calls, charts, kots, raw
+from kotsapp.release import actions, calls, charts, kots, raw, upgrade
 from kotsapp.release.annotations import name
 from kotsapp.release.budget import DistinctImages, for_command_line
 from kotsapp.release.calls import ConfigResult, FilledRelease, Filler, Filling
@@ -164,10 +164,11 @@ def with_charts(
         objects += kept
         sources += [request.source] * len(kept)
         left_out += not_run
+    gone = upgrade.superseded(objects, [request.past for request, _ in outputs])
     return replace(
         release,
-        objects=tuple(objects),
-        sources=tuple(sources),
+        objects=tuple(obj for number, obj in enumerate(objects) if number not in gone),
+        sources=tuple(source for number, source in enumerate(sources) if number not in gone),
         reported_images=reported,
         left_out=tuple(left_out),
     )
