@@ -1,5 +1,6 @@
 """One reconciliation of one KotsApp: its methods are the verbs of the data flow (docs/ARCHITECTURE.md)."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -75,6 +76,8 @@ from kotsapp.release.store import StoredRelease, StoredReleaseError, is_kept
 from kotsapp.text import counted, rfc3339
 from kotsapp.verdicts.resolver import resolve_all
 
+# Before this nobody who waits has looked, and most changes whose images are known are applied.
+TELL_AFTER = 0.05
 # Pods that were just made have nothing to tell yet.
 POD_GRACE = 1.5
 
@@ -90,6 +93,9 @@ class Reconciler:
         self._findings = Findings()
         self._events: list[events.Event] = []
         self._plan_size = 0
+        self._change = ""
+        self._ended = asyncio.Event()
+        self._telling: asyncio.Task[None] | None = None
         self._ledger = Ledger(Inventory.from_status(writer.status.get("inventory") or ()), self._save)
 
     async def reconcile(self) -> Outcome:
@@ -110,6 +116,10 @@ class Reconciler:
             self._memory.release = None  # megabytes, which nobody looks at while the app stands still
             ended = error if isinstance(error, ReconcileError) else _of_api_error(self._app, error)
             conditions, wake_after, backoff = tuple(ended.conditions), ended.retry_after, ended.backoff
+        finally:
+            self._ended.set()
+            if self._telling is not None:
+                await asyncio.gather(self._telling, return_exceptions=True)
         if asked:  # with whatever came of it: somebody waits for the answer
             self._findings = replace(self._findings, answered={**self._findings.answered, **self._app.requested})
         self._found(*conditions)
@@ -151,15 +161,24 @@ class Reconciler:
         await follow(self._app, _references(spec, license))
         files = await read_sources(self._app, spec, self._services)
         answers, read_from = await read_answers(self._app, spec, self._services)
-        await self._note_sources([*files, *read_from], license)
+        self._note_sources([*files, *read_from], license)
         return license, files, answers
 
-    async def _note_sources(self, files: Sequence[SourceFile], license: License) -> None:
+    def _note_sources(self, files: Sequence[SourceFile], license: License) -> None:
         """Say at once that the inputs changed, so that nobody who waits passes on what was true of the old ones."""
         known = sources.revisions(files, license.license_id.encode())
         changed = sources.changed(self._writer.status, known)
         self._findings = replace(self._findings, sources=known)
         if changed is not None:
+            self._change = changed
+            self._telling = asyncio.create_task(self._tell_change(changed))
+
+    async def _tell_change(self, changed: str) -> None:
+        """A change that is done with in a moment is told by what came of it."""
+        try:
+            async with asyncio.timeout(TELL_AFTER):
+                await self._ended.wait()
+        except TimeoutError:
             await self.announce(*progressing(changed))
 
     async def _render_and_route(
@@ -263,8 +282,10 @@ class Reconciler:
         self._findings = replace(self._findings, config=found.names() if found is not None else {})
         if stored.revision:
             told = {"revision": stored.revision, "renderedAt": stored.rendered_at}
-            answered = {RENDER_ANSWER: stored.request} if stored.request else {}
-            self._findings = replace(self._findings, release=told, answered={**self._findings.answered, **answered})
+            self._findings = replace(self._findings, release=told)
+        if stored.request:  # also where nothing of the rendering had to be kept: somebody waits for the answer
+            answered = {**self._findings.answered, RENDER_ANSWER: stored.request}
+            self._findings = replace(self._findings, answered=answered)
 
     async def _render(self, inputs: Inputs, before: Before, digest: str) -> Release:
         """Rendered in a process of its own; raises ReconcileError, too, when that died."""
@@ -329,7 +350,7 @@ class Reconciler:
         asked_for = release.asks_for_pull_secret
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
-            return make_plan(release.objects, images.pulls, secrets, self._app, spec, kept)
+            return make_plan(release, images.pulls, secrets, self._app, spec, kept)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -425,7 +446,7 @@ class Reconciler:
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._ledger.inventory.entries.values())
-        self._found(conclusion.applied(count, release.unpatched_charts, done.waiting))
+        self._found(conclusion.applied(count, release, done.waiting))
 
     def _found(self, *conditions: Condition) -> None:
         self._findings = replace(self._findings, conditions=(*self._findings.conditions, *conditions))
@@ -437,7 +458,7 @@ class Reconciler:
 
     async def _save(self, brings_new: bool) -> None:
         """Store the inventory; where there will be new objects, that the rollout goes on, too."""
-        if brings_new:
+        if brings_new or self._change:
             await self.announce(*progressing(f"applying {counted(self._plan_size, 'object')}"))
             return
         async with self._writer.lock:

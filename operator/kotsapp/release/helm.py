@@ -51,6 +51,8 @@ _PIECE = 64 * 1024
 _RELEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+# Behind helm's errors about templates: for who runs it by hand.
+_ADVICE = "Use --debug flag to render out invalid YAML"
 # Nothing answers there, so whatever a template or schema would fetch fails at once.
 _NO_PROXY_TO_ANYWHERE = "http://127.0.0.1:1"
 
@@ -173,7 +175,9 @@ def _write_values(folder: Path, values: Mapping[str, Any]) -> None:
 
 
 def _command(request: ChartRequest, program: Path, folder: Path, namespace: str, cluster: Cluster) -> list[str]:
-    command = [str(program), "template", "--include-crds", f"--namespace={namespace}"]
+    command = [str(program), "template", f"--namespace={namespace}"]
+    if not request.flags.skip_crds:
+        command.append("--include-crds")
     command.append(f"--values={folder / 'values.json'}")
     if cluster.lookups is not None:
         # Version and kinds are then asked for there.
@@ -341,7 +345,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 def _told(complaint: bytes, secrets: Sequence[str]) -> str:
     """helm's error on one line, without anything secret that it quotes from the values."""
-    text = complaint.decode("utf-8", "replace").strip()
+    text = complaint.decode("utf-8", "replace").replace(_ADVICE, "").strip()
     for secret in secrets:
         text = text.replace(secret, "***")
     at = text.rfind("Error: ")
