@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.output import add_output_option, print_result
 from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
@@ -62,7 +63,7 @@ def _verify(args: argparse.Namespace) -> int:
     if args.output != "table" or result["version"] is not None:
         print_result(result, args.output, lambda: _table(result))
     if not result["valid"]:
-        print(f"kotsapp: {args.file}: {result['reason']}: {result['message']}", file=sys.stderr)
+        report(f"kotsapp: {args.file}: {result['reason']}: {result['message']}")
     return EXIT_OK if result["valid"] else EXIT_PROBLEM
 
 

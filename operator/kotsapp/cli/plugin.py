@@ -11,7 +11,7 @@ from typing import Any
 from kubernetes.aio.config import ConfigException
 
 from kotsapp import __version__
-from kotsapp.cli.ending import carry_out
+from kotsapp.cli.ending import carry_out, report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.output import add_output_option, print_result, table
 from kotsapp.kube.client import KubeClient, connect
@@ -160,7 +160,7 @@ async def _images(args: argparse.Namespace, _client: KubeClient, app: dict[str, 
     ready = _ready(status)
     if not images and ready.get("status") != "True":
         told = f"{ready['reason']}: {ready['message']}" if ready else _outdated(app)
-        print(f"kubectl kotsapp: no image is known: {told}", file=sys.stderr)
+        report(f"kubectl kotsapp: no image is known: {told}")
         return EXIT_PROBLEM
     bad = [i for i in images if "route" not in i or i.get("verified") == "False"]
     return EXIT_PROBLEM if bad else EXIT_OK

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.folder import write_folder
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files
@@ -230,4 +231,4 @@ def _write(
 
 
 def _note(text: str) -> None:
-    print(f"kotsapp: {text}", file=sys.stderr)
+    report(f"kotsapp: {text}")

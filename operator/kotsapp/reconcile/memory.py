@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from kotsapp.apply.repair_backoff import RepairHistory
 from kotsapp.reconcile.verdict_history import VerdictHistory
+from kotsapp.redact import Redactor
 from kotsapp.release.store import StoredRelease
 
 
@@ -13,6 +14,7 @@ class Memory:
 
     ``refresh`` is a fresh look at the images that was asked for and not taken yet; ``release`` is the one that was
     rendered or read last; ``may_impersonate`` is the account as which the operator may act.
+    ``redactor`` knows what may be in no message about the app.
     """
 
     verdicts: VerdictHistory | None = None
@@ -21,3 +23,4 @@ class Memory:
     rollout_started: float | None = None
     repairs: RepairHistory = field(default_factory=RepairHistory)
     may_impersonate: str = ""
+    redactor: Redactor = field(default_factory=Redactor, repr=False)

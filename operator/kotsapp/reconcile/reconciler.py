@@ -34,7 +34,7 @@ from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
 from kotsapp.names import API_VERSION, KIND, RENDER_ANNOTATION, RENDER_ANSWER
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile import conclusion, events, release_store, routing, sources, status
+from kotsapp.reconcile import conclusion, events, known_secrets, release_store, routing, sources, status
 from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.conclusion import Conclusion
@@ -124,11 +124,13 @@ class Reconciler:
         follow = self._services.follow
         await follow(self._app, spec.references)
         license = await read_license(self._app, spec, self._services)
+        self._memory.redactor.learn("license", license.secrets())
         self._note_license(license)
         refuse_expired(license, spec.license)
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, _references(spec, license))
         files = await read_sources(self._app, spec, self._services)
+        self._memory.redactor.learn("sources", known_secrets.of_sources(files))
         await self._note_sources(files, license)
         return license, files
 
@@ -148,6 +150,7 @@ class Reconciler:
         inputs = renderer.inputs(files)
         stored = await self._stored_release()
         if stored is not None and self._is_current(stored, inputs, renderer):
+            self._note_secrets(stored.release, license)
             images = await self._route(spec, license, renderer, stored.release)
             if _local_images(stored.release, images) == stored.local_images:
                 self._note_release(stored)
@@ -157,10 +160,12 @@ class Reconciler:
         lost = stored is None and bool(self._writer.status.get("release"))
         past_of = release_store.past_of(stored, self._ledger.inventory, lost=lost)
         release = await render(renderer, files, {}, kept, past_of, client)
+        self._note_secrets(release, license)
         images = await self._route(spec, license, renderer, release)
         answers = _local_images(release, images)
         if any(image != reference for image, reference in answers.items()):
             release = await render(renderer, files, answers, release.drawn, past_of, client)
+            self._note_secrets(release, license)
             images = await self._route(spec, license, renderer, release)
         await self._store_release(
             StoredRelease(
@@ -176,6 +181,12 @@ class Reconciler:
             kept=is_kept(release),
         )
         return release, images
+
+    def _note_secrets(self, release: Release, license: License) -> None:
+        """Know what may be in no message. Raises ReconcileError for an object whose very name tells the license id."""
+        self._memory.redactor.learn("release", known_secrets.of_release(release))
+        if problem := known_secrets.named_after(license, release):
+            raise terminal(Reason.INVALID_MANIFEST, problem)
 
     async def _stored_release(self) -> StoredRelease | None:
         """The release as it was rendered last; None when there is none, or a new rendering is asked for."""

@@ -13,6 +13,7 @@ from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.pullsecret import default_name
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.known_secrets import told
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.release.budget import for_operator
@@ -64,7 +65,9 @@ async def render(
         if release.charts:
             cluster = Cluster(client.server_version, tuple(await client.api_versions()))
             release = await renderer.with_charts(release, cluster, budget, past_of)
-    except (ManifestError, HelmError) as error:
+    except ManifestError as error:
+        raise terminal(Reason.INVALID_MANIFEST, told(error)) from None
+    except HelmError as error:
         raise terminal(Reason.INVALID_MANIFEST, str(error)) from None
     except HelmMissingError as error:
         raise terminal(Reason.HELM_MISSING, str(error)) from None
