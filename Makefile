@@ -41,7 +41,7 @@ lint: $(READY) ## formatting, linting, types, layers
 cluster: $(READY) ## the local world, until Ctrl-C
 	@$(BIN)/python -m localworld
 
-real: $(READY) ## the demo on a real node that runs the containers, as root: also NODE=real make cluster
+real: $(READY) ## the demo on a real node, with the operator in its own image, as root; also: NODE=real make cluster
 	@NODE=real $(BIN)/python examples/demo/demo.py
 
 bench: $(READY) ## measure speed and memory against peers, minutes each; one alone: make bench ONLY=probe

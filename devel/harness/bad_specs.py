@@ -35,6 +35,13 @@ _ONE_LICENSE = "exactly one of secretRef and configMapRef must be set"
 _ONE_SOURCE = "exactly one of configMapRef, secretRef and inline must be set"
 
 BAD_SPECS = (
+    BadSpec(
+        "answers from nowhere",
+        {"config": {"valuesFrom": [{}]}},
+        _ONE_LICENSE,
+        f"spec.config.valuesFrom[0]: {_ONE_LICENSE}",
+        cel=True,
+    ),
     BadSpec("no license ref", {"license": {}}, _ONE_LICENSE, f"spec.license: {_ONE_LICENSE}", cel=True),
     BadSpec(
         "two license refs",

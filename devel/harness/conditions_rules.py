@@ -3,6 +3,7 @@
 They are those of kstatus and Flux. Ready is always there; Reconciling and Stalled are there only while True, never
 both and never beside Ready True; each condition carries observedGeneration; lastTransitionTime moves only with the
 condition's status; the root observedGeneration reaches a generation once that generation is settled, and then at once.
+While Suspended is there nothing is worked on, and the root observedGeneration may be ahead of Ready's.
 """
 
 import re
@@ -74,8 +75,23 @@ def _one(status: Status, generation: int) -> Iterator[str]:
     if ready.get("status") == "True":
         lacking = [type_ for type_ in _NEEDED if conditions.get(type_, {}).get("status", "True") != "True"]
         yield from (f"Ready is True and {type_} is {conditions[type_]['status']}" for type_ in lacking)
-    if not reconciling and root != ready.get("observedGeneration"):
+    suspended = conditions.get("Suspended")
+    if suspended is not None:
+        yield from _suspended(suspended, conditions, root)
+    elif not reconciling and root != ready.get("observedGeneration"):
         yield f"settled for generation {ready.get('observedGeneration')}, but observedGeneration is {root}"
+
+
+def _suspended(suspended: Condition, conditions: Mapping[str, Condition], root: int) -> Iterator[str]:
+    """An app that is left alone is not worked on: it is as well as it was, or waits for a person."""
+    if suspended.get("status") != "True":
+        yield f"Suspended is there and {suspended.get('status')}"
+    if suspended.get("observedGeneration") != root:
+        yield f"suspended for generation {suspended.get('observedGeneration')}, but observedGeneration is {root}"
+    if "Reconciling" in conditions:
+        yield "Reconciling while Suspended"
+    if conditions["Ready"].get("status") != "True" and "Stalled" not in conditions:
+        yield "neither Ready nor Stalled while Suspended"
 
 
 def _ready(ready: Condition, reconciling: Condition | None, stalled: Condition | None) -> Iterator[str]:

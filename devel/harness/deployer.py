@@ -12,8 +12,9 @@ VERBS = ("get", "list", "watch", "create", "patch", "delete")
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
-def make_deployer(tenant: Tenant, *, verbs: Sequence[str] = VERBS) -> str:
-    """ServiceAccount ``deployer`` with these verbs for everything in the whole cluster; returns its name.
+def make_deployer(tenant: Tenant, *, verbs: Sequence[str] = VERBS, everywhere: bool = True) -> str:
+    """ServiceAccount ``deployer`` with these verbs for everything, in the whole cluster or in the tenant's namespace
+    alone; returns its name.
 
     The default leaves out ``bind`` and ``escalate``, as for an account that gives nobody more than it has.
     """
@@ -22,8 +23,8 @@ def make_deployer(tenant: Tenant, *, verbs: Sequence[str] = VERBS) -> str:
     tenant.kubectl("create", "serviceaccount", NAME)
     rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": list(verbs)}]
     world.api.create(f"{_RBAC}/clusterroles", {"metadata": {"name": role}, "rules": rules})
-    _bind(world, f"{_RBAC}/clusterrolebindings", role, role, (namespace, NAME))
     bindings = f"{_RBAC}/namespaces/{namespace}/rolebindings"
+    _bind(world, f"{_RBAC}/clusterrolebindings" if everywhere else bindings, role, role, (namespace, NAME))
     _bind(world, bindings, "impersonate", "kotsapp-operator-impersonate", ACCOUNT)
     _wait_until(world, ACCOUNT, _impersonation(namespace))
     _wait_until(world, (namespace, NAME), {"namespace": namespace, "verb": verbs[0], "resource": "configmaps"})

@@ -21,7 +21,7 @@ from localworld.world import World
 
 # The image's user, who has no entry in any passwd.
 USER = 65532
-# What deploy/deployment.yaml allows.
+# What deploy/base/deployment.yaml allows.
 MEMORY = 512 << 20
 ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 

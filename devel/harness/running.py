@@ -108,14 +108,18 @@ class Operator:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(10)
 
+    @property
+    def port(self) -> int:
+        """Of metrics and health."""
+        return int(self.said().rpartition("serving metrics and health on port ")[2].split()[0])
+
     def metrics(self) -> str:
         return self.asked("/metrics")[1]
 
     def asked(self, path: str) -> tuple[int, str]:
         """Status and body of what it answers on its port for metrics and health."""
-        port = self.said().rpartition("serving metrics and health on port ")[2].split()[0]
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

@@ -1,7 +1,7 @@
 """The two minutes' tour: a private image is found, routed through the proxy, and its pod runs.
 
 Everything is real but the node: API server, registries, license proxy, and the pull itself. With NODE=real (as root)
-the node is real, too: containerd and a kubelet run the containers.
+the node is real, too: containerd and a kubelet run the containers, the operator's own among them, from its own image.
 """
 
 import os
@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness import in_cluster
 from localworld.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,8 @@ def main() -> int:
         real = os.environ.get("NODE") == "real"
         with World.start(folder / "world", samples=True, node="real" if real else True, say=print) as world:
             demo = Demo(world, folder)
-            operator = install(demo)
+            sign_license(demo)
+            operator = install_image(demo) if real else install(demo)
             try:
                 tour(demo)
                 if real:
@@ -67,10 +69,32 @@ def main() -> int:
                 print(f"\nDone in {time.monotonic() - started:.0f} s.")
                 return keep_up(demo) if os.environ.get("KEEP") else hint()
             finally:
-                operator.terminate()
-                operator.wait(15)
+                if operator is not None:
+                    operator.terminate()
+                    operator.wait(15)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sign_license(demo: Demo) -> None:
+    """By a key that the operator is told to trust."""
+    signed = demo.run(
+        "kotsapp", "license", "sign", "--keys", str(demo.folder / "keys"), str(EXAMPLE / "license.yaml"), quiet=True
+    )
+    (demo.folder / "license.yaml").write_text(signed)
+
+
+def install_image(demo: Demo) -> None:
+    """The operator's image, built and pulled, and its pod as shipped."""
+    started = time.monotonic()
+    image = in_cluster.build()
+    print(f"{in_cluster.IMAGE} is built ({time.monotonic() - started:.0f} s)")
+    started = time.monotonic()
+    in_cluster.install(demo.world, image, demo.folder / "keys")
+    print(
+        f"It is installed with `kubectl apply -k deploy/`, and its pod is ready ({time.monotonic() - started:.0f} s)."
+    )
+    demo.kubectl("-n", in_cluster.NAMESPACE, "get", "pods", "-o", "wide")
 
 
 def install(demo: Demo) -> subprocess.Popen[bytes]:
@@ -78,10 +102,6 @@ def install(demo: Demo) -> subprocess.Popen[bytes]:
     demo.kubectl("apply", "-k", "deploy/", quiet=True)
     demo.kubectl("wait", "--for=condition=Established", "crd/kotsapps.kotsapp.dev", "--timeout=30s", quiet=True)
     print("Installed with `kubectl apply -k deploy/`; the operator runs as ServiceAccount kotsapp-operator.")
-    signed = demo.run(
-        "kotsapp", "license", "sign", "--keys", str(demo.folder / "keys"), str(EXAMPLE / "license.yaml"), quiet=True
-    )
-    (demo.folder / "license.yaml").write_text(signed)
     kubeconfig = demo.world.kubeconfig_for_service_account("kotsapp-system", "kotsapp-operator")
     with (demo.folder / "operator.log").open("wb") as log:
         return subprocess.Popen(
@@ -135,6 +155,7 @@ def tour(demo: Demo) -> None:
 
 def look_inside(demo: Demo) -> None:
     """What only a real node has."""
+    demo.kubectl("-n", in_cluster.NAMESPACE, "logs", f"deployment/{in_cluster.NAME}", "--tail=3")
     demo.kubectl("-n", NAMESPACE, "get", "pods", "-o", "wide")
     demo.kubectl("-n", NAMESPACE, "logs", "deployment/example", "-c", "api")
     demo.kubectl("-n", NAMESPACE, "exec", "deployment/example", "-c", "api", "--", "ps", "-o", "pid,user,args")

@@ -29,6 +29,11 @@ VALUES: Mapping[str, Any] = {
     "manifests[].secretRef.name": "other",
     "manifests[].secretRef.key": "a.yaml",
     "manifests[].inline": "kind: ConfigMap",
+    "config.values": {"host": "shop", "tls": True, "port": 8443, "ratio": 0.5},
+    "config.valuesFrom[].configMapRef.name": "other",
+    "config.valuesFrom[].configMapRef.key": "values.yaml",
+    "config.valuesFrom[].secretRef.name": "other",
+    "config.valuesFrom[].secretRef.key": "values.yaml",
     "proxy.domain": "images.example.com",
     "proxy.registryDomain": "registry.example.com:8443",
     "proxy.publicImages": True,
@@ -56,7 +61,7 @@ VALUES: Mapping[str, Any] = {
 
 
 def leaves(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    if schema["type"] == "object":
+    if schema["type"] == "object" and "properties" in schema:
         for name, child in schema["properties"].items():
             yield from leaves(child, f"{path}.{name}".lstrip("."))
     elif schema["type"] == "array":
@@ -71,7 +76,7 @@ def with_value(path: str, value: Any) -> dict[str, Any]:
     for part in reversed(path.split(".")):
         built = {part.removesuffix("[]"): [built] if part.endswith("[]") else built}
     spec: dict[str, Any] = {**GOOD, **built}
-    for refs in (spec["license"], spec["manifests"][0]):
+    for refs in (spec["license"], spec["manifests"][0], *spec.get("config", {}).get("valuesFrom", [])):
         for name in ("secretRef", "configMapRef"):
             if name in refs:
                 refs[name] = {"name": "my-license", **refs[name]}
@@ -167,3 +172,17 @@ def test_the_crd_takes_the_image_paths_that_the_operator_reads(path: str) -> Non
         readable = False
 
     assert (re.fullmatch(PATH_SCHEMA["pattern"], path) is not None) == readable
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"host": ["a"]}, "spec.config.values.host: must be one text, number or boolean"),
+        ({"host": None}, "spec.config.values.host: must be one text"),
+        (["a"], "spec.config.values: must be an object"),
+        ({str(n): "x" for n in range(1_001)}, "spec.config.values: at most 1000 are possible, found 1001"),
+    ],
+)
+def test_answers_that_no_schema_can_refuse_are_refused_here(values: Any, problem: str) -> None:
+    with pytest.raises(SpecError, match=problem):
+        parse_spec({**GOOD, "config": {"values": values}})

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kotsapp.apply.dependencies import Brought
+from kotsapp.apply.dependencies import Provided
 
 RBAC = "rbac.authorization.k8s.io/v1"
 
@@ -47,19 +47,19 @@ INDEPENDENT = {
 def test_what_needs_another_waits_for_it(name: str) -> None:
     needing, needed = NEEDS[name]
 
-    assert Brought.by([needing, needed]).is_needed_by(needing)
-    assert not Brought.by([needing]).is_needed_by(needing)
+    assert Provided.by([needing, needed]).is_needed_by(needing)
+    assert not Provided.by([needing]).is_needed_by(needing)
 
 
 @pytest.mark.parametrize("name", INDEPENDENT)
 def test_what_needs_nothing_that_comes_along_is_judged_at_once(name: str) -> None:
     one, other = INDEPENDENT[name]
 
-    assert not Brought.by([one, other]).is_needed_by(one)
+    assert not Provided.by([one, other]).is_needed_by(one)
 
 
 def test_a_definition_brings_its_kind() -> None:
     spec = {"group": "example.com", "names": {"kind": "Widget", "plural": "widgets"}}
     crd = obj("apiextensions.k8s.io/v1", "CustomResourceDefinition", "widgets.example.com", "", spec=spec)
 
-    assert Brought.by([crd]).kinds == {("example.com", "Widget")}
+    assert Provided.by([crd]).kinds == {("example.com", "Widget")}

@@ -8,7 +8,7 @@ import yaml
 
 from kotsapp.apply.policy import PERMITTED_KINDS, misleading, refusal
 
-RBAC = Path(__file__).parents[2] / "deploy" / "rbac.yaml"
+RBAC = Path(__file__).parents[2] / "deploy" / "base" / "rbac.yaml"
 LABELS = {"kotsapp.dev/namespace": "apps", "kotsapp.dev/name": "app"}
 
 

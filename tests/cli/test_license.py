@@ -3,6 +3,7 @@
 import argparse
 import json
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,17 @@ def test_what_is_no_license_is_not_signed(tmp_path: Path) -> None:
     unsigned: Any = tmp_path / "unsigned.yaml"
     unsigned.write_bytes(write(license_document(V1BETA1, appSlug=None)))
     assert usage_error("sign", unsigned, "--keys", tmp_path / "keys") == f"{unsigned}: spec.appSlug is missing"
+
+
+@pytest.mark.parametrize(("within", "expected"), [("30d", 1), ("9d", 0), ("239h", 0)])
+def test_a_license_that_ends_soon_fails_a_check_that_asks_for_it(
+    vendor: Vendor, trusted_keys: Path, capsys: pytest.CaptureFixture[str], within: str, expected: int
+) -> None:
+    ends = (datetime.now(UTC) + timedelta(days=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    file = trusted_keys.parent / "license.yaml"
+    file.write_bytes(vendor.license(entitlements={"expires_at": {"value": ends}}))
+    assert run("verify", file, "--trusted-keys", trusted_keys, "--within", within) == expected
+    told = capsys.readouterr().err
+    assert told == (
+        f"kotsapp: {file}: LicenseExpiringSoon: it expires on {ends}; have it renewed\n" if expected else ""
+    )

@@ -186,7 +186,7 @@ def test_the_difference_shows_what_changes_and_no_credential(render: Render) -> 
     render.add(
         "a.yaml", deployment("web", API), deployment("same", "proxy.replicated.com/proxy/my-kots-app/x/y:1"), NAMESPACE
     )
-    difference = render("--assume=private", "--diff")
+    difference = render("--assume=private", "--diff", code=1)
     assert "+++ b/Deployment/web\n" in difference
     assert f"-        image: {API}\n" in difference
     assert f"+        image: {PROXIED}\n" in difference
@@ -194,6 +194,35 @@ def test_the_difference_shows_what_changes_and_no_credential(render: Render) -> 
     assert f"--- /dev/null\n+++ b/Secret/{SECRET}\n" in difference
     assert '".dockerconfigjson": "***"' in difference
     assert base64.b64encode(f"LICENSE_ID:{LICENSE_ID}".encode()).decode() not in difference
+
+
+def test_a_namespace_is_for_all_that_names_none_and_can_be_in_one(render: Render) -> None:
+    """So that what is piped into kubectl apply goes to one place, and not the secret alone."""
+    definition = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
+    scoped = {"scope": "Cluster", "group": "example.invalid", "names": {"kind": "Farm"}}
+    render.add(
+        "a.yaml",
+        deployment("web", API),
+        deployment("worker", API, namespace="jobs"),
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "reader"}},
+        {"apiVersion": "example.invalid/v1", "kind": "Farm", "metadata": {"name": "farm"}},
+        {"apiVersion": "other.invalid/v1", "kind": "Cow", "metadata": {"name": "cow"}},
+        definition | {"metadata": {"name": "farms.example.invalid"}, "spec": scoped},
+        NAMESPACE,
+    )
+    objects = render.objects("--assume=private", "-n", "shop")
+    others = [obj for obj in objects if obj["kind"] != "Secret"]
+    places = {(obj["kind"], obj["metadata"]["name"]): obj["metadata"].get("namespace") for obj in others}
+    assert {name for name, place in places.items() if place == "shop"} == {
+        ("Deployment", "web"),
+        ("Service", "web"),
+        ("Cow", "cow"),
+    }
+    assert sorted(o["metadata"]["namespace"] for o in objects if o["kind"] == "Secret") == ["jobs", "shop"]
+    assert places["Deployment", "worker"] == "jobs"
+    unplaced = {name for name, place in places.items() if place is None}
+    assert {kind for kind, _ in unplaced} == {"ClusterRole", "Farm", "CustomResourceDefinition", "Namespace"}
 
 
 def test_nothing_to_change_is_no_difference(render: Render) -> None:

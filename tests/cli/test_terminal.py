@@ -9,6 +9,7 @@ import pytest
 from harness.licenses import Signer
 from kotsapp.cli import main
 from kotsapp.cli.output import table
+from kotsapp.cli.plugin.terminal import fitted
 from kotsapp.logs import formatter
 from kotsapp.text import printable
 
@@ -24,7 +25,7 @@ def test_what_steers_a_terminal_is_escaped_and_nothing_else() -> None:
 
 def test_tables_and_logs_obey_nobody() -> None:
     record = logging.LogRecord("kotsapp", logging.INFO, "", 0, "told: %s", (STEERING,), None)
-    for text in (table(("HEAD",), [[STEERING]]), formatter("text").format(record)):
+    for text in (table(("HEAD",), [[STEERING]]), fitted(("HEAD",), [[STEERING]], 20), formatter("text").format(record)):
         assert "\x1b" not in text and "\x07" not in text and "\r" not in text and "\u202e" not in text
 
 

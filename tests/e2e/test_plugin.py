@@ -68,6 +68,10 @@ def test_a_suspended_app_is_not_taken_for_one_that_is_well(world: World, tenant:
     retry = plugin(world, "retry", "shop", "-n", tenant.namespace)
     assert "once spec.suspend is false" in retry.stdout
 
+    rerender = plugin(world, "rerender", "shop", "-n", tenant.namespace)
+    assert rerender.stdout == "kotsapp/shop: asked for a new rendering of its release, once spec.suspend is false\n"
+    assert set(tenant.app("shop")["metadata"]["annotations"]) == {"kotsapp.dev/requestedAt", "kotsapp.dev/renderAt"}
+
 
 def test_what_is_not_there_is_one_clear_line(world: World, tenant: Tenant, tmp_path: Path) -> None:
     nobody = plugin(world, "status", "nobody", "-n", tenant.namespace)

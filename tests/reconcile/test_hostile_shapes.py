@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kotsapp.api.spec import parse_spec
-from kotsapp.apply.dependencies import Brought
+from kotsapp.apply.dependencies import Provided
 from kotsapp.images.podspec import find_images
 from kotsapp.images.routing import Domains
 from kotsapp.images.usage import image_users
@@ -19,6 +19,7 @@ from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan, place, scope_in
+from kotsapp.release.reader import Release
 
 APP = App(namespace="apps", name="my-app", uid="uid-1", generation=1, spec={})
 SPEC = parse_spec({"license": {"secretRef": {"name": "l"}}, "manifests": [{"inline": "a: 1"}]})
@@ -88,12 +89,12 @@ def planned(text: str) -> bool:
         scope = scope_in(objects)
         objects = [place(o, "apps", scope(o["apiVersion"].rpartition("/")[0], o["kind"]) is not False) for o in objects]
         image_users(objects)
-        brought = Brought.by(objects)
+        provided = Provided.by(objects)
         for obj in objects:
-            brought.is_needed_by(obj)
+            provided.is_needed_by(obj)
             find_images(obj)
         for account in (None, "deployer"):
-            make_plan(objects, {}, SECRETS, APP, replace(SPEC, service_account=account))
+            make_plan(Release(objects=tuple(objects)), {}, SECRETS, APP, replace(SPEC, service_account=account))
     except (ManifestError, PlanError, PullSecretNameError):
         return False
     return True

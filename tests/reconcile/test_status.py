@@ -33,7 +33,7 @@ from kotsapp.reconcile.status import (
     workloads_told,
 )
 from kotsapp.text import counted, listed, parse_rfc3339, rfc3339
-from kotsapp.verdicts.decision import Ground, Settled
+from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
 
 EARLIER, NOW = "2026-01-01T00:00:00Z", "2026-02-02T00:00:00Z"
@@ -43,20 +43,20 @@ def by_type(status: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {condition["type"]: condition for condition in status["conditions"]}
 
 
-def settled(image: str, verdict: Verdict = Verdict.PUBLIC, **fields: Any) -> Settled:
+def settled(image: str, verdict: Verdict = Verdict.PUBLIC, **fields: Any) -> Resolution:
     route = {Verdict.PUBLIC: Route.DIRECT, Verdict.PRIVATE: Route.PROXY}.get(verdict)
     made: dict[str, Any] = {
         "image": image,
         "verdict": verdict,
         "route": route,
         "pull": image if route else None,
-        "ground": Ground.VERDICT,
+        "basis": Basis.VERDICT,
         "message": "m",
         "http_status": 200,
         "code": None,
         "requests": 1,
     }
-    return Settled(**(made | fields))
+    return Resolution(**(made | fields))
 
 
 def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
@@ -89,7 +89,7 @@ def made(before: dict[str, Any], *conditions: Condition, generation: int = 1, **
     return build(before, Findings(conditions=conditions, **found), inventory, generation, NOW)
 
 
-def images(*settled: Settled, users: dict[str, list[str]] | None = None, verified: bool = False) -> ImageFindings:
+def images(*settled: Resolution, users: dict[str, list[str]] | None = None, verified: bool = False) -> ImageFindings:
     return ImageFindings(settled, users or {}, verified, NOW)
 
 
@@ -152,12 +152,12 @@ def test_nothing_changed_makes_the_same_status() -> None:
 
 
 @pytest.mark.parametrize(
-    ("probed", "ground", "moves"),
-    [(True, Ground.VERDICT, True), (False, Ground.VERDICT, False), (True, Ground.PREVIOUS, False)],
+    ("probed", "basis", "moves"),
+    [(True, Basis.VERDICT, True), (False, Basis.VERDICT, False), (True, Basis.PREVIOUS, False)],
 )
-def test_the_time_of_probing_is_that_of_a_registrys_answer(probed: bool, ground: Ground, moves: bool) -> None:
+def test_the_time_of_probing_is_that_of_a_registrys_answer(probed: bool, basis: Basis, moves: bool) -> None:
     """The proxy may be asked every minute, and a registry that is down, too."""
-    found = images(settled("a", requests=1, probed=probed, ground=ground), verified=True)
+    found = images(settled("a", requests=1, probed=probed, basis=basis), verified=True)
 
     status = made({"lastProbeTime": EARLIER}, *succeeded("fine"), images=found)
 

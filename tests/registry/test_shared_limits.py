@@ -20,7 +20,7 @@ from harness.hostile import (
 )
 from kotsapp.images.reference import parse
 from kotsapp.registry import client
-from kotsapp.registry import throttle as turns
+from kotsapp.registry import throttle as throttle
 from kotsapp.registry.config import Registries
 from kotsapp.registry.evidence import Evidence, Stage
 from kotsapp.registry.token_throttle import TokenHosts
@@ -81,9 +81,9 @@ async def test_the_silence_of_a_long_wait_is_told_to_who_would_wait_less() -> No
 
 
 async def test_silent_hosts_never_take_the_last_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "MAX_CONCURRENT_TOTAL", 12)
-    monkeypatch.setattr(turns, "MAX_CONCURRENT_DOUBTFUL", 8)
-    monkeypatch.setattr(turns, "MAX_DISCOVERY_WAIT", 0.05)
+    monkeypatch.setattr(throttle, "MAX_CONCURRENT_TOTAL", 12)
+    monkeypatch.setattr(throttle, "MAX_CONCURRENT_DOUBTFUL", 8)
+    monkeypatch.setattr(throttle, "MAX_DISCOVERY_WAIT", 0.05)
     hosts: dict[str, Behaviour] = {f"silent-{number}": silent for number in range(8)}
     async with serving({**hosts, "quay": ok}) as prober:
         await probe(prober, "quay")
@@ -98,9 +98,9 @@ async def test_silent_hosts_never_take_the_last_places(monkeypatch: pytest.Monke
 
 
 async def test_a_new_host_finds_a_place_beside_silent_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "MAX_CONCURRENT_TOTAL", 12)
-    monkeypatch.setattr(turns, "MAX_CONCURRENT_DOUBTFUL", 8)
-    monkeypatch.setattr(turns, "MAX_DISCOVERY_WAIT", 0.05)
+    monkeypatch.setattr(throttle, "MAX_CONCURRENT_TOTAL", 12)
+    monkeypatch.setattr(throttle, "MAX_CONCURRENT_DOUBTFUL", 8)
+    monkeypatch.setattr(throttle, "MAX_DISCOVERY_WAIT", 0.05)
     hosts: dict[str, Behaviour] = {f"silent-{number}": silent for number in range(3)}
     async with serving({**hosts, "quay": ok}) as prober:
         hanging = [asyncio.create_task(probe(prober, host, tag, 20)) for host in hosts for tag in range(8)]

@@ -9,7 +9,7 @@ from kotsapp.images.reference import parse
 from kotsapp.images.routing import Domains
 from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
-from kotsapp.verdicts.decision import Ground
+from kotsapp.verdicts.decision import Basis
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.resolver import Policy, resolve
 from kotsapp.verdicts.verdict import ProbeResult, Verdict
@@ -130,5 +130,5 @@ async def test_the_proxy_settles_an_image_that_its_source_hides(prober: Prober, 
     settled = await resolve(prober, parse(image), policy, credential=license_of(LICENSE_ID))
 
     assert settled.verdict is Verdict.NOT_FOUND
-    assert settled.ground is Ground.PROXY
+    assert settled.basis is Basis.PROXY
     assert settled.pull == f"proxy.replicated.com/proxy/{SLUG}/{image}"

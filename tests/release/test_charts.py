@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import io
 import os
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from harness.charts import EXAMPLE, helm, pack_chart, pack_folder
 from kotsapp.images.podspec import find_images
 from kotsapp.images.routing import Domains
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import charts
+from kotsapp.release import archives, charts
 from kotsapp.release import helm as runner
 from kotsapp.release.charts import ChartArchive, ChartRequest, Hook
 from kotsapp.release.context import TemplateContext
@@ -272,7 +275,7 @@ def test_a_hook_that_helm_does_not_know_is_refused_by_name_unless_excluded() -> 
         charts.rendered(request, text)
 
     text = text.replace("annotations: {", 'annotations: {kots.io/exclude: "true", ')
-    assert charts.rendered(request, text) == ([], ["Job/a"])
+    assert charts.rendered(request, text) == ([], ["Job/a"], [])
 
 
 def test_what_helm_says_is_told_without_secrets_and_without_the_folder() -> None:
@@ -285,6 +288,7 @@ def test_what_helm_says_is_told_without_secrets_and_without_the_folder() -> None
     assert "bad ***" in str(caught.value)
     assert "the-id" not in str(caught.value)
     assert "kotsapp-helm-" not in str(caught.value)
+    assert "--debug" not in str(caught.value), "that is no flag of ours"
     assert "\n" not in str(caught.value)
 
 
@@ -369,3 +373,48 @@ def test_output_that_is_no_object_is_refused_by_the_charts_name() -> None:
         ManifestError, match=r"^chart demo 1.0.0 \(release rel\), document 1, line 3: the object .* no kind"
     ):
         render(read(helm_chart(), chart_of("a: 1\n")))
+
+
+def archive_of(template: str, *, inside: str = "", version: str = "1.0.0", hour: int = 0) -> ChartArchive:
+    """The chart as it is read; ``inside`` is a template of its packed subchart, ``hour`` when it was packed."""
+    inner = pack_chart("inner", {"templates/a.yaml": inside})
+    target = io.BytesIO()
+    files = {
+        "demo/Chart.yaml": f"name: demo\nversion: {version}\napiVersion: v2\n".encode(),
+        "demo/templates/a.yaml": template.encode(),
+        "demo/README.md": b"what it can lookup",
+        "demo/charts/inner-1.0.0.tgz": gzip.compress(gzip.decompress(inner), mtime=hour * 3600),
+    }
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        for path, data in files.items():
+            info = tarfile.TarInfo(path)
+            info.size, info.mtime = len(data), hour * 3600
+            archive.addfile(info, io.BytesIO(data))
+    data = gzip.compress(target.getvalue(), mtime=hour * 3600)
+    found = charts.read_archive(archives.unpack(data, "demo.tgz"), data, "demo.tgz")
+    assert found is not None
+    return found
+
+
+def test_a_chart_that_is_packed_anew_is_the_same_chart() -> None:
+    first, again = archive_of("a"), archive_of("a", hour=1)
+
+    assert first.data != again.data
+    assert first.digest == again.digest
+    others = (archive_of("b"), archive_of("a", inside="b"), archive_of("a", version="1.1.0"))
+    assert len({first.digest, *(other.digest for other in others)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("chart", "asks"),
+    [
+        (archive_of("{{ lookup `v1` `Secret` `` `` }}"), True),
+        (archive_of("", inside="{{ (lookup `v1` `Secret` `` ``).items }}"), True),
+        (archive_of("{{ .Values.dnsLookups }}"), False),
+    ],
+    ids=["its own", "of a packed subchart", "no word of its own"],
+)
+def test_a_chart_that_may_ask_the_cluster_is_told(chart: ChartArchive, asks: bool) -> None:
+    assert chart.looks_up == asks
+    assert ChartRequest(chart, "rel", "", {}, Place("x")).looks_up == asks
+    assert ChartRequest(chart, "rel", "", {"tpl": "{{ lookup }}"}, Place("x")).looks_up

@@ -10,17 +10,19 @@ import json
 import os
 import tarfile
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.charts import helm, pack_chart
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import charts, sandbox
+from kotsapp.release import chart_archive, charts, sandbox
 from kotsapp.release import helm as runner
 from kotsapp.release.archives import MAX_NESTED_ARCHIVES, unpack
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.errors import HelmError
+from kotsapp.release.helm import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -255,7 +257,7 @@ def test_the_walls_let_helm_fetch_and_open_nothing(
     listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even when a schema were let through that refers to everything."""
-    monkeypatch.setattr(charts, "refers_outside", lambda *_: False)
+    monkeypatch.setattr(chart_archive, "refers_outside", lambda *_: False)
     monkeypatch.setattr(runner, "_NO_PROXY_TO_ANYWHERE", "")
     secret = tmp_path / "secret.json"
     secret.write_text('{"type": "integer"}')
@@ -267,6 +269,30 @@ def test_the_walls_let_helm_fetch_and_open_nothing(
         assert "want integer" not in output
         assert "denied" in output
     assert listener.asked == []
+
+
+@dataclass
+class Answers:
+    """What answers look-ups is said to be at ``url``, and ``port`` is open to helm."""
+
+    url: str
+    port: int
+    secrets: tuple[str, ...] = ()
+
+    def begin(self, _: frozenset[tuple[str, str]]) -> None:
+        pass
+
+
+@needs_landlock
+def test_what_answers_look_ups_is_the_one_thing_that_helm_can_connect_to(listener: Listener) -> None:
+    request = request_for(pack_chart("demo", {"templates/a.yaml": "{{ lookup `v1` `Secret` `` `` }}"}))
+
+    for port in (1, listener.server_address[1]):
+        answers = Answers(f"{listener.url}/the-token", port)
+        with pytest.raises(HelmError) as caught:
+            asyncio.run(runner.render(request, helm(), "apps", Cluster(lookups=answers)))
+        assert "the-token" not in str(caught.value)
+        assert bool(listener.asked) == (port != 1)
 
 
 def test_what_helm_runs_in_says_its_bounds(tmp_path: Path) -> None:

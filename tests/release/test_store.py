@@ -26,7 +26,9 @@ def stored(size: int = 10, revision: int = 3) -> StoredRelease:
     )
     charts = {"db-db.yaml": ChartRecord("digest", upgrade=True)}
     images = {"redis": "x/redis"}
-    return StoredRelease(revision, "inputs", "2026-01-01T00:00:00Z", release, {"f": "1"}, images, "now", charts)
+    return StoredRelease(
+        revision, "inputs", "2026-01-01T00:00:00Z", release, {"f": "1"}, images, "now", charts, "deployer"
+    )
 
 
 def secrets(size: int = 10) -> list[dict[str, Any]]:
@@ -46,11 +48,11 @@ def test_what_is_stored_is_read_back(size: int, parts: int) -> None:
 def test_a_release_that_was_stored_before_charts_had_records_is_read() -> None:
     [secret] = secrets()
     document = json.loads(gzip.decompress(base64.b64decode(secret["data"]["release"])))
-    del document["stored"]["charts"]
+    del document["stored"]["charts"], document["stored"]["looked_up_as"]
     packed = gzip.compress(json.dumps(document).encode())
     older = changed(secret, release=packed, digest=hashlib.sha256(packed).hexdigest().encode())
 
-    assert store.read([older], "my-app", 3) == replace(stored(), charts={})
+    assert store.read([older], "my-app", 3) == replace(stored(), charts={}, looked_up_as=None)
 
 
 def test_what_is_kept_is_what_could_come_out_otherwise() -> None:

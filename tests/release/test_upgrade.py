@@ -7,8 +7,8 @@ import pytest
 
 from kotsapp.manifests.errors import Place
 from kotsapp.release import charts, upgrade
-from kotsapp.release.archives import ArchiveFile
 from kotsapp.release.charts import ChartArchive, ChartRequest
+from kotsapp.release.reader import SourceFile, read_release, with_charts
 from kotsapp.release.upgrade import Past
 
 V1 = ChartRequest(ChartArchive("demo", "1.0.0", "x", b"", digest="one"), "rel", "", {"a": 1}, Place("HelmChart demo"))
@@ -33,14 +33,14 @@ ALL = BOTH + INSTALL + UPGRADE + PASSWORD
 def rendered(request: ChartRequest, text: str, before: ChartRequest | None = None, kept: str = "") -> dict[str, Any]:
     """The objects by name; ``before`` is the chart as it was when ``kept`` was rendered."""
     if before is not None:
-        objects, _ = charts.rendered(before, kept)
+        objects, *_ = charts.rendered(before, kept)
         request = replace(request, past=Past(before.digest, tuple(objects)))
-    found, _ = charts.rendered(request, text)
+    found, *_ = charts.rendered(request, text)
     return {obj["metadata"]["name"]: obj for obj in found}
 
 
 def test_at_an_install_hooks_for_upgrades_alone_are_left_out() -> None:
-    objects, left_out = charts.rendered(V1, ALL)
+    objects, left_out, _ = charts.rendered(V1, ALL)
 
     assert [obj["metadata"]["name"] for obj in objects] == ["both", "install", "password"]
     assert left_out == ["Job/upgrade (post-upgrade)"]
@@ -71,9 +71,20 @@ def test_when_something_else_changed_hooks_for_upgrades_stay_as_they_were() -> N
     ran = rendered(V2, UPGRADE, V1)
     past = Past(V2.digest, tuple(ran.values()))
 
-    objects, _ = charts.rendered(replace(V2, past=past), UPGRADE.replace("one", "drawn anew"))
+    objects, *_ = charts.rendered(replace(V2, past=past), UPGRADE.replace("one", "drawn anew"))
     assert objects == list(ran.values())
     assert rendered(V2, UPGRADE, V2, BOTH) == {}, "one that never ran does not begin to"
+
+
+def test_a_hook_comes_after_the_others_at_the_install_and_before_them_at_the_upgrade() -> None:
+    text = hook("plain", "", "v1\nkind: ConfigMap") + hook("migrate", "post-install,pre-upgrade")
+
+    install, _ = charts.rendered(V1, text)
+    later, _ = charts.rendered(replace(V2, past=Past(V1.digest, (install[1],))), text)
+
+    assert [obj["metadata"]["name"] for obj in install] == ["plain", "migrate"]
+    assert [obj["metadata"]["name"] for obj in later] == ["migrate", "plain"]
+    assert install[1]["spec"] == later[0]["spec"], "it is not run again because of that"
 
 
 def test_hooks_that_the_chart_has_no_longer_stay_when_they_hold_something_and_go_when_they_ran() -> None:
@@ -82,15 +93,32 @@ def test_hooks_that_the_chart_has_no_longer_stay_when_they_hold_something_and_go
     assert set(after) == {"password"}, "what a chart makes only where .Release.IsInstall"
 
 
-def test_what_was_a_hook_and_is_none_any_more_is_taken_once() -> None:
-    plain = "apiVersion: v1\nkind: Secret\nmetadata: {name: password}\n"
-    objects, _ = charts.rendered(replace(V2, past=Past(V1.digest, tuple(rendered(V1, PASSWORD).values()))), plain)
+@pytest.mark.parametrize(
+    ("plain", "chart", "taken"),
+    [
+        pytest.param("password", "", True, id="a plain object of the release now"),
+        pytest.param("", "password", True, id="an ordinary object of the chart now"),
+        pytest.param("other", "other", False, id="other names"),
+        pytest.param("password, namespace: elsewhere", "", False, id="another namespace"),
+    ],
+)
+def test_a_hook_of_before_gives_way_to_what_has_its_name_now(plain: str, chart: str, taken: bool) -> None:
+    def secret(name: str) -> str:
+        return f"---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\n" if name else ""
 
-    assert [obj["metadata"] for obj in objects] == [{"name": "password"}]
+    hook = rendered(V1, PASSWORD)["password"]
+    hook["metadata"]["namespace"] = "apps"
+    past = replace(V2, past=Past(V1.digest, (hook,)))
+    release = read_release([SourceFile("a.yaml", "a.yaml", secret(plain).encode())])
+
+    found = with_charts(release, [(past, secret(chart))])
+
+    assert (hook in found.objects) != taken
+    assert len(found.objects) == len(found.sources) == bool(plain) + bool(chart) + (not taken)
 
 
 def test_without_the_release_of_before_hooks_for_installs_are_not_lost() -> None:
-    objects, _ = charts.rendered(replace(V1, past=Past()), ALL)
+    objects, *_ = charts.rendered(replace(V1, past=Past()), ALL)
 
     assert {obj["metadata"]["name"] for obj in objects} == {"both", "install", "password", "upgrade"}
 
@@ -98,12 +126,3 @@ def test_without_the_release_of_before_hooks_for_installs_are_not_lost() -> None
 def test_a_hook_without_a_template_is_left_for_the_api_server_to_refuse() -> None:
     for obj in ({"kind": "Job", "apiVersion": "batch/v1"}, {"kind": "Job", "apiVersion": "batch/v1", "spec": {}}):
         assert upgrade.marked(dict(obj), "digest") == obj
-
-
-def test_a_chart_that_is_packed_anew_is_the_same_chart() -> None:
-    def digest(*files: tuple[str, bytes]) -> str:
-        return upgrade.content_digest(ArchiveFile(path, data) for path, data in files)
-
-    a, b = ("demo/a", b"1"), ("demo/b", b"2")
-    assert digest(a, b) == digest(b, a)
-    assert len({digest(a, b), digest(a), digest(("demo/a", b"12"), ("demo/b", b"")), digest(("demo/ab", b"12"))}) == 4

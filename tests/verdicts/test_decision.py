@@ -4,7 +4,7 @@ import pytest
 
 from kotsapp.images.reference import parse
 from kotsapp.images.routing import Domains, Route
-from kotsapp.verdicts.decision import Ground, OnUndecided, Previous, Settled, settle
+from kotsapp.verdicts.decision import Basis, OnUndecided, Previous, Resolution, resolution
 from kotsapp.verdicts.exemptions import classify
 from kotsapp.verdicts.verdict import ProbeResult, Verdict
 from kotsapp.verdicts.verification import Verification, Verified
@@ -22,9 +22,9 @@ def settled(
     previous: Previous | None = None,
     verification: Verification | None = None,
     on_undecided: OnUndecided = OnUndecided.WAIT,
-) -> Settled:
+) -> Resolution:
     result = ProbeResult(IMAGE, verdict, "evidence", http_status=404, code="X", retry_after=None)
-    return settle(
+    return resolution(
         parse(IMAGE),
         result,
         domains=Domains(),
@@ -75,7 +75,7 @@ def test_a_decisive_verdict_decides_whatever_else_is_known(verdict: Verdict, rou
         for verification in (None, YES, NO):
             found = settled(verdict, previous=previous, verification=verification, on_undecided=OnUndecided.PROXY)
 
-            assert (found.verdict, found.route, found.pull, found.ground) == (verdict, route, pull, Ground.VERDICT)
+            assert (found.verdict, found.route, found.pull, found.basis) == (verdict, route, pull, Basis.VERDICT)
 
 
 UNDECIDED = [verdict for verdict in Verdict if verdict.undecided]
@@ -85,7 +85,7 @@ UNDECIDED = [verdict for verdict in Verdict if verdict.undecided]
 def test_the_previous_verdict_comes_first(verdict: Verdict) -> None:
     found = settled(verdict, previous=Previous(Verdict.PUBLIC, 200), verification=YES, on_undecided=OnUndecided.PROXY)
 
-    assert (found.verdict, found.route, found.ground) == (Verdict.PUBLIC, Route.DIRECT, Ground.PREVIOUS)
+    assert (found.verdict, found.route, found.basis) == (Verdict.PUBLIC, Route.DIRECT, Basis.PREVIOUS)
     assert (found.http_status, found.code) == (200, None)  # of the answer that decided, not of today's
     assert "evidence" in found.message
 
@@ -96,25 +96,25 @@ def test_then_the_proxy(verdict: Verdict) -> None:
         found = settled(verdict, previous=previous, verification=YES)
 
         assert (found.verdict, found.route, found.pull) == (verdict, Route.PROXY, PROXIED)
-        assert (found.ground, found.verified) == (Ground.PROXY, Verified.TRUE)
+        assert (found.basis, found.verified) == (Basis.PROXY, Verified.TRUE)
 
 
 @pytest.mark.parametrize("verification", [None, NO])
 @pytest.mark.parametrize(
-    ("policy", "route", "pull", "ground"),
+    ("policy", "route", "pull", "basis"),
     [
-        (OnUndecided.WAIT, None, None, Ground.NOTHING),
-        (OnUndecided.PROXY, Route.PROXY, PROXIED, Ground.POLICY),
-        (OnUndecided.KEEP, Route.DIRECT, IMAGE, Ground.POLICY),
+        (OnUndecided.WAIT, None, None, Basis.NOTHING),
+        (OnUndecided.PROXY, Route.PROXY, PROXIED, Basis.POLICY),
+        (OnUndecided.KEEP, Route.DIRECT, IMAGE, Basis.POLICY),
     ],
 )
 def test_then_the_policy(
-    verification: Verification | None, policy: OnUndecided, route: Route | None, pull: str | None, ground: Ground
+    verification: Verification | None, policy: OnUndecided, route: Route | None, pull: str | None, basis: Basis
 ) -> None:
     for verdict in UNDECIDED:
         found = settled(verdict, verification=verification, on_undecided=policy)
 
-        assert (found.verdict, found.route, found.pull, found.ground) == (verdict, route, pull, ground)
+        assert (found.verdict, found.route, found.pull, found.basis) == (verdict, route, pull, basis)
         assert found.undecided is (route is None)
 
 
@@ -128,7 +128,7 @@ def test_a_proxied_reference_that_no_runtime_takes_is_said_to_be_one() -> None:
     reference = parse("registry.vendor.invalid:5000/team/api:1")
     result = ProbeResult(reference.written, Verdict.PRIVATE, "refused")
 
-    found = settle(reference, result, domains=Domains(), app_slug="shop")
+    found = resolution(reference, result, domains=Domains(), app_slug="shop")
 
     assert found.pull == "proxy.replicated.com/proxy/shop/registry.vendor.invalid:5000/team/api:1"
     assert "container runtimes refuse" in found.message
@@ -138,7 +138,7 @@ def test_a_proxied_reference_that_grows_too_long_is_said_to_be_one() -> None:
     reference = parse(f"quay.io/{'a' * 200}/{'b' * 50}:1")
     result = ProbeResult(reference.written, Verdict.PRIVATE, "refused")
 
-    found = settle(reference, result, domains=Domains(), app_slug="shop")
+    found = resolution(reference, result, domains=Domains(), app_slug="shop")
 
     assert found.pull == f"proxy.replicated.com/proxy/shop/{reference}"
     assert "container runtimes refuse" in found.message

@@ -1,6 +1,7 @@
 """Conditions by the rules of kstatus and Flux.
 
-Ready is always there; Reconciling and Stalled are there only while True, never both, never with Ready True.
+Ready is always there; Reconciling and Stalled are there only while True, never both, never with Ready True; Suspended
+is there only while True.
 ``lastTransitionTime`` moves only with a condition's status.
 """
 
@@ -14,6 +15,7 @@ from kotsapp.text import shortened
 MAX_MESSAGE = 4096
 
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
+SUSPENDED = "Suspended"
 LICENSE_VALID = "LicenseValid"
 IMAGES_RESOLVED = "ImagesResolved"
 IMAGES_PULLABLE = "ImagesPullable"
@@ -25,6 +27,7 @@ _ORDER = (
     READY,
     RECONCILING,
     STALLED,
+    SUSPENDED,
     LICENSE_VALID,
     IMAGES_RESOLVED,
     IMAGES_PULLABLE,
@@ -54,6 +57,7 @@ class Reason(StrEnum):
     INVALID_MANIFEST = "InvalidManifest"
     HELM_MISSING = "HelmMissing"
     RENDER_FAILED = "RenderFailed"
+    CONFIG_INCOMPLETE = "ConfigIncomplete"
     INVALID_IMAGE = "InvalidImage"
     IMAGES_UNDECIDED = "ImagesUndecided"
     IMAGES_NOT_PULLABLE = "ImagesNotPullable"
@@ -70,6 +74,7 @@ class Reason(StrEnum):
     API_UNAVAILABLE = "APIServerUnavailable"
     WORKLOADS_UNHEALTHY = "WorkloadsUnhealthy"
     INTERNAL_ERROR = "InternalError"
+    SUSPENDED = "Suspended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +123,19 @@ def stalled(reason: str, message: str) -> list[Condition]:
 
 
 def failed(reason: str, message: str) -> list[Condition]:
-    """Settled, and not as wished: neither worked on nor stuck on an input."""
+    """Resolution, and not as wished: neither worked on nor stuck on an input."""
     return [Condition.false(READY, reason, message)]
 
 
 def is_settled(conditions: Iterable[Condition]) -> bool:
     """Whether this generation is done with, so that the root observedGeneration may follow."""
     return not any(c.type == RECONCILING and c.status is Status.TRUE for c in conditions)
+
+
+def in_order(conditions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Conditions as the API stores them, in the order in which a person reads them; unknown types last."""
+    places = {type_: place for place, type_ in enumerate(_ORDER)}
+    return sorted(map(dict, conditions), key=lambda c: places.get(str(c.get("type")), len(_ORDER)))
 
 
 def condition_in(status: Mapping[str, Any], type_: str) -> Mapping[str, Any] | None:

@@ -5,7 +5,7 @@ The CRD's schema refuses a bad spec already; it is checked again here for API se
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -24,6 +24,8 @@ MAX_APP_NAME = 63
 MAX_ITEMS = 64
 # What an image path may name of the core group. The others, Secrets among them, hold texts that go to no registry.
 CORE_KINDS_WITH_PODS = ("Pod", "PodTemplate", "ReplicationController")
+# The largest public Configs have 150 items.
+MAX_CONFIG_VALUES = 1_000
 
 T = TypeVar("T", bound=StrEnum)
 
@@ -97,11 +99,21 @@ class Proxy:
 
 
 @dataclass(frozen=True, slots=True)
+class Config:
+    """Answers to the release's Config: ``values`` by the items' names, over those of the objects of ``values_from``,
+    of which later ones win."""
+
+    values: Mapping[str, str | bool | int | float] = field(default_factory=dict, repr=False)
+    values_from: tuple[KeyRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """What a KotsApp asks for, defaults filled in; durations in seconds."""
 
     license: KeyRef
     manifests: tuple[KeyRef | Inline, ...]
+    config: Config = field(default_factory=Config)
     proxy: Proxy = Proxy()
     probe: Probe = Probe()
     image_paths: tuple[ImagePath, ...] = ()
@@ -117,7 +129,7 @@ class Spec:
     @property
     def references(self) -> frozenset[tuple[SourceKind, str]]:
         """Every Secret and ConfigMap whose change must wake the app."""
-        sources = (self.license, *self.manifests)
+        sources = (self.license, *self.manifests, *self.config.values_from)
         return frozenset((source.kind, source.name) for source in sources if isinstance(source, KeyRef))
 
 
@@ -134,6 +146,7 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
     return Spec(
         license=_license(_mapping(spec, "license")),
         manifests=_manifests(spec.get("manifests")),
+        config=_config(_mapping(spec, "config")),
         proxy=Proxy(
             domain=_domain(proxy, "domain"),
             registry_domain=_domain(proxy, "registryDomain"),
@@ -189,6 +202,28 @@ def _source(item: Any, index: int) -> KeyRef | Inline:
         return Inline(index, text)
     kind = SourceKind.SECRET if fields == ["secretRef"] else SourceKind.CONFIG_MAP
     return _key_ref(kind, item[fields[0]], f"{where}.{fields[0]}")
+
+
+def _config(value: Mapping[str, Any]) -> Config:
+    values = value.get("values") or {}
+    if not isinstance(values, Mapping):
+        raise SpecError("spec.config.values: must be an object of items' names and their values")
+    if len(values) > MAX_CONFIG_VALUES:
+        raise SpecError(f"spec.config.values: at most {MAX_CONFIG_VALUES} are possible, found {len(values)}")
+    for name, one in values.items():
+        if not isinstance(one, str | bool | int | float):
+            raise SpecError(f"spec.config.values.{str(name)[:80]}: must be one text, number or boolean")
+    refs = _list(value, "valuesFrom", "spec.config")
+    return Config(dict(values), tuple(_config_source(item, index) for index, item in enumerate(refs)))
+
+
+def _config_source(item: Any, index: int) -> KeyRef:
+    where = f"spec.config.valuesFrom[{index}]"
+    found = [(kind, name) for kind, name in _REF_FIELDS if isinstance(item, Mapping) and item.get(name) is not None]
+    if len(found) != 1:
+        raise SpecError(f"{where}: exactly one of secretRef and configMapRef must be set")
+    kind, ref = found[0]
+    return _key_ref(kind, item[ref], f"{where}.{ref}")
 
 
 _REF_FIELDS = ((SourceKind.SECRET, "secretRef"), (SourceKind.CONFIG_MAP, "configMapRef"))

@@ -1,26 +1,24 @@
-"""Applying, deleting and replacing objects, many at a time."""
+"""Applying and replacing objects, many at a time."""
 
 import asyncio
 import contextlib
 import logging
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from kotsapp.apply.adopt import Adopter, Adoption
+from kotsapp.apply.awaiting import Waiting, is_gone, until
 from kotsapp.apply.cache import OwnedObjects
-from kotsapp.apply.dependencies import Brought, defined
+from kotsapp.apply.dependencies import Provided, defined
 from kotsapp.apply.digests import object_digest
 from kotsapp.apply.field_diff import differing, shown
-from kotsapp.apply.inventory import Entry, Marks, other_owners, spared
-from kotsapp.apply.order import LAST_TIER, in_tiers, tier
+from kotsapp.apply.inventory import Entry
+from kotsapp.apply.order import in_tiers
+from kotsapp.apply.refusals import DENIAL, Refusal, RefusedError, UnchangeableError, explain
 from kotsapp.kube.client import KubeClient
-from kotsapp.kube.discovery import ResourceType
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.objects import ObjectKey, key_of
-from kotsapp.text import listed
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +26,6 @@ logger = logging.getLogger(__name__)
 CONCURRENCY = 16
 CRD_WAIT = 30.0
 GONE_WAIT = 60.0
-LINGER = 15.0
-POLL = 0.1
-MAX_SHOWN_REFUSALS = 5
 MAX_SHOWN_FIELDS = 3
 # The API server may show many fields otherwise than they were written (quantities, defaults in lists).
 MAX_DIFFERENCES = 50
@@ -38,66 +33,28 @@ _STRATEGIES = {("apps", "Deployment"): "strategy", ("apps", "StatefulSet"): "upd
 _ROLLING = "RollingUpdate"
 # Pods with a lower number than this are not updated.
 _NO_POD = 2**31 - 1
-# Behind this come the words of an admission webhook or policy.
-_DENIAL = re.compile(r"denied (?:the )?request")
 
 T = TypeVar("T")
 Object = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """The API server's no to one object."""
-
-    key: ObjectKey
-    message: str
-    transient: bool
-    forbidden: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class StillThere(Refusal):
-    """A custom resource whose finalizers hold it: what handles them must not be deleted before."""
-
-
-class RefusedError(Exception):
-    """Objects were refused; the message names the first of them."""
-
-    def __init__(self, refusals: Sequence[Refusal]) -> None:
-        super().__init__(listed(refusals, MAX_SHOWN_REFUSALS, "; "))
-        self.refusals = tuple(refusals)
-
-    @property
-    def transient(self) -> bool:
-        return all(refusal.transient for refusal in self.refusals)
-
-
-class LingeringError(Exception):
-    """A deleted object is held by finalizers; the message names them."""
-
-
-class UnchangeableError(ApiError):
-    """The live object can't become what is wanted; the message names the fields, never a value."""
-
-
-@dataclass(frozen=True, slots=True)
 class ApplyOptions:
     """How objects are applied.
 
-    ``digest_key`` keys the digests of Secrets (``digests.object_digest``); ``account`` and ``sources`` (by object) are
-    noted in the inventory's entries; ``adoption`` says whose fields become ours. ``force`` says whether an object may
-    be deleted and made anew when a field can't be changed; ``waiting`` is entered while somebody else has to act.
+    ``digest_key`` keys the digests of Secrets (``digests.object_digest``); ``account``, ``sources`` and
+    ``deletion_phases`` (by object) are noted in the inventory's entries; ``adoption`` says whose fields become ours.
+    ``force`` says whether an object may be deleted and made anew when a field can't be changed; ``waiting`` is entered
+    while somebody else has to act.
     """
 
     digest_key: bytes = field(default=b"", repr=False)
     account: str = ""
     sources: Mapping[ObjectKey, str] = field(default_factory=dict)
+    deletion_phases: Mapping[ObjectKey, int] = field(default_factory=dict)
     adoption: Adoption = field(default_factory=Adoption)
     force: Callable[[Object], bool] = lambda _: False
-    waiting: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
+    waiting: Waiting = contextlib.nullcontext
 
 
 class Applier:
@@ -114,8 +71,8 @@ class Applier:
 
         What needs another of the objects can't be rehearsed before that one is there, and has no answer.
         """
-        brought = Brought.by(objects)
-        results = await self._each(objects, lambda obj: self._rehearse(obj, brought))
+        provided = Provided.by(objects)
+        results = await self._each(objects, lambda obj: self._rehearse(obj, provided))
         return [result for result in results if result is not None]
 
     async def apply(self, objects: Sequence[Object], applied: Callable[[Entry], None]) -> None:
@@ -124,66 +81,22 @@ class Applier:
         for keys in in_tiers(by_key):
             await self._each([by_key[key] for key in keys], lambda obj: self._apply(obj, applied))
 
-    async def delete(
-        self,
-        entries: Iterable[Entry],
-        marks: Marks,
-        done: Callable[[Entry, str | None], None],
-        client_for: Callable[[Entry], KubeClient],
-        *,
-        lingers: bool = True,
-    ) -> None:
-        """Delete what is live and not spared, last tier first; raises RefusedError for what could not be deleted.
-
-        ``client_for`` an entry has the rights for it. ``done`` is told of each entry that is done with, and why its
-        object was left where it was. What may have to clean up after custom resources stays until they are gone,
-        unless nothing ``lingers``.
-        """
-        gate = asyncio.Semaphore(CONCURRENCY)
-        ordered = sorted(entries, key=lambda entry: (-tier(entry.key), entry.key))
-        by_tier: dict[int, list[Entry]] = {}
-        for entry in ordered:
-            by_tier.setdefault(tier(entry.key), []).append(entry)
-        refusals: list[Refusal] = []
-
-        async def one(entry: Entry) -> None:
-            async with gate:
-                try:
-                    reason = await self._delete_as_served(entry.key, marks, client_for(entry), lingers)
-                except UnknownKindError as error:  # it ceased to be served just now
-                    refusals.append(Refusal(entry.key, str(error), transient=True))
-                    return
-                except ApiError as error:
-                    refusals.append(Refusal(entry.key, error.message, error.transient, error.status == 403))
-                    return
-                except LingeringError as error:
-                    refusals.append(StillThere(entry.key, str(error), transient=True))
-                    return
-            done(entry, reason)
-
-        for level, members in by_tier.items():
-            await asyncio.gather(*(one(entry) for entry in members))
-            if level == LAST_TIER and any(isinstance(refusal, StillThere) for refusal in refusals):
-                break
-        if refusals:
-            raise RefusedError(sorted(refusals, key=lambda refusal: refusal.key))
-
-    async def _rehearse(self, obj: Object, brought: Brought) -> Object | None:
-        if key_of(obj).group_kind in brought.kinds:
+    async def _rehearse(self, obj: Object, provided: Provided) -> Object | None:
+        if key_of(obj).group_kind in provided.kinds:
             return None
         try:
             return await self._dry_run(obj)
         except ApiError as error:
             if error.status == 400 and "does not support dry run" in error.message:
                 return None
-            if error.awaits_another and brought.is_needed_by(obj):
+            if error.awaits_another and provided.is_needed_by(obj):
                 return None
             if not await self._is_unchangeable(obj, error):
                 raise
             eased = await self._eased(obj)
             if eased is not None:
                 with contextlib.suppress(UnchangeableError):
-                    return await self._rehearse(eased, brought)
+                    return await self._rehearse(eased, provided)
             if self._options.force(obj):
                 return None
             raise await self._unchangeable(obj, error) from None
@@ -219,7 +132,8 @@ class Applier:
                 live = await self._apply_otherwise(obj, key, error)
             seen = self._cache.note(live, key)
         digest = object_digest(obj, self._options.digest_key)
-        applied(Entry(key, digest, seen.fields, self._options.sources.get(key, ""), self._options.account))
+        source, phase = self._options.sources.get(key, ""), self._options.deletion_phases.get(key, 0)
+        applied(Entry(key, digest, seen.fields, source, self._options.account, phase))
         if key.kind == "CustomResourceDefinition":
             await self._established(key, obj)
 
@@ -273,7 +187,7 @@ class Applier:
 
         API servers say so in many words; what is sure is that they would take the object if it were not there yet.
         """
-        if error.status != 422 or _DENIAL.search(error.message):
+        if error.status != 422 or DENIAL.search(error.message):
             return False
         if error.immutable:
             return True
@@ -304,14 +218,9 @@ class Applier:
         if live is not None:
             uid = live["metadata"]["uid"]
             await self._client.delete(kind, key.name, key.namespace, uid=uid)
-            await self._until(
-                lambda: self._is_gone(kind, key, uid, self._client), GONE_WAIT, f"{key} was deleted to be made anew"
-            )
+            what = f"{key} was deleted to be made anew"
+            await until(lambda: is_gone(kind, key, uid, self._client), GONE_WAIT, what, self._options.waiting)
         return await self._client.apply(obj)
-
-    async def _is_gone(self, kind: ResourceType, key: ObjectKey, uid: str, client: KubeClient) -> bool:
-        live = await client.get(kind, key.name, key.namespace)
-        return live is None or live["metadata"]["uid"] != uid
 
     async def _established(self, key: ObjectKey, obj: Object) -> None:
         kind = await self._client.resource_type(key.api_version, key.kind)
@@ -332,63 +241,8 @@ class Applier:
                 return False
             return True
 
-        await self._until(established, CRD_WAIT, f"{key} was applied")
-        await self._until(served, CRD_WAIT, f"{key} was applied")
-
-    async def _until(self, condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
-        try:
-            async with self._options.waiting(), asyncio.timeout(seconds):
-                while not await condition():  # noqa: ASYNC110 - what is awaited is in the cluster
-                    await asyncio.sleep(POLL)
-        except TimeoutError:
-            raise ApiError(
-                0, "Timeout", f"{what}, and the API server is not done with it after {seconds:g} s"
-            ) from None
-
-    async def _delete_as_served(self, key: ObjectKey, marks: Marks, client: KubeClient, lingers: bool) -> str | None:
-        """Delete one object; the reason when it is left. The version that it was applied in may be served no more."""
-        try:
-            return await self._delete(key, marks, client, lingers)
-        except UnknownKindError:
-            version = await client.other_version(key.api_version, key.kind)
-            if version is None:
-                return None  # its definition is gone, and all its objects with it
-            return await self._delete(replace(key, api_version=version), marks, client, lingers)
-
-    async def _delete(self, key: ObjectKey, marks: Marks, client: KubeClient, lingers: bool) -> str | None:
-        kind = await client.resource_type(key.api_version, key.kind)
-        live = await client.get_served(kind, key.name, key.namespace)
-        if live is None:
-            return None
-        metadata = live["metadata"]
-        reason = spared(live, key, marks)
-        if reason is not None:
-            logger.info("%s is left alone: %s", key, reason)
-            others = other_owners(live, marks)
-            if others is not None:
-                # The garbage collector would delete it with the app.
-                patch = {"resourceVersion": metadata["resourceVersion"], "ownerReferences": others}
-                await client.merge(kind, key.name, key.namespace, {"metadata": patch})
-            return reason
-        if "deletionTimestamp" not in metadata:
-            with self._cache.applying(key):
-                await client.delete(kind, key.name, key.namespace, uid=metadata["uid"])
-            self._cache.forget(key)
-        if lingers and tier(key) == LAST_TIER and metadata.get("finalizers"):
-            await self._linger(kind, key, metadata, client)
-        return None
-
-    async def _linger(
-        self, kind: ResourceType, key: ObjectKey, metadata: Mapping[str, Any], client: KubeClient
-    ) -> None:
-        """Give the controller that a custom resource waits for the time to act: it may be deleted next."""
-        try:
-            await self._until(lambda: self._is_gone(kind, key, metadata["uid"], client), LINGER, f"{key} was deleted")
-        except ApiError as error:
-            if error.status:
-                raise
-            held = ", ".join(map(str, metadata["finalizers"]))
-            raise LingeringError(f"is deleted and waits for whoever handles its finalizers {held}") from None
+        await until(established, CRD_WAIT, f"{key} was applied", self._options.waiting)
+        await until(served, CRD_WAIT, f"{key} was applied", self._options.waiting)
 
     async def _each(self, objects: Iterable[Object], work: Callable[[Object], Awaitable[T]]) -> list[T]:
         """Run ``work`` on each, bounded; every one is tried before RefusedError is raised."""
@@ -403,7 +257,7 @@ class Applier:
                 except UnknownKindError as error:
                     refusals.append(Refusal(key_of(obj), str(error), transient=False))
                 except ApiError as error:
-                    refusals.append(Refusal(key_of(obj), _explain(error, key_of(obj)), error.transient))
+                    refusals.append(Refusal(key_of(obj), explain(error, key_of(obj)), error.transient))
 
         await asyncio.gather(*(one(obj) for obj in objects))
         if refusals:
@@ -413,20 +267,4 @@ class Applier:
 
 def _may_be_in_the_way(error: ApiError) -> bool:
     """Whether an object may be refused for what others have in the live one."""
-    return error.invalid and not error.immutable and _DENIAL.search(error.message) is None
-
-
-def _explain(error: ApiError, key: ObjectKey) -> str:
-    if key.group_kind == ("", "Secret") and not isinstance(error, UnchangeableError):
-        return _without_values(error)
-    return error.message
-
-
-def _without_values(error: ApiError) -> str:
-    """What the API server says about a Secret, less what may quote the Secret's content."""
-    denied = _DENIAL.search(error.message)
-    if denied:
-        return f"{error.message[: denied.end()]} (its words are left out: they may quote the Secret)"
-    if error.invalid:
-        return "the API server finds it invalid" + (f" at {', '.join(error.fields)}" if error.fields else "")
-    return error.message
+    return error.invalid and not error.immutable and DENIAL.search(error.message) is None

@@ -13,14 +13,14 @@ _SCHEDULING, _NODE = "scheduling.k8s.io", "node.k8s.io"
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class Provided:
     """``kinds`` are (group, kind) pairs that the definitions among the objects define."""
 
     kinds: frozenset[tuple[str, str]]
     identities: frozenset[tuple[str, str, str, str]]
 
     @classmethod
-    def by(cls, objects: Iterable[Object]) -> "Brought":
+    def by(cls, objects: Iterable[Object]) -> "Provided":
         objects = list(objects)
         return cls(
             frozenset(defined(obj) for obj in objects if obj["kind"] == "CustomResourceDefinition"),
@@ -28,7 +28,7 @@ class Brought:
         )
 
     def is_needed_by(self, obj: Object) -> bool:
-        """Whether the object is refused as long as something that is brought along is not there."""
+        """Whether the object is refused as long as something that comes with it is not there."""
         return any(need in self.identities for need in _needs(obj))
 
 

@@ -6,25 +6,26 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from kotsapp import __version__
+from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.ending import carry_out
 
-COMMANDS = ("run", "probe", "license", "config", "render")
 
-
-def parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
-    """The command line of these commands; each one's module adds its own part."""
+def parser(commands: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """The command line, with these commands whole: each one's module adds its own part. The others are named alone."""
     top = argparse.ArgumentParser(prog="kotsapp", description=__doc__)
     top.add_argument("--version", action="version", version=f"kotsapp {__version__}")
     added = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in commands:
-        import_module(f"kotsapp.cli.{name}").register(added)
+    for name, text in COMMANDS.items():
+        if name in commands:
+            import_module(f"kotsapp.cli.{name}").register(added)
+        else:
+            added.add_parser(name, help=text)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0, 1 (found a problem), 2 (bad usage) or 130 (Ctrl-C)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    # One command's libraries are enough to run it: the others' would double its start-up time.
-    wanted = words[:1] if words[:1] and words[0] in COMMANDS else COMMANDS
-    args = parser(wanted).parse_args(words)
+    # One command's libraries are enough to run it, and none to list them: all would take seconds.
+    args = parser([word for word in words[:1] if word in COMMANDS]).parse_args(words)
     return carry_out("kotsapp", lambda: int(args.run(args)))

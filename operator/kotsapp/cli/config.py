@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.inputs import read_answers, source_files
 from kotsapp.cli.options import add_config_values
@@ -26,9 +27,7 @@ _NOT_ANSWERED = frozenset({"heading", "label"})
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser(
-        "config", help="list what a release asks for, or print a file to answer it with", description=run.__doc__
-    )
+    parser = commands.add_parser("config", help=COMMANDS["config"], description=run.__doc__)
     parser.add_argument("files", metavar="FILE|DIR", nargs="+", help="the release: manifests, archives, folders")
     add_config_values(parser)
     text = "a table (default), json, or a ConfigValues document to fill in as yaml"

@@ -4,12 +4,14 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.options import period
 from kotsapp.cli.output import add_output_option, print_result
 from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
 from kotsapp.license.document import MAX_BYTES
@@ -22,7 +24,7 @@ _APP_KEY = Path("private", "app.pem")
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    license_parser = commands.add_parser("license", help="check a license file, or sign one with your own keys")
+    license_parser = commands.add_parser("license", help=COMMANDS["license"])
     actions = license_parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     verify_parser = actions.add_parser(
@@ -31,6 +33,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     verify_parser.add_argument("file", metavar="FILE", help="the License document, - for standard input")
     verify_parser.add_argument(
         "--trusted-keys", metavar="DIR", type=Path, help="folder with further public keys, <key id>.pem each"
+    )
+    verify_parser.add_argument(
+        "--within", metavar="DURATION", type=period, help="fail, too, if it expires within that time, such as 30d"
     )
     add_output_option(verify_parser)
     verify_parser.set_defaults(run=_verify)
@@ -50,21 +55,36 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def _verify(args: argparse.Namespace) -> int:
-    """Verify a license: exit code 0 if it may be used, 1 with the reason if not (forged, damaged, expired)."""
+    """Verify a license: exit code 0 if it may be used, 1 with the reason if not (forged, damaged, expired, or about to
+    expire within the time that --within gives)."""
     data = _read(args.file)
     try:
         keys = TrustedKeys.load(args.trusted_keys)
     except TrustedKeysError as error:
         raise CommandError(str(error)) from None
+    soon = None
     try:
-        result = _report(load(data, keys), datetime.now(UTC))
+        license = load(data, keys)
+        result = _report(license, datetime.now(UTC))
+        soon = _expires_soon(license, args.within)
     except LicenseError as error:
         result = _refusal(error)
     if args.output != "table" or result["version"] is not None:
         print_result(result, args.output, lambda: _table(result))
     if not result["valid"]:
         report(f"kotsapp: {args.file}: {result['reason']}: {result['message']}")
-    return EXIT_OK if result["valid"] else EXIT_PROBLEM
+        return EXIT_PROBLEM
+    if soon:
+        report(f"kotsapp: {args.file}: {soon}")
+        return EXIT_PROBLEM
+    return EXIT_OK
+
+
+def _expires_soon(license: License, within: timedelta | None) -> str | None:
+    """That the license's end is nearer than ``within``."""
+    if within is None or license.expires_at is None or license.expires_at - datetime.now(UTC) > within:
+        return None
+    return f"LicenseExpiringSoon: it expires on {timestamp(license.expires_at)}; have it renewed"
 
 
 def _sign(args: argparse.Namespace) -> int:

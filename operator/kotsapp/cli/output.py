@@ -28,7 +28,7 @@ def print_result(data: Mapping[str, Any], output: str, table: Callable[[], str])
     elif output == "yaml":
         sys.stdout.write(yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True))
     else:
-        print(printable(masked(table()), keep="\n"))
+        print(masked(table()))
 
 
 def _masked(value: Any) -> Any:
@@ -39,11 +39,16 @@ def _masked(value: Any) -> Any:
     return [_masked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def cell(value: object) -> str:
+    """A cell of a table: one line that steers no terminal, without a secret."""
+    return printable(" ".join(masked(str(value)).split()))
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table as kubectl prints them: as wide as its cells, in a terminal and in a pipe; a row is always one line."""
-    lines = [tuple(heads), *(tuple(printable(" ".join(masked(str(cell)).split())) for cell in row) for row in rows)]
+    lines = [tuple(heads), *(tuple(map(cell, row)) for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
-        _BETWEEN.join(cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
+        _BETWEEN.join(text + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )

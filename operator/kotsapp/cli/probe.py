@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, is_source_file, read_answers, read_license, read_release, source_files
@@ -22,16 +23,14 @@ from kotsapp.registry.config import Registries, RegistriesError
 from kotsapp.registry.credential import Credential
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
-from kotsapp.verdicts.decision import Settled
+from kotsapp.verdicts.decision import Resolution
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.resolver import Policy, Routing, resolve_all
 from kotsapp.verdicts.verification import Verified
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser(
-        "probe", help="find out which images are private, and what the license opens", description=run.__doc__
-    )
+    parser = commands.add_parser("probe", help=COMMANDS["probe"], description=run.__doc__)
     parser.add_argument("images", metavar="IMAGE", nargs="*", help="an image reference")
     parser.add_argument(
         "-f", "--filename", action="append", default=[], metavar="FILE|DIR", help="manifests, - for standard input"
@@ -119,7 +118,7 @@ def _license(args: argparse.Namespace) -> License:
     return license
 
 
-def _entry(settled: Settled, license: License | None) -> Mapping[str, Any]:
+def _entry(settled: Resolution, license: License | None) -> Mapping[str, Any]:
     return {
         "image": settled.image,
         "verdict": str(settled.verdict),
@@ -134,31 +133,31 @@ def _entry(settled: Settled, license: License | None) -> Mapping[str, Any]:
     }
 
 
-def _pull(settled: Settled, license: License | None) -> str | None:
+def _pull(settled: Resolution, license: License | None) -> str | None:
     """Without a license nobody knows the app's slug, which is a part of a proxied reference."""
     if license is None and settled.route is Route.PROXY and settled.pull != settled.image:
         return None
     return settled.pull
 
 
-def _message(settled: Settled, license: License | None) -> str:
+def _message(settled: Resolution, license: License | None) -> str:
     if license is None or not settled.verified_message or settled.verified_message in settled.message:
         return settled.message
     return f"{settled.message}; {settled.verified_message}"
 
 
-def _is_good(settled: Settled, license: License | None) -> bool:
+def _is_good(settled: Resolution, license: License | None) -> bool:
     if settled.route is None:
         return False
     return license is None or not settled.route.needs_secret or settled.verified is Verified.TRUE
 
 
-def _table(settled: Sequence[Settled], license: License | None) -> str:
+def _table(settled: Sequence[Resolution], license: License | None) -> str:
     heads = ["IMAGE", "VERDICT", "ROUTE", "HTTP", *(["VERIFIED"] if license else []), "MESSAGE"]
     return table(heads, (_row(one, license) for one in settled))
 
 
-def _row(settled: Settled, license: License | None) -> list[str]:
+def _row(settled: Resolution, license: License | None) -> list[str]:
     cells = [settled.image, str(settled.verdict), str(settled.route or "-"), str(settled.http_status or "-")]
     if license:
         routed = settled.route is not None and settled.route.needs_secret

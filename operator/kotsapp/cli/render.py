@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.folder import write_folder
@@ -27,7 +28,7 @@ from kotsapp.release.renderer import Renderer
 from kotsapp.render.diff import differences
 from kotsapp.render.files import SECRET_FILE, file_names
 from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
-from kotsapp.render.patched import Found, Patched, find, in_order, patch, secret_namespaces, title
+from kotsapp.render.patched import Found, Patched, find, in_order, patch, placed, secret_namespaces, title
 from kotsapp.render.yaml_text import dump_all
 from kotsapp.verdicts.verdict import Verdict
 
@@ -35,9 +36,7 @@ _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser(
-        "render", help="rewrite manifests as the operator would, without a cluster", description=run.__doc__
-    )
+    parser = commands.add_parser("render", help=COMMANDS["render"], description=run.__doc__)
     add = parser.add_argument
     add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR", help="manifests, archives")
     add("--license", required=True, metavar="FILE", help="the license, which the pull secret is made from")
@@ -47,7 +46,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--namespace",
         type=object_name,
         metavar="NS",
-        help="where the app goes (for secret, charts and templates)",
+        help="where the app goes: all that names no namespace, but for --kustomize, whose kustomization.yaml says it",
     )
     add_config_values(parser)
     add("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")
@@ -67,8 +66,8 @@ def _add_image_options(group: argparse._ArgumentGroup) -> None:
         "--timeout",
         type=seconds,
         default=DEFAULT_TIMEOUT,
-        metavar="SECONDS",
-        help="for asking about one image (default: 10)",
+        metavar="DURATION",
+        help="for asking about one image, such as 10s or 2m (default: 10s)",
     )
     add("--exclude", action="append", default=[], metavar="GLOB", help="images that are left as written; repeatable")
     where = "[GROUP/]KIND:PATH[,SECRETS]"
@@ -84,21 +83,21 @@ def _add_output_options(group: argparse._ArgumentGroup) -> None:
     add("--to", type=Path, metavar="DIR", help="write files into this folder instead of printing")
     add("--kustomize", action="store_true", help="write the layout that KOTS writes for kustomize; needs --to")
     add("--no-secret", action="store_true", help="leave the pull secret out, for those who keep secrets elsewhere")
-    add("--diff", action="store_true", help="print what changes, and nothing else")
+    add("--diff", action="store_true", help="print what changes, and nothing else; exit code 1 if anything does")
     add("-o", "--output", choices=("yaml", "json"), default="yaml", help="what to print (default: yaml)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Route the images of manifests through the proxy where they need it, give their pods the pull secret, and print
-    what kubectl apply then applies. Exit code 1 if a license, manifest or image stands in the way, 2 for bad usage.
+    what kubectl apply then applies. Exit code 1 if a license, manifest or image stands in the way, or if --diff finds a
+    difference, 2 for bad usage.
     """
     _check_usage(args)
     with _no_collector():
-        _render(args)
-    return EXIT_OK
+        return _render(args)
 
 
-def _render(args: argparse.Namespace) -> None:
+def _render(args: argparse.Namespace) -> int:
     license = read_license(args.license, args.trusted_keys)
     for field in license.differences:
         _note(f"{args.license}: {field} was changed after signing; the signed value is used")
@@ -130,7 +129,9 @@ def _render(args: argparse.Namespace) -> None:
     namespaces = [] if args.no_secret else secret_namespaces(patched, app=release.asks_for_pull_secret)
     domains = renderer.domains(release.application).opening(pulled.values())
     secrets = [_secret(renderer.pull_secret, name or args.namespace, license, domains) for name in namespaces]
-    _write(args, patched, _distinct(secrets), pulls)
+    if args.namespace and not args.kustomize:
+        patched = placed(patched, args.namespace)
+    return _write(args, patched, _distinct(secrets), pulls)
 
 
 def _users(found: Sequence[Found], release: Release) -> dict[str, list[str]]:
@@ -203,10 +204,12 @@ def _distinct(secrets: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _write(
     args: argparse.Namespace, patched: Sequence[Patched], secrets: Sequence[dict[str, Any]], pulls: Mapping[str, Pull]
-) -> None:
+) -> int:
     if args.diff:
-        sys.stdout.write(differences(patched, secrets))
-    elif args.kustomize:
+        text = differences(patched, secrets)
+        sys.stdout.write(text)
+        return EXIT_PROBLEM if text else EXIT_OK
+    if args.kustomize:
         try:
             written = layout(patched, pulls, secrets)
         except DuplicateObjectError as error:
@@ -228,6 +231,7 @@ def _write(
         else:
             text = dump_all(objects)
         sys.stdout.buffer.write(text.encode())
+    return EXIT_OK
 
 
 def _note(text: str) -> None:

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from kotsapp import __version__, handlers, logs
 from kotsapp.apply.cache import OwnedObjects
+from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.endpoints import serve
 from kotsapp.kube.client import KubeClient, connect
@@ -44,7 +45,7 @@ API_POLL = 1.0
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("run", help="run the operator", description=__doc__)
+    parser = commands.add_parser("run", help=COMMANDS["run"], description="Keep KotsApps true until SIGTERM.")
     scope = parser.add_mutually_exclusive_group()
     scope.add_argument("--namespace", "-n", action="append", default=[], metavar="NS", help="only here; repeatable")
     scope.add_argument("--all-namespaces", "-A", action="store_true", help="the whole cluster (default)")

@@ -50,6 +50,10 @@ class KubeClient:
         """Every served group/version and group/version/Kind, as Helm's ``--api-versions`` takes them."""
         return await self._discovery.api_versions()
 
+    async def kinds(self, api_version: str) -> Sequence[ResourceType]:
+        """The kinds that are served in a group and version."""
+        return await self._discovery.kinds(api_version)
+
     async def get(
         self, kind: ResourceType, name: str, namespace: str | None = None, *, metadata_only: bool = False
     ) -> dict[str, Any] | None:
@@ -132,22 +136,43 @@ class KubeClient:
     ) -> tuple[list[dict[str, Any]], str]:
         """All objects that the selectors match, asked for in chunks, and the list's resourceVersion."""
         items: list[dict[str, Any]] = []
+        version = ""
+        pages = self._pages(kind, namespace, labels, fields, METADATA_LIST if metadata_only else JSON, LIST_CHUNK)
+        async for page in pages:
+            items += page.get("items") or []
+            version = str((page.get("metadata") or {}).get("resourceVersion") or "")
+        return items, version
+
+    async def pages(
+        self, kind: ResourceType, namespace: str | None = None, *, labels: str | None = None, chunk: int
+    ) -> AsyncIterator[Sequence[dict[str, Any]]]:
+        """As ``list``, ``chunk`` objects at a time, for who may want to read no further."""
+        async for page in self._pages(kind, namespace, labels, None, JSON, chunk):
+            yield page.get("items") or []
+
+    async def _pages(
+        self,
+        kind: ResourceType,
+        namespace: str | None,
+        labels: str | None,
+        fields: str | None,
+        accept: str,
+        chunk: int,
+    ) -> AsyncIterator[dict[str, Any]]:
         more: str | None = None
         while True:
-            query = [("limit", str(LIST_CHUNK))]
+            query = [("limit", str(chunk))]
             if labels:
                 query.append(("labelSelector", labels))
             if fields:
                 query.append(("fieldSelector", fields))
             if more:
                 query.append(("continue", more))
-            accept = METADATA_LIST if metadata_only else JSON
             page = await self._json("GET", kind.path(namespace), query=query, accept=accept)
-            items += page.get("items") or []
-            metadata = page.get("metadata") or {}
-            more = metadata.get("continue")
+            yield page
+            more = (page.get("metadata") or {}).get("continue")
             if not more:
-                return items, str(metadata.get("resourceVersion") or "")
+                return
 
     async def version_of(self, kind: ResourceType, namespace: str | None = None) -> str:
         """The resourceVersion from which a watch sees everything that comes, read without reading an object."""

@@ -85,6 +85,10 @@ class Discovery:
                     return (await self.find(version, kind)).api_version
         return None
 
+    async def kinds(self, api_version: str) -> Sequence[ResourceType]:
+        """The kinds of a group and version, asked for anew; none where it is not served."""
+        return tuple((await self._ask(api_version)).values())
+
     async def api_versions(self) -> Sequence[str]:
         groups = await self._connection.json("GET", "/apis")
         versions = ["v1", *(version["groupVersion"] for group in groups["groups"] for version in group["versions"])]

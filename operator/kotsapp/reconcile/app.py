@@ -64,6 +64,11 @@ class App:
         return Owner(self.namespace, self.name)
 
     @property
+    def suspended(self) -> bool:
+        """Whether nothing is to be done about the app; the rest of the spec may be a bad one."""
+        return self.spec.get("suspend") is True
+
+    @property
     def account(self) -> str:
         """The ServiceAccount as which the app is applied, empty for the operator itself; the spec may be a bad one."""
         account = self.spec.get("serviceAccountName")

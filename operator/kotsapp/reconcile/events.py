@@ -1,16 +1,17 @@
 """What is told as Kubernetes Events: transitions only, about the KotsApp that a person would describe. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from kotsapp.api.conditions import READY, STALLED, Reason, condition_in
+from kotsapp.api.conditions import READY, STALLED, SUSPENDED, Reason, condition_in
 from kotsapp.apply.changes import ChangeSet, Removal
 from kotsapp.license import EXPIRY_WARNING, License, LicenseState
 from kotsapp.license.facts import compare, facts, from_status
-from kotsapp.text import listed
+from kotsapp.names import REQUESTS
+from kotsapp.text import counted, listed
 
 MAX_NAMED = 8
 
@@ -22,6 +23,11 @@ class EventReason(StrEnum):
     DRIFT_REPAIRED = "DriftRepaired"
     PRUNED = "Pruned"
     NOT_PRUNED = "NotPruned"
+    PROBE_REQUESTED = "ProbeRequested"
+    SUSPENDED = "Suspended"
+    RESUMED = "Resumed"
+    DELETING = "Deleting"
+    RELEASE_WARNING = "ReleaseWarning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,44 @@ def of_rollout(done: ChangeSet, removal: Removal) -> list[Event]:
     return told
 
 
+def of_request(requested: Mapping[str, str], before: Mapping[str, Any]) -> Event:
+    """Somebody asked for a fresh probe: ``requested`` by the status field that answers each (names.REQUESTS)."""
+    new = [f"{name}={requested[answer]}" for name, answer in REQUESTS.items() if _is_new(answer, requested, before)]
+    return Event(EventReason.PROBE_REQUESTED, f"every image is probed afresh, as asked for by {', '.join(new)}")
+
+
+def _is_new(answer: str, requested: Mapping[str, str], before: Mapping[str, Any]) -> bool:
+    return answer in requested and requested[answer] != before.get(answer)
+
+
+def of_suspension(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Event]:
+    """That the app is left alone from now on."""
+    told = condition_in(after, SUSPENDED)
+    if told is None or condition_in(before, SUSPENDED) is not None:
+        return []
+    return [Event(EventReason.SUSPENDED, str(told["message"]))]
+
+
+def of_resumption(before: Mapping[str, Any]) -> list[Event]:
+    """That the app, which was suspended, is kept true again."""
+    since = condition_in(before, SUSPENDED)
+    if since is None:
+        return []
+    return [Event(EventReason.RESUMED, f"kept true again, after it was suspended at {since.get('lastTransitionTime')}")]
+
+
+def of_deletion(objects: int) -> Event:
+    """What goes with the app."""
+    return Event(EventReason.DELETING, f"the app is deleted, and with it what it applied: {counted(objects, 'object')}")
+
+
+def of_release(warnings: Sequence[str]) -> list[Event]:
+    """What a new rendering found that does not stand in the way."""
+    if not warnings:
+        return []
+    return [Event(EventReason.RELEASE_WARNING, listed(warnings, MAX_NAMED, "; "), warning=True)]
+
+
 def of_cleanup(removal: Removal) -> list[Event]:
     """What the app leaves behind when it goes."""
     if not removal.left:
@@ -82,7 +126,7 @@ def of_cleanup(removal: Removal) -> list[Event]:
 def of_transition(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Event]:
     """An event when Ready's status or reason changed, and for another thing to fix; work in progress is no news."""
     old, new = condition_in(before, READY), condition_in(after, READY)
-    if new is None or new["status"] == "Unknown":
+    if new is None or new["status"] == "Unknown" or condition_in(after, SUSPENDED) is not None:
         return []
     # While something is tried again its message may change with every try.
     told_by = ("status", "reason") if condition_in(after, STALLED) is None else ("status", "reason", "message")

@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Sequence
 
-from kotsapp.apply.applier import Applier, Refusal, RefusedError
 from kotsapp.apply.changes import Removal
+from kotsapp.apply.deleter import Deleter
 from kotsapp.apply.inventory import Inventory
 from kotsapp.apply.ledger import Ledger
 from kotsapp.apply.pruner import Pruner
+from kotsapp.apply.refusals import Refusal, RefusedError
 from kotsapp.kube.errors import ApiError
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.impersonation import client_of
@@ -23,9 +24,7 @@ async def finalize(app: App, ledger: Ledger, services: Services) -> tuple[Remova
     account alone is left then, so that the namespace isn't kept for ever.
     """
     client = client_of(app, app.account, services)
-    pruner = Pruner(
-        app.applicant, Applier(client, services.cache), client, lambda account: client_of(app, account, services)
-    )
+    pruner = Pruner(app.applicant, Deleter(services.cache), client, lambda account: client_of(app, account, services))
     try:
         goes = await _namespace_goes(app, services)
         entries = list(ledger.inventory.entries.values())

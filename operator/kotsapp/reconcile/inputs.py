@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,10 +11,17 @@ from kotsapp.api.conditions import LICENSE_VALID, Condition, Reason
 from kotsapp.api.spec import Inline, KeyRef, SourceKind, Spec
 from kotsapp.kube.client import KubeClient
 from kotsapp.license import License, LicenseError, LicenseReason, load
+from kotsapp.manifests import documents
+from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.known_secrets import told
 from kotsapp.reconcile.outcome import ReconcileError, terminal
 from kotsapp.reconcile.services import Services
+from kotsapp.release import config_values
+from kotsapp.release.config_values import Answers
 from kotsapp.release.reader import SourceFile
+
+_YAML_ENDINGS = (".yaml", ".yml")
 
 
 async def read_license(app: App, spec: Spec, services: Services) -> License:
@@ -64,29 +72,65 @@ async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceF
     for source in spec.manifests:
         if isinstance(source, Inline):
             files.append(SourceFile(str(source), f"manifests-{source.index}.yaml", source.text.encode()))
-            continue
-        obj = await _read(services.client, app, source)
-        if obj is None:
-            raise terminal(
-                Reason.MANIFESTS_NOT_FOUND,
-                f"{source.kind} {source.name} with manifests does not exist in namespace {app.namespace}; create it",
-            )
-        keys = _keys(obj)
-        if source.key is not None and source.key not in keys:
-            found = ", ".join(sorted(keys)) or "none"
-            raise terminal(
-                Reason.MANIFESTS_NOT_FOUND, f"{source.kind} {source.name} has no key {source.key} (its keys: {found})"
-            )
-        if not keys:
-            raise terminal(
-                Reason.MANIFESTS_NOT_FOUND, f"{source.kind} {source.name} has no keys; put manifests into it"
-            )
-        for key in [source.key] if source.key is not None else sorted(keys):
-            origin = f"{source.kind} {source.name}, key {key}"
+        else:
+            files += await _files(app, source, services, _MANIFESTS)
+    return files
+
+
+async def read_answers(app: App, spec: Spec, services: Services) -> tuple[Answers, list[SourceFile]]:
+    """The answers to the release's Config, those of spec.config.values over those of valuesFrom, of which later ones
+    win; and what they were read from.
+
+    A key that is named, or a YAML file's, holds a ConfigValues document or a map; any other key is an item's name, and
+    its content the value. Raises ReconcileError when one is missing or can't be read.
+    """
+    files: list[SourceFile] = []
+    found: list[Answers] = []
+    for ref in spec.config.values_from:
+        for file in await _files(app, ref, services, _ANSWERS):
+            files.append(file)
+            if ref.key is None and not file.name.endswith(_YAML_ENDINGS):
+                found.append(Answers({file.name: file.data}))
+                continue
             try:
-                files.append(SourceFile(origin, key, _value(obj, source, key)))
-            except ValueError as error:
-                raise terminal(Reason.INVALID_MANIFEST, f"{origin}: {error}") from None
+                document = await asyncio.to_thread(documents.read_mapping, file.data, file.origin)
+                found.append(config_values.read(document, Place(file.origin)))
+            except ManifestError as error:
+                raise terminal(Reason.CONFIG_INCOMPLETE, told(error)) from None
+    return config_values.merged([*found, Answers(dict(spec.config.values))]), files
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What files are for: the words for it, and the reasons when they are missing and when they can't be read."""
+
+    what: str
+    missing: Reason
+    invalid: Reason
+
+
+_MANIFESTS = _Kind("manifests", Reason.MANIFESTS_NOT_FOUND, Reason.INVALID_MANIFEST)
+_ANSWERS = _Kind("answers to the release's Config", Reason.CONFIG_INCOMPLETE, Reason.CONFIG_INCOMPLETE)
+
+
+async def _files(app: App, ref: KeyRef, services: Services, kind: _Kind) -> list[SourceFile]:
+    obj = await _read(services.client, app, ref)
+    if obj is None:
+        problem = f"{ref.kind} {ref.name} with {kind.what} does not exist in namespace {app.namespace}; create it"
+        raise terminal(kind.missing, problem)
+    keys = _keys(obj)
+    if ref.key is not None and ref.key not in keys:
+        found = ", ".join(sorted(keys)) or "none"
+        raise terminal(kind.missing, f"{ref.kind} {ref.name} has no key {ref.key} (its keys: {found})")
+    if not keys:
+        raise terminal(kind.missing, f"{ref.kind} {ref.name} has no keys; put {kind.what} into it")
+    files: list[SourceFile] = []
+    for key in [ref.key] if ref.key is not None else sorted(keys):
+        origin = f"{ref.kind} {ref.name}, key {key}"
+        try:
+            files.append(SourceFile(origin, key, _value(obj, ref, key)))
+        except ValueError as error:
+            raise terminal(kind.invalid, f"{origin}: {error}") from None
     return files
 
 

@@ -10,7 +10,7 @@ class Limiter:
 
     def __init__(self, limit: int) -> None:
         self._turns = asyncio.Semaphore(limit)
-        # Turns that were let go of and not taken back, because their holder was cancelled while it waited for one.
+        # Throttle that were let go of and not taken back, because their holder was cancelled while it waited for one.
         self._not_taken_back = 0
 
     async def __aenter__(self) -> None:

@@ -40,11 +40,12 @@ from kotsapp.reconcile.app import App
 from kotsapp.reconcile.conclusion import Conclusion
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
-from kotsapp.reconcile.inputs import read_license, read_sources, refuse_expired
+from kotsapp.reconcile.inputs import read_answers, read_license, read_sources, refuse_expired
+from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, Outcome, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
-from kotsapp.reconcile.rendering import render, renderer_for, secret_name
+from kotsapp.reconcile.rendering import Before, render, renderer_for, secret_name
 from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, roll_out
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
@@ -53,6 +54,9 @@ from kotsapp.reconcile.status import Findings
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.registry.credential import Credential
+from kotsapp.release import config
+from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config_values import Answers
 from kotsapp.release.filling import Drawn
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
@@ -79,9 +83,14 @@ class Reconciler:
 
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
-        if self._app.spec.get("suspend") is True:
-            return Outcome(None, None)
+        if self._app.suspended:
+            before = self._writer.status
+            now = status.suspended(before, self._app.generation, rfc3339())
+            return Outcome(now, None, events=tuple(events.of_suspension(before, now)))
+        self._events += events.of_resumption(self._writer.status)
         asked = status.is_unanswered(self._writer.status, self._app.requested)
+        if asked:
+            self._events.append(events.of_request(self._app.requested, self._writer.status))
         self._memory.refresh |= asked
         try:
             end = await self._reconcile()
@@ -102,8 +111,9 @@ class Reconciler:
 
     async def _reconcile(self) -> Conclusion:
         spec = self._read_spec()
-        license, files = await self._load(spec)
-        release, images = await self._render_and_route(spec, license, files)
+        license, files, answers = await self._load(spec)
+        renderer = renderer_for(self._app, spec, license, answers, self._services.settings.helm)
+        release, images = await self._render_and_route(spec, license, renderer, files)
         kept = await self._account_secrets(spec, license, release, images)
         plan = self._plan(spec, license, release, images, kept)
         done = await self._roll_out(spec, license, plan)
@@ -120,7 +130,7 @@ class Reconciler:
         except SpecError as error:
             raise terminal(Reason.INVALID_SPEC, str(error)) from None
 
-    async def _load(self, spec: Spec) -> tuple[License, list[SourceFile]]:
+    async def _load(self, spec: Spec) -> tuple[License, list[SourceFile], Answers]:
         follow = self._services.follow
         await follow(self._app, spec.references)
         license = await read_license(self._app, spec, self._services)
@@ -130,9 +140,10 @@ class Reconciler:
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, _references(spec, license))
         files = await read_sources(self._app, spec, self._services)
-        self._memory.redactor.learn("sources", known_secrets.of_sources(files))
-        await self._note_sources(files, license)
-        return license, files
+        answers, read_from = await read_answers(self._app, spec, self._services)
+        self._memory.redactor.learn("sources", known_secrets.of_sources([*files, *read_from]))
+        await self._note_sources([*files, *read_from], license)
+        return license, files, answers
 
     async def _note_sources(self, files: Sequence[SourceFile], license: License) -> None:
         """Say at once that the inputs changed, so that nobody who waits passes on what was true of the old ones."""
@@ -143,10 +154,9 @@ class Reconciler:
             await self.announce(*progressing(changed))
 
     async def _render_and_route(
-        self, spec: Spec, license: License, files: Sequence[SourceFile]
+        self, spec: Spec, license: License, renderer: Renderer, files: Sequence[SourceFile]
     ) -> tuple[Release, ImagesResult]:
         """The release and its images; rendered anew only where one of its inputs has changed (DESIGN 6.5)."""
-        renderer = renderer_for(self._app, spec, license, self._services.settings.helm)
         inputs = renderer.inputs(files)
         stored = await self._stored_release()
         if stored is not None and self._is_current(stored, inputs, renderer):
@@ -158,13 +168,17 @@ class Reconciler:
         client = self._services.client
         kept = self._kept(stored)
         lost = stored is None and bool(self._writer.status.get("release"))
-        past_of = release_store.past_of(stored, self._ledger.inventory, lost=lost)
-        release = await render(renderer, files, {}, kept, past_of, client)
+        before = Before(release_store.past_of(stored, self._ledger.inventory, lost=lost), self._looker)
+        try:
+            release = await render(renderer, files, {}, kept, before, client)
+        except ConfigIncompleteError as error:
+            self._findings = replace(self._findings, config=error.result.names())
+            raise terminal(Reason.CONFIG_INCOMPLETE, config.problems_told(error.problems)) from None
         self._note_secrets(release, license)
         images = await self._route(spec, license, renderer, release)
         answers = _local_images(release, images)
         if any(image != reference for image, reference in answers.items()):
-            release = await render(renderer, files, answers, release.drawn, past_of, client)
+            release = await render(renderer, files, answers, release.drawn, before, client)
             self._note_secrets(release, license)
             images = await self._route(spec, license, renderer, release)
         await self._store_release(
@@ -177,6 +191,7 @@ class Reconciler:
                 local_images=answers,
                 request=self._app.render_at,
                 charts=release_store.records(release.charts),
+                looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
             ),
             kept=is_kept(release),
         )
@@ -222,6 +237,7 @@ class Reconciler:
         return (
             not self._is_asked_for(stored)
             and stored.inputs == inputs
+            and stored.looked_up_as in (None, self._app.account)
             and stored.facts == renderer.license_facts(stored.release)
         )
 
@@ -231,8 +247,9 @@ class Reconciler:
 
     async def _store_release(self, stored: StoredRelease, *, kept: bool) -> None:
         """Keep it before anything rolls out: what was drawn must be there after a restart."""
+        self._events += events.of_release(stored.release.warnings)
         if not kept:
-            self._memory.release = replace(stored, revision=0)
+            self._note_release(replace(stored, revision=0))
         else:
             try:
                 await release_store.save(self._app, stored, self._services.client)
@@ -242,10 +259,14 @@ class Reconciler:
 
     def _note_release(self, stored: StoredRelease) -> None:
         self._memory.release = stored
+        found = stored.release.config
+        self._findings = replace(self._findings, config=found.names() if found is not None else {})
         if stored.revision:
             told = {"revision": stored.revision, "renderedAt": stored.rendered_at}
-            answered = {RENDER_ANSWER: stored.request} if stored.request else {}
-            self._findings = replace(self._findings, release=told, answered={**self._findings.answered, **answered})
+            self._findings = replace(self._findings, release=told)
+        if stored.request:  # also where nothing of the rendering had to be kept: somebody waits for the answer
+            answered = {**self._findings.answered, RENDER_ANSWER: stored.request}
+            self._findings = replace(self._findings, answered=answered)
 
     async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
         """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""
@@ -292,7 +313,7 @@ class Reconciler:
         asked_for = release.asks_for_pull_secret
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
-            return make_plan(release.objects, images.pulls, secrets, self._app, spec, kept)
+            return make_plan(release, images.pulls, secrets, self._app, spec, kept)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -301,14 +322,11 @@ class Reconciler:
             raise terminal(Reason.PULL_SECRET_CLASH, str(error), condition) from None
 
     async def _roll_out(self, spec: Spec, license: License, plan: Plan) -> ChangeSet:
-        account = self._app.account
-        if account and self._memory.may_impersonate != account:
-            await check_impersonation(self._app, account, self._services)
-            self._memory.may_impersonate = account
+        await self._check_impersonation()
         options = SessionOptions(license.license_id.encode(), force_allowed)
         finished = status.finished_workloads(self._writer.status)
         known = Known(self._ledger.inventory, self._memory.repairs, finished)
-        session = Session(self._app.applicant, self._cluster(account), known, self._ledger, options)
+        session = Session(self._app.applicant, self._cluster(self._app.account), known, self._ledger, options)
         self._plan_size = len(plan.objects)
         changes, done = await roll_out(session, plan)
         self._memory.repairs = done.repairs
@@ -321,6 +339,19 @@ class Reconciler:
         session.watch_only_own(plan)
         self._events += events.of_rollout(done, removal)
         return done
+
+    async def _check_impersonation(self) -> None:
+        account = self._app.account
+        if account and self._memory.may_impersonate != account:
+            await check_impersonation(self._app, account, self._services)
+            self._memory.may_impersonate = account
+
+    async def _looker(self) -> Looker:
+        """As whom charts look up: as the app's account, or without one for the app's own objects alone."""
+        await self._check_impersonation()
+        account = self._app.account
+        client = client_of(self._app, account, self._services)
+        return Looker(client, self._app.namespace, None if account else self._app.labels)
 
     def _cluster(self, account: str) -> Cluster:
         services = self._services
@@ -378,7 +409,7 @@ class Reconciler:
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._ledger.inventory.entries.values())
-        self._found(conclusion.applied(count, release.unpatched_charts, done.waiting))
+        self._found(conclusion.applied(count, release, done.waiting))
 
     def _found(self, *conditions: Condition) -> None:
         self._findings = replace(self._findings, conditions=(*self._findings.conditions, *conditions))

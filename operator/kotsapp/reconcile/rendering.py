@@ -1,8 +1,8 @@
 """The release's objects: read from its files, charts rendered, each put into its namespace."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
@@ -10,13 +10,17 @@ from kotsapp.api.spec import Spec
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.license import License
+from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.pullsecret import default_name
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.known_secrets import told
+from kotsapp.reconcile.lookup_server import Looker, LookupServer
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.release.budget import for_operator
+from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ClusterFacts
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import Drawn
@@ -32,8 +36,9 @@ def secret_name(spec: Spec, license: License) -> str:
     return spec.pull_secret or default_name(license.app_slug)
 
 
-def renderer_for(app: App, spec: Spec, license: License, helm: Path | None) -> Renderer:
-    """The renderer of this app's release; ``helm`` is the administrator's choice of program."""
+def renderer_for(app: App, spec: Spec, license: License, answers: Answers, helm: Path | None) -> Renderer:
+    """The renderer of this app's release; ``answers`` are to its Config, ``helm`` is the administrator's choice of
+    program."""
     return Renderer(
         license=license,
         pull_secret=secret_name(spec, license),
@@ -42,7 +47,17 @@ def renderer_for(app: App, spec: Spec, license: License, helm: Path | None) -> R
         registry_domain=spec.proxy.registry_domain,
         patch_helm_v2=spec.patch_helm_v2,
         helm=str(helm) if helm else None,
+        answers=answers,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What charts may know of the cluster as it is: ``past_of`` tells by a chart's source what it was before,
+    ``looker`` as whom it looks up."""
+
+    past_of: Callable[[str], Past | None]
+    looker: Callable[[], Awaitable[Looker]]
 
 
 async def render(
@@ -50,21 +65,23 @@ async def render(
     files: Sequence[SourceFile],
     local_images: Mapping[str, str],
     kept: Drawn,
-    past_of: Callable[[str], Past | None],
+    before: Before,
     client: KubeClient,
 ) -> Release:
     """The release, its template calls filled in and its objects placed; ``local_images`` are what ``LocalImageName``
-    answers, ``kept`` is what was drawn at random before, ``past_of`` what a chart was before.
+    answers, ``kept`` is what was drawn at random before.
 
-    Raises ReconcileError for what can't be read, naming the source, the document and the line."""
+    Raises ReconcileError for what can't be read, naming the source, the document and the line, ConfigIncompleteError
+    and ApiError."""
     try:
         renderer = replace(renderer, cluster=ClusterFacts(client.server_version))
         # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
         budget = for_operator()
         release = await asyncio.to_thread(renderer.read, files, local_images, kept, budget)
         if release.charts:
-            cluster = Cluster(client.server_version, tuple(await client.api_versions()))
-            release = await renderer.with_charts(release, cluster, budget, past_of)
+            release = await _with_charts(renderer, release, budget, before, client)
+    except ConfigIncompleteError:
+        raise
     except ManifestError as error:
         raise terminal(Reason.INVALID_MANIFEST, told(error)) from None
     except HelmError as error:
@@ -75,6 +92,24 @@ async def render(
         raise terminal(Reason.INVALID_MANIFEST, release.nothing_found(files))
     scope = scope_in(release.objects)
     return replace(release, objects=await _placed(release.objects, renderer.namespace, scope, client))
+
+
+async def _with_charts(
+    renderer: Renderer, release: Release, budget: Budget, before: Before, client: KubeClient
+) -> Release:
+    cluster = Cluster(client.server_version, tuple(await client.api_versions()))
+    if not any(request.looks_up for request in release.charts):
+        return await renderer.with_charts(release, cluster, budget, before.past_of)
+    lookups = LookupServer(await before.looker(), cluster.version, cluster.api_versions)
+    async with lookups.serving():
+        try:
+            return await renderer.with_charts(release, replace(cluster, lookups=lookups), budget, before.past_of)
+        except HelmError as error:
+            if lookups.failure is not None:
+                raise lookups.failure from None
+            if lookups.refused:  # a right that is granted tells nobody
+                raise terminal(Reason.INVALID_MANIFEST, str(error), retry_after=UNWATCHED_POLL) from None
+            raise
 
 
 async def _placed(

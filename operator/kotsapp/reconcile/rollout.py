@@ -3,10 +3,10 @@
 from typing import Any
 
 from kotsapp.api.conditions import PULL_SECRET_READY, WORKLOADS_APPLIED, Condition, Reason
-from kotsapp.apply.applier import RefusedError
 from kotsapp.apply.changes import Changes, ChangeSet, Object, Removal
 from kotsapp.apply.ownership import ClaimedError, NotOursError, TakenError
 from kotsapp.apply.plan import Plan
+from kotsapp.apply.refusals import RefusedError
 from kotsapp.apply.session import Session
 from kotsapp.kube.objects import ObjectKey
 from kotsapp.names import FORCE_ANNOTATION

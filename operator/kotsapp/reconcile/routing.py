@@ -15,7 +15,7 @@ from kotsapp.reconcile.outcome import ReconcileError, retryable, terminal
 from kotsapp.reconcile.status import ImageFindings
 from kotsapp.release.reader import Release
 from kotsapp.text import counted, listed, rfc3339
-from kotsapp.verdicts.decision import Settled
+from kotsapp.verdicts.decision import Resolution
 from kotsapp.verdicts.resolver import Policy, Routing
 from kotsapp.verdicts.verification import Verified
 
@@ -38,11 +38,11 @@ class ImagesResult:
         return self.routing.pulls
 
     @property
-    def withheld(self) -> list[Settled]:
+    def withheld(self) -> list[Resolution]:
         return self.routing.unverified if self.verify is Verify.ENFORCE else []
 
     @property
-    def refused(self) -> list[Settled]:
+    def refused(self) -> list[Resolution]:
         """Routed images that the proxy or the registry refuses to the license."""
         if self.verify is Verify.OFF:
             return []
@@ -155,7 +155,7 @@ def invalid(error: InvalidImagesError) -> ReconcileError:
     return terminal(Reason.INVALID_IMAGE, str(error), condition)
 
 
-def _soonest(settled: Sequence[Settled]) -> float | None:
+def _soonest(settled: Sequence[Resolution]) -> float | None:
     """Seconds until one of these is worth asking again; None leaves it to the worker's backoff."""
     waits = [s.retry_after for s in settled if s.retry_after is not None]
     return min(waits) if waits else None

@@ -4,12 +4,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.api.conditions import RECONCILING, STALLED, Condition, condition_in, is_settled, merge
+from kotsapp.api.conditions import (
+    READY,
+    RECONCILING,
+    STALLED,
+    SUSPENDED,
+    Condition,
+    Reason,
+    condition_in,
+    in_order,
+    is_settled,
+    merge,
+    stalled,
+)
 from kotsapp.apply.inventory import Inventory
 from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
 from kotsapp.kube.objects import ObjectKey
-from kotsapp.verdicts.decision import Ground, Settled
+from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
 
@@ -19,6 +31,7 @@ MAX_IMAGES = 500
 MAX_WORKLOADS = 500
 MAX_USERS = 20
 MAX_IMAGE_MESSAGE = 512
+SUSPENDED_MESSAGE = "spec.suspend is true: nothing is probed, applied or repaired"
 
 _WORST_FIRST = {
     Verdict.ERROR: 0,
@@ -44,7 +57,7 @@ _STATES_WORST_FIRST = (
 class ImageFindings:
     """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too."""
 
-    settled: tuple[Settled, ...]
+    settled: tuple[Resolution, ...]
     users: Mapping[str, Sequence[str]]
     verified: bool
     at: str
@@ -54,12 +67,14 @@ class ImageFindings:
 class Findings:
     """What the steps of one reconciliation found, as far as it came; what is None is carried from before.
 
-    ``license`` are the license's facts and ``release`` those of the stored release, as status has them; ``answered``
-    are requests that were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
+    ``license`` are the license's facts, ``release`` those of the stored release and ``config`` the names of the
+    Config's items, as status has them (``config`` is empty for a release without one); ``answered`` are requests that
+    were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
     """
 
     license: Mapping[str, Any] | None = None
     release: Mapping[str, Any] | None = None
+    config: Mapping[str, Any] | None = None
     sources: Sequence[Mapping[str, str]] | None = None
     images: ImageFindings | None = None
     workloads: Mapping[ObjectKey, Health] | None = None
@@ -78,6 +93,9 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
         status["license"] = {name: value for name, value in findings.license.items() if value not in (None, "")}
     if findings.release is not None:
         status["release"] = dict(findings.release)
+    if findings.config is not None:
+        status.pop("config", None)
+        status |= {"config": dict(findings.config)} if findings.config else {}
     if findings.sources is not None:
         status["sources"] = [dict(source) for source in findings.sources]
     if findings.images is not None:
@@ -86,7 +104,7 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
         status["workloads"] = _workloads(findings.workloads)
     status |= findings.answered
     conditions = list({condition.type: condition for condition in findings.conditions}.values())
-    known = {c.type for c in conditions} | findings.obsolete | {RECONCILING, STALLED}
+    known = {c.type for c in conditions} | findings.obsolete | {RECONCILING, STALLED, SUSPENDED}
     before = previous.get("conditions") or ()
     carried = [dict(condition) for condition in before if condition.get("type") not in known]
     status["conditions"] = merge(before, conditions, generation, now) + carried
@@ -94,6 +112,27 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
     if is_settled(conditions):
         status["observedGeneration"] = generation
     return status
+
+
+def suspended(previous: Status, generation: int, now: str) -> dict[str, Any]:
+    """The status of an app that is left alone: what was last true of it, and that nobody works on it (DESIGN 9).
+
+    The root observedGeneration follows, since this generation asks for nothing else: by kstatus an app that was Ready
+    is Current, and nobody waits for it. One that was not Ready is Stalled, since it won't become so before a person
+    acts: whoever waits is told at once, where Reconciling would have them wait until their timeout. Ready keeps the
+    generation for which it was found, so that ``kubectl wait`` doesn't take it for an answer about this one.
+    """
+    before = previous.get("conditions") or ()
+    told = [Condition.true(SUSPENDED, SUSPENDED_MESSAGE, Reason.SUSPENDED)]
+    ready = condition_in(previous, READY)
+    if ready is None:
+        told += stalled(Reason.SUSPENDED, "suspended before it was rolled out for the first time")
+    elif ready.get("status") != "True" and condition_in(previous, STALLED) is None:
+        told += stalled(Reason.SUSPENDED, f"suspended while {ready.get('reason')}: {ready.get('message')}")
+    replaced = {condition.type for condition in told} | {RECONCILING}
+    carried = [condition for condition in before if condition.get("type") not in replaced]
+    conditions = in_order([*merge(before, told, generation, now), *carried])
+    return {**previous, "conditions": conditions, "observedGeneration": generation}
 
 
 def with_inventory(previous: Status, inventory: Inventory) -> dict[str, Any]:
@@ -148,12 +187,12 @@ def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
         "unverified": sum(found.verified and s.is_routed and s.verified is not Verified.TRUE for s in found.settled),
     }
     # A registry that is down is asked every minute or so; only an answer is worth a new time.
-    answered = any(s.probed and s.ground is Ground.VERDICT for s in found.settled)
+    answered = any(s.probed and s.basis is Basis.VERDICT for s in found.settled)
     probed_at = found.at if answered else previous.get("lastProbeTime", found.at)
     return {"images": entries, "imageSummary": counts, "lastProbeTime": probed_at}
 
 
-def _badness(settled: Settled) -> int:
+def _badness(settled: Resolution) -> int:
     if settled.route is None:
         return 0
     if settled.verified is Verified.FALSE:
@@ -162,7 +201,7 @@ def _badness(settled: Settled) -> int:
 
 
 def _image(
-    settled: Settled, before: Mapping[str, Any], users: Sequence[str], now: str, verified: bool
+    settled: Resolution, before: Mapping[str, Any], users: Sequence[str], now: str, verified: bool
 ) -> dict[str, Any]:
     same = before.get("verdict") == settled.verdict
     message = settled.message

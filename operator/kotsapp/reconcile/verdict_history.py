@@ -9,7 +9,7 @@ from typing import Any
 from kotsapp.images.reference import Reference
 from kotsapp.reconcile.status import MAX_IMAGES
 from kotsapp.text import parse_rfc3339
-from kotsapp.verdicts.decision import Ground, Previous, Settled
+from kotsapp.verdicts.decision import Basis, Previous, Resolution
 from kotsapp.verdicts.resolver import Evidence
 from kotsapp.verdicts.verdict import ProbeResult, Verdict
 
@@ -36,7 +36,7 @@ class VerdictHistory:
         """Everything is to be asked anew; the last decisive verdicts stay evidence."""
         return replace(self, entries={})
 
-    def noted(self, settled: Sequence[Settled]) -> "VerdictHistory":
+    def noted(self, settled: Sequence[Resolution]) -> "VerdictHistory":
         """With what was found now, where the status can't hold all of it."""
         if len(settled) <= MAX_IMAGES:
             return self
@@ -87,5 +87,5 @@ def previous_in(entry: Mapping[str, Any] | None) -> Previous | None:
     return Previous(Verdict(str(entry["verdict"])), entry.get("httpStatus"), entry.get("code"))
 
 
-def _is_found(settled: Settled) -> bool:
-    return settled.ground in (Ground.VERDICT, Ground.PREVIOUS) and bool(settled.http_status)
+def _is_found(settled: Resolution) -> bool:
+    return settled.basis in (Basis.VERDICT, Basis.PREVIOUS) and bool(settled.http_status)

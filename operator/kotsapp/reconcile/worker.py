@@ -47,6 +47,7 @@ class Worker:
         self._writer = StatusWriter(status, self._memory.redactor)
         self._busy = asyncio.Lock()
         self._failures = 0
+        self._deletion_told = ""
 
     def see(self, app: App, status: Mapping[str, Any]) -> None:
         """A newer state of the resource; wakes when there is something to do about it, not for our own writes."""
@@ -81,11 +82,15 @@ class Worker:
                 return None  # what is gone is missed in no later try
 
             ledger = Ledger(Inventory.from_status(writer.status.get("inventory") or ()), save)
+            if self._deletion_told != app.uid:
+                self._deletion_told = app.uid
+                await self._post(app, events.of_deletion(len(ledger.inventory.entries)), services)
             removal, problems = await finalize(app, ledger, services)
             for event in events.of_cleanup(removal):
                 await self._post(app, event, services)
             if not problems:
                 await set_finalizer(app, False, services.client)
+                logger.info("%s: deleted", app.key)
                 return []
             message = (
                 f"not everything could be deleted, tried again: {listed(problems, MAX_PROBLEMS, '; ')}. To let go of"
@@ -126,14 +131,18 @@ class Worker:
                 return None
             started = time.monotonic()
             outcome = await self._reconcile(Reconciler(app, services, self._memory, writer), app)
-            services.metrics.reconciled(app.key, outcome.status or writer.status, time.monotonic() - started)
+            services.metrics.reconciled(
+                app.key, outcome.status or writer.status, time.monotonic() - started, suspended=app.suspended
+            )
             await self._tell(app, outcome, services)
             logger.debug("%s: reconciled generation %d", app.key, app.generation)
         except ApiError as error:
+            services.metrics.broke("api")
             logger.warning("%s: %s", app.key, error)
             return self._backoff()
         except Exception:
             # A fault of ours must neither stop other apps nor end this one's worker; what runs is left as it is.
+            services.metrics.broke("internal")
             logger.exception("%s: reconciling failed unexpectedly", app.key)
             await self._tell_fault(app, services)
             return self._backoff()

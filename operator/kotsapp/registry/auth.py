@@ -9,7 +9,7 @@ from kotsapp.registry.client import Client
 from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import TOKEN_SERVICES, Credential
 from kotsapp.registry.evidence import Evidence, Login, NoAnswer, Stage, Trouble
-from kotsapp.registry.exchange import Trail
+from kotsapp.registry.exchange import Exchange
 from kotsapp.registry.guard import Destination, Guard, Refused, Unusable
 from kotsapp.registry.host_state import retry_after
 from kotsapp.registry.limits import MAX_TOKEN_BODY
@@ -60,7 +60,7 @@ class TokenRefused(Exception):  # noqa: N818 - carries the token service's answe
 
 
 class Logins:
-    """Turns challenges into authorizations; keeps the tokens."""
+    """Throttle challenges into authorizations; keeps the tokens."""
 
     def __init__(self, client: Client, guard: Guard, registries: Registries) -> None:
         self._client = client
@@ -68,7 +68,7 @@ class Logins:
         self._tokens = Tokens()
         self._token_hosts = TokenHosts(registries)
 
-    async def foresee(self, question: Question, known: Challenge, trail: Trail) -> Authorization | None:
+    async def preauthorize(self, question: Question, known: Challenge, exchange: Exchange) -> Authorization | None:
         """The authorization for a challenge the host is known to make, before it makes it.
 
         A refused token is no verdict yet: the registry may serve this image without one. Raises NoAnswer, and
@@ -84,14 +84,14 @@ class Logins:
         if isinstance(realm, Evidence):
             return None
         try:
-            return await self._authorize(question, realm, known, trail)
+            return await self._authorize(question, realm, known, exchange)
         except TokenRefused as refused:
             if refused.evidence.status not in {401, 403}:
                 raise
             return Authorization("", refused.wanted, refusal=refused.evidence)
 
     async def log_in(
-        self, question: Question, offered: tuple[Challenge, ...], used: Authorization | None, trail: Trail
+        self, question: Question, offered: tuple[Challenge, ...], used: Authorization | None, exchange: Exchange
     ) -> Authorization | Evidence:
         """What to ask again with, or the evidence when asking again is no use. Raises TokenRefused, NoAnswer."""
         bearer, realm = self._usable(question, offered)
@@ -105,7 +105,7 @@ class Logins:
                     return question.refused(Login.BEARER)
                 self._tokens.drop(wanted, used.header)
             try:
-                authorization = await self._authorize(question, realm, bearer, trail)
+                authorization = await self._authorize(question, realm, bearer, exchange)
                 self.prove(authorization)
                 return replace(authorization, guessed=False)
             except NoAnswer as no_answer:
@@ -159,28 +159,28 @@ class Logins:
         return realm
 
     async def _authorize(
-        self, question: Question, realm: Destination, bearer: Challenge, trail: Trail
+        self, question: Question, realm: Destination, bearer: Challenge, exchange: Exchange
     ) -> Authorization:
         wanted = _wanted(question, realm, bearer)
 
         async def fetch() -> Token:
-            return await self._fetch(wanted, realm, question, trail)
+            return await self._fetch(wanted, realm, question, exchange)
 
         token, reused = await self._tokens.get(wanted, fetch)
         return Authorization(token.header, wanted, reused, guessed=not token.proven)
 
-    async def _fetch(self, wanted: Wanted, realm: Destination, question: Question, trail: Trail) -> Token:
+    async def _fetch(self, wanted: Wanted, realm: Destination, question: Question, exchange: Exchange) -> Token:
         headers = {"Accept": "application/json"}
         if question.credential is not None:
             headers["Authorization"] = question.credential.basic
         place = replace(realm, url=wanted.url)
-        trail.queue(realm.name)
+        exchange.queue(realm.name)
         async with self._token_hosts.turn(realm.name, question.at.name):
             limited = self._token_hosts.limited(realm.name)
             if limited is not None:
                 raise TokenRefused(replace(limited, registry=question.at.name), wanted)
             asked_at = monotonic()
-            answer = await trail.ask(self._client, "token", "GET", place, headers, MAX_TOKEN_BODY)
+            answer = await exchange.ask(self._client, "token", "GET", place, headers, MAX_TOKEN_BODY)
         evidence = Evidence(
             Stage.TOKEN,
             realm.name,

@@ -13,7 +13,7 @@ _WAITING_FOR = {"manifest_head": "the manifest", "manifest_get": "the manifest",
 
 
 @dataclass(slots=True)
-class Trail:
+class Exchange:
     """Counts requests and redirects; ``host`` and ``waiting_for`` say what is under way."""
 
     observe: Observer

@@ -17,7 +17,7 @@ from kotsapp.registry.client import Answer, Client
 from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.evidence import Evidence, Login, NoAnswer, Stage, Trouble
-from kotsapp.registry.exchange import Trail
+from kotsapp.registry.exchange import Exchange
 from kotsapp.registry.guard import Destination, Guard, Refused
 from kotsapp.registry.host_state import retry_after
 from kotsapp.registry.limits import (
@@ -37,7 +37,7 @@ _GET_TELLS_MORE = frozenset({403, 405, 501})
 class HostKnowledge:
     """What earlier answers taught about a registry: nothing yet, or the challenge it greets with (None = none).
 
-    A realm that gave no token is foreseen for nobody, until it gives one again.
+    A realm that gave no token is asked ahead for nobody, until it gives one again.
     """
 
     discovered: bool = False
@@ -50,7 +50,7 @@ class HostKnowledge:
         self.discovered, self.challenge = True, None if failed else challenge
 
     def forget(self) -> None:
-        """What was foreseen gave no token: its realm may have moved, or is down."""
+        """The realm that was asked ahead gave no token: its realm may have moved, or is down."""
         self.failed_realm = self.challenge.realm if self.challenge is not None else ""
         self.discovered, self.challenge = False, None
 
@@ -67,7 +67,7 @@ class Puller:
         self,
         reference: Reference,
         known: HostKnowledge,
-        trail: Trail,
+        exchange: Exchange,
         credential: Credential | None = None,
         leading: contextlib.AsyncExitStack | None = None,
     ) -> Evidence:
@@ -82,7 +82,7 @@ class Puller:
         if credential is not None and reference.host not in credential.hosts:
             raise NoAnswer(Trouble.REFUSED, reference.host, "is not a host that the license id may be sent to")
         try:
-            return await self._ask(reference, home, known, trail, credential, leading or contextlib.AsyncExitStack())
+            return await self._ask(reference, home, known, exchange, credential, leading or contextlib.AsyncExitStack())
         except TokenRefused as refused:
             return refused.evidence
 
@@ -91,20 +91,20 @@ class Puller:
         reference: Reference,
         home: Destination,
         known: HostKnowledge,
-        trail: Trail,
+        exchange: Exchange,
         credential: Credential | None,
         leading: contextlib.AsyncExitStack,
     ) -> Evidence:
         question = Question(home, reference.repository, credential)
-        foreseen = await self._foresee(question, known, trail)
-        if foreseen is None or not foreseen.guessed:
-            return (await self._walk(reference, question, foreseen, known, trail, leading))[0]
+        preemptive = await self._preauthorize(question, known, exchange)
+        if preemptive is None or not preemptive.guessed:
+            return (await self._walk(reference, question, preemptive, known, exchange, leading))[0]
         # The token of another repository's realm decides nothing. If the repository sends for the very one that was
         # refused, at once or when it is asked without, the refusal stands.
         without: Authorization | None = None
         try:
-            evidence, used = await self._walk(reference, question, foreseen, known, trail, leading)
-            sent_for_it = used is foreseen and evidence.login is Login.BEARER
+            evidence, used = await self._walk(reference, question, preemptive, known, exchange, leading)
+            sent_for_it = used is preemptive and evidence.login is Login.BEARER
             if sent_for_it or not _is_refusal(evidence):
                 return evidence
             without = None if used is None else Authorization("", used.wanted, refusal=evidence)
@@ -113,9 +113,9 @@ class Puller:
                 raise
             without = Authorization("", refused.wanted, refusal=refused.evidence)
         except NoAnswer as no_answer:
-            if no_answer.trouble.whole_host or trail.requests >= MAX_REQUESTS:
+            if no_answer.trouble.whole_host or exchange.requests >= MAX_REQUESTS:
                 raise
-        return (await self._walk(reference, question, without, known, trail, leading))[0]
+        return (await self._walk(reference, question, without, known, exchange, leading))[0]
 
     async def _walk(
         self,
@@ -123,16 +123,16 @@ class Puller:
         question: Question,
         first: Authorization | None,
         known: HostKnowledge,
-        trail: Trail,
+        exchange: Exchange,
         leading: contextlib.AsyncExitStack,
     ) -> tuple[Evidence, Authorization | None]:
         """Ask, starting with ``first``, until an answer decides: that, and the authorization that it was given to."""
         home, credential = question.at, question.credential
         authorizations = {} if first is None else {home.origin: first}
-        at, method, rounds, trail.redirects = home, "HEAD", 0, 0
-        while trail.requests < MAX_REQUESTS:
+        at, method, rounds, exchange.redirects = home, "HEAD", 0, 0
+        while exchange.requests < MAX_REQUESTS:
             used = authorizations.get(at.origin)
-            answer = await self._send(method, at, used, trail)
+            answer = await self._send(method, at, used, exchange)
             offered = challenges.parse(answer.headers.get_list("WWW-Authenticate")) if answer.status == 401 else ()
             if at.origin == home.origin:
                 _learn(known, answer, offered, used)
@@ -140,9 +140,9 @@ class Puller:
                     self._logins.prove(used)
             await leading.aclose()
             if answer.status in _REDIRECTS:
-                at = self._redirected(answer, at, trail, credential)
+                at = self._redirected(answer, at, exchange, credential)
             elif answer.status == 401:
-                login = await self._logins.log_in(replace(question, at=at), offered, used, trail)
+                login = await self._logins.log_in(replace(question, at=at), offered, used, exchange)
                 if isinstance(login, Evidence):
                     return login if login.code else replace(login, code=_code(answer)), used
                 if rounds == MAX_TOKEN_ROUNDS:
@@ -153,12 +153,12 @@ class Puller:
                 rounds += 1
             elif method == "HEAD" and _get_tells_more(answer):
                 # From the start: a store that was redirected to takes what was signed for HEAD for nothing else.
-                at, method, trail.redirects = home, "GET", 0
+                at, method, exchange.redirects = home, "GET", 0
             else:
                 return _evidence(reference, answer, at, method), used
         raise NoAnswer(Trouble.PROTOCOL, at.name, f"wanted more than {MAX_REQUESTS} requests for one image")
 
-    async def _foresee(self, question: Question, known: HostKnowledge, trail: Trail) -> Authorization | None:
+    async def _preauthorize(self, question: Question, known: HostKnowledge, exchange: Exchange) -> Authorization | None:
         """The authorization that the host wanted before, so that its first 401 needn't be fetched for every image.
 
         None where the realm is of no use: whether the image needs it, the repository's own challenge tells.
@@ -166,25 +166,27 @@ class Puller:
         if known.challenge is None:
             return None
         try:
-            return await self._logins.foresee(question, known.challenge, trail)
+            return await self._logins.preauthorize(question, known.challenge, exchange)
         except (TokenRefused, NoAnswer):
             known.forget()
         except asyncio.CancelledError:
-            if not trail.queued:  # else it is others that took the time
+            if not exchange.queued:  # else it is others that took the time
                 known.forget()
             raise
         return None
 
-    async def _send(self, method: str, at: Destination, used: Authorization | None, trail: Trail) -> Answer:
+    async def _send(self, method: str, at: Destination, used: Authorization | None, exchange: Exchange) -> Answer:
         headers = {"Accept": manifest.ACCEPT}
         if used is not None and used.header:
             headers["Authorization"] = used.header
         limit = 0 if method == "HEAD" else MAX_MANIFEST_BODY
-        return await trail.ask(self._client, f"manifest_{method.lower()}", method, at, headers, limit)
+        return await exchange.ask(self._client, f"manifest_{method.lower()}", method, at, headers, limit)
 
-    def _redirected(self, answer: Answer, at: Destination, trail: Trail, credential: Credential | None) -> Destination:
-        trail.redirects += 1
-        if trail.redirects > MAX_REDIRECTS:
+    def _redirected(
+        self, answer: Answer, at: Destination, exchange: Exchange, credential: Credential | None
+    ) -> Destination:
+        exchange.redirects += 1
+        if exchange.redirects > MAX_REDIRECTS:
             raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected more than {MAX_REDIRECTS} times")
         location = answer.headers.get("Location", "")
         if not location:

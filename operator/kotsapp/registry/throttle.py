@@ -11,7 +11,7 @@ from kotsapp.images.reference import Reference
 from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.evidence import Evidence, NoAnswer, Trouble
-from kotsapp.registry.exchange import Observer, Trail
+from kotsapp.registry.exchange import Exchange, Observer
 from kotsapp.registry.host_state import HostPause
 from kotsapp.registry.limits import (
     ASK_EACH_PAUSE,
@@ -53,7 +53,7 @@ class _Host:
     users: int = 0
 
 
-class Turns:
+class Throttle:
     """Lets questions through to the Puller.
 
     ``ask_each``: what may be one image's own fault keeps no other from being asked, only slower. For who runs once;
@@ -108,7 +108,7 @@ class Turns:
         if self._ask_each and not host.pause.shared:
             await asyncio.sleep(min(host.pause.remaining(monotonic(), timeout), ASK_EACH_PAUSE))
         started = monotonic()
-        trail = Trail(self._observe, reference.host)
+        exchange = Exchange(self._observe, reference.host)
         outcome: Evidence | NoAnswer | None = None
         try:
             async with asyncio.timeout(timeout):
@@ -119,15 +119,15 @@ class Turns:
                     if wait and (not host.pause.rate_limited or wait > min(MAX_INLINE_WAIT, timeout / 2)):
                         break
                     await asyncio.sleep(wait)
-                    outcome = await self._answer(reference, host, trail, credential, leading)
+                    outcome = await self._answer(reference, host, exchange, credential, leading)
                     host.pause.note(monotonic(), outcome, reference.host, answers=host.known.discovered)
                     if again or not (isinstance(outcome, Evidence) and outcome.status == 429):
                         break
         except TimeoutError:
             if outcome is None:  # else it is a rate limit, and the time was over before another answer came
-                message = f"did not answer within {timeout:g} s (waiting for {trail.waiting_for})"
-                outcome = NoAnswer(Trouble.TIMEOUT, trail.host, message)
-                if trail.requests and not trail.queued:
+                message = f"did not answer within {timeout:g} s (waiting for {exchange.waiting_for})"
+                outcome = NoAnswer(Trouble.TIMEOUT, exchange.host, message)
+                if exchange.requests and not exchange.queued:
                     answers = host.known.discovered
                     host.pause.note(monotonic(), outcome, reference.host, answers=answers, timeout=timeout)
         now = monotonic()
@@ -135,23 +135,23 @@ class Turns:
         if outcome is None:
             outcome = host.pause.reason or NoAnswer(Trouble.TIMEOUT, reference.host, "is paused")
             return Asked(outcome, pause=pause, paused=True)
-        return Asked(outcome, trail.requests, now - started, pause)
+        return Asked(outcome, exchange.requests, now - started, pause)
 
     async def _answer(
         self,
         reference: Reference,
         host: _Host,
-        trail: Trail,
+        exchange: Exchange,
         credential: Credential | None,
         leading: contextlib.AsyncExitStack,
     ) -> Evidence | NoAnswer:
         try:
-            return await self._puller.ask(reference, host.known, trail, credential, leading)
+            return await self._puller.ask(reference, host.known, exchange, credential, leading)
         except NoAnswer as no_answer:
             return no_answer
         except Exception as error:  # noqa: BLE001 - a fault of ours with one answer must not take the other images along
-            logger.error("asking %s failed: %s", trail.host, type(error).__name__)
-            return NoAnswer(Trouble.MALFORMED, trail.host, f"answered what we can't read ({type(error).__name__})")
+            logger.error("asking %s failed: %s", exchange.host, type(error).__name__)
+            return NoAnswer(Trouble.MALFORMED, exchange.host, f"answered what we can't read ({type(error).__name__})")
 
     def _wait(self, host: _Host, fresh: float | None, timeout: float) -> float:
         """Seconds of the host's pause that apply: who wants a fresh look passes a pause older than the wish, but

@@ -1,4 +1,4 @@
-"""Politeness to token services: one may serve many registries, whose own turns say nothing about it."""
+"""Politeness to token services: one may serve many registries, whose own limits say nothing about it."""
 
 import contextlib
 from asyncio import Semaphore

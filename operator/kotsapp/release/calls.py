@@ -20,6 +20,8 @@ from kotsapp.release.roles import Role
 
 # Shorter ones are words of every message.
 MIN_SECRET = 4
+# Real Configs have 10 to 150 items; the API server stores at most 1.5 MiB of one object.
+MAX_NAMES = 500
 # Whoever asks for these expects the pull secret to be there.
 _PULL_SECRET = frozenset({"ImagePullSecretName", "LicenseDockerCfg", "LocalImageName", "LocalRegistryImagePullSecret"})
 _IMAGE = "additional image "
@@ -44,9 +46,11 @@ class Filling:
 class ConfigIncompleteError(ManifestError):
     """The Config has items without a value that need one, or with one that does not fit."""
 
-    def __init__(self, place: Place, problems: Sequence[ItemProblem]) -> None:
-        super().__init__(place, config.problems_told(problems))
-        self.problems = tuple(problems)
+    def __init__(self, result: "ConfigResult") -> None:
+        problems = result.verdict.problems
+        super().__init__(result.config.place, config.problems_told(problems))
+        self.problems: tuple[ItemProblem, ...] = problems
+        self.result = result
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,16 @@ class ConfigResult:
     verdict: Verdict
     given: frozenset[str] = frozenset()
     generated: frozenset[str] = frozenset()
+
+    def names(self) -> dict[str, list[str]]:
+        """What a status may say of it: names of items, and never a value."""
+        items = [item.name for item in self.config.items if item.editable]
+        return {
+            "items": items[:MAX_NAMES],
+            "set": sorted(self.given)[:MAX_NAMES],
+            "generated": sorted(self.generated)[:MAX_NAMES],
+            "missing": sorted(self.verdict.missing)[:MAX_NAMES],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +156,7 @@ def fill_release(
     drawn = _drawn(found, given, filling.kept, filled)
     result = _config_result(found, answers, filled, drawn) if found else None
     if result and result.verdict.problems:
-        raise ConfigIncompleteError(result.config.place, result.verdict.problems)
+        raise ConfigIncompleteError(result)
     items = {name: item.effective for name, item in filled.items.items()}
     known = tuple(dict.fromkeys((*context.secrets, *_secrets(found, {**given, **items}, drawn))))
     return FilledRelease(

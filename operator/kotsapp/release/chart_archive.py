@@ -6,11 +6,12 @@ refer to somewhere outside.
 """
 
 import gzip
+import hashlib
 import io
 import json
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,6 +21,9 @@ from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.release.archives import MAX_NESTED_ARCHIVES, ArchiveFile, unpack
 
 _SCHEMA_FILE = "values.schema.json"
+# Helm's function.
+_LOOKUP = re.compile(rb"\blookup\b")
+_NO_TEMPLATES = (".md", f"/{_SCHEMA_FILE}")
 # Helm's rule for what is a packed subchart; every other archive is a file like any.
 _SUBCHART = re.compile(r"[^/]+/(?:charts/[^/]+/)*+charts/[^/._][^/]*\.tgz")
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
@@ -59,19 +63,38 @@ def made_anew(files: tuple[ArchiveFile, ...], origin: str, depth: int = 0) -> by
     return target.getvalue()
 
 
-def refers_outside(files: tuple[ArchiveFile, ...], origin: str, budget: Budget | None = None, depth: int = 0) -> bool:
-    """Whether a schema of the chart's values, or of a subchart's, refers to somewhere outside itself.
+def with_subcharts(
+    files: Iterable[ArchiveFile], origin: str, budget: Budget | None = None, depth: int = 0
+) -> Iterator[ArchiveFile]:
+    """The files of a chart and of its packed subcharts, in the place of their archives. Raises as ``made_anew``."""
+    for file in files:
+        if _SUBCHART.fullmatch(file.path):
+            inner = f"{origin}, {file.path}"
+            yield from with_subcharts(_subchart(file, inner, budget, depth), inner, budget, depth + 1)
+        else:
+            yield file
+
+
+def refers_outside(files: Iterable[ArchiveFile]) -> bool:
+    """Whether one of the schemas of values among the files refers to somewhere outside itself.
 
     One that Python can't read counts as one that does: helm might read it.
     """
-    for file in files:
-        if PurePosixPath(file.path).name == _SCHEMA_FILE and _schema_refers_outside(file.data):
-            return True
-        if _SUBCHART.fullmatch(file.path):
-            inner = f"{origin}, {file.path}"
-            if refers_outside(_subchart(file, inner, budget, depth), inner, budget, depth + 1):
-                return True
-    return False
+    return any(_schema_refers_outside(file.data) for file in files if PurePosixPath(file.path).name == _SCHEMA_FILE)
+
+
+def looks_up(files: Iterable[ArchiveFile]) -> bool:
+    """Whether a template may ask the cluster: it may be of any file. Where the word is none, nobody asks."""
+    return any(_LOOKUP.search(file.data) for file in files if not file.path.lower().endswith(_NO_TEMPLATES))
+
+
+def content_digest(files: Iterable[ArchiveFile]) -> str:
+    """A digest of a chart's files: packed anew, byte by byte another archive, it is the same chart."""
+    digest = hashlib.sha256()
+    for path, data in sorted((file.path.encode("utf-8", "surrogateescape"), file.data) for file in files):
+        for part in (path, data):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
 
 
 def _subchart_anew(file: ArchiveFile, origin: str, depth: int) -> bytes:

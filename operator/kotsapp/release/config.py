@@ -15,7 +15,7 @@ from kotsapp.images.podspec import group_kind
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release import actions
 from kotsapp.release.actions import FIRST, SECOND, UnendedError
-from kotsapp.release.config_values import Answers, Scalar
+from kotsapp.release.config_values import Answer, Answers
 from kotsapp.release.filling import Filled, ItemText, Pattern, Text
 
 TYPES = frozenset(
@@ -127,10 +127,11 @@ def parse(obj: Object, place: Place) -> Config:
 
 
 def given(config: Config, answers: Answers) -> dict[str, str]:
-    """The answers as text, by name: a bool item's as ``1`` and ``0``; also those of names that no item has."""
-    booleans = {item.name for item in config.items if item.type == "bool"}
-    booleans |= {name for item in config.items if item.type == "select_many" for name, _ in item.children}
-    return {name: _as_text(value, name in booleans) for name, value in answers.values.items()}
+    """The answers as text, by name: a bool item's as ``1`` and ``0``, the content of a file in base64; also those of
+    names that no item has."""
+    types = {item.name: item.type for item in config.items}
+    types |= {name: "bool" for item in config.items if item.type == "select_many" for name, _ in item.children}
+    return {name: _as_text(value, types.get(name, "")) for name, value in answers.values.items()}
 
 
 def unknown(config: Config, answers: Answers) -> Iterator[str]:
@@ -319,8 +320,14 @@ def _text(value: Any, at: str, place: Place) -> str:
     raise ManifestError(place, f"{at} is {'a mapping' if isinstance(value, dict) else 'a list'}, not text: quote it")
 
 
-def _as_text(value: Scalar, boolean: bool) -> str:
-    if boolean and (value in _TRUE or value in _FALSE or isinstance(value, bool)):
+def _as_text(value: Answer, type_: str) -> str:
+    if isinstance(value, bytes):
+        if type_ == "file":
+            return base64.b64encode(value).decode()
+        # Files end their last line; who put one into a Secret didn't mean that of a password.
+        text = value.decode("utf-8", "replace")
+        return _as_text(text if type_ == "textarea" else text.removesuffix("\n"), type_)
+    if type_ == "bool" and (value in _TRUE or value in _FALSE or isinstance(value, bool)):
         return "1" if value is True or value in _TRUE else "0"
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -11,14 +11,16 @@ from kotsapp.manifests.errors import ManifestError, Place, quote
 _PLAIN = ("valuePlaintext", "dataPlaintext", "value", "data")
 
 Scalar = str | bool | int | float
+# What stands under a key of an object: it may be a file's own bytes.
+Answer = Scalar | bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Values by name, in the types they were written in; ``filenames`` of file items; ``rows`` maps the name of a
-    repeatable item's further value to that item's."""
+    """Values by name, in the types they were written in, bytes for the content of a key; ``filenames`` of file items;
+    ``rows`` maps the name of a repeatable item's further value to that item's."""
 
-    values: Mapping[str, Scalar] = field(default_factory=dict, repr=False)
+    values: Mapping[str, Answer] = field(default_factory=dict, repr=False)
     filenames: Mapping[str, str] = field(default_factory=dict)
     rows: Mapping[str, str] = field(default_factory=dict)
 
@@ -60,7 +62,7 @@ def _document(obj: Mapping[str, Any], place: Place) -> Answers:
         return Answers()
     if not isinstance(found, dict):
         raise ManifestError(place, "spec.values of the ConfigValues is no mapping of items' names")
-    values: dict[str, Scalar] = {}
+    values: dict[str, Answer] = {}
     filenames: dict[str, str] = {}
     rows: dict[str, str] = {}
     for name, entry in found.items():

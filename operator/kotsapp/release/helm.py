@@ -1,7 +1,8 @@
 """Runs ``helm template``. The one module of this room that starts a process and writes files.
 
-The process gets no cluster, no credentials and no home of the user's, only a folder of its own with the chart and its
-values; its time, memory and output are bounded. What a chart's templates can't do offline, they can't do here.
+The process gets no credentials and no home of the user's, only a folder of its own with the chart and its values; its
+time, memory and output are bounded. What a chart's templates can't do offline, they can't do here, but for ``lookup``,
+where somebody answers what it asks on a loopback port.
 """
 
 import asyncio
@@ -13,13 +14,13 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from kotsapp.manifests.errors import ManifestError, quote
 from kotsapp.manifests.limits import MAX_ARCHIVE_BYTES, MIB
-from kotsapp.release import sandbox
+from kotsapp.release import cluster_view, sandbox
 from kotsapp.release.archives import unpack
 from kotsapp.release.chart_archive import made_anew
 from kotsapp.release.charts import ChartRequest
@@ -47,19 +48,39 @@ _PIECE = 64 * 1024
 _RELEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+# Behind helm's errors about templates: for who runs it by hand.
+_ADVICE = "Use --debug flag to render out invalid YAML"
 # Nothing answers there, so whatever a template or schema would fetch fails at once.
 _NO_PROXY_TO_ANYWHERE = "http://127.0.0.1:1"
+
+
+class Lookups(Protocol):
+    """Answers at a local ``url`` what the API server would, and says what it told that may be in no message."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def secrets(self) -> tuple[str, ...]: ...
+
+    def begin(self, pretended: frozenset[tuple[str, str]]) -> None:
+        """Helm is about to be started; it has to find these kinds, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """What a chart may ask about the cluster: ``version`` as ``v1.37.2``, empty for helm's own idea of it.
 
-    ``api_versions`` are ``group/version`` and ``group/version/Kind``.
+    ``api_versions`` are ``group/version`` and ``group/version/Kind``. ``lookups`` answers what a chart looks up;
+    without it nothing is found.
     """
 
     version: str = ""
     api_versions: tuple[str, ...] = ()
+    lookups: Lookups | None = field(default=None, repr=False)
 
 
 def find_program(configured: str | None = None) -> Path:
@@ -89,13 +110,18 @@ async def render(
     """
     into = request.namespace or namespace
     _check_names(request, into)
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="kotsapp-helm-"))
-    try:
-        await asyncio.to_thread(_write, folder, request)
-        command = _command(request, program, folder, into, cluster or Cluster())
-        return await _run(request, command, folder, timeout)
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    cluster = cluster or Cluster()
+    if cluster.lookups is None or not request.looks_up:
+        return _output(request, await _run(request, program, into, replace(cluster, lookups=None), timeout), timeout)
+    pretended: frozenset[tuple[str, str]] = frozenset()
+    while True:
+        cluster.lookups.begin(pretended)
+        ran = await _run(request, program, into, cluster, timeout)
+        # Kinds whose definitions are in the chart, or will come later: that is told when they are applied.
+        more = cluster_view.unmapped_kinds(ran.complaint) - pretended if ran.code else frozenset()
+        if not more or pretended:
+            return _output(request, ran, timeout, cluster.lookups)
+        pretended = more
 
 
 async def render_all(
@@ -116,8 +142,12 @@ def _check_names(request: ChartRequest, namespace: str) -> None:
         raise ManifestError(request.place, f"the namespace {quote(namespace)} can't be one: fix spec.namespace")
 
 
-def _write(folder: Path, request: ChartRequest) -> None:
+def _write(folder: Path, request: ChartRequest, lookups: Lookups | None = None) -> None:
     archive = request.archive
+    if lookups is not None:
+        path = folder / "kubeconfig"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(cluster_view.kubeconfig(lookups.url)))
     (folder / "chart.tgz").write_bytes(made_anew(unpack(archive.data, archive.origin), archive.origin))
     _write_values(folder, request.values)
 
@@ -131,22 +161,29 @@ def _write_values(folder: Path, values: Mapping[str, Any]) -> None:
 
 
 def _command(request: ChartRequest, program: Path, folder: Path, namespace: str, cluster: Cluster) -> list[str]:
-    command = [str(program), "template", "--include-crds", f"--namespace={namespace}"]
+    command = [str(program), "template", f"--namespace={namespace}"]
+    if not request.flags.skip_crds:
+        command.append("--include-crds")
     command.append(f"--values={folder / 'values.json'}")
-    if cluster.version:
-        command.append(f"--kube-version={cluster.version}")
-    if cluster.api_versions:
-        command.append(f"--api-versions={','.join(cluster.api_versions)}")
+    if cluster.lookups is not None:
+        # Version and kinds are then asked for there.
+        command += ["--dry-run=server", "--disable-openapi-validation", f"--kubeconfig={folder / 'kubeconfig'}"]
+    else:
+        if cluster.version:
+            command.append(f"--kube-version={cluster.version}")
+        if cluster.api_versions:
+            command.append(f"--api-versions={','.join(cluster.api_versions)}")
     if request.past is not None:
         command.append("--is-upgrade")
     if request.archive.outer_schema:
         # helm would fetch what the schema refers to.
         command.append("--skip-schema-validation")
-    return sandbox.command([*command, "--", request.release_name, str(folder / "chart.tgz")], _walls(folder))
+    walls = _walls(folder, *((cluster.lookups.port,) if cluster.lookups else ()))
+    return sandbox.command([*command, "--", request.release_name, str(folder / "chart.tgz")], walls)
 
 
-def _walls(folder: Path) -> Walls:
-    return Walls(str(folder), MAX_MEMORY, MAX_CPU_SECONDS, MAX_FILE_BYTES, MAX_OPEN_FILES)
+def _walls(folder: Path, *ports: int) -> Walls:
+    return Walls(str(folder), MAX_MEMORY, MAX_CPU_SECONDS, MAX_FILE_BYTES, MAX_OPEN_FILES, ports)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -203,18 +240,27 @@ async def execute(
         await _end(process)
 
 
-async def _run(request: ChartRequest, command: list[str], folder: Path, timeout: float) -> bytes:
+async def _run(request: ChartRequest, program: Path, namespace: str, cluster: Cluster, timeout: float) -> Ran:
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="kotsapp-helm-"))
     try:
-        ran = await execute(command, folder, timeout)
+        await asyncio.to_thread(_write, folder, request, cluster.lookups)
+        ran = await execute(_command(request, program, folder, namespace, cluster), folder, timeout)
+        return replace(ran, complaint=ran.complaint.replace(str(folder).encode(), b""))
     except OSError as error:
-        raise HelmError(f"{request}: {command[0]} can't be started ({error.strerror}): check the program") from None
+        raise HelmError(f"{request}: {program} can't be started ({error.strerror}): check the program") from None
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _output(request: ChartRequest, ran: Ran, timeout: float, lookups: Lookups | None = None) -> bytes:
     if ran.code is None:
         raise HelmError(f"{request}: helm took longer than {timeout:g} s: the chart's templates may not end")
     if ran.output is None:
         problem = f"helm wrote more than {MAX_OUTPUT_BYTES // MIB} MiB: the chart's templates may not end"
         raise HelmError(f"{request}: {problem}")
     if ran.code != 0:
-        told = _told(ran.complaint, request.secrets, folder)
+        secrets = (*request.secrets, *((*lookups.secrets, lookups.url) if lookups else ()))
+        told = _told(ran.complaint, secrets)
         raise HelmError(f"{request}: {told or f'helm ended with code {ran.code}'}")
     return ran.output
 
@@ -278,9 +324,9 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _told(complaint: bytes, secrets: Sequence[str], folder: Path) -> str:
+def _told(complaint: bytes, secrets: Sequence[str]) -> str:
     """helm's error on one line, without anything secret that it quotes from the values."""
-    text = complaint.decode("utf-8", "replace").replace(str(folder), "").strip()
+    text = complaint.decode("utf-8", "replace").replace(_ADVICE, "").strip()
     for secret in secrets:
         text = text.replace(secret, "***")
     at = text.rfind("Error: ")

@@ -108,7 +108,11 @@ class Renderer:
         """A digest of what a release is rendered from, but for the license and for what ``LocalImageName`` answers."""
         options = (self.namespace, self.pull_secret, self.proxy_domain, self.registry_domain, self.patch_helm_v2)
         parts = hashlib.sha256(repr(options).encode())
-        parts.update(repr(sorted(self.answers.values.items())).encode())
+        parts.update(
+            repr(
+                [sorted(one.items()) for one in (self.answers.values, self.answers.filenames, self.answers.rows)]
+            ).encode()
+        )
         for file in files:
             for part in (file.origin.encode(), file.name.encode(), file.data):
                 parts.update(len(part).to_bytes(8, "big") + part)

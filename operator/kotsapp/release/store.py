@@ -48,7 +48,8 @@ class StoredRelease:
     ``revision`` is 0 for one that needn't be kept. ``inputs`` is a digest of what it was rendered from, ``facts`` are
     digests of what it used of the license,
     ``local_images`` is what ``LocalImageName`` answered. ``request`` is the ``kotsapp.dev/renderAt`` that was acted on,
-    ``rendered_at`` is RFC 3339. ``charts`` are the release's charts, by the source that their objects name.
+    ``rendered_at`` is RFC 3339. ``charts`` are the release's charts, by the source that their objects name;
+    ``looked_up_as`` is the account as which they may have looked up, empty for none, None where none of them does.
     """
 
     revision: int
@@ -59,6 +60,7 @@ class StoredRelease:
     local_images: Mapping[str, str] = field(default_factory=dict)
     request: str = ""
     charts: Mapping[str, ChartRecord] = field(default_factory=dict)
+    looked_up_as: str | None = None
 
 
 def is_kept(release: Release) -> bool:

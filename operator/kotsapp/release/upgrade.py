@@ -5,14 +5,13 @@ Helm tells an install from an upgrade by the releases that it keeps; here it is 
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kotsapp.images.podspec import group_kind
 from kotsapp.names import GROUP
-from kotsapp.release.annotations import Object, hook_events
-from kotsapp.release.archives import ArchiveFile
+from kotsapp.release.annotations import HOOK, Object, hook_events
 
 INSTALL = frozenset({"pre-install", "post-install"})
 UPGRADE = frozenset({"pre-upgrade", "post-upgrade"})
@@ -42,15 +41,6 @@ class Past:
     hooks: tuple[Object, ...] | None = None
 
 
-def content_digest(files: Iterable[ArchiveFile]) -> str:
-    """A digest of a chart's files: packed anew, byte by byte another archive, it is the same chart."""
-    digest = hashlib.sha256()
-    for file in sorted(files, key=lambda file: file.path):
-        for part in (file.path.encode("utf-8", "surrogateescape"), file.data):
-            digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.hexdigest()
-
-
 def digest_of(content: str, release: tuple[str, str], values: Mapping[str, Any]) -> str:
     """A digest of a chart's content, its namespace and name as a release, and the values that it is given."""
     text = json.dumps([content, *release, values], sort_keys=True, ensure_ascii=False)
@@ -70,22 +60,48 @@ def runs_now(events: frozenset[str], digest: str, past: Past | None) -> bool:
     return bool(events & INSTALL) or digest != past.digest
 
 
-def kept_hooks(past: Past | None, digest: str, found: Iterable[Object], left_out: Iterable[Object]) -> list[Object]:
+def for_this_rendering(hook: dict[str, Any], past: Past | None) -> dict[str, Any]:
+    """The hook as it is at an install or an upgrade: one for ``post-install`` and ``pre-upgrade`` comes after the
+    chart's other objects in the one, when there is what it needs, and before them in the other."""
+    events = hook_events(hook)
+    now = events & (INSTALL if past is None else UPGRADE)
+    if not now or _before(now) == _before(events):
+        return hook
+    metadata = hook["metadata"]
+    return {**hook, "metadata": {**metadata, "annotations": {**metadata["annotations"], HOOK: ",".join(sorted(now))}}}
+
+
+def _before(events: frozenset[str]) -> bool:
+    return any(event.startswith("pre-") for event in events & (INSTALL | UPGRADE))
+
+
+def kept_hooks(past: Past | None, digest: str, left_out: Iterable[Object]) -> list[Object]:
     """The hooks of before that don't run at this rendering and stay as they are, as Helm leaves them.
 
-    A Job or Pod has done its work: when the chart has it no longer, it goes.
+    A Job or Pod has done its work: when it is not even among those that were ``left_out`` of this rendering, the chart
+    has it no longer, and it goes.
     """
     if past is None or not past.hooks:
         return []
-    taken = {_identity(obj) for obj in found}
-    named = {_identity(obj) for obj in left_out}
+    named = {(group_kind(obj), _name(obj)) for obj in left_out}
     return [
         hook
         for hook in past.hooks
         if not runs_now(hook_events(hook), digest, past)
-        and _identity(hook) not in taken
-        and (_identity(hook) in named or group_kind(hook) not in RUN_ONCE)
+        and (group_kind(hook) not in RUN_ONCE or (group_kind(hook), _name(hook)) in named)
     ]
+
+
+def superseded(objects: Sequence[Object], pasts: Iterable[Past | None]) -> frozenset[int]:
+    """Which of the objects, by their numbers, are hooks of before whose name another object of the release has now."""
+    kept = {id(hook) for past in pasts if past for hook in past.hooks or ()}
+    new = {(group_kind(obj), _name(obj), _namespace(obj)) for obj in objects if id(obj) not in kept}
+    return frozenset(
+        number
+        for number, obj in enumerate(objects)
+        # One of before has its namespace, one that was just rendered may have none yet.
+        if id(obj) in kept and not new.isdisjoint({(group_kind(obj), _name(obj), n) for n in ("", _namespace(obj))})
+    )
 
 
 def marked(obj: dict[str, Any], digest: str) -> dict[str, Any]:
@@ -108,6 +124,9 @@ def marked(obj: dict[str, Any], digest: str) -> dict[str, Any]:
     return {**obj, "spec": {**spec, "template": template}}
 
 
-def _identity(obj: Object) -> tuple[tuple[str, str], str]:
-    """By kind and name: a hook of before has its namespace, one that was just rendered may have none yet."""
-    return group_kind(obj), str(obj["metadata"].get("name"))
+def _name(obj: Object) -> str:
+    return str(obj["metadata"].get("name"))
+
+
+def _namespace(obj: Object) -> str:
+    return str(obj["metadata"].get("namespace") or "")

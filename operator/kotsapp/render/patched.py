@@ -1,13 +1,14 @@
 """The objects of a release before and after their images were routed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kotsapp.images.accounts import NO_SECRETS, by_namespace, secrets_in_manifests
 from kotsapp.images.image_path import ImagePath
-from kotsapp.images.podspec import ImageUse, images_of
+from kotsapp.images.podspec import ImageUse, group_kind, images_of
 from kotsapp.images.rewrite import Pull, rewrite_uses
+from kotsapp.manifests.scope import cluster_scoped
 
 _FIRST = frozenset({"Namespace", "CustomResourceDefinition"})
 
@@ -52,6 +53,17 @@ def patch(objects: Iterable[Found], pulls: Mapping[str, Pull], secret_name: str)
             any(use.image in needing for use in found.uses),
         )
         for found in objects
+    ]
+
+
+def placed(objects: Sequence[Patched], into: str) -> list[Patched]:
+    """Put into the namespace ``into`` what names none and is of a kind that is in one, as the operator does."""
+    scoped = cluster_scoped(obj.before for obj in objects)
+    return [
+        obj
+        if namespace(obj.after) or group_kind(obj.after) in scoped
+        else replace(obj, after={**obj.after, "metadata": {**(obj.after.get("metadata") or {}), "namespace": into}})
+        for obj in objects
     ]
 
 

@@ -17,7 +17,7 @@ class OnUndecided(StrEnum):
     KEEP = "Keep"
 
 
-class Ground(StrEnum):
+class Basis(StrEnum):
     """What an image's route rests on."""
 
     VERDICT = "verdict"
@@ -37,7 +37,7 @@ class Previous:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Resolution:
     """One image with its route. ``route`` and ``pull`` are None when it is undecided: nothing new may roll out.
 
     ``http_status`` and ``code`` are of the answer that decided; ``retry_after`` is in seconds, None when nothing
@@ -48,7 +48,7 @@ class Settled:
     verdict: Verdict
     route: Route | None
     pull: str | None
-    ground: Ground
+    basis: Basis
     message: str
     http_status: int | None = None
     code: str | None = None
@@ -94,7 +94,7 @@ def unprobed(reference: Reference, verdict: Verdict) -> ProbeResult:
     return ProbeResult(reference.written, verdict, messages[verdict], host=reference.host)
 
 
-def settle(
+def resolution(
     reference: Reference,
     result: ProbeResult,
     *,
@@ -103,30 +103,30 @@ def settle(
     on_undecided: OnUndecided = OnUndecided.WAIT,
     previous: Previous | None = None,
     verification: Verification | None = None,
-) -> Settled:
+) -> Resolution:
     """Decide where an image is pulled from.
 
     A decisive verdict decides. Otherwise, in this order: the previous decisive verdict; the proxy, when
     ``verification`` says that it serves the image to the license; ``on_undecided``.
     """
     verdict, message, http_status, code = result.verdict, result.message, result.http_status, result.code
-    route, ground = route_of(verdict), Ground.VERDICT
+    route, basis = route_of(verdict), Basis.VERDICT
     if route is None:
         if previous is not None and previous.verdict.decisive:
             verdict, http_status, code = previous.verdict, previous.http_status, previous.code
-            route, ground = route_of(verdict), Ground.PREVIOUS
+            route, basis = route_of(verdict), Basis.PREVIOUS
             message = f"kept as {verdict} before: {result.message}"
         elif verification is not None and verification.verified is Verified.TRUE:
-            route, ground = Route.PROXY, Ground.PROXY
+            route, basis = Route.PROXY, Basis.PROXY
             message = f"{result.message}; {verification.message}"
         elif on_undecided is OnUndecided.PROXY:
-            route, ground = Route.PROXY, Ground.POLICY
+            route, basis = Route.PROXY, Basis.POLICY
             message = f"{result.message}; routed through the proxy, as onUndecided says"
         elif on_undecided is OnUndecided.KEEP:
-            route, ground = Route.DIRECT, Ground.POLICY
+            route, basis = Route.DIRECT, Basis.POLICY
             message = f"{result.message}; kept as written, as onUndecided says"
         else:
-            ground = Ground.NOTHING
+            basis = Basis.NOTHING
             message = f"{result.message}; {verification.message}" if verification is not None else result.message
     pull = None if route is None else pull_reference(reference, route, domains, app_slug)
     # Without a license nobody knows the app slug, and the reference is none yet.
@@ -135,12 +135,12 @@ def settle(
         message = f"{message}; container runtimes refuse {pull}, for {refused_for}: mirror or exclude it"
     checked = verification if route is not None and route.needs_secret else None
     waits = [wait for wait in (result.retry_after, checked.retry_after if checked else None) if wait is not None]
-    return Settled(
+    return Resolution(
         image=reference.written,
         verdict=verdict,
         route=route,
         pull=pull,
-        ground=ground,
+        basis=basis,
         message=message,
         http_status=http_status,
         code=code,

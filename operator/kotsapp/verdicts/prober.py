@@ -20,7 +20,7 @@ from kotsapp.registry.evidence import Evidence, NoAnswer, Trouble
 from kotsapp.registry.guard import Guard
 from kotsapp.registry.limits import MAX_CACHED_VERDICTS
 from kotsapp.registry.puller import Puller
-from kotsapp.registry.throttle import Turns
+from kotsapp.registry.throttle import Throttle
 from kotsapp.verdicts.cache import ResultCache
 from kotsapp.verdicts.metrics import Metrics
 from kotsapp.verdicts.verdict import ProbeResult, decide, decide_trouble
@@ -34,7 +34,7 @@ T = TypeVar("T")
 class Prober:
     """Asks registries. Use as an async context manager; both questions never raise for what a registry does.
 
-    ``ask_each`` is for a command that runs once: see Turns.
+    ``ask_each`` is for a command that runs once: see Throttle.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Prober:
         self._metrics = metrics or Metrics()
         self._client = Client(guard, resolver)
         puller = Puller(self._client, guard, registries)
-        self._turns = Turns(registries, puller, self._metrics.requested, ask_each=ask_each)
+        self._throttle = Throttle(registries, puller, self._metrics.requested, ask_each=ask_each)
         self._verdicts: ResultCache[Key, ProbeResult] = ResultCache(MAX_CACHED_VERDICTS)
         self._verifications: ResultCache[tuple[Key, bytes], Verification] = ResultCache(MAX_CACHED_VERDICTS)
         self._under_way: dict[object, asyncio.Task[Any]] = {}
@@ -115,7 +115,7 @@ class Prober:
         return found
 
     async def _probe(self, reference: Reference, timeout: float, refresh: bool) -> ProbeResult:
-        asked = await self._turns.ask(reference, None, timeout=timeout, refresh=refresh)
+        asked = await self._throttle.ask(reference, None, timeout=timeout, refresh=refresh)
         outcome = asked.outcome
         if isinstance(outcome, NoAnswer):
             decision, status, code = decide_trouble(outcome), None, None
@@ -146,7 +146,7 @@ class Prober:
     async def _verify(
         self, reference: Reference, credential: Credential, timeout: float, refresh: bool
     ) -> Verification:
-        asked = await self._turns.ask(reference, credential, timeout=timeout, refresh=refresh)
+        asked = await self._throttle.ask(reference, credential, timeout=timeout, refresh=refresh)
         outcome = asked.outcome
         key = (_key(reference), credential.key)
         result = judge_trouble(outcome) if isinstance(outcome, NoAnswer) else judge(outcome)

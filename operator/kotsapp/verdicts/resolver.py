@@ -8,7 +8,7 @@ from kotsapp.images.reference import Reference, parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
 from kotsapp.registry.credential import Credential
-from kotsapp.verdicts.decision import OnUndecided, Previous, Settled, route_of, settle, unprobed
+from kotsapp.verdicts.decision import OnUndecided, Previous, Resolution, resolution, route_of, unprobed
 from kotsapp.verdicts.exemptions import classify
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.verdict import ProbeResult
@@ -50,14 +50,14 @@ class Routing:
     """All images of a release, settled. ``domains`` are the hosts that the license opens for them."""
 
     domains: Domains
-    settled: tuple[Settled, ...]
+    settled: tuple[Resolution, ...]
 
     @property
-    def undecided(self) -> list[Settled]:
+    def undecided(self) -> list[Resolution]:
         return [one for one in self.settled if one.undecided]
 
     @property
-    def unverified(self) -> list[Settled]:
+    def unverified(self) -> list[Resolution]:
         """Routed images that the license was not shown to pull."""
         return [one for one in self.settled if one.is_routed and one.verified is not Verified.TRUE]
 
@@ -86,7 +86,7 @@ async def resolve_all(
     """Settle all images at once; ``done`` is called after each. Never raises for what a registry does."""
     known = evidence or Evidence()
 
-    async def one(reference: Reference) -> Settled:
+    async def one(reference: Reference) -> Resolution:
         settled = await resolve(
             prober,
             reference,
@@ -111,7 +111,7 @@ async def resolve(
     previous: Previous | None = None,
     known: ProbeResult | None = None,
     refresh: bool = False,
-) -> Settled:
+) -> Resolution:
     """Settle one image. Never raises for what a registry does; run many at once, the prober limits.
 
     ``known`` is a verdict that is still fresh from elsewhere, such as a status: the registry isn't asked.
@@ -135,7 +135,7 @@ async def resolve(
         verification = await prober.verify(
             pull, credential, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh
         )
-    return settle(
+    return resolution(
         reference,
         result,
         domains=policy.domains,

@@ -1,4 +1,4 @@
-"""A token that was foreseen from another repository's realm decides nothing: the order of asking is no evidence."""
+"""A token asked for ahead, of another repository's realm, decides nothing: the order of asking is no evidence."""
 
 import asyncio
 from collections.abc import Sequence
@@ -143,7 +143,7 @@ async def test_nor_does_one_that_fails_meanwhile() -> None:
 
 @pytest.mark.parametrize(
     ("own", "verdict", "requests"),
-    # A challenge for the very token that was foreseen says that it is the repository's own: a refusal at once.
+    # A challenge for the very token that was asked for ahead says that it is the repository's own: a refusal at once.
     [("200", Verdict.PUBLIC, 2), ("own challenge", Verdict.PRIVATE, 2), ("404", Verdict.NOT_FOUND, 3)],
 )
 async def test_a_refusal_costs_one_question_more_at_most_and_no_token(
@@ -171,7 +171,7 @@ async def test_a_token_service_that_failed_is_not_foreseen_again_until_it_works(
             mended = [await probe(number) for number in range(3, 6)]
 
     assert {result.verdict for result in failed} == {Verdict.ERROR}
-    # One 401 and one refused token each; the second had foreseen one more.
+    # One 401 and one refused token each; the second had asked for one more.
     assert [result.requests for result in failed] == [2, 3, 2]
     assert {result.verdict for result in mended} == {Verdict.PUBLIC}
     assert mended[-1].requests == 2

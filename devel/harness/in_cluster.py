@@ -1,0 +1,68 @@
+"""The operator as its users have it: the image that `deploy/build-image` builds, in a world whose node runs it."""
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from localworld.registries import oci
+from localworld.registries.image import Image
+from localworld.world import World
+
+ROOT = Path(__file__).parents[2]
+NAMESPACE, NAME = "kotsapp-system", "kotsapp-operator"
+TAG: str = yaml.safe_load((ROOT / "deploy/base/kustomization.yaml").read_text())["images"][0]["newTag"]
+REPOSITORY = "kotsapp-operator/kotsapp-operator"
+IMAGE = f"ghcr.io/{REPOSITORY}:{TAG}"
+_BUILD_SECONDS = 1800
+_ROLL_OUT_SECONDS = 120
+# What it is told beside what the shipped manifests tell it, each as a file or a folder of a ConfigMap.
+_REGISTRIES, _KEYS = "registries", "trusted-keys"
+
+
+def build() -> Image:
+    """Build the image: minutes the first time, seconds when only the operator's code has changed.
+
+    Raises CalledProcessError, with what the script said in ``stderr``.
+    """
+    with tempfile.TemporaryDirectory(prefix="kotsapp-image-") as folder:
+        subprocess.run(
+            [str(ROOT / "deploy/build-image"), folder],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=_BUILD_SECONDS,
+        )
+        return oci.read(Path(folder))
+
+
+def install(world: World, image: Image, keys: Path) -> None:
+    """Push the image to where the shipped manifests name it, apply those, and tell it of the world and the keys."""
+    world.registries.make_public("ghcr.io", REPOSITORY)
+    world.registries.push_built(IMAGE, image)
+    world.kubectl("apply", "-k", str(ROOT / "deploy"))
+    for name, source in ((_REGISTRIES, world.registries_file), (_KEYS, keys)):
+        world.kubectl("-n", NAMESPACE, "create", "configmap", name, f"--from-file={source}")
+    patch = json.dumps(_patch())
+    world.kubectl("-n", NAMESPACE, "patch", "deployment", NAME, "--type=json", f"--patch={patch}")
+    roll_out(world)
+
+
+def roll_out(world: World) -> None:
+    """Wait until the pod of the Deployment as it is now is ready."""
+    arguments = ("rollout", "status", f"deployment/{NAME}", f"--timeout={_ROLL_OUT_SECONDS}s")
+    world.kubectl("-n", NAMESPACE, *arguments, seconds=2 * _ROLL_OUT_SECONDS)
+
+
+def _patch() -> list[dict[str, object]]:
+    container = "/spec/template/spec/containers/0"
+    folder = "/etc/kotsapp"
+    flags = ["--registries", f"{folder}/{_REGISTRIES}/registries.yaml", "--trusted-keys", f"{folder}/{_KEYS}"]
+    changes: list[tuple[str, object]] = [(f"{container}/args/-", flag) for flag in flags]
+    for name in (_REGISTRIES, _KEYS):
+        changes.append(("/spec/template/spec/volumes/-", {"name": name, "configMap": {"name": name}}))
+        mount = {"name": name, "mountPath": f"{folder}/{name}", "readOnly": True}
+        changes.append((f"{container}/volumeMounts/-", mount))
+    return [{"op": "add", "path": path, "value": value} for path, value in changes]

@@ -1,0 +1,69 @@
+"""The API server's no to objects, and what of its words may be shown."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kotsapp.kube.errors import ApiError
+from kotsapp.kube.objects import GroupKind, ObjectKey
+from kotsapp.text import listed
+
+MAX_SHOWN_REFUSALS = 5
+# Behind this come the words of an admission webhook or policy.
+DENIAL = re.compile(r"denied (?:the )?request")
+_SECRET = GroupKind("", "Secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The API server's no to one object."""
+
+    key: ObjectKey
+    message: str
+    transient: bool
+    forbidden: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class StillThere(Refusal):
+    """A custom resource whose finalizers hold it: what handles them must not be deleted before."""
+
+
+class RefusedError(Exception):
+    """Objects were refused; the message names the first of them."""
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__(listed(refusals, MAX_SHOWN_REFUSALS, "; "))
+        self.refusals = tuple(refusals)
+
+    @property
+    def transient(self) -> bool:
+        return all(refusal.transient for refusal in self.refusals)
+
+
+class LingeringError(Exception):
+    """A deleted object is held by finalizers; the message names them."""
+
+
+class UnchangeableError(ApiError):
+    """The live object can't become what is wanted; the message names the fields, never a value."""
+
+
+def explain(error: ApiError, key: ObjectKey) -> str:
+    """The message for one object; of a Secret without what may quote its content."""
+    if key.group_kind == _SECRET and not isinstance(error, UnchangeableError):
+        return _without_values(error)
+    return error.message
+
+
+def _without_values(error: ApiError) -> str:
+    """What the API server says about a Secret, less what may quote the Secret's content."""
+    denied = DENIAL.search(error.message)
+    if denied:
+        return f"{error.message[: denied.end()]} (its words are left out: they may quote the Secret)"
+    if error.invalid:
+        return "the API server finds it invalid" + (f" at {', '.join(error.fields)}" if error.fields else "")
+    return error.message

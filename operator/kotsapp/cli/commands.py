@@ -1,0 +1,10 @@
+"""The commands and what each is for: enough for ``kotsapp --help``, which then imports none of them."""
+
+COMMANDS = {
+    "run": "run the operator",
+    "probe": "find out which images are private, and what the license opens",
+    "license": "check a license file, or sign one with your own keys",
+    "config": "list what a release asks for, or print a file to answer it with",
+    "render": "rewrite manifests as the operator would, without a cluster",
+    "completion": "print the completion of a shell: bash, zsh or fish",
+}

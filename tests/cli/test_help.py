@@ -1,0 +1,71 @@
+"""What the command line says of itself: at once, in plain words, and to a shell that completes it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from harness.running import ROOT
+from kotsapp.cli import main
+from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.options import period, seconds
+
+HEAVY = ("kopf", "httpx", "kubernetes", "yaml", "cryptography", "aiohttp")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_help_and_version_import_no_library(words: list[str]) -> None:
+    """Each of them takes longer than all of Python."""
+    code = f"""
+import sys
+from kotsapp.cli import main
+try:
+    main({words!r})
+except SystemExit:
+    print("heavy:", [name for name in {HEAVY!r} if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT / "operator")}, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == "heavy: []", done.stderr
+
+
+@pytest.mark.parametrize("command", [[], *[[name] for name in COMMANDS], ["license", "verify"], ["license", "sign"]])
+def test_help_is_plain_words(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    told = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert "``" not in told
+    assert set(COMMANDS) <= set(told.split()) if not command else f"kotsapp {' '.join(command)}" in told
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_bash_completes_commands_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out.replace("autoload", ": autoload").replace("bashcompinit\n", "true\n")
+    for line, number, expected in (
+        ("kotsapp ren", 1, "render"),
+        ("kotsapp render --kust", 2, "--kustomize"),
+        ("kotsapp license veri", 2, "verify"),
+    ):
+        asked = f'COMP_WORDS=({line}); COMP_CWORD={number}; _kotsapp; echo "${{COMPREPLY[@]}}"'
+        done = subprocess.run(["bash", "-c", script + asked], capture_output=True, text=True, check=False)
+        assert done.stdout.split() == [expected], done.stderr
+
+
+def test_fish_completes_commands_and_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", "fish"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any("-a render" in line for line in lines)
+    assert any("__fish_seen_subcommand_from render" in line and "-l kustomize" in line for line in lines)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("10", 10), ("90s", 90), ("1m30s", 90), ("10m", 600), ("0.5", 0.5)])
+def test_a_timeout_is_a_duration(text: str, expected: float) -> None:
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("30d", 30 * 86400), ("12h", 12 * 3600)])
+def test_a_period_may_be_days(text: str, expected: float) -> None:
+    assert period(text).total_seconds() == expected

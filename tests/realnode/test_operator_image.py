@@ -1,0 +1,148 @@
+"""The operator's own image, built by the script that ships with it, pulled by a kubelet and installed as documented."""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import in_cluster
+from harness.apps import PRIVATE, PROXIED, SLUG, Tenant, config_map, deployment
+from harness.in_cluster import NAME, NAMESPACE, ROOT, TAG
+from harness.licenses import LICENSE_ID, Signer
+from harness.packing import pack
+from localworld.registries.image import Image
+from localworld.world import World
+
+MOST_BYTES = 250_000_000
+
+
+@pytest.fixture(scope="module")
+def image(real_node: None) -> Image:
+    """Minutes the first time, seconds when only the operator's code has changed."""
+    return in_cluster.build()
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    return Signer.make(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module")
+def installed(real_world: World, image: Image, signer: Signer) -> Iterator[World]:
+    """A world where `kubectl apply -k deploy/` was said, and the operator told of its registries and keys."""
+    real_world.allow_license(LICENSE_ID)
+    real_world.push_image(PRIVATE, proxied_for=SLUG)
+    in_cluster.install(real_world, image, signer.folder)
+    yield real_world
+    real_world.kubectl("delete", "kotsapps", "-A", "--all", "--timeout=60s")
+    real_world.kubectl("delete", "-k", str(ROOT / "deploy"), "--timeout=60s")
+
+
+def test_the_image_is_small_and_holds_no_pip_and_no_shell(image: Image) -> None:
+    files = _files(image)
+
+    assert sum(files.values()) < MOST_BYTES
+    assert {"opt/kotsapp/bin/helm", "opt/kotsapp/bin/kotsapp", "opt/kotsapp/lib/kotsapp/__main__.py"} <= files.keys()
+    assert [path for path in files if path.endswith(("/pip/__init__.py", "/setuptools/__init__.py", "bin/sh"))] == []
+
+
+def test_the_image_says_what_it_is_and_what_is_in_it(image: Image) -> None:
+    config = json.loads(image.blobs[json.loads(image.top.content)["config"]["digest"]])["config"]
+    bill = json.loads(_content(image, "opt/kotsapp/sbom.cdx.json"))
+    locked = {
+        line.split("==")[0].lower(): line.split("==")[1].split()[0]
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+        if "==" in line and not line.startswith(" ")
+    }
+    listed = {component["name"]: component["version"] for component in bill["components"]}
+
+    assert config["User"] == "65532:65532"
+    assert not [variable for variable in config["Env"] if variable.startswith("PIP")]
+    assert config["Labels"]["org.opencontainers.image.version"] == TAG
+    assert listed.pop("helm").startswith("v4.")
+    assert listed.items() <= locked.items()
+    assert {"kopf", "httpx", "aiohttp", "pyyaml"} <= listed.keys()
+
+
+def test_its_pod_runs_as_nobody_on_a_root_that_it_cannot_write(installed: World) -> None:
+    pod = _pod(installed)
+    run = ("-n", NAMESPACE, "exec", f"deployment/{NAME}", "--", "/usr/bin/python3", "-c")
+
+    who = installed.kubectl(*run, "import os; print(os.getuid(), os.getgid())")
+    wrote = installed.kubectl(*run, "import pathlib\ntry: pathlib.Path('/x').touch()\nexcept OSError as e: print(e)")
+
+    assert pod["status"]["containerStatuses"][0]["imageID"].startswith(
+        "ghcr.io/kotsapp-operator/kotsapp-operator@sha256:"
+    )
+    assert who == "65532 65532\n"
+    assert "Read-only file system" in wrote
+
+
+def test_inside_the_cluster_it_makes_an_app_ready(installed: World, signer: Signer) -> None:
+    tenant = Tenant.make(installed, signer)
+    tenant.put_app("shop", [deployment("api")])
+
+    tenant.wait_ready("shop", 90)
+
+    assert tenant.images("shop")[PRIVATE]["verdict"] == "Private"
+    assert f"{PROXIED} runs in api-" in tenant.kubectl("logs", "deployment/api")
+    assert "Traceback" not in installed.kubectl("-n", NAMESPACE, "logs", f"deployment/{NAME}", "--tail=-1")
+
+
+def test_its_helm_renders_a_chart_there(installed: World, signer: Signer) -> None:
+    tenant = Tenant.make(installed, signer)
+    chart = {
+        "shop/Chart.yaml": b"apiVersion: v2\nname: shop\nversion: 1.0.0\n",
+        "shop/templates/settings.yaml": yaml.safe_dump(config_map("{{ .Release.Name }}-settings")).encode(),
+    }
+    document = {
+        "apiVersion": "kots.io/v1beta1",
+        "kind": "HelmChart",
+        "metadata": {"name": "shop"},
+        "spec": {"chart": {"name": "shop", "chartVersion": "1.0.0"}},
+    }
+    release = pack({"shop-1.0.0.tgz": pack(chart), "chart.yaml": yaml.safe_dump(document).encode()})
+    tenant.put_secret("shop", {"release.tgz": release})
+    spec = {"license": {"secretRef": {"name": "my-license"}}, "manifests": [{"secretRef": {"name": "shop"}}]}
+    tenant.put_app_spec("shop", spec)
+
+    tenant.wait_ready("shop", 90)
+
+    assert tenant.get("configmaps", "shop-settings")
+
+
+def test_it_ends_when_it_is_told_to(installed: World) -> None:
+    before = _pod(installed)["metadata"]["name"]
+
+    installed.kubectl("-n", NAMESPACE, "delete", "pod", before, "--timeout=10s")
+
+    in_cluster.roll_out(installed)
+    assert _pod(installed)["metadata"]["name"] != before
+
+
+def _pod(world: World) -> dict[str, Any]:
+    pods = world.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods")["items"]
+    found: dict[str, Any] = next(pod for pod in pods if not pod["metadata"].get("deletionTimestamp"))
+    return found
+
+
+def _archives(image: Image) -> Iterator[tarfile.TarFile]:
+    for layer in json.loads(image.top.content)["layers"]:
+        with tarfile.open(fileobj=io.BytesIO(image.blobs[layer["digest"]])) as archive:
+            yield archive
+
+
+def _files(image: Image) -> dict[str, int]:
+    """The size of each file by its path."""
+    return {entry.name: entry.size for archive in _archives(image) for entry in archive}
+
+
+def _content(image: Image, path: str) -> bytes:
+    for archive in _archives(image):
+        if path in archive.getnames() and (file := archive.extractfile(path)) is not None:
+            return file.read()
+    raise FileNotFoundError(path)
