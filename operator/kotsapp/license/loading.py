@@ -34,8 +34,8 @@ class License:
 
     ``license_id`` is the customer's credential: it is in no ``repr``, and must get into no log, event or status.
     ``expires_at`` is in UTC, None for never. ``proxy_domain`` is None when the vendor has no custom one.
-    ``differences`` are the paths of fields where the outer document says something else. ``verified`` is False, and
-    ``key_id`` None, only under ``Policy.WARN``.
+    ``settings`` are further facts that releases may ask for, as text. ``differences`` are the paths of fields where the
+    outer document says something else. ``verified`` is False, and ``key_id`` None, only under ``Policy.WARN``.
     """
 
     version: str
@@ -52,6 +52,7 @@ class License:
     key_id: str | None
     differences: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def secrets(self) -> Iterator[str]:
         """What may be in no message: the id, and of the entitlements hidden ones and all texts but words and hosts."""
@@ -154,6 +155,7 @@ def _license(
         expires_at=fields.expires_at(entitlements),
         proxy_domain=fields.proxy_domain(spec),
         entitlements=MappingProxyType(entitlements),
+        settings=MappingProxyType(fields.settings(spec)),
         verified=key_id is not None,
         key_id=key_id,
         differences=differences,

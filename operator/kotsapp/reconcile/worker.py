@@ -100,7 +100,7 @@ class Worker:
             found = status.Findings(conditions=tuple(retrying(Reason.CLEANUP_FAILED, message)))
             now = status.build(writer.status, found, ledger.inventory, app.generation, rfc3339())
             with contextlib.suppress(ApiError):
-                await self._tell(app, Outcome(now, None), services)
+                await self._tell(app, Outcome(now, None), writer.status, services)
             return problems
 
     async def look(self, services: Services) -> bool:
@@ -129,12 +129,12 @@ class Worker:
         try:
             if not writer.certain and not await writer.read_back(app, services.client):
                 return None
-            started = time.monotonic()
+            before, started = writer.status, time.monotonic()
             outcome = await self._reconcile(Reconciler(app, services, self._memory, writer), app)
             services.metrics.reconciled(
                 app.key, outcome.status or writer.status, time.monotonic() - started, suspended=app.suspended
             )
-            await self._tell(app, outcome, services)
+            await self._tell(app, outcome, before, services)
             logger.debug("%s: reconciled generation %d", app.key, app.generation)
         except ApiError as error:
             services.metrics.broke("api")
@@ -164,10 +164,10 @@ class Worker:
             # The writer's lock is let go only when nothing is written any more.
             await asyncio.gather(work, return_exceptions=True)
 
-    async def _tell(self, app: App, outcome: Outcome, services: Services) -> None:
+    async def _tell(self, app: App, outcome: Outcome, before: Mapping[str, Any], services: Services) -> None:
+        """Write the status, and post what became of the one ``before`` the reconciliation."""
         if outcome.status is None:
             return
-        before = self._writer.status
         await self._writer.write(app, outcome.status, services.client)
         for event in (*outcome.events, *events.of_transition(before, outcome.status)):
             await self._post(app, event, services)
