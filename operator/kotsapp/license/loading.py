@@ -1,6 +1,6 @@
 """From the bytes of a license file to a License that may be used, or to one clear reason why not."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -10,11 +10,13 @@ from kotsapp.license import entitlements as checks
 from kotsapp.license import fields
 from kotsapp.license.comparison import differences
 from kotsapp.license.document import Value, parse_yaml
+from kotsapp.license.domains import is_domain
 from kotsapp.license.entitlements import Entitlement, EntitlementCheck
 from kotsapp.license.errors import LicenseError, LicenseReason, shown
 from kotsapp.license.expiry import LicenseState, expiry_state
 from kotsapp.license.signature import SCHEMES, Scheme, SignedData, verify
 from kotsapp.license.trust import TrustedKeys
+from kotsapp.redact import is_word
 
 
 class Policy(StrEnum):
@@ -54,6 +56,14 @@ class License:
     settings: Mapping[str, str] = field(default_factory=dict)
     customer_email: str = ""
     document: str = field(default="", repr=False)
+
+    def secrets(self) -> Iterator[str]:
+        """What may be in no message: the id, and of the entitlements hidden ones and all texts but words and hosts."""
+        yield self.license_id
+        for entitlement in self.entitlements.values():
+            value = entitlement.text
+            if entitlement.hidden or not (is_word(value) or is_domain(value)):
+                yield value
 
     def state(self, now: datetime) -> LicenseState:
         return expiry_state(self.expires_at, now)

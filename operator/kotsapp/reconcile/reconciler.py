@@ -35,7 +35,7 @@ from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
 from kotsapp.names import API_VERSION, KIND, RENDER_ANNOTATION, RENDER_ANSWER
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile import conclusion, events, release_store, routing, sources, status
+from kotsapp.reconcile import conclusion, events, known_secrets, release_store, routing, sources, status
 from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.conclusion import Conclusion
@@ -155,12 +155,14 @@ class Reconciler:
         follow = self._services.follow
         await follow(self._app, spec.references)
         license = await read_license(self._app, spec, self._services)
+        self._memory.redactor.learn("license", license.secrets())
         self._note_license(license)
         refuse_expired(license, spec.license)
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, _references(spec, license))
         files = await read_sources(self._app, spec, self._services)
         answers, read_from = await read_answers(self._app, spec, self._services)
+        self._memory.redactor.learn("sources", known_secrets.of_sources([*files, *read_from]))
         self._note_sources([*files, *read_from], license)
         return license, files, answers
 
@@ -188,6 +190,7 @@ class Reconciler:
         inputs = renderer.inputs(files)
         stored = await self._stored_release()
         if stored is not None and self._is_current(stored, inputs, renderer):
+            self._note_secrets(stored.release, license)
             images = await self._route(spec, license, renderer, stored.release)
             if _local_images(stored.release, images) == stored.local_images:
                 self._note_release(stored)
@@ -200,10 +203,12 @@ class Reconciler:
         except ConfigIncompleteError as error:
             self._findings = replace(self._findings, config=error.result.names())
             raise terminal(Reason.CONFIG_INCOMPLETE, config.problems_told(error.problems)) from None
+        self._note_secrets(release, license)
         images = await self._route(spec, license, renderer, release)
         answers = _local_images(release, images)
         if any(image != reference for image, reference in answers.items()):
             release = await self._render(Inputs(renderer, files, answers, release.drawn), before, inputs)
+            self._note_secrets(release, license)
             images = await self._route(spec, license, renderer, release)
         self._memory.deaths = None  # not before: the second rendering may be the one that a reader dies of
         await self._store_release(
@@ -221,6 +226,12 @@ class Reconciler:
             kept=is_kept(release),
         )
         return release, images
+
+    def _note_secrets(self, release: Release, license: License) -> None:
+        """Know what may be in no message. Raises ReconcileError for an object whose very name tells the license id."""
+        self._memory.redactor.learn("release", known_secrets.of_release(release))
+        if problem := known_secrets.named_after(license, release):
+            raise terminal(Reason.INVALID_MANIFEST, problem)
 
     async def _stored_release(self) -> StoredRelease | None:
         """The release as it was rendered last; None when there is none, or a new rendering is asked for."""
