@@ -134,7 +134,7 @@ def balance(actions: Sequence[Action]) -> Iterator[Problem]:
         yield Problem(block.line, block.call, "the block has no end: close it with an action end of the same form")
 
 
-def is_open(actions: list[Action]) -> bool:
+def is_open(actions: Sequence[Action]) -> bool:
     """Whether a block begins that doesn't end; an end without a block is none."""
     depth = 0
     for action in actions:

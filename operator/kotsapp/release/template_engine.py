@@ -123,10 +123,9 @@ class _Run:
 
     def _written_anew(self, subject: Subject, text: str, *found: Sequence[Action]) -> Compiled:
         first, second = found or (actions.find(text, FIRST), actions.find(text, SECOND))
-        muted = dict.fromkeys(self._muted.get(subject, ()), "")
-        return template_chart.compiled(
-            text, first, second, {**self._written, **muted} if muted else self._written, self._numbers
-        )
+        muted = self._muted.get(subject, ())
+        written = {action: "" if action in muted else self._written[action] for action in (*first, *second)}
+        return template_chart.compiled(text, first, second, written, self._numbers)
 
     def _writer(self) -> ChartWriter:
         request = self._request
