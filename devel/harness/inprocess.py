@@ -26,9 +26,11 @@ from kotsapp.names import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LA
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.metrics import Metrics
 from kotsapp.reconcile.reference_watch import ReferenceWatch
+from kotsapp.reconcile.rendering import RENDER_JOBS
 from kotsapp.reconcile.services import Services, Settings
 from kotsapp.reconcile.workers import Workers
 from kotsapp.registry.credential import Credential
+from kotsapp.release.process import InProcess
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.verdict import ProbeResult, Verdict
 from kotsapp.verdicts.verification import Verification, Verified
@@ -80,6 +82,7 @@ class Operator:
     signer: Signer
     prober: KnowingProber
     workers: Workers = field(default_factory=Workers)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     sets_finalizers: bool = True
     notices_deletions: bool = True
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -114,6 +117,10 @@ class Operator:
         conditions = self.status(name).get("conditions") or ()
         return next((str(c["message"]) for c in conditions if c["type"] == "Ready"), "")
 
+    def shown(self, metric: str, **labels: str) -> float | None:
+        """What /metrics says of a series, None when it has none."""
+        return self.registry.get_sample_value(metric, labels)
+
     def events(self) -> list[str]:
         found = sorted(self.api.all("Event", NAMESPACE), key=lambda e: int(e["metadata"]["resourceVersion"]))
         return [event["reason"] for event in found]
@@ -139,6 +146,7 @@ class Operator:
                 self._end(uid)
                 if self.notices_deletions and self.workers.forget(App.of(body)):
                     services.cache.forget_owner(App.of(body).key)
+                    services.metrics.forget(App.of(body).key)
                 continue
             worker = self.workers.see(body)
             if "deletionTimestamp" in body["metadata"]:
@@ -190,7 +198,8 @@ async def operating(
     cache = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, workers.wake)
     workers.watch_with(ReferenceWatch(client, workers.wake_users, workers.wake_namespace))
     keys = TrustedKeys.load(signer.folder)
-    services = Services(client, cache, prober, keys, Settings(), Metrics(CollectorRegistry()), workers.follow)
+    reader, metrics = InProcess(RENDER_JOBS), Metrics(operator.registry)
+    services = Services(client, cache, reader, prober, keys, Settings(), metrics, workers.follow)
     watch = asyncio.create_task(operator.watch(services))
     try:
         yield operator

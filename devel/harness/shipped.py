@@ -27,9 +27,18 @@ def kustomized(folder: Path) -> dict[Identity, Object]:
     return _objects([kubectl(), "kustomize", str(folder)])
 
 
-def templated(values: Mapping[str, Any] | None = None, *, name: str = NAME) -> dict[Identity, Object]:
+def packed(folder: Path) -> Path:
+    """The chart as the archive that a registry would serve."""
+    subprocess.run([str(charts.helm()), "package", str(CHART), "-d", str(folder)], capture_output=True, check=True)
+    (archive,) = folder.glob("*.tgz")
+    return archive
+
+
+def templated(
+    values: Mapping[str, Any] | None = None, *, name: str = NAME, chart: Path = CHART
+) -> dict[Identity, Object]:
     """The objects of the chart with these values, by kind, namespace and name."""
-    command = [str(charts.helm()), "template", name, str(CHART), "--namespace", NAMESPACE, "--values", "-"]
+    command = [str(charts.helm()), "template", name, str(chart), "--namespace", NAMESPACE, "--values", "-"]
     return _objects(command, yaml.safe_dump(dict(values or {})))
 
 

@@ -141,6 +141,60 @@ async def test_one_changed_object_is_one_write() -> None:
 
 
 @in_virtual_time
+async def test_a_phase_waits_for_what_the_one_before_has_to_become() -> None:
+    """No event tells of it: a field may be anybody's."""
+    key = key_of(config_map())
+    wanted = {key: [("data.state", ("data", "state"), "done")]}
+
+    def plan(note: str) -> Plan:
+        first, second = owned_by(APP, config_map()), owned_by(APP, config_map("after", note=note))
+        return Plan((Phase((first,), properties=wanted), Phase((second,))))
+
+    async with cluster() as bench:
+        held = await bench.bring(plan("1"))
+        assert held.waiting == {key: "to have data.state=done"}
+        assert bench.api.get("ConfigMap", "after", NAMESPACE) is None
+
+        bench.api.change("ConfigMap", "settings", {"data": {"state": "done"}}, NAMESPACE)
+        done = await bench.bring(plan("1"))
+        assert not done.waiting
+        assert bench.api.live("ConfigMap", "after", NAMESPACE)["data"] == {"note": "1"}
+
+        bench.api.change("ConfigMap", "settings", {"data": {"state": "anew"}}, NAMESPACE)
+        assert not (await bench.bring(plan("1"))).waiting, "what has everything waits for nobody"
+        assert (await bench.bring(plan("2"))).waiting
+
+
+@in_virtual_time
+async def test_objects_are_deleted_phase_by_phase() -> None:
+    async with cluster() as bench:
+        objects = [owned_by(APP, config_map(name)) for name in ("a", "b", "c")]
+        phases = {key_of(config_map("a")): 1, key_of(config_map("c")): -1}
+        await bench.bring(Plan((Phase(tuple(objects)),), deletion_phases=phases))
+        bench.api.audit.clear()
+
+        await bench.roll_out()
+
+        assert bench.api.writes() == [f"delete ConfigMap/{name}" for name in ("c", "b", "a")]
+
+
+@in_virtual_time
+async def test_a_definition_that_is_only_made_where_there_is_none_is_left() -> None:
+    async with cluster() as bench:
+        made = widgets("made.invalid")
+        plan = Plan((Phase((owned_by(APP, made),)),), if_absent=frozenset({key_of(made)}))
+        await bench.bring(plan)
+        assert bench.api.writes() == ["apply CustomResourceDefinition/widgets.made.invalid"]
+        bench.api.audit.clear()
+
+        newer = {**made, "metadata": {**made["metadata"], "annotations": {"version": "newer"}}}
+        again = Plan((Phase((owned_by(APP, newer),)),), if_absent=frozenset({key_of(made)}))
+        done = await bench.bring(again)
+        assert (bench.api.writes(), done.applied, bench.removal) == ([], (), Removal())
+        assert bench.listed() == ["CustomResourceDefinition/widgets.made.invalid"]
+
+
+@in_virtual_time
 async def test_the_inventory_is_stored_before_anything_is_written() -> None:
     async with cluster() as bench:
         await bench.roll_out(config_map("one"), config_map("two"))

@@ -19,6 +19,7 @@ from harness.shipped import (
     container_in,
     deployment_in,
     kustomized,
+    packed,
     templated,
 )
 from kotsapp.cli import run
@@ -63,6 +64,12 @@ def _labels(value: Any) -> list[dict[str, str]]:
 
 def test_it_renders_what_the_kustomization_renders() -> None:
     assert bare(templated()) == bare(kustomized(DEPLOY))
+
+
+def test_packed_it_is_the_same(tmp_path: Path) -> None:
+    """Its links lead out of its folder; a package has what they lead to."""
+    values = {"monitoring": EVERYTHING_MONITORED}
+    assert templated(values, chart=packed(tmp_path)) == templated(values)
 
 
 def test_with_namespaces_it_renders_the_namespaced_overlay() -> None:

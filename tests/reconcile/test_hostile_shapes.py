@@ -19,6 +19,7 @@ from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan, place, scope_in
+from kotsapp.release.reader import Release
 
 APP = App(namespace="apps", name="my-app", uid="uid-1", generation=1, spec={})
 SPEC = parse_spec({"license": {"secretRef": {"name": "l"}}, "manifests": [{"inline": "a: 1"}]})
@@ -93,7 +94,7 @@ def planned(text: str) -> bool:
             provided.is_needed_by(obj)
             find_images(obj)
         for account in (None, "deployer"):
-            make_plan(objects, {}, SECRETS, APP, replace(SPEC, service_account=account))
+            make_plan(Release(objects=tuple(objects)), {}, SECRETS, APP, replace(SPEC, service_account=account))
     except (ManifestError, PlanError, PullSecretNameError):
         return False
     return True

@@ -23,6 +23,7 @@ from kotsapp.reconcile.plan import (
     place,
     scope_in,
 )
+from kotsapp.release.reader import Release
 
 APP = App(namespace="apps", name="my-app", uid="uid-1", generation=1, spec={})
 PRIVATE, PROXIED = "quay.io/my-org/api:v1", "proxy.replicated.com/proxy/slug/quay.io/my-org/api:v1"
@@ -44,7 +45,7 @@ WITH_ACCOUNT = replace(LENT, service_account="deployer")
 
 def planned(*objects: dict[str, Any], lend_rights: bool = True) -> Plan:
     secrets = PullSecrets("pull", "license-id", Domains())
-    return make_plan(objects, PULLS, secrets, APP, LENT if lend_rights else WITH_ACCOUNT)
+    return make_plan(Release(objects=tuple(objects)), PULLS, secrets, APP, LENT if lend_rights else WITH_ACCOUNT)
 
 
 def app_objects(plan: Plan) -> list[Any]:
@@ -106,7 +107,7 @@ def test_pods_keep_what_their_account_carries_in_their_own_namespace() -> None:
     secrets = PullSecrets("pull", "license-id", Domains())
     objects = [pod(PRIVATE), pod(PRIVATE, name="there", namespace="there"), pod("busybox", name="public")]
     kept = {Account("apps", "default"): ("customer",), Account("elsewhere", "default"): ("not-ours",)}
-    plan = make_plan(objects, PULLS, secrets, APP, WITH_ACCOUNT, kept)
+    plan = make_plan(Release(objects=tuple(objects)), PULLS, secrets, APP, WITH_ACCOUNT, kept)
 
     lists = [planned["spec"].get("imagePullSecrets") for planned in app_objects(plan)]
     assert lists == [[{"name": "pull"}, {"name": "customer"}], [{"name": "pull"}], None]

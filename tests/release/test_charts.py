@@ -275,7 +275,7 @@ def test_a_hook_that_helm_does_not_know_is_refused_by_name_unless_excluded() -> 
         charts.rendered(request, text)
 
     text = text.replace("annotations: {", 'annotations: {kots.io/exclude: "true", ')
-    assert charts.rendered(request, text) == ([], ["Job/a"])
+    assert charts.rendered(request, text) == ([], ["Job/a"], [])
 
 
 def test_what_helm_says_is_told_without_secrets_and_without_the_folder() -> None:
@@ -288,6 +288,7 @@ def test_what_helm_says_is_told_without_secrets_and_without_the_folder() -> None
     assert "bad ***" in str(caught.value)
     assert "the-id" not in str(caught.value)
     assert "kotsapp-helm-" not in str(caught.value)
+    assert "--debug" not in str(caught.value), "that is no flag of ours"
     assert "\n" not in str(caught.value)
 
 

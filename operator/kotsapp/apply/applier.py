@@ -42,14 +42,16 @@ Object = Mapping[str, Any]
 class ApplyOptions:
     """How objects are applied.
 
-    ``digest_key`` keys the digests of Secrets (``digests.object_digest``); ``account`` and ``sources`` (by object) are
-    noted in the inventory's entries; ``adoption`` says whose fields become ours. ``force`` says whether an object may
-    be deleted and made anew when a field can't be changed; ``waiting`` is entered while somebody else has to act.
+    ``digest_key`` keys the digests of Secrets (``digests.object_digest``); ``account``, ``sources`` and
+    ``deletion_phases`` (by object) are noted in the inventory's entries; ``adoption`` says whose fields become ours.
+    ``force`` says whether an object may be deleted and made anew when a field can't be changed; ``waiting`` is entered
+    while somebody else has to act.
     """
 
     digest_key: bytes = field(default=b"", repr=False)
     account: str = ""
     sources: Mapping[ObjectKey, str] = field(default_factory=dict)
+    deletion_phases: Mapping[ObjectKey, int] = field(default_factory=dict)
     adoption: Adoption = field(default_factory=Adoption)
     force: Callable[[Object], bool] = lambda _: False
     waiting: Waiting = contextlib.nullcontext
@@ -130,7 +132,8 @@ class Applier:
                 live = await self._apply_otherwise(obj, key, error)
             seen = self._cache.note(live, key)
         digest = object_digest(obj, self._options.digest_key)
-        applied(Entry(key, digest, seen.fields, self._options.sources.get(key, ""), self._options.account))
+        source, phase = self._options.sources.get(key, ""), self._options.deletion_phases.get(key, 0)
+        applied(Entry(key, digest, seen.fields, source, self._options.account, phase))
         if key.kind == "CustomResourceDefinition":
             await self._established(key, obj)
 

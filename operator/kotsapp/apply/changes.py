@@ -46,13 +46,14 @@ class Contested:
 class ChangeSet:
     """What was done: objects ``applied`` because the plan changed, ``repaired`` because somebody changed them.
 
-    ``waiting`` are hooks that have to end before the rest is applied; ``ended`` are Jobs that ended and removed
-    themselves; ``unwatched`` are kinds that this identity may not watch; ``repairs`` is the history, these included.
+    ``waiting`` are objects that have to come to something, and to what, before the rest is applied; ``ended`` are Jobs
+    that ended and removed themselves; ``unwatched`` are kinds that this identity may not watch; ``repairs`` is the
+    history, these included.
     """
 
     applied: tuple[ObjectKey, ...] = ()
     repaired: tuple[ObjectKey, ...] = ()
-    waiting: tuple[ObjectKey, ...] = ()
+    waiting: Mapping[ObjectKey, str] = field(default_factory=dict)
     ended: frozenset[ObjectKey] = frozenset()
     unwatched: frozenset[GroupKind] = frozenset()
     contested: Contested | None = None

@@ -25,7 +25,8 @@ class Entry:
     """One applied object: ``digest`` of what was sent, ``fields`` of what was owned right after.
 
     ``source`` is, for what runs once, the digest of the object as it was written; ``account`` is the ServiceAccount as
-    which it was applied, empty for the operator itself: it is deleted with no other's rights.
+    which it was applied, empty for the operator itself: it is deleted with no other's rights. What has a lower
+    ``deletion_phase`` is deleted earlier.
     """
 
     key: ObjectKey
@@ -33,8 +34,9 @@ class Entry:
     fields: str = ""
     source: str = ""
     account: str = ""
+    deletion_phase: int = 0
 
-    def to_status(self) -> dict[str, str]:
+    def to_status(self) -> dict[str, Any]:
         """What is unknown is left out: an old API server's JSON patch makes null of an empty text, which is refused."""
         entry = {
             "apiVersion": self.key.api_version,
@@ -45,6 +47,7 @@ class Entry:
             "fields": self.fields,
             "source": self.source,
             "account": self.account,
+            "deletionPhase": self.deletion_phase,
         }
         return {name: value for name, value in entry.items() if value}
 
@@ -68,11 +71,12 @@ class Inventory:
                 str(i.get("fields") or ""),
                 str(i.get("source") or ""),
                 str(i.get("account") or ""),
+                phase if isinstance(phase := i.get("deletionPhase"), int) else 0,
             )
             for i in items
         )
 
-    def to_status(self) -> list[dict[str, str]]:
+    def to_status(self) -> list[dict[str, Any]]:
         return [entry.to_status() for entry in sorted(self.entries.values(), key=lambda entry: entry.key)]
 
     def get(self, key: ObjectKey) -> Entry | None:

@@ -13,10 +13,16 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Objects that are applied together, tier by tier; the next phase waits until all of ``awaited`` have run."""
+    """Objects that are applied together, tier by tier.
+
+    The next phase waits until all of ``awaited`` have run, until all of ``ready`` are, and until the ``properties``
+    (path, steps, text) of the live objects are as told.
+    """
 
     objects: tuple[Object, ...]
     awaited: frozenset[ObjectKey] = frozenset()
+    ready: frozenset[ObjectKey] = frozenset()
+    properties: Mapping[ObjectKey, Sequence[tuple[str, tuple[Step, ...], str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +31,17 @@ class Plan:
 
     ``exclusive`` are objects, pull secrets say, that nobody else may have, whoever's rights are used. ``as_written``
     are those that run once, before their images are rewritten: another route for what has run already is no reason to
-    run it again. ``left_open`` are the fields that are somebody else's, by object.
+    run it again. ``left_open`` are the fields that are somebody else's, by object. ``if_absent`` are definitions that
+    are made where there are none and never changed. ``deletion_phases`` say when objects are deleted, by default in
+    phase 0.
     """
 
     phases: tuple[Phase, ...] = ()
     exclusive: frozenset[ObjectKey] = frozenset()
     as_written: Mapping[ObjectKey, Object] = field(default_factory=dict)
     left_open: Mapping[ObjectKey, Sequence[Sequence[Step]]] = field(default_factory=dict)
+    if_absent: frozenset[ObjectKey] = frozenset()
+    deletion_phases: Mapping[ObjectKey, int] = field(default_factory=dict)
 
     @property
     def objects(self) -> list[Object]:

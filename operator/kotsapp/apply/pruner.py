@@ -7,6 +7,7 @@ from kotsapp.apply.deleter import Deleter
 from kotsapp.apply.inventory import NEVER_PRUNED, Entry
 from kotsapp.apply.ledger import Ledger
 from kotsapp.apply.ownership import Applicant
+from kotsapp.apply.refusals import Refusal, RefusedError, StillThere
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.objects import ObjectKey
 
@@ -24,7 +25,7 @@ class Pruner:
         self._client_of = client_of
 
     async def delete(self, entries: Sequence[Entry], ledger: Ledger, *, lingers: bool = True) -> Removal:
-        """Delete the objects of these entries; raises RefusedError.
+        """Delete the objects of these entries, phase by phase; raises RefusedError.
 
         With the rights of the account that the app names now, else with those that applied each object: an app that
         names no account any more doesn't thereby have the operator's own rights over what an account applied. What
@@ -49,7 +50,17 @@ class Pruner:
                 done(entry, "the operator's own rights delete nothing outside the KotsApp's namespace")
             else:
                 within.append(entry)
-        await self._deleter.delete(within, self._applicant.marks, done, client_for, lingers=lingers)
+        refusals: list[Refusal] = []
+        for phase in sorted({entry.deletion_phase for entry in within}):
+            members = [entry for entry in within if entry.deletion_phase == phase]
+            try:
+                await self._deleter.delete(members, self._applicant.marks, done, client_for, lingers=lingers)
+            except RefusedError as error:
+                refusals += error.refusals
+                if any(isinstance(refusal, StillThere) for refusal in error.refusals):
+                    break
+        if refusals:
+            raise RefusedError(refusals)
         return Removal(tuple(sorted(deleted)), tuple(sorted(left)))
 
     def _is_beyond(self, entry: Entry) -> bool:

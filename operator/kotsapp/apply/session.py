@@ -2,15 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from kotsapp.apply.applier import Applier, ApplyOptions
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.changes import Changes, ChangeSet, Object, Removal
 from kotsapp.apply.deleter import Deleter
+from kotsapp.apply.dependencies import defined
 from kotsapp.apply.drift import Known, find_changes, note_repairs
 from kotsapp.apply.inventory import Entry
 from kotsapp.apply.ledger import Ledger
@@ -28,6 +29,7 @@ from kotsapp.apply.pruner import ClientOf, Pruner
 from kotsapp.apply.reader import LiveReader
 from kotsapp.apply.refusals import RefusedError
 from kotsapp.health.assess import WorkloadState
+from kotsapp.images.image_path import Step, children
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import UnknownKindError
 from kotsapp.kube.objects import GroupKind, ObjectKey, key_of
@@ -87,7 +89,7 @@ class Session:
         """
         client = self._cluster.client
         reader = self._reader(await self._watch(plan.keys))
-        plan = await _without_kept_owners(plan, reader)
+        plan = await _without_kept_owners(await self._without_existing(plan, reader), reader)
         await claim(self._applicant, plan, reader, self._cluster.holds)
         digests = PlanDigests.of(plan, self._options.digest_key)
         changes = await find_changes(plan, digests, reader, self._known)
@@ -118,7 +120,9 @@ class Session:
         applier = self._applier or self._new_applier(changes)
         if changes.changed:
             account = self._applicant.account
-            await self._ledger.announce(Entry(key_of(obj), account=account) for obj in changes.changed)
+            phases = changes.plan.deletion_phases
+            keys = [key_of(obj) for obj in changes.changed]
+            await self._ledger.announce(Entry(key, account=account, deletion_phase=phases.get(key, 0)) for key in keys)
         due = {key_of(obj) for obj in changes.due}
         waiting = await self._apply_phases(changes, due, applier)
         # What a hook holds back is still due, but for what was there already: the hook may need it.
@@ -140,7 +144,7 @@ class Session:
     async def prune(self, changes: Changes) -> Removal:
         """Delete what the plan no longer wants; raises RefusedError. Secrets wait until all is well: pods of an older
         version may need one."""
-        left_over = self._ledger.inventory.left_over(changes.plan.keys)
+        left_over = self._ledger.inventory.left_over([*changes.plan.keys, *changes.plan.if_absent])
         if left_over and await self._any_unwell(changes):
             left_over = [entry for entry in left_over if entry.key.group_kind != _SECRET]
         if not left_over:
@@ -167,6 +171,7 @@ class Session:
             digest_key=self._options.digest_key,
             account=self._applicant.account,
             sources=changes.digests.written,
+            deletion_phases=changes.plan.deletion_phases,
             adoption=adoption(self._applicant, self._ledger.inventory, changes.plan),
             force=self._options.force,
             waiting=self._cluster.waiting,
@@ -192,17 +197,67 @@ class Session:
 
         return frozenset(kind for kind in await asyncio.gather(*(watch(*s) for s in sorted(scopes))) if kind)
 
-    async def _apply_phases(self, changes: Changes, due: set[ObjectKey], applier: Applier) -> tuple[ObjectKey, ...]:
-        """Apply what is ``due``, which shrinks; returns the hooks that have to end before it goes on."""
+    async def _apply_phases(self, changes: Changes, due: set[ObjectKey], applier: Applier) -> Mapping[ObjectKey, str]:
+        """Apply what is ``due``, which shrinks; returns what has to come to what before it goes on."""
         phases = changes.plan.phases
         for phase in phases:
             await applier.apply([obj for obj in phase.objects if key_of(obj) in due], self._ledger.applied)
             due -= {key_of(obj) for obj in phase.objects}
+            if phase is phases[-1]:
+                break
             reader = self._reader(changes.unwatched)
-            waiting = [key for key in sorted(phase.awaited - changes.ended) if not await _has_run(key, reader)]
-            if waiting and phase is not phases[-1]:
-                return tuple(waiting)
-        return ()
+            waiting = {
+                key: "to end" for key in sorted(phase.awaited - changes.ended) if not await _has_run(key, reader)
+            }
+            # Whoever has everything already waits for nobody: what was ready may restart.
+            if due:
+                waiting |= await self._unready(phase, changes, reader)
+            if waiting:
+                return waiting
+        return {}
+
+    async def _unready(self, phase: Phase, changes: Changes, reader: LiveReader) -> dict[ObjectKey, str]:
+        unready = {
+            key: "to be ready" for key in sorted(phase.ready - changes.ended) if not await _is_ready(key, reader)
+        }
+        for key, properties in phase.properties.items():
+            live = await self._live(key)
+            wanted = [f"{path}={text}" for path, steps, text in properties if text not in _texts(live, steps)]
+            if wanted:
+                unready[key] = f"to have {', '.join(wanted)}"
+        return unready
+
+    async def _live(self, key: ObjectKey) -> Mapping[str, Any] | None:
+        client = self._cluster.client
+        try:
+            return await client.get(await client.resource_type(key.api_version, key.kind), key.name, key.namespace)
+        except UnknownKindError:
+            return None
+
+    async def _without_existing(self, plan: Plan, reader: LiveReader) -> Plan:
+        """The plan less the definitions that are only made where there are none, and are there: Helm leaves them."""
+        if not plan.if_absent:
+            return plan
+        there = {
+            key_of(obj) for obj in plan.objects if key_of(obj) in plan.if_absent and await self._is_defined(obj, reader)
+        }
+        phases = [
+            replace(phase, objects=tuple(obj for obj in phase.objects if key_of(obj) not in there))
+            for phase in plan.phases
+        ]
+        return replace(plan, phases=tuple(phases))
+
+    async def _is_defined(self, definition: Object, reader: LiveReader) -> bool:
+        """Asked by what is served first, which is known without a request: definitions are large."""
+        key = key_of(definition)
+        if self._ledger.inventory.get(key) is not None and await reader.get(key) is not None:
+            return True
+        group, kind = defined(definition)
+        for version in (definition.get("spec") or {}).get("versions") or ():
+            with contextlib.suppress(UnknownKindError):
+                await self._cluster.client.resource_type(f"{group}/{version.get('name')}", kind)
+                return True
+        return await self._live(key) is not None
 
     async def _any_unwell(self, changes: Changes) -> bool:
         reader = self._reader(changes.unwatched)
@@ -218,6 +273,19 @@ async def _has_run(key: ObjectKey, reader: LiveReader) -> bool:
     return seen is not None and seen.facts is not None and seen.facts.state is WorkloadState.READY
 
 
+async def _is_ready(key: ObjectKey, reader: LiveReader) -> bool:
+    seen = await reader.get(key)
+    return seen is not None and (seen.facts is None or seen.facts.state is WorkloadState.READY)
+
+
+def _texts(live: Mapping[str, Any] | None, steps: Sequence[Step]) -> list[str]:
+    """What stands at a path, as text: yes and no as YAML writes them."""
+    found: list[Any] = [live]
+    for step in steps:
+        found = [child for value in found for _, child in children(value, step)]
+    return [str(value).lower() if isinstance(value, bool) else str(value) for value in found]
+
+
 async def _without_kept_owners(plan: Plan, reader: LiveReader) -> Plan:
     """The plan, the objects without an owner that a person annotated to outlive the app while they live: the garbage
     collector would delete them all the same."""
@@ -231,5 +299,5 @@ async def _without_kept_owners(plan: Plan, reader: LiveReader) -> Plan:
         metadata = {name: value for name, value in obj["metadata"].items() if name != "ownerReferences"}
         return {**obj, "metadata": metadata}
 
-    phases = [Phase(tuple([await one(obj) for obj in phase.objects]), phase.awaited) for phase in plan.phases]
-    return Plan(tuple(phases), plan.exclusive, plan.as_written, plan.left_open)
+    phases = [replace(phase, objects=tuple([await one(obj) for obj in phase.objects])) for phase in plan.phases]
+    return replace(plan, phases=tuple(phases))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.folder import write_folder
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files
@@ -234,4 +235,4 @@ def _write(
 
 
 def _note(text: str) -> None:
-    print(f"kotsapp: {text}", file=sys.stderr)
+    report(f"kotsapp: {text}")

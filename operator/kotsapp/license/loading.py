@@ -1,6 +1,6 @@
 """From the bytes of a license file to a License that may be used, or to one clear reason why not."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -10,11 +10,13 @@ from kotsapp.license import entitlements as checks
 from kotsapp.license import fields
 from kotsapp.license.comparison import differences
 from kotsapp.license.document import Value, parse_yaml
+from kotsapp.license.domains import is_domain
 from kotsapp.license.entitlements import Entitlement, EntitlementCheck
 from kotsapp.license.errors import LicenseError, LicenseReason, shown
 from kotsapp.license.expiry import LicenseState, expiry_state
 from kotsapp.license.signature import SCHEMES, Scheme, SignedData, verify
 from kotsapp.license.trust import TrustedKeys
+from kotsapp.redact import is_word
 
 
 class Policy(StrEnum):
@@ -32,8 +34,8 @@ class License:
 
     ``license_id`` is the customer's credential: it is in no ``repr``, and must get into no log, event or status.
     ``expires_at`` is in UTC, None for never. ``proxy_domain`` is None when the vendor has no custom one.
-    ``differences`` are the paths of fields where the outer document says something else. ``verified`` is False, and
-    ``key_id`` None, only under ``Policy.WARN``.
+    ``settings`` are further facts that releases may ask for, as text. ``differences`` are the paths of fields where the
+    outer document says something else. ``verified`` is False, and ``key_id`` None, only under ``Policy.WARN``.
     """
 
     version: str
@@ -50,6 +52,15 @@ class License:
     key_id: str | None
     differences: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def secrets(self) -> Iterator[str]:
+        """What may be in no message: the id, and of the entitlements hidden ones and all texts but words and hosts."""
+        yield self.license_id
+        for entitlement in self.entitlements.values():
+            value = entitlement.text
+            if entitlement.hidden or not (is_word(value) or is_domain(value)):
+                yield value
 
     def state(self, now: datetime) -> LicenseState:
         return expiry_state(self.expires_at, now)
@@ -144,6 +155,7 @@ def _license(
         expires_at=fields.expires_at(entitlements),
         proxy_domain=fields.proxy_domain(spec),
         entitlements=MappingProxyType(entitlements),
+        settings=MappingProxyType(fields.settings(spec)),
         verified=key_id is not None,
         key_id=key_id,
         differences=differences,

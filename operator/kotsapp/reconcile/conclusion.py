@@ -21,13 +21,15 @@ from kotsapp.kube.objects import ObjectKey
 from kotsapp.license import License, next_moment
 from kotsapp.reconcile.outcome import ReconcileError, retryable
 from kotsapp.reconcile.routing import ImagesResult
-from kotsapp.text import counted
+from kotsapp.release.reader import Release
+from kotsapp.text import counted, listed
 
 # While workloads roll out their status wakes the app; their pods' troubles are asked for this often.
 ROLLING_POLL = 3.0
 UNHEALTHY_POLL = 30.0
 # Without a watch nothing tells of drift; every object is looked at this often then.
 UNWATCHED_INTERVAL = 300.0
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,17 @@ class Conclusion:
     healthy: bool
 
 
-def applied(count: int, unpatched_charts: tuple[str, ...], waiting: tuple[ObjectKey, ...]) -> Condition:
-    """How many objects are applied, and what is still waited for."""
+def applied(count: int, release: Release, waiting: Mapping[ObjectKey, str]) -> Condition:
+    """How many objects are applied, what of the release is not heeded, and what is still waited for, and why."""
     message = f"{counted(count, 'object')} applied"
-    if unpatched_charts:
-        message += f"; left by spec.helm.v2Charts: Skip, and installed by nobody here: {', '.join(unpatched_charts)}"
+    if release.unpatched_charts:
+        skipped = listed(release.unpatched_charts, MAX_NAMED)
+        message += f"; left by spec.helm.v2Charts: Skip, and installed by nobody here: {skipped}"
+    if release.unheeded_flags:
+        message += f"; not heeded: {listed(release.unheeded_flags, MAX_NAMED, '; ')}"
     if waiting:
-        hooks = ", ".join(str(key) for key in waiting)
-        return Condition.unknown(WORKLOADS_APPLIED, Reason.PROGRESSING, f"{message}; waiting for hook {hooks}")
+        awaited = listed([f"{key} {what}" for key, what in waiting.items()], MAX_NAMED)
+        return Condition.unknown(WORKLOADS_APPLIED, Reason.PROGRESSING, f"{message}; waiting for {awaited}")
     return Condition.true(WORKLOADS_APPLIED, message)
 
 

@@ -1,7 +1,7 @@
 """From a release's objects and the images' routes to the objects that are applied. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kotsapp.api.spec import Spec
@@ -19,14 +19,13 @@ from kotsapp.kube.objects import Identity, ObjectKey, key_of
 from kotsapp.names import PRUNE_ANNOTATION
 from kotsapp.pullsecret import pull_secret
 from kotsapp.reconcile.app import App
-from kotsapp.release.charts import hook_of
+from kotsapp.release import order
+from kotsapp.release.reader import Release
 from kotsapp.text import listed
 
 # Each object has an entry in status.inventory, and the API server stores at most 1.5 MiB of one object.
 MAX_OBJECTS = 4000
 MAX_SHOWN = 5
-# Before this come hooks that run before everything else, behind it those that run after.
-NO_HOOK = (0, 0)
 
 Object = Mapping[str, Any]
 
@@ -87,7 +86,7 @@ def scope_in(objects: Iterable[Object]) -> Callable[[str, str], bool | None]:
 
 
 def make_plan(
-    objects: Sequence[Object],
+    release: Release,
     pulls: Mapping[str, Pull],
     pull_secrets: PullSecrets,
     app: App,
@@ -102,6 +101,7 @@ def make_plan(
 
     Without an account of the spec's the operator's own rights are used, which are lent to nothing outside its bounds.
     """
+    objects = release.objects
     if len(objects) > MAX_OBJECTS:
         raise PlanError([f"the manifests hold {len(objects)} objects, more than {MAX_OBJECTS}; split the app"])
     accounts = {key_of(o).name for o in objects if key_of(o).group_kind == ("", "ServiceAccount")}
@@ -140,27 +140,39 @@ def make_plan(
     exclusive = frozenset(map(key_of, secrets))
     if any(key.identity in seen for key in exclusive):
         raise PullSecretNameError(pull_secrets.name)
-    return Plan(phases(planned, secrets), exclusive, as_written, opened)
-
-
-def phases(objects: Sequence[Object], pull_secrets: Sequence[Object] = ()) -> tuple[Phase, ...]:
-    """The objects in the order of their hooks, each hook awaited; Secrets come first of all, since the first hook's
-    pods may need one."""
-    by_order: dict[tuple[int, int], list[Object]] = {}
-    secrets = list(pull_secrets)
-    for obj in objects:
-        hook = hook_of(obj)
-        if key_of(obj).group_kind == ("", "Secret"):
-            secrets.append(obj)
-        else:
-            by_order.setdefault(hook.order if hook else NO_HOOK, []).append(obj)
-    if secrets:
-        first = min((*by_order, NO_HOOK))
-        by_order[first] = [*secrets, *by_order.get(first, ())]
-    return tuple(
-        Phase(tuple(by_order[order]), frozenset(key_of(obj) for obj in by_order[order] if hook_of(obj)))
-        for order in sorted(by_order)
+    definitions = {("CustomResourceDefinition", name) for name in release.definitions}
+    try:
+        phases = _phases(release, planned, secrets)
+        deleted = {key_of(obj): phase for obj in objects if (phase := order.deletion_phase(obj))}
+    except order.OrderError as error:
+        raise PlanError([str(error)]) from None
+    return Plan(
+        phases,
+        exclusive,
+        as_written,
+        opened,
+        if_absent=frozenset(key for key in map(key_of, planned) if (key.kind, key.name) in definitions),
+        deletion_phases=deleted,
     )
+
+
+def _phases(release: Release, planned: Sequence[Object], pull_secrets: Sequence[Object]) -> tuple[Phase, ...]:
+    """The release's objects as they are planned, in their order; pull secrets come first of all. Raises OrderError."""
+    keys = [key_of(obj) for obj in planned]
+    stages = order.stages(release.objects, release.chart_numbers or (0,) * len(planned))
+    made = [
+        Phase(
+            tuple(planned[n] for n in stage.objects),
+            frozenset(keys[n] for n in stage.ran),
+            frozenset(keys[n] for n in stage.ready),
+            {keys[n]: properties for n, properties in stage.properties.items()},
+        )
+        for stage in stages
+    ]
+    if pull_secrets:
+        first, *others = made or [Phase(())]
+        made = [replace(first, objects=(*pull_secrets, *first.objects)), *others]
+    return tuple(made)
 
 
 def own(obj: Object, app: App) -> Object:

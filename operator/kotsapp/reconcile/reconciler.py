@@ -1,5 +1,6 @@
 """One reconciliation of one KotsApp: its methods are the verbs of the data flow (docs/ARCHITECTURE.md)."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -34,7 +35,7 @@ from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
 from kotsapp.names import API_VERSION, KIND, RENDER_ANNOTATION, RENDER_ANSWER
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile import conclusion, events, release_store, routing, sources, status
+from kotsapp.reconcile import conclusion, events, known_secrets, release_store, routing, sources, status
 from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.conclusion import Conclusion
@@ -45,7 +46,16 @@ from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, Outcome, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
-from kotsapp.reconcile.rendering import Before, render, renderer_for, secret_name
+from kotsapp.reconcile.rendering import (
+    Before,
+    ReaderFor,
+    after_death,
+    died,
+    refuse_deadly,
+    render,
+    renderer_for,
+    secret_name,
+)
 from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, roll_out
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
@@ -58,12 +68,16 @@ from kotsapp.release import config
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
 from kotsapp.release.filling import Drawn
+from kotsapp.release.jobs import Inputs
+from kotsapp.release.process import ReaderDiedError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 from kotsapp.release.store import StoredRelease, StoredReleaseError, is_kept
 from kotsapp.text import counted, rfc3339
 from kotsapp.verdicts.resolver import resolve_all
 
+# Before this nobody who waits has looked, and most changes whose images are known are applied.
+TELL_AFTER = 0.05
 # Pods that were just made have nothing to tell yet.
 POD_GRACE = 1.5
 
@@ -79,6 +93,9 @@ class Reconciler:
         self._findings = Findings()
         self._events: list[events.Event] = []
         self._plan_size = 0
+        self._change = ""
+        self._ended = asyncio.Event()
+        self._telling: asyncio.Task[None] | None = None
         self._ledger = Ledger(Inventory.from_status(writer.status.get("inventory") or ()), self._save)
 
     async def reconcile(self) -> Outcome:
@@ -99,6 +116,10 @@ class Reconciler:
             self._memory.release = None  # megabytes, which nobody looks at while the app stands still
             ended = error if isinstance(error, ReconcileError) else _of_api_error(self._app, error)
             conditions, wake_after, backoff = tuple(ended.conditions), ended.retry_after, ended.backoff
+        finally:
+            self._ended.set()
+            if self._telling is not None:
+                await asyncio.gather(self._telling, return_exceptions=True)
         if asked:  # with whatever came of it: somebody waits for the answer
             self._findings = replace(self._findings, answered={**self._findings.answered, **self._app.requested})
         self._found(*conditions)
@@ -134,21 +155,32 @@ class Reconciler:
         follow = self._services.follow
         await follow(self._app, spec.references)
         license = await read_license(self._app, spec, self._services)
+        self._memory.redactor.learn("license", license.secrets())
         self._note_license(license)
         refuse_expired(license, spec.license)
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, _references(spec, license))
         files = await read_sources(self._app, spec, self._services)
         answers, read_from = await read_answers(self._app, spec, self._services)
-        await self._note_sources([*files, *read_from], license)
+        self._memory.redactor.learn("sources", known_secrets.of_sources([*files, *read_from]))
+        self._note_sources([*files, *read_from], license)
         return license, files, answers
 
-    async def _note_sources(self, files: Sequence[SourceFile], license: License) -> None:
+    def _note_sources(self, files: Sequence[SourceFile], license: License) -> None:
         """Say at once that the inputs changed, so that nobody who waits passes on what was true of the old ones."""
         known = sources.revisions(files, license.license_id.encode())
         changed = sources.changed(self._writer.status, known)
         self._findings = replace(self._findings, sources=known)
         if changed is not None:
+            self._change = changed
+            self._telling = asyncio.create_task(self._tell_change(changed))
+
+    async def _tell_change(self, changed: str) -> None:
+        """A change that is done with in a moment is told by what came of it."""
+        try:
+            async with asyncio.timeout(TELL_AFTER):
+                await self._ended.wait()
+        except TimeoutError:
             await self.announce(*progressing(changed))
 
     async def _render_and_route(
@@ -158,24 +190,27 @@ class Reconciler:
         inputs = renderer.inputs(files)
         stored = await self._stored_release()
         if stored is not None and self._is_current(stored, inputs, renderer):
+            self._note_secrets(stored.release, license)
             images = await self._route(spec, license, renderer, stored.release)
             if _local_images(stored.release, images) == stored.local_images:
                 self._note_release(stored)
                 return stored.release, images
-        client = self._services.client
         kept = self._kept(stored)
         lost = stored is None and bool(self._writer.status.get("release"))
         before = Before(release_store.past_of(stored, self._ledger.inventory, lost=lost), self._looker)
         try:
-            release = await render(renderer, files, {}, kept, before, client)
+            release = await self._render(Inputs(renderer, files, {}, kept), before, inputs)
         except ConfigIncompleteError as error:
             self._findings = replace(self._findings, config=error.result.names())
             raise terminal(Reason.CONFIG_INCOMPLETE, config.problems_told(error.problems)) from None
+        self._note_secrets(release, license)
         images = await self._route(spec, license, renderer, release)
         answers = _local_images(release, images)
         if any(image != reference for image, reference in answers.items()):
-            release = await render(renderer, files, answers, release.drawn, before, client)
+            release = await self._render(Inputs(renderer, files, answers, release.drawn), before, inputs)
+            self._note_secrets(release, license)
             images = await self._route(spec, license, renderer, release)
+        self._memory.deaths = None  # not before: the second rendering may be the one that a reader dies of
         await self._store_release(
             StoredRelease(
                 revision=self._last_revision(stored) + 1,
@@ -191,6 +226,12 @@ class Reconciler:
             kept=is_kept(release),
         )
         return release, images
+
+    def _note_secrets(self, release: Release, license: License) -> None:
+        """Know what may be in no message. Raises ReconcileError for an object whose very name tells the license id."""
+        self._memory.redactor.learn("release", known_secrets.of_release(release))
+        if problem := known_secrets.named_after(license, release):
+            raise terminal(Reason.INVALID_MANIFEST, problem)
 
     async def _stored_release(self) -> StoredRelease | None:
         """The release as it was rendered last; None when there is none, or a new rendering is asked for."""
@@ -252,8 +293,28 @@ class Reconciler:
         self._findings = replace(self._findings, config=found.names() if found is not None else {})
         if stored.revision:
             told = {"revision": stored.revision, "renderedAt": stored.rendered_at}
-            answered = {RENDER_ANSWER: stored.request} if stored.request else {}
-            self._findings = replace(self._findings, release=told, answered={**self._findings.answered, **answered})
+            self._findings = replace(self._findings, release=told)
+        if stored.request:  # also where nothing of the rendering had to be kept: somebody waits for the answer
+            answered = {**self._findings.answered, RENDER_ANSWER: stored.request}
+            self._findings = replace(self._findings, answered=answered)
+
+    async def _render(self, inputs: Inputs, before: Before, digest: str) -> Release:
+        """Rendered in a process of its own; raises ReconcileError, too, when that died."""
+        refuse_deadly(self._memory.deaths, digest)
+        reader = ReaderFor(self._services.reader, self._app.namespace, digest, self._is_suspect())
+        try:
+            async with self._services.limiter.waiting():
+                return await render(inputs, reader, before, self._services.client)
+        except ReaderDiedError as error:
+            self._memory.deaths = after_death(self._memory.deaths, digest, error)
+            raise died(self._memory.deaths) from None
+
+    def _is_suspect(self) -> bool:
+        """Whether reading the app's sources did harm before, or was given up before a restart."""
+        if self._memory.deaths is not None:
+            return True
+        conditions = self._writer.status.get("conditions") or ()
+        return any(condition.get("reason") == Reason.TOO_EXPENSIVE for condition in conditions)
 
     async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
         """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""
@@ -300,7 +361,7 @@ class Reconciler:
         asked_for = release.asks_for_pull_secret
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
-            return make_plan(release.objects, images.pulls, secrets, self._app, spec, kept)
+            return make_plan(release, images.pulls, secrets, self._app, spec, kept)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -396,7 +457,7 @@ class Reconciler:
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._ledger.inventory.entries.values())
-        self._found(conclusion.applied(count, release.unpatched_charts, done.waiting))
+        self._found(conclusion.applied(count, release, done.waiting))
 
     def _found(self, *conditions: Condition) -> None:
         self._findings = replace(self._findings, conditions=(*self._findings.conditions, *conditions))
@@ -408,7 +469,7 @@ class Reconciler:
 
     async def _save(self, brings_new: bool) -> None:
         """Store the inventory; where there will be new objects, that the rollout goes on, too."""
-        if brings_new:
+        if brings_new or self._change:
             await self.announce(*progressing(f"applying {counted(self._plan_size, 'object')}"))
             return
         async with self._writer.lock:

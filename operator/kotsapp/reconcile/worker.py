@@ -22,6 +22,7 @@ from kotsapp.reconcile.outcome import Outcome
 from kotsapp.reconcile.reconciler import Reconciler
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.status_writer import StatusWriter, live_app
+from kotsapp.redact import use
 from kotsapp.text import listed, rfc3339
 
 logger = logging.getLogger(__name__)
@@ -42,8 +43,8 @@ class Worker:
     def __init__(self, app: App, status: Mapping[str, Any]) -> None:
         self.app = app
         self.wake = asyncio.Event()
-        self._writer = StatusWriter(status)
         self._memory = Memory()
+        self._writer = StatusWriter(status, self._memory.redactor)
         self._busy = asyncio.Lock()
         self._failures = 0
         self._deletion_told = ""
@@ -54,7 +55,8 @@ class Worker:
             return  # the events of a resource and of its successor of the same name come in any order
         before, self.app = self.app, app
         if before.uid != app.uid:
-            self._writer, self._memory = StatusWriter(status), Memory()
+            self._memory = Memory()
+            self._writer = StatusWriter(status, self._memory.redactor)
         if _asks_for(before) != _asks_for(app):
             self.wake.set()
 
@@ -73,6 +75,7 @@ class Worker:
     async def remove(self, services: Services) -> list[str]:
         """Delete everything that was applied; the problems that are left, which status tells, too."""
         async with self._busy:
+            use(self._memory.redactor)
             app, writer = self.app, self._writer
 
             async def save(_: bool) -> None:
@@ -97,7 +100,7 @@ class Worker:
             found = status.Findings(conditions=tuple(retrying(Reason.CLEANUP_FAILED, message)))
             now = status.build(writer.status, found, ledger.inventory, app.generation, rfc3339())
             with contextlib.suppress(ApiError):
-                await self._tell(app, Outcome(now, None), services)
+                await self._tell(app, Outcome(now, None), writer.status, services)
             return problems
 
     async def look(self, services: Services) -> bool:
@@ -122,15 +125,16 @@ class Worker:
     async def _once(self, services: Services) -> float | None:
         """One reconciliation; the seconds until the next one, None to wait for a change."""
         app, writer = self.app, self._writer
+        use(self._memory.redactor)
         try:
             if not writer.certain and not await writer.read_back(app, services.client):
                 return None
-            started = time.monotonic()
+            before, started = writer.status, time.monotonic()
             outcome = await self._reconcile(Reconciler(app, services, self._memory, writer), app)
             services.metrics.reconciled(
                 app.key, outcome.status or writer.status, time.monotonic() - started, suspended=app.suspended
             )
-            await self._tell(app, outcome, services)
+            await self._tell(app, outcome, before, services)
             logger.debug("%s: reconciled generation %d", app.key, app.generation)
         except ApiError as error:
             services.metrics.broke("api")
@@ -160,10 +164,10 @@ class Worker:
             # The writer's lock is let go only when nothing is written any more.
             await asyncio.gather(work, return_exceptions=True)
 
-    async def _tell(self, app: App, outcome: Outcome, services: Services) -> None:
+    async def _tell(self, app: App, outcome: Outcome, before: Mapping[str, Any], services: Services) -> None:
+        """Write the status, and post what became of the one ``before`` the reconciliation."""
         if outcome.status is None:
             return
-        before = self._writer.status
         await self._writer.write(app, outcome.status, services.client)
         for event in (*outcome.events, *events.of_transition(before, outcome.status)):
             await self._post(app, event, services)
@@ -182,7 +186,8 @@ class Worker:
     async def _post(self, app: App, event: events.Event, services: Services) -> None:
         log = logger.warning if event.warning else logger.info
         log("%s: %s: %s", app.key, event.reason, event.message)
-        await post(services.client, app.regarding, event.reason, event.message, warning=event.warning)
+        message = self._memory.redactor.text(event.message)
+        await post(services.client, app.regarding, event.reason, message, warning=event.warning)
 
     def _backoff(self, longest: float | None = None) -> float:
         self._failures += 1

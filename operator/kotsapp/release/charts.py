@@ -2,12 +2,13 @@
 
 import copy
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from kotsapp.images.podspec import group_kind
-from kotsapp.manifests import documents
+from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
@@ -21,12 +22,18 @@ from kotsapp.release.upgrade import (
     UPGRADE,
     Past,
     digest_of,
+    for_this_rendering,
     kept_hooks,
     marked,
     runs_now,
 )
 
 FORCE = "kotsapp.dev/force"
+_NO_HOOKS, _SKIP_CRDS = "--no-hooks", "--skip-crds"
+# As many digits as a person writes.
+_WEIGHT = re.compile(r"[+-]?[0-9]{1,9}")
+_SOURCE = re.compile(r"\s*# Source: (\S+)")
+_CRDS_FILE = re.compile(r"[^/]+(?:/charts/[^/]+)*/crds/")
 
 _BEFORE = frozenset({"pre-install", "pre-upgrade"})
 # Run by `helm test`, `helm rollback` and `helm uninstall`, none of which happens here.
@@ -53,11 +60,28 @@ class ChartArchive:
 
 
 @dataclass(frozen=True, slots=True)
+class UpgradeFlags:
+    """What ``helmUpgradeFlags`` come to; ``unheeded`` have no meaning here."""
+
+    no_hooks: bool = False
+    skip_crds: bool = False
+    unheeded: tuple[str, ...] = ()
+
+
+class Rendered(NamedTuple):
+    """A chart's objects in Helm's order, the names of what is left out, and which definitions are of ``crds/``."""
+
+    objects: list[Object]
+    left_out: list[str]
+    definitions: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ChartRequest:
     """A chart to render: ``values`` are merged from all that apply. ``namespace`` is empty for the app's own.
 
     ``secrets`` may be among the values, and may be in no message about them. ``past`` is the chart as it was before,
-    None when this is its install.
+    None when this is its install. Charts of less ``weight`` come first.
     """
 
     archive: ChartArchive
@@ -67,6 +91,8 @@ class ChartRequest:
     place: Place
     secrets: tuple[str, ...] = field(default=(), repr=False)
     past: Past | None = field(default=None, repr=False)
+    weight: int = 0
+    flags: UpgradeFlags = UpgradeFlags()
 
     def __str__(self) -> str:
         return f"chart {self.archive.name} {self.archive.version} (release {self.release_name})"
@@ -135,7 +161,15 @@ def request(obj: Object, place: Place, found: Sequence[ChartArchive]) -> ChartRe
         problem = f"{name(obj)} wants chart {quote(chart_name)} {quote(version)}; charts in the release: {there}"
         raise ManifestError(place, f"{problem}. Put its .tgz beside it, or fix the name or version")
     namespace = _text(spec, "namespace", "spec", obj, place)
-    return ChartRequest(archive, release_of(obj, place).name, namespace, merged_values(obj, place), place)
+    return ChartRequest(
+        archive,
+        release_of(obj, place).name,
+        namespace,
+        merged_values(obj, place),
+        place,
+        weight=_weight(spec, obj, place),
+        flags=_flags(spec, obj, place),
+    )
 
 
 def release_of(obj: Object, place: Place) -> HelmRelease:
@@ -210,10 +244,8 @@ def hook_of(obj: Object) -> Hook | None:
     return Hook(bool(events & _BEFORE), hook_weight(obj))
 
 
-def rendered(
-    request: ChartRequest, output: bytes | str, budget: Budget | None = None
-) -> tuple[list[Object], list[str]]:
-    """The objects of a rendered chart, in Helm's order, and the names of those that are left out.
+def rendered(request: ChartRequest, output: bytes | str, budget: Budget | None = None) -> Rendered:
+    """The objects of a rendered chart, and what is told of it.
 
     Left out is what its annotations exclude, hooks for tests, deletion and rollback, and hooks that are not for this
     rendering: those for upgrades alone run when the chart has changed, those for installs alone at its install; what
@@ -224,26 +256,30 @@ def rendered(
     found: list[Object] = []
     left_out: list[str] = []
     not_now: list[Object] = []
+    definitions: list[str] = []
+    of_crds_folder = _of_crds_folder(output, str(request))
     for document in documents.read(output, str(request), budget):
         obj = document.value
         events = hook_events(obj)
         if is_applied(obj) and not included(obj, document.place):
             left_out.append(name(obj))
-        elif events and events <= _NEVER_RUN:
+        elif events and (events <= _NEVER_RUN or request.flags.no_hooks):
             left_out.append(_hook_name(obj, events))
         elif not events:
             found.append(_settled(obj, request, is_hook=False))
+            if document.place.document in of_crds_folder and obj["kind"] == "CustomResourceDefinition":
+                definitions.append(str(obj["metadata"].get("name")))
         elif not events & (INSTALL | UPGRADE):
             wrong = ", ".join(sorted(events - _NEVER_RUN))
             fix = 'mend the annotation, or annotate it kots.io/exclude: "true"'
             raise ManifestError(document.place, f"{name(obj)} is a hook that Helm does not know ({wrong}): {fix}")
         elif runs_now(events, digest, request.past):
-            hook = _settled(obj, request, is_hook=True)
+            hook = for_this_rendering(_settled(obj, request, is_hook=True), request.past)
             found.append(hook if events & INSTALL else marked(hook, digest))
         else:
             left_out.append(_hook_name(obj, events))
             not_now.append(obj)
-    return sorted([*found, *kept_hooks(request.past, digest, not_now)], key=_order), left_out
+    return Rendered(sorted([*found, *kept_hooks(request.past, digest, not_now)], key=_order), left_out, definitions)
 
 
 def _hook_name(obj: Object, events: frozenset[str]) -> str:
@@ -275,6 +311,53 @@ def _merge(values: dict[str, Any], more: Mapping[str, Any], depth: int) -> None:
             _merge(old, value, depth + 1)
         else:
             values[key] = value
+
+
+def _weight(spec: Mapping[str, Any], obj: Object, place: Place) -> int:
+    value = spec.get("weight")
+    if value is None or value == "":
+        return 0
+    text = str(value).strip()
+    if isinstance(value, bool) or not _WEIGHT.fullmatch(text):
+        raise ManifestError(place, f"spec.weight of {name(obj)} is {quote(text)}: write a whole number")
+    return int(text)
+
+
+def _flags(spec: Mapping[str, Any], obj: Object, place: Place) -> UpgradeFlags:
+    flags = spec.get("helmUpgradeFlags")
+    if flags is None:
+        return UpgradeFlags()
+    if not (isinstance(flags, list) and all(isinstance(flag, str) for flag in flags)):
+        raise ManifestError(place, f"spec.helmUpgradeFlags of {name(obj)} is no list of texts")
+    given = [flag.strip() for flag in flags]
+    unheeded = [flag for flag in given if flag and not flag.startswith((_NO_HOOKS, _SKIP_CRDS))]
+    return UpgradeFlags(_is_set(given, _NO_HOOKS), _is_set(given, _SKIP_CRDS), tuple(_told(unheeded)))
+
+
+def _is_set(flags: Sequence[str], flag: str) -> bool:
+    """As Helm reads its flags: the last one counts."""
+    return next((one in (flag, f"{flag}=true") for one in reversed(flags) if one.startswith(flag)), False)
+
+
+def _told(flags: Sequence[str]) -> list[str]:
+    """Their names alone: what is behind them may be a password (``--set``)."""
+    names_ = [flag.split("=")[0].split()[0] for flag in flags if flag.startswith("-")]
+    return list(dict.fromkeys(names_))
+
+
+def _of_crds_folder(output: bytes | str, origin: str) -> frozenset[int]:
+    """The numbers of the documents that are of a ``crds/`` folder: above each file Helm writes where it is from."""
+    text = output if isinstance(output, str) else stream.decode(output, origin)
+    if "/crds/" not in text:
+        return frozenset()
+    found, inside = set(), False
+    for chunk in documents.chunks(text, origin):
+        source = _SOURCE.match(chunk.text)
+        if source is not None:
+            inside = _CRDS_FILE.match(source[1]) is not None
+        if inside:
+            found.add(chunk.number)
+    return frozenset(found)
 
 
 def _spec(obj: Object, place: Place) -> Mapping[str, Any]:

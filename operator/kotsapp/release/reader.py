@@ -41,7 +41,10 @@ class Release:
     and given to ``with_charts``, which fills in calls of their output by ``filler``. ``unpatched_charts``, ``left_out``
     (excluded objects, test hooks), ``chart_archives`` (by name and version) and ``warnings`` are for the report.
     ``asks_for_pull_secret`` says that the pull secret's name or content was asked for, so that it has to be in the
-    app's namespace whether or not a pod needs it. ``has_calls`` says that template calls were filled in.
+    app's namespace whether or not a pod needs it. ``chart_numbers`` are for each object the number of its chart, in
+    their order, 0 for a plain one; empty where all are. ``definitions`` are the names of those in ``crds/`` of charts,
+    which are made and never changed. ``unheeded_flags`` are those of ``helmUpgradeFlags`` that mean nothing here.
+    ``has_calls`` says that template calls were filled in.
     """
 
     objects: tuple[Object, ...] = ()
@@ -58,6 +61,9 @@ class Release:
     warnings: tuple[str, ...] = ()
     filler: Filler | None = None
     asks_for_pull_secret: bool = False
+    chart_numbers: tuple[int, ...] = ()
+    definitions: tuple[str, ...] = ()
+    unheeded_flags: tuple[str, ...] = ()
     has_calls: bool = False
 
     @property
@@ -128,6 +134,7 @@ def read_release(
         local_images=filled.local_images,
         charts=found.charts,
         unpatched_charts=found.unpatched_charts,
+        unheeded_flags=tuple(f"{' '.join(c.flags.unheeded)} of {c}" for c in found.charts if c.flags.unheeded),
         left_out=found.left_out,
         chart_archives=tuple(f"{archive.name} {archive.version}" for archive in chart_archives),
         config=filled.config,
@@ -151,9 +158,11 @@ def with_charts(
     images = DistinctImages(budget)
     objects, sources, left_out = list(release.objects), list(release.sources), list(release.left_out)
     reported = dict(release.reported_images)
+    chart_numbers, definitions = [0] * len(objects), list[str]()
     outputs, release = _with_calls_filled(release, list(outputs))
-    for request, output in outputs:
-        found, not_run = charts.rendered(request, output, budget)
+    for number, (request, output) in enumerate(outputs, 1):
+        found, not_run, of_crds_folder = charts.rendered(request, output, budget)
+        definitions += of_crds_folder
         place = Place(str(request))
         kept = [obj for obj in found if kots.is_applied(obj)]
         for obj in found:
@@ -163,12 +172,15 @@ def with_charts(
             images.count_of(obj, place)
         objects += kept
         sources += [request.source] * len(kept)
+        chart_numbers += [number] * len(kept)
         left_out += not_run
     gone = upgrade.superseded(objects, [request.past for request, _ in outputs])
     return replace(
         release,
         objects=tuple(obj for number, obj in enumerate(objects) if number not in gone),
         sources=tuple(source for number, source in enumerate(sources) if number not in gone),
+        chart_numbers=tuple(chart for number, chart in enumerate(chart_numbers) if number not in gone),
+        definitions=tuple(definitions),
         reported_images=reported,
         left_out=tuple(left_out),
     )

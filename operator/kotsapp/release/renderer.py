@@ -16,7 +16,7 @@ from kotsapp.manifests.budget import Budget
 from kotsapp.pullsecret import dockerconfigjson
 from kotsapp.release.calls import Filling
 from kotsapp.release.config_values import Answers
-from kotsapp.release.context import ClusterFacts, TemplateContext, license_fields
+from kotsapp.release.context import ClusterFacts, ReleaseVersion, TemplateContext, license_fields
 from kotsapp.release.filling import Drawn
 from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
@@ -135,5 +135,6 @@ class Renderer:
             namespace=self.namespace,
             domains=domains,
             local_images=local_images,
+            version=ReleaseVersion(channel_name=license.channel_name),
             cluster=self.cluster,
         )

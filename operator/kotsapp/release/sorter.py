@@ -76,11 +76,12 @@ class Sorter:
 
     def result(self) -> Sorted:
         superseded = [chart for chart in self._charts if not chart.v2 and chart.release in self._of_v2]
+        kept = [chart.request for chart in self._charts if chart not in superseded]
         return Sorted(
             objects=tuple(self._objects),
             sources=tuple(self._sources),
             reported_images=self._reported,
-            charts=tuple(chart.request for chart in self._charts if chart not in superseded),
+            charts=tuple(sorted(kept, key=lambda request: request.weight)),
             unpatched_charts=tuple(self._unpatched),
             left_out=(
                 *self._left_out,

@@ -11,7 +11,7 @@ from typing import Any
 
 from kotsapp.images.podspec import group_kind
 from kotsapp.names import GROUP
-from kotsapp.release.annotations import Object, hook_events
+from kotsapp.release.annotations import HOOK, Object, hook_events
 
 INSTALL = frozenset({"pre-install", "post-install"})
 UPGRADE = frozenset({"pre-upgrade", "post-upgrade"})
@@ -58,6 +58,21 @@ def runs_now(events: frozenset[str], digest: str, past: Past | None) -> bool:
     if not events & UPGRADE:
         return past.hooks is None
     return bool(events & INSTALL) or digest != past.digest
+
+
+def for_this_rendering(hook: dict[str, Any], past: Past | None) -> dict[str, Any]:
+    """The hook as it is at an install or an upgrade: one for ``post-install`` and ``pre-upgrade`` comes after the
+    chart's other objects in the one, when there is what it needs, and before them in the other."""
+    events = hook_events(hook)
+    now = events & (INSTALL if past is None else UPGRADE)
+    if not now or _before(now) == _before(events):
+        return hook
+    metadata = hook["metadata"]
+    return {**hook, "metadata": {**metadata, "annotations": {**metadata["annotations"], HOOK: ",".join(sorted(now))}}}
+
+
+def _before(events: frozenset[str]) -> bool:
+    return any(event.startswith("pre-") for event in events & (INSTALL | UPGRADE))
 
 
 def kept_hooks(past: Past | None, digest: str, left_out: Iterable[Object]) -> list[Object]:

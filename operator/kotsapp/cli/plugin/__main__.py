@@ -1,0 +1,5 @@
+import sys
+
+from kotsapp.cli.plugin import main
+
+sys.exit(main())

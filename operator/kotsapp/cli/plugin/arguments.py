@@ -1,0 +1,114 @@
+"""What people type after ``kubectl kotsapp``: a verb, a KotsApp, and kubectl's own options before or after them."""
+
+import argparse
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+
+from kotsapp import __version__
+from kotsapp.cli.options import seconds
+from kotsapp.cli.output import add_output_option
+from kotsapp.cli.plugin import ask, events, get, history, images, status, suspend, tree, why
+
+_DEFAULTS = {"namespace": None, "all_namespaces": False, "context": None, "kubeconfig": None, "user": None}
+# As people name it: by hand, from `kubectl get -o name`, and by the short name.
+_PREFIXES = ("kotsapp", "kotsapps", "ka", "kotsapp.kotsapp.dev", "kotsapps.kotsapp.dev")
+WAIT_SECONDS = 600.0
+
+_VERBS = (
+    ("get", get.run, "all KotsApps of a namespace, or of all with -A", "-A"),
+    ("status", status.run, "how the app is, and what to do about it; exit code 1 unless it is Ready", "shop --watch"),
+    (
+        "images",
+        images.run,
+        "every image: what was found, and from where pods pull it; exit code 1 if one can't be",
+        "shop",
+    ),
+    ("why", why.run, "all that is known of one image, and what to do about it", "shop quay.io/my-org/api:v1"),
+    ("events", events.run, "what happened to the app, oldest first", "shop"),
+    ("tree", tree.run, "the app's objects, and the pods that run of them", "shop"),
+    ("history", history.run, "the renderings of the release that are kept", "shop"),
+    ("retry", ask.retry, "ask every registry again now", "shop --wait"),
+    (
+        "rerender",
+        ask.rerender,
+        "render the release anew now: what charts draw and don't look up changes",
+        "shop --wait",
+    ),
+    ("suspend", suspend.suspend, "leave everything as it is, until it is resumed", "shop"),
+    ("resume", suspend.resume, "keep it true again", "shop"),
+)
+_PRINTING = frozenset({"get", "status", "images", "why", "events", "tree", "history"})
+_WAITING = frozenset({"retry", "rerender"})
+
+
+def parse(words: Sequence[str]) -> Namespace:
+    """The arguments, ``action`` among them: what is to be done with them and a Target."""
+    args = parser().parse_args(words)
+    for name, value in _DEFAULTS.items():
+        if not hasattr(args, name):
+            setattr(args, name, value)
+    if args.namespace and args.all_namespaces:
+        parser().error("-n is one namespace and -A all of them: give one of the two")
+    return args
+
+
+def parser() -> ArgumentParser:
+    common = _common()
+    top = ArgumentParser(
+        prog="kubectl kotsapp",
+        description="Look at a KotsApp as you want to, and ask for another try.",
+        epilog="Options of kubectl come before or after the command; NAME may be kotsapp/NAME, and is left out where "
+        "there is one KotsApp only.\n\nExamples:\n"
+        + "".join(f"  {_example(verb[0], verb[3])}\n" for verb in _VERBS[:4]),
+        formatter_class=RawDescriptionHelpFormatter,
+        parents=[common],
+    )
+    top.add_argument("--version", action="version", version=f"kubectl-kotsapp {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, action, text, example in _VERBS:
+        command = commands.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            epilog=f"Example:\n  {_example(name, example)}\n",
+            formatter_class=RawDescriptionHelpFormatter,
+            parents=[common],
+        )
+        if name != "get":
+            command.add_argument("name", metavar="NAME", nargs="?", type=app_name, help="or kotsapp/NAME")
+        if name == "why":
+            command.add_argument("image", metavar="IMAGE", help="as written or as pulled, or a part that only it has")
+        if name == "status":
+            command.add_argument("-w", "--watch", action="store_true", help="print it again whenever it changes")
+        if name in _WAITING:
+            command.add_argument("--wait", action="store_true", help="until it was done; exit code 1 unless Ready then")
+            text = "how long to wait, such as 90s (default: 10m)"
+            command.add_argument("--timeout", type=seconds, default=WAIT_SECONDS, metavar="DURATION", help=text)
+        if name in _PRINTING:
+            add_output_option(command)
+        command.set_defaults(action=action)
+    return top
+
+
+def app_name(text: str) -> str:
+    """The name in ``NAME`` or ``kotsapp/NAME``."""
+    prefix, slash, name = text.rpartition("/")
+    if slash and (prefix.lower() not in _PREFIXES or not name):
+        raise argparse.ArgumentTypeError(f"expected NAME or kotsapp/NAME, found {text!r}")
+    return name
+
+
+def _common() -> ArgumentParser:
+    """kubectl's own options; nothing is set where one is not given, so that it counts on either side of the verb."""
+    common = ArgumentParser(add_help=False, argument_default=SUPPRESS)
+    group = common.add_argument_group("options of kubectl")
+    group.add_argument("-n", "--namespace", help="default: the current context's")
+    group.add_argument("-A", "--all-namespaces", action="store_true", help="look in every namespace")
+    group.add_argument("--context", help="a context of the kubeconfig")
+    group.add_argument("--kubeconfig", metavar="FILE", help="default: as kubectl finds it")
+    group.add_argument("--as", dest="user", metavar="USER", help="act as this user")
+    return common
+
+
+def _example(verb: str, rest: str) -> str:
+    return f"kubectl kotsapp {verb} {rest}"

@@ -1,0 +1,44 @@
+"""``kubectl kotsapp get``: all KotsApps, and whether they are well."""
+
+from argparse import Namespace
+from typing import Any
+
+from kotsapp.cli.errors import EXIT_OK
+from kotsapp.cli.output import print_result
+from kotsapp.cli.plugin.target import App, Target, is_suspended, ready
+from kotsapp.cli.plugin.terminal import fitted
+
+_HEADS = ("NAMESPACE", "NAME", "READY", "REASON", "IMAGES", "PROXIED", "SUSPENDED", "MESSAGE")
+
+
+async def run(args: Namespace, target: Target) -> int:
+    apps = await target.apps()
+    shown = {"items": [_entry(app) for app in apps]}
+    print_result(shown, args.output, lambda: _text(apps, target))
+    return EXIT_OK
+
+
+def _entry(app: App) -> dict[str, Any]:
+    metadata, status = app["metadata"], app.get("status") or {}
+    return {"name": metadata["name"], "namespace": metadata["namespace"], "suspended": is_suspended(app), **status}
+
+
+def _text(apps: list[App], target: Target) -> str:
+    if not apps:
+        return f"no KotsApps in {target.where}"
+    return fitted(_HEADS, [_row(app) for app in apps])
+
+
+def _row(app: App) -> tuple[object, ...]:
+    summary = (app.get("status") or {}).get("imageSummary") or {}
+    told = ready(app)
+    return (
+        app["metadata"]["namespace"],
+        app["metadata"]["name"],
+        told.get("status", "Unknown"),
+        told.get("reason", ""),
+        summary.get("total", ""),
+        summary.get("proxied", ""),
+        "True" if is_suspended(app) else "",
+        told.get("message", ""),
+    )

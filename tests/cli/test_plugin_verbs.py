@@ -1,0 +1,294 @@
+"""``kubectl kotsapp``: every verb on a fake cluster; arguments as people type them."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from harness.cluster import NAMESPACE, config_map, deployment, fake_cluster, obj
+from harness.fakekube import FakeApi, connect
+from harness.inprocess import PRIVATE, PUBLIC, operating
+from harness.licenses import Signer
+from harness.virtual_time import in_virtual_time, quiet, until
+from kotsapp.cli.errors import CommandError
+from kotsapp.cli.plugin.arguments import parse
+from kotsapp.cli.plugin.target import Target
+from kotsapp.cli.plugin.terminal import fitted
+from kotsapp.names import API_VERSION, KIND
+from kotsapp.verdicts.verdict import Verdict
+
+UID = "3f0b6c1e-0000-4000-8000-000000000001"
+Run = Callable[..., Coroutine[Any, Any, int]]
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    return Signer.make(tmp_path_factory.mktemp("keys"))
+
+
+async def run(api: FakeApi, *words: str) -> int:
+    args = parse(words)
+    code: int = await args.action(args, Target(connect(api), args, NAMESPACE))
+    return code
+
+
+def condition(type_: str, status: str, reason: str, message: str) -> dict[str, Any]:
+    fields = {"type": type_, "status": status, "reason": reason, "message": message}
+    return {**fields, "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z"}
+
+
+IMAGES = [
+    {
+        "image": "quay.io/my-org/typo:v1",
+        "verdict": "Private",
+        "route": "Proxy",
+        "verified": "False",
+        "message": "refused",
+    },
+    {"image": "quay.io/my-org/lost:v1", "verdict": "NotFound", "message": "quay.io knows no such image"},
+    {"image": "quay.io/my-org/far:v1", "verdict": "Unreachable", "message": "no answer within 10s"},
+    {
+        "image": PRIVATE,
+        "verdict": "Private",
+        "route": "Proxy",
+        "pull": "proxy.example.com/proxy/shop/api:v1",
+        "verified": "True",
+        "httpStatus": 401,
+        "code": "UNAUTHORIZED",
+        "message": "quay.io refused an anonymous pull",
+        "usedBy": ["Deployment/shop"],
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    },
+]
+
+
+def put_app(api: FakeApi, name: str = "shop", namespace: str = NAMESPACE, **status: Any) -> None:
+    spec = {"license": {"secretRef": {"name": "l"}}, "manifests": [{"configMapRef": {"name": "m"}}]}
+    api.put(obj(KIND, name, API_VERSION, namespace, spec=spec))
+    api.change(KIND, name, {"status": {"observedGeneration": 1, **status}}, namespace)
+
+
+# -- arguments
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-n", "apps", "--context", "c", "--as", "jane", "status", "shop"],
+        ["status", "shop", "-n", "apps", "--context", "c", "--as", "jane"],
+        ["--as=jane", "status", "-n", "apps", "kotsapp/shop", "--context=c"],
+        ["status", "kotsapps.kotsapp.dev/shop", "-napps", "--context", "c", "--as", "jane"],
+    ],
+)
+def test_options_of_kubectl_come_before_or_after_the_verb(words: list[str]) -> None:
+    args = parse(words)
+    assert (args.name, args.namespace, args.context, args.user) == ("shop", "apps", "c", "jane")
+    assert (args.all_namespaces, args.kubeconfig) == (False, None)
+
+
+@pytest.mark.parametrize("words", [["status", "deployment/shop"], ["-n", "a", "get", "-A"], ["status", "kotsapp/"], []])
+def test_what_makes_no_sense_is_bad_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(words)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "verb",
+    ["get", "status", "images", "why", "events", "tree", "history", "retry", "rerender", "suspend", "resume"],
+)
+def test_each_verb_has_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse([verb, "--help"])
+    told = capsys.readouterr().out
+    assert f"Example:\n  kubectl kotsapp {verb}" in told
+    assert "``" not in told
+
+
+# -- which one
+
+
+async def test_the_only_app_need_not_be_named_and_one_of_many_must(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster(NAMESPACE, "other")
+    put_app(api, conditions=[condition("Ready", "True", "ReconciliationSucceeded", "fine")])
+    assert await run(api, "status") == 0
+    put_app(api, "shop", "other")
+    assert await run(api, "status") == 0
+    with pytest.raises(CommandError, match="apps/shop, other/shop"):
+        await run(api, "status", "-A", "shop")
+    with pytest.raises(CommandError, match="no KotsApp nobody in any namespace"):
+        await run(api, "status", "-A", "nobody")
+    capsys.readouterr()
+    assert await run(api, "get", "-A") == 0
+    heads, *rows = capsys.readouterr().out.splitlines()
+    assert heads.split()[:3] == ["NAMESPACE", "NAME", "READY"]
+    assert [row.split()[:3] for row in rows] == [["apps", "shop", "True"], ["other", "shop", "Unknown"]]
+
+
+async def test_as_acts_as_that_user() -> None:
+    api = fake_cluster()
+    put_app(api)
+    args = parse(["status", "shop", "--as", "jane"])
+    client = connect(api).impersonating(args.user)
+    await args.action(args, Target(client, args, NAMESPACE))
+    assert client.user == "jane"
+
+
+# -- what is shown
+
+
+async def test_each_message_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    message = "Deployment/web: the image must be given"
+    told = [condition(type_, "False", "ObjectRefused", message) for type_ in ("Ready", "Stalled", "WorkloadsApplied")]
+    put_app(api, conditions=told)
+    assert await run(api, "status", "shop") == 1
+    shown = capsys.readouterr().out
+    assert shown.count(message) == 1
+    assert shown.count("as Ready") == 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code", "parts"),
+    [
+        ("typo", 1, ["Private", "can't pull it", "ask the vendor", "kubectl kotsapp retry shop"]),
+        ("lost", 1, ["NotFound", "check name and tag", "undecided"]),
+        ("quay.io/my-org/far:v1", 1, ["Unreachable", "no answer within 10s", "spec.probe.onUndecided"]),
+        (
+            PRIVATE,
+            0,
+            ["HTTP 401, UNAUTHORIZED", "through the proxy", "Deployment/shop is Updating: 0 of 1", "nothing:"],
+        ),
+        ("proxy.example.com/proxy/shop/api:v1", 0, [PRIVATE]),
+    ],
+)
+async def test_why_says_all_that_is_known_of_an_image_and_what_to_do(
+    capsys: pytest.CaptureFixture[str], wanted: str, code: int, parts: list[str]
+) -> None:
+    api = fake_cluster()
+    workload = {"kind": "Deployment", "name": "shop", "namespace": NAMESPACE, "state": "Updating", "message": "0 of 1"}
+    put_app(api, images=IMAGES, workloads=[workload])
+    assert await run(api, "why", "shop", wanted) == code
+    shown = capsys.readouterr().out
+    for part in parts:
+        assert part in shown
+
+
+async def test_why_names_the_images_that_there_are_when_none_or_many_are_meant() -> None:
+    api = fake_cluster()
+    put_app(api, images=IMAGES)
+    with pytest.raises(CommandError, match=r"no image is.*typo:v1"):
+        await run(api, "why", "shop", "redis")
+    with pytest.raises(CommandError, match="say which"):
+        await run(api, "why", "shop", "quay.io")
+
+
+async def test_the_tree_goes_down_to_the_pods(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    live = api.put(deployment("web"))
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "controller": True}
+    uid = api.live("Deployment", "web", NAMESPACE)["metadata"]["uid"]
+    pod_spec = live["spec"]["template"] if live else deployment("web")["spec"]["template"]
+    selector = {"matchLabels": {"app": "web"}}
+    replicas = obj("ReplicaSet", "web-1", "apps/v1", spec={"selector": selector, "template": pod_spec})
+    replicas["metadata"]["ownerReferences"] = [{**owner, "uid": uid}]
+    api.put(replicas)
+    uid = api.live("ReplicaSet", "web-1", NAMESPACE)["metadata"]["uid"]
+    pod = obj("Pod", "web-1-a", spec=pod_spec["spec"])
+    pod["metadata"]["ownerReferences"] = [{**owner, "kind": "ReplicaSet", "name": "web-1", "uid": uid}]
+    api.put(pod)
+    api.change("Pod", "web-1-a", {"status": {"phase": "Running"}}, NAMESPACE)
+    inventory = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "namespace": NAMESPACE, "name": "settings"},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": NAMESPACE, "name": "web"},
+    ]
+    put_app(api, inventory=inventory)
+    assert await run(api, "tree", "shop") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "KotsApp/shop  Ready Unknown",
+        "├─ Deployment/web",
+        "│   └─ Pod/web-1-a  Running",
+        "└─ ConfigMap/settings",
+    ]
+
+
+# -- what is asked for, with an operator that answers
+
+
+@in_virtual_time
+async def test_suspend_resume_retry_and_events(signer: Signer, capsys: pytest.CaptureFixture[str]) -> None:
+    async with operating(signer, verdicts={PUBLIC: Verdict.PUBLIC}) as operator:
+        operator.put_app(config_map(a="1"))
+        await operator.until_ready()
+        api = operator.api
+        assert await run(api, "retry", "my-app", "--wait") == 0
+        assert "asked for a fresh probe" in capsys.readouterr().out
+        assert operator.status()["lastHandledRequestedAt"]
+        assert await run(api, "rerender", "my-app", "--wait", "--timeout=1m") == 0
+        assert operator.status()["lastHandledRenderAt"]
+
+        assert await run(api, "suspend", "my-app") == 0
+        await until(lambda: "Suspended" in operator.events())
+        with pytest.raises(CommandError, match="resume it first"):
+            await run(api, "retry", "my-app", "--wait")
+        assert await run(api, "suspend", "my-app") == 0
+        assert "suspended already" in capsys.readouterr().out
+        assert await run(api, "get") == 0
+        assert "True" in capsys.readouterr().out.splitlines()[1].split()
+
+        assert await run(api, "resume", "my-app") == 0
+        await operator.until_ready()
+        await quiet(5)
+        capsys.readouterr()
+        assert await run(api, "events", "my-app", "-o", "json") == 0
+        reasons = [event["reason"] for event in json.loads(capsys.readouterr().out)["events"]]
+        assert reasons[-3:] == ["ProbeRequested", "Suspended", "Resumed"]
+        assert await run(api, "history", "my-app") == 0
+        assert "no rendering is kept" in capsys.readouterr().out
+
+
+@in_virtual_time
+async def test_waiting_for_an_app_that_is_not_well_tells_why(
+    signer: Signer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with operating(signer) as operator:
+        operator.put_app({"kind": "ConfigMap", "metadata": {"name": "x"}})
+        await operator.until_reason("InvalidManifest")
+        assert await run(operator.api, "retry", "my-app", "--wait") == 1
+        assert "InvalidManifest" in capsys.readouterr().out
+
+
+# -- tables
+
+
+ROWS = [("quay.io/my-org/api:v1", "Private", "a message that is rather long, and would not fit into a line")]
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 160])
+def test_a_table_is_no_wider_than_the_terminal_and_loses_no_word(width: int) -> None:
+    shown = fitted(("IMAGE", "VERDICT", "MESSAGE"), ROWS, width)
+    assert max(map(len, shown.splitlines())) <= width
+    assert set(" ".join(ROWS[0]).split()) <= set(shown.split())
+
+
+def test_in_a_pipe_a_row_is_one_plain_line() -> None:
+    shown = fitted(("IMAGE", "VERDICT", "MESSAGE"), ROWS)
+    assert len(shown.splitlines()) == 2
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize(
+    ("terminal", "no_color", "coloured"), [(True, "", True), (True, "1", False), (False, "", False)]
+)
+def test_colour_is_for_terminals_that_want_it(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, no_color: str, coloured: bool
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal, raising=False)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "160")
+    shown = fitted(("CONDITION", "STATUS"), [("Ready", "False")])
+    assert ("\x1b[31mFalse\x1b[0m" in shown) is coloured
+    assert shown.splitlines()[1].startswith("Ready  ")
