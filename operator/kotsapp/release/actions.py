@@ -143,6 +143,17 @@ def balance(actions: list[Action]) -> Iterator[Problem]:
         yield Problem(block.line, block.call, "the block has no end: close it with an action end of the same form")
 
 
+def is_open(actions: list[Action]) -> bool:
+    """Whether a block begins that doesn't end; an end without a block is none."""
+    depth = 0
+    for action in actions:
+        if action.keyword in _BLOCKS:
+            depth += 1
+        elif action.keyword == "end":
+            depth = max(depth - 1, 0)
+    return depth > 0
+
+
 def _found(text: str, delimiter: str) -> Iterator[Action]:
     position, line, counted = 0, 1, 0
     for match in re.finditer(re.escape(delimiter), text):
