@@ -127,6 +127,8 @@ def _render(args: argparse.Namespace) -> int:
         _note(f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered")
     patched = patch(found, pulls, renderer.pull_secret)
     namespaces = [] if args.no_secret else secret_namespaces(patched, app=release.asks_for_pull_secret)
+    if not args.no_secret:
+        namespaces = list(dict.fromkeys((*namespaces, *release.application.additional_namespaces)))
     domains = renderer.domains(release.application).opening(pulled.values())
     secrets = [_secret(renderer.pull_secret, name or args.namespace, license, domains) for name in namespaces]
     if args.namespace and not args.kustomize:

@@ -47,6 +47,7 @@ def renderer_for(app: App, spec: Spec, license: License, answers: Answers, helm:
         license=license,
         pull_secret=secret_name(spec, license),
         namespace=app.namespace,
+        instance=app.uid,
         proxy_domain=spec.proxy.domain,
         registry_domain=spec.proxy.registry_domain,
         patch_helm_v2=spec.patch_helm_v2,
