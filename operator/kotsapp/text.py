@@ -33,13 +33,14 @@ def grouped(problems: Iterable[str], most: int) -> str:
         found = _PROBLEM.fullmatch(problem)
         kind, name, reason = found.groups() if found else ("", problem, "")
         groups.setdefault((kind, reason.replace(f'"{name}"', '"*"') if found else problem), {})[name] = problem
-    return listed([_group(kind, reason, names) for (kind, reason), names in groups.items()], most, "; ")
+    told = [line for (kind, reason), names in groups.items() for line in _group(kind, reason, names)]
+    return listed(told, most, "; ")
 
 
-def _group(kind: str, reason: str, problems: Mapping[str, str]) -> str:
-    if len(problems) == 1:
-        return next(iter(problems.values()))
-    return f"{len(problems)} {_plural(kind)} ({listed(problems.keys(), MAX_IN_GROUP)}): {reason}"
+def _group(kind: str, reason: str, problems: Mapping[str, str]) -> list[str]:
+    if len(problems) < MAX_IN_GROUP:
+        return list(problems.values())
+    return [f"{len(problems)} {_plural(kind)} ({listed(problems.keys(), MAX_IN_GROUP)}): {reason}"]
 
 
 def _plural(kind: str) -> str:

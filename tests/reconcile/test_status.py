@@ -274,10 +274,11 @@ def test_what_to_do_is_not_cut_off() -> None:
 
 def test_objects_with_the_same_problem_are_told_together() -> None:
     problems = [f'ClusterRole/r{n}: "r{n}" needs an account' for n in range(60)]
-    problems += ["Ingress/a: taken", "Ingress/b: taken", "NetworkPolicy/x is there already", "whatever"]
+    problems += [f"Ingress/{name}: taken" for name in "abc"]
+    problems += ["NetworkPolicy/x is there already", "NetworkPolicy/y is there already", "whatever"]
     assert grouped(problems, 5) == (
-        '60 ClusterRoles (r0, r1, r2 and 57 more): "*" needs an account; 2 Ingresses (a, b): taken;'
-        " NetworkPolicy/x is there already; whatever"
+        '60 ClusterRoles (r0, r1, r2 and 57 more): "*" needs an account; 3 Ingresses (a, b, c): taken;'
+        " NetworkPolicy/x is there already; NetworkPolicy/y is there already; whatever"
     )
     assert grouped(["Secret/a: b"], 5) == "Secret/a: b"
     assert grouped([f"Secret/a: {n}" for n in range(7)], 5).endswith("; and 2 more")
