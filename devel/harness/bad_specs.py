@@ -135,6 +135,16 @@ BAD_SPECS = (
         "spec.imagePaths[0].kind",
         "spec.imagePaths[0]: kind is missing",
     ),
+    *(
+        BadSpec(
+            f"image path into a {kind}",
+            {"imagePaths": [{"group": "", "kind": kind, "path": "data.password"}]},
+            "of the core group only Pod, PodTemplate and ReplicationController have images",
+            f"spec.imagePaths[0]: a {kind} of the core group has no pods",
+            cel=True,
+        )
+        for kind in ("Secret", "ConfigMap")
+    ),
     BadSpec(
         "image path that starts with a dot",
         {"imagePaths": [{"group": "example.com", "kind": "Thing", "path": ".spec.image"}]},

@@ -26,9 +26,11 @@ from kotsapp.names import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LA
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.metrics import Metrics
 from kotsapp.reconcile.reference_watch import ReferenceWatch
+from kotsapp.reconcile.rendering import RENDER_JOBS
 from kotsapp.reconcile.services import Services, Settings
 from kotsapp.reconcile.workers import Workers
 from kotsapp.registry.credential import Credential
+from kotsapp.release.process import InProcess
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.verdict import ProbeResult, Verdict
 from kotsapp.verdicts.verification import Verification, Verified
@@ -196,7 +198,8 @@ async def operating(
     cache = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, workers.wake)
     workers.watch_with(ReferenceWatch(client, workers.wake_users, workers.wake_namespace))
     keys = TrustedKeys.load(signer.folder)
-    services = Services(client, cache, prober, keys, Settings(), Metrics(operator.registry), workers.follow)
+    reader, metrics = InProcess(RENDER_JOBS), Metrics(operator.registry)
+    services = Services(client, cache, reader, prober, keys, Settings(), metrics, workers.follow)
     watch = asyncio.create_task(operator.watch(services))
     try:
         yield operator

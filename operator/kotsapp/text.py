@@ -8,6 +8,12 @@ from typing import Any
 
 MAX_IN_GROUP = 3
 _PROBLEM = re.compile(r"([A-Z][A-Za-z0-9]*)/([^\s:]+):? (.+)", re.DOTALL)
+# Control characters, the ends of lines that Unicode adds, what turns the direction of writing, and half characters,
+# which nothing can write. A terminal obeys or hides them.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def counted(number: int, noun: str) -> str:
@@ -52,6 +58,16 @@ def _plural(kind: str) -> str:
 def shortened(text: str, most: int) -> str:
     """The text in at most ``most`` characters, ``...`` in place of what is cut off."""
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """The text for a terminal or a log: what would steer it is escaped, but for the characters in ``keep``."""
+    return _UNPRINTABLE.sub(lambda found: found[0] if found[0] in keep else _escaped(found[0]), text)
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    return _SHORT.get(character) or (f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}")
 
 
 def rfc3339(moment: datetime | None = None) -> str:

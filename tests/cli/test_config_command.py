@@ -132,6 +132,7 @@ def test_every_call_that_cant_be_filled_in_is_a_line(
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition("release/")[2].partition(" can't")[0] for line in lines] == [
         "bad.yaml, document 1, line 6: the template call 'ConfigOption \"notes\" | qoute'",
+        "bad.yaml, document 1, line 7: the template call 'fail `no`'",
         "bad.yaml, document 2, line 9: the template call 'end'",
     ]
 

@@ -199,3 +199,13 @@ class TestWarn:
     def test_a_document_that_is_of_no_use_is_refused_all_the_same(self, vendor: Vendor) -> None:
         with pytest.raises(LicenseError, match=r"spec\.licenseID is missing"):
             load(write(license_document(licenseID=None)), vendor.trusted, Policy.WARN)
+
+
+def test_further_facts_are_texts_whatever_the_document_holds(vendor: Vendor) -> None:
+    found = {"channelID": "c-1", "endpoint": "https://updates.example.com", "isSnapshotSupported": True}
+    settings = load(vendor.license(**found), vendor.trusted).settings
+    assert (settings["channelID"], settings["endpoint"]) == ("c-1", "https://updates.example.com")
+    assert (settings["isSnapshotSupported"], settings["isAirgapSupported"]) == ("true", "false")
+    odd = load(vendor.license(channelID=[1], endpoint="a\nb", isSnapshotSupported="yes"), vendor.trusted).settings
+    assert (odd["channelID"], odd["endpoint"]) == ("", "https://replicated.app")
+    assert odd["isSnapshotSupported"] == "false"

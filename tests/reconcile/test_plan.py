@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kotsapp.api.spec import parse_spec
+from kotsapp.api.spec import Spec, parse_spec
 from kotsapp.apply.plan import Plan
 from kotsapp.images.accounts import Account
 from kotsapp.images.rewrite import Pull
@@ -23,6 +23,7 @@ from kotsapp.reconcile.plan import (
     place,
     scope_in,
 )
+from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release
 
 APP = App(namespace="apps", name="my-app", uid="uid-1", generation=1, spec={})
@@ -206,3 +207,11 @@ def test_the_rules_of_a_role_that_aggregates_others_are_its_controllers() -> Non
     }
     (made,) = planned(role, lend_rights=False).objects
     assert "rules" not in made
+
+
+@pytest.mark.parametrize(("spec", "places"), [(WITH_ACCOUNT, ["apps", "jobs"]), (LENT, ["apps"])])
+def test_an_applications_further_namespaces_get_the_pull_secret(spec: Spec, places: list[str]) -> None:
+    """By the account's rights: the operator's own ones reach no other namespace."""
+    release = Release(objects=(pod(PRIVATE),), application=Application(additional_namespaces=("jobs",)))
+    plan = make_plan(release, PULLS, PullSecrets("pull", "license-id", Domains()), APP, spec)
+    assert sorted(key.namespace for key in plan.exclusive) == places

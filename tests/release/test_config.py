@@ -12,8 +12,9 @@ from harness.charts import helm
 from kotsapp.images.routing import Domains
 from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import config, config_values, template_engine
-from kotsapp.release.config import Config, Verdict
+from kotsapp.release import config, config_document, config_values, template_engine
+from kotsapp.release.config import Verdict
+from kotsapp.release.config_document import Config
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.filling import Filled, ItemValue, Request
@@ -28,7 +29,7 @@ CONTEXT = TemplateContext({}, "", "registry", "apps", Domains())
 
 def parsed(text: str) -> Config:
     obj = documents.read_mapping(text.encode(), "config.yaml")
-    return config.parse(obj, Place("config.yaml", 1, 1))
+    return config_document.parse(obj, Place("config.yaml", 1, 1))
 
 
 def items(text: str) -> str:

@@ -179,6 +179,31 @@ def test_everything_that_fails_is_told_at_once_with_its_place() -> None:
     )
 
 
+def test_every_call_that_fails_in_one_text_is_told() -> None:
+    result = fill(
+        "a: repl{{ index (list 1) 5 }}\n"
+        "b: repl{{ Nope }}\n"
+        "c: repl{{ fail `one` }} repl{{ fail `two` }}\n"
+        "d: repl{{ if true }}repl{{ fail `three` }}repl{{ end }}\n"
+        "e: repl{{ $x := fail `four` }}repl{{ $x }}\n"
+        "f: repl{{ fail `not reached` }}\n",
+        "g: {{repl fail `five` }}\nh: {{repl 1 }}\ni: repl{{ fail `six` }}",
+        "fine",
+    )
+    assert result.texts == {"t2": "fine"}
+    told = [(failure.place.line, failure.reason.partition(":")[0]) for failure in result.failures]
+    assert sorted(told) == [
+        (10, "error calling index"),
+        (10, "five"),
+        (11, 'function "Nope" not defined'),
+        (12, "one"),
+        (12, "six"),
+        (12, "two"),
+        (13, "three"),
+        (14, "four"),
+    ]
+
+
 def test_no_secret_is_in_what_is_told() -> None:
     result = fill(
         '{{repl fail (printf "license %s" (LicenseFieldValue "licenseID")) }}',

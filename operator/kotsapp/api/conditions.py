@@ -61,6 +61,7 @@ class Reason(StrEnum):
     MANIFESTS_NOT_FOUND = "ManifestsNotFound"
     INVALID_MANIFEST = "InvalidManifest"
     HELM_MISSING = "HelmMissing"
+    TOO_EXPENSIVE = "TooExpensive"
     RENDER_FAILED = "RenderFailed"
     CONFIG_INCOMPLETE = "ConfigIncomplete"
     INVALID_IMAGE = "InvalidImage"

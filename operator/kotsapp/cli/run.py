@@ -30,9 +30,11 @@ from kotsapp.login import Login
 from kotsapp.names import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
 from kotsapp.reconcile.metrics import Metrics as ReconcileMetrics
 from kotsapp.reconcile.reference_watch import ReferenceWatch
+from kotsapp.reconcile.rendering import RENDER_JOBS
 from kotsapp.reconcile.services import Services, Settings
 from kotsapp.reconcile.workers import Workers
 from kotsapp.registry.config import Registries, RegistriesError
+from kotsapp.release.process import reading
 from kotsapp.verdicts.metrics import Metrics
 from kotsapp.verdicts.prober import Prober
 from kotsapp.watching import NOT_YET, AppWatch
@@ -160,10 +162,11 @@ async def _work(
         prober = await stack.enter_async_context(
             Prober(registries, metrics=metrics.probes, allow_private=not args.deny_private_networks)
         )
+        reader = await stack.enter_async_context(reading(RENDER_JOBS, [str(args.helm)] if args.helm else []))
         metrics.apps.set_function(lambda: len(workers))
         metrics.owned.set_function(lambda: len(cache))
         settings = Settings(frozenset(args.namespace), Policy(args.license_verification), args.helm)
-        services = Services(client, cache, prober, keys, settings, metrics.reconcile, workers.follow)
+        services = Services(client, cache, reader, prober, keys, settings, metrics.reconcile, workers.follow)
         await _served(client)
         logger.info("kotsapp-operator %s on Kubernetes %s", __version__, client.server_version)
         watch = AppWatch(client, args.namespace, workers.versions)

@@ -19,6 +19,20 @@ MAX_LICENSE_ID = 256
 # The slug is a path part of image references and the begin of the pull secret's name (253 characters at most).
 MAX_SLUG = 200
 
+# Where the vendor's releases are, for a license that names no other place.
+DEFAULT_ENDPOINT = "https://replicated.app"
+_FLAGS = (
+    "isAirgapSupported",
+    "isDisasterRecoverySupported",
+    "isEmbeddedClusterMultiNodeEnabled",
+    "isGeoaxisSupported",
+    "isGitOpsSupported",
+    "isIdentityServiceSupported",
+    "isSemverRequired",
+    "isSnapshotSupported",
+    "isSupportBundleUploadSupported",
+)
+
 _SLUG = re.compile(r"[a-z0-9]+(?:(?:\.|-+)[a-z0-9]+)*")
 _LICENSE_ID = re.compile(r"[!-~]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -78,6 +92,18 @@ def proxy_domain(spec: dict[str, Value]) -> str | None:
     return domain
 
 
+def settings(spec: dict[str, Value]) -> dict[str, str]:
+    """What a release may ask for beside entitlements, as text: the channel, the endpoint, and what is supported."""
+    flags = {name: "true" if spec.get(name) is True else "false" for name in _FLAGS}
+    return {
+        "channelID": _plain(spec.get("channelID")),
+        "endpoint": _plain(spec.get("endpoint")) or DEFAULT_ENDPOINT,
+        # The vendor's own name for it in templates begins with a capital.
+        "IsDisasterRecoverySupported": flags["isDisasterRecoverySupported"],
+        **flags,
+    }
+
+
 def entitlements(spec: dict[str, Value]) -> dict[str, Value]:
     value = spec.get("entitlements")
     return {} if value is None else mapping(value, "spec.entitlements")
@@ -87,7 +113,8 @@ def entitlement(name: str, value: Value, check: EntitlementCheck) -> Entitlement
     at = f"spec.entitlements[{shown(name)}]"
     _readable(name, "the name of an entitlement")
     entry = mapping(value, at)
-    content = entry.get("value")
+    content, signature = entry.get("value"), entry.get("signature")
+    signature = signature if isinstance(signature, dict) else {}
     if isinstance(content, list | dict):
         raise _invalid(f"{at}.value is not a single value")
     return Entitlement(
@@ -97,6 +124,8 @@ def entitlement(name: str, value: Value, check: EntitlementCheck) -> Entitlement
         value_type=_readable(entry.get("valueType") or "", f"{at}.valueType"),
         hidden=entry.get("isHidden") is True,
         check=check,
+        description=_readable(entry.get("description") or "", f"{at}.description"),
+        signature={key: one for key, one in signature.items() if isinstance(one, str)},
     )
 
 
@@ -124,6 +153,11 @@ def _channel_proxy_domain(spec: dict[str, Value]) -> str:
     for channel in (own or default)[:1]:
         return _readable(channel.get("replicatedProxyDomain") or "", "the channel's replicatedProxyDomain")
     return ""
+
+
+def _plain(value: Value) -> str:
+    """A text that nothing here depends on: what is none, or could not be shown, is empty."""
+    return value if isinstance(value, str) and len(value) <= MAX_TEXT and not _CONTROL.search(value) else ""
 
 
 def _readable(value: Value, name: str) -> str:

@@ -14,6 +14,7 @@ from kotsapp.license import License, LicenseError, LicenseReason, load
 from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.known_secrets import told
 from kotsapp.reconcile.outcome import ReconcileError, terminal
 from kotsapp.reconcile.services import Services
 from kotsapp.release import config_values
@@ -95,7 +96,7 @@ async def read_answers(app: App, spec: Spec, services: Services) -> tuple[Answer
                 document = await asyncio.to_thread(documents.read_mapping, file.data, file.origin)
                 found.append(config_values.read(document, Place(file.origin)))
             except ManifestError as error:
-                raise terminal(Reason.CONFIG_INCOMPLETE, str(error)) from None
+                raise terminal(Reason.CONFIG_INCOMPLETE, told(error)) from None
     return config_values.merged([*found, Answers(dict(spec.config.values))]), files
 
 

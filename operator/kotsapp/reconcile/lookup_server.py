@@ -101,6 +101,8 @@ class LookupServer:
         token, *path = request.path.strip("/").split("/")
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             return _status(HTTPStatus.NOT_FOUND, "NotFound", "not found")
+        if request.method == "POST" and path in (["begin"], ["secrets"]):
+            return await self._tell(path[0], request)
         if request.method != "GET":
             return _status(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", "a chart may only look up")
         if path == ["version"]:
@@ -118,6 +120,13 @@ class LookupServer:
             return self._refusal(error)
         finally:
             self._waiting -= 1
+
+    async def _tell(self, what: str, request: web.BaseRequest) -> web.Response:
+        """What whoever runs helm, in another process, has to say and to know (see ``RemoteLookups``)."""
+        if what == "secrets":
+            return web.json_response(self.secrets)
+        self.begin(frozenset((str(version), str(kind)) for version, kind in await request.json()))
+        return web.json_response(None)
 
     def _discovery(self, path: str, accept: str) -> web.Response:
         # Helm's own view of what is served comes first, what its mapping lacks is only in what it asks for again.

@@ -112,6 +112,9 @@ def make_plan(
     opened: dict[ObjectKey, Sequence[Sequence[Step]]] = {}
     scaled = scaled_by_others(objects, app.namespace)
     namespaces: set[str] = {app.namespace} if pull_secrets.asked_for else set()
+    if spec.service_account is not None:
+        # The operator's own rights make nothing elsewhere.
+        namespaces.update(release.application.additional_namespaces)
     carried = by_namespace(account_secrets or {})
     for obj in objects:
         key = key_of(obj)

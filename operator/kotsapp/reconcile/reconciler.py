@@ -35,7 +35,7 @@ from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
 from kotsapp.names import API_VERSION, KIND, RENDER_ANNOTATION, RENDER_ANSWER
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile import conclusion, events, release_store, routing, sources, status
+from kotsapp.reconcile import conclusion, events, known_secrets, release_store, routing, sources, status
 from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.conclusion import Conclusion
@@ -46,7 +46,16 @@ from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, Outcome, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
-from kotsapp.reconcile.rendering import Before, render, renderer_for, secret_name
+from kotsapp.reconcile.rendering import (
+    Before,
+    ReaderFor,
+    after_death,
+    died,
+    refuse_deadly,
+    render,
+    renderer_for,
+    secret_name,
+)
 from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, roll_out
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
@@ -59,6 +68,8 @@ from kotsapp.release import config
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
 from kotsapp.release.filling import Drawn
+from kotsapp.release.jobs import Inputs
+from kotsapp.release.process import ReaderDiedError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 from kotsapp.release.store import StoredRelease, StoredReleaseError, is_kept
@@ -144,12 +155,14 @@ class Reconciler:
         follow = self._services.follow
         await follow(self._app, spec.references)
         license = await read_license(self._app, spec, self._services)
+        self._memory.redactor.learn("license", license.secrets())
         self._note_license(license)
         refuse_expired(license, spec.license)
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, _references(spec, license))
         files = await read_sources(self._app, spec, self._services)
         answers, read_from = await read_answers(self._app, spec, self._services)
+        self._memory.redactor.learn("sources", known_secrets.of_sources([*files, *read_from]))
         self._note_sources([*files, *read_from], license)
         return license, files, answers
 
@@ -177,24 +190,27 @@ class Reconciler:
         inputs = renderer.inputs(files)
         stored = await self._stored_release()
         if stored is not None and self._is_current(stored, inputs, renderer):
+            self._note_secrets(stored.release, license)
             images = await self._route(spec, license, renderer, stored.release)
             if _local_images(stored.release, images) == stored.local_images:
                 self._note_release(stored)
                 return stored.release, images
-        client = self._services.client
         kept = self._kept(stored)
         lost = stored is None and bool(self._writer.status.get("release"))
         before = Before(release_store.past_of(stored, self._ledger.inventory, lost=lost), self._looker)
         try:
-            release = await render(renderer, files, {}, kept, before, client)
+            release = await self._render(Inputs(renderer, files, {}, kept), before, inputs)
         except ConfigIncompleteError as error:
             self._findings = replace(self._findings, config=error.result.names())
             raise terminal(Reason.CONFIG_INCOMPLETE, config.problems_told(error.problems)) from None
+        self._note_secrets(release, license)
         images = await self._route(spec, license, renderer, release)
         answers = _local_images(release, images)
         if any(image != reference for image, reference in answers.items()):
-            release = await render(renderer, files, answers, release.drawn, before, client)
+            release = await self._render(Inputs(renderer, files, answers, release.drawn), before, inputs)
+            self._note_secrets(release, license)
             images = await self._route(spec, license, renderer, release)
+        self._memory.deaths = None  # not before: the second rendering may be the one that a reader dies of
         await self._store_release(
             StoredRelease(
                 revision=self._last_revision(stored) + 1,
@@ -210,6 +226,12 @@ class Reconciler:
             kept=is_kept(release),
         )
         return release, images
+
+    def _note_secrets(self, release: Release, license: License) -> None:
+        """Know what may be in no message. Raises ReconcileError for an object whose very name tells the license id."""
+        self._memory.redactor.learn("release", known_secrets.of_release(release))
+        if problem := known_secrets.named_after(license, release):
+            raise terminal(Reason.INVALID_MANIFEST, problem)
 
     async def _stored_release(self) -> StoredRelease | None:
         """The release as it was rendered last; None when there is none, or a new rendering is asked for."""
@@ -275,6 +297,24 @@ class Reconciler:
         if stored.request:  # also where nothing of the rendering had to be kept: somebody waits for the answer
             answered = {**self._findings.answered, RENDER_ANSWER: stored.request}
             self._findings = replace(self._findings, answered=answered)
+
+    async def _render(self, inputs: Inputs, before: Before, digest: str) -> Release:
+        """Rendered in a process of its own; raises ReconcileError, too, when that died."""
+        refuse_deadly(self._memory.deaths, digest)
+        reader = ReaderFor(self._services.reader, self._app.namespace, digest, self._is_suspect())
+        try:
+            async with self._services.limiter.waiting():
+                return await render(inputs, reader, before, self._services.client)
+        except ReaderDiedError as error:
+            self._memory.deaths = after_death(self._memory.deaths, digest, error)
+            raise died(self._memory.deaths) from None
+
+    def _is_suspect(self) -> bool:
+        """Whether reading the app's sources did harm before, or was given up before a restart."""
+        if self._memory.deaths is not None:
+            return True
+        conditions = self._writer.status.get("conditions") or ()
+        return any(condition.get("reason") == Reason.TOO_EXPENSIVE for condition in conditions)
 
     async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
         """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""

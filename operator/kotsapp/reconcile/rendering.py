@@ -1,7 +1,6 @@
 """The release's objects: read from its files, charts rendered, each put into its namespace."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,24 +9,30 @@ from kotsapp.api.spec import Spec
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.license import License
-from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.pullsecret import default_name
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.known_secrets import told
 from kotsapp.reconcile.lookup_server import Looker, LookupServer
-from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
+from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
-from kotsapp.release.budget import for_operator
+from kotsapp.release import deaths
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ClusterFacts
+from kotsapp.release.deaths import Deaths
 from kotsapp.release.errors import HelmError, HelmMissingError
-from kotsapp.release.filling import Drawn
 from kotsapp.release.helm import Cluster
-from kotsapp.release.reader import Release, SourceFile
+from kotsapp.release.jobs import ChartInputs, Inputs
+from kotsapp.release.process import Reader, ReaderDiedError
+from kotsapp.release.reader import Release
+from kotsapp.release.remote_lookups import RemoteLookups
 from kotsapp.release.renderer import Renderer
 from kotsapp.release.upgrade import Past
 from kotsapp.text import listed
+
+# The module of what is done in a reader's child.
+RENDER_JOBS = "kotsapp.release.jobs"
 
 
 def secret_name(spec: Spec, license: License) -> str:
@@ -42,6 +47,7 @@ def renderer_for(app: App, spec: Spec, license: License, answers: Answers, helm:
         license=license,
         pull_secret=secret_name(spec, license),
         namespace=app.namespace,
+        instance=app.uid,
         proxy_domain=spec.proxy.domain,
         registry_domain=spec.proxy.registry_domain,
         patch_helm_v2=spec.patch_helm_v2,
@@ -59,48 +65,85 @@ class Before:
     looker: Callable[[], Awaitable[Looker]]
 
 
-async def render(
-    renderer: Renderer,
-    files: Sequence[SourceFile],
-    local_images: Mapping[str, str],
-    kept: Drawn,
-    before: Before,
-    client: KubeClient,
-) -> Release:
-    """The release, its template calls filled in and its objects placed; ``local_images`` are what ``LocalImageName``
-    answers, ``kept`` is what was drawn at random before.
+@dataclass(frozen=True, slots=True)
+class ReaderFor:
+    """A reader for one app's inputs, which ``digest`` tells from others; ``suspect`` ones are read after all others."""
 
-    Raises ReconcileError for what can't be read, naming the source, the document and the line, ConfigIncompleteError
-    and ApiError."""
+    reader: Reader
+    namespace: str
+    digest: str
+    suspect: bool = False
+
+    async def render(self, inputs: Inputs, charts: ChartInputs | None = None, *ports: int) -> Release:
+        """``ports`` of this machine are what charts may connect to."""
+        return await self.reader.run(
+            "render",
+            *(inputs, charts),
+            namespace=self.namespace,
+            fingerprint=self.digest,
+            result=Release,
+            suspect=self.suspect,
+            ports=ports,
+        )
+
+
+async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: KubeClient) -> Release:
+    """The release, its template calls filled in and its objects placed.
+
+    Raises ReconcileError for what can't be read, naming the source, the document and the line; ApiError;
+    ConfigIncompleteError and ReaderDiedError.
+    """
     try:
-        renderer = replace(renderer, cluster=ClusterFacts(client.server_version))
-        # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
-        budget = for_operator()
-        release = await asyncio.to_thread(renderer.read, files, local_images, kept, budget)
+        renderer = replace(inputs.renderer, cluster=ClusterFacts(client.server_version))
+        inputs = replace(inputs, renderer=renderer, files=tuple(inputs.files))
+        release = await reader.render(inputs)
         if release.charts:
-            release = await _with_charts(renderer, release, budget, before, client)
+            release = await _with_charts(replace(inputs, kept=release.drawn), release, reader, before, client)
     except ConfigIncompleteError:
         raise
-    except (ManifestError, HelmError) as error:
+    except ManifestError as error:
+        raise terminal(Reason.INVALID_MANIFEST, told(error)) from None
+    except HelmError as error:
         raise terminal(Reason.INVALID_MANIFEST, str(error)) from None
     except HelmMissingError as error:
         raise terminal(Reason.HELM_MISSING, str(error)) from None
     if release.is_empty:
-        raise terminal(Reason.INVALID_MANIFEST, release.nothing_found(files))
+        raise terminal(Reason.INVALID_MANIFEST, release.nothing_found(inputs.files))
     scope = scope_in(release.objects)
-    return replace(release, objects=await _placed(release.objects, renderer.namespace, scope, client))
+    return replace(release, objects=await _placed(release.objects, inputs.renderer.namespace, scope, client))
+
+
+def after_death(previous: Deaths | None, digest: str, error: ReaderDiedError) -> Deaths:
+    """What is remembered of inputs whose reader died."""
+    return deaths.one_more(previous, digest, str(error))
+
+
+def refuse_deadly(previous: Deaths | None, digest: str) -> None:
+    """Raises ReconcileError for inputs that are given up: they are not read again before they change."""
+    known = deaths.of(previous, digest)
+    if known is not None and known.too_expensive:
+        raise terminal(Reason.TOO_EXPENSIVE, known.message)
+
+
+def died(known: Deaths) -> ReconcileError:
+    """How a reconciliation ends whose reader died: for good, or to be tried once more."""
+    if known.too_expensive:
+        return terminal(Reason.TOO_EXPENSIVE, known.message)
+    return retryable(Reason.TOO_EXPENSIVE, f"{known.reason}; it is tried once more")
 
 
 async def _with_charts(
-    renderer: Renderer, release: Release, budget: Budget, before: Before, client: KubeClient
+    inputs: Inputs, release: Release, reader: ReaderFor, before: Before, client: KubeClient
 ) -> Release:
     cluster = Cluster(client.server_version, tuple(await client.api_versions()))
+    pasts = {request.source: before.past_of(request.source) for request in release.charts}
     if not any(request.looks_up for request in release.charts):
-        return await renderer.with_charts(release, cluster, budget, before.past_of)
+        return await reader.render(inputs, ChartInputs(cluster, pasts))
     lookups = LookupServer(await before.looker(), cluster.version, cluster.api_versions)
     async with lookups.serving():
+        remote = RemoteLookups(lookups.url, lookups.port)
         try:
-            return await renderer.with_charts(release, replace(cluster, lookups=lookups), budget, before.past_of)
+            return await reader.render(inputs, ChartInputs(replace(cluster, lookups=remote), pasts), lookups.port)
         except HelmError as error:
             if lookups.failure is not None:
                 raise lookups.failure from None

@@ -10,6 +10,7 @@ from kotsapp.license import Policy, TrustedKeys
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.limiter import Limiter
 from kotsapp.reconcile.metrics import Metrics
+from kotsapp.release.process import Reader
 from kotsapp.verdicts.prober import Prober
 
 # Reconciliations at work at once: the bound keeps a restart with many apps from reading and applying all of them at the
@@ -32,6 +33,7 @@ class Services:
 
     client: KubeClient
     cache: OwnedObjects
+    reader: Reader
     prober: Prober
     keys: TrustedKeys
     settings: Settings

@@ -8,13 +8,16 @@ from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError
 from kotsapp.names import API_VERSION, KIND
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.told_status import told
+from kotsapp.redact import Redactor
 
 
 class StatusWriter:
-    """Keeps ``status`` as it was last written or read, and writes it whole."""
+    """Keeps ``status`` as it was last written or read, and writes it whole, but for what ``redactor`` masks."""
 
-    def __init__(self, status: Mapping[str, Any]) -> None:
+    def __init__(self, status: Mapping[str, Any], redactor: Redactor) -> None:
         self.status: Mapping[str, Any] = status
+        self._redactor = redactor
         # False after a write whose answer was lost: it may have been done or not.
         self.certain = True
         # Held by whoever makes a new status from this one and writes it.
@@ -22,6 +25,7 @@ class StatusWriter:
 
     async def write(self, app: App, status: Mapping[str, Any], client: KubeClient) -> None:
         """One patch of the whole status, and none when it is the same. Raises ApiError."""
+        status = told(status, self._redactor)
         if status == self.status and self.certain:
             return
         kind = await client.resource_type(API_VERSION, KIND)

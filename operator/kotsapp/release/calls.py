@@ -7,11 +7,12 @@ from typing import Any
 
 from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import actions, archives, config, config_values, kots, lookups
+from kotsapp.release import actions, archives, config, config_document, config_values, kots, lookups
 from kotsapp.release.actions import FIRST, SECOND
 from kotsapp.release.annotations import included
 from kotsapp.release.charts import ChartArchive
-from kotsapp.release.config import Config, ItemProblem, Verdict
+from kotsapp.release.config import ItemProblem, Verdict
+from kotsapp.release.config_document import Config
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.filling import CallsError, Drawn, Failure, Filled, ItemValue, Request, Subject, Text
@@ -175,7 +176,7 @@ def fill_release(
 
 def config_of(opened: Opened) -> Config | None:
     """The first one counts. Raises ManifestError."""
-    return next((config.parse(found.value, found.place) for found in opened.of(Role.CONFIG)), None)
+    return next((config_document.parse(found.value, found.place) for found in opened.of(Role.CONFIG)), None)
 
 
 def _shipped_answers(opened: Opened) -> Answers:
@@ -186,7 +187,9 @@ def _shipped_answers(opened: Opened) -> Answers:
 
 def _config_result(found: Config, answers: Answers, filled: Filled, drawn: Drawn) -> ConfigResult:
     given = frozenset(answers.values) & found.names
-    return ConfigResult(found, filled.items, config.judge(found, filled), given, frozenset(drawn.items))
+    return ConfigResult(
+        found, filled.items, config.judge(found, filled), given, frozenset(drawn.items) | filled.generated
+    )
 
 
 def _without_license(raw: RawDocument) -> tuple[Failure, ...]:
@@ -240,13 +243,20 @@ def _failures_by_key(filled: Filled) -> dict[str, tuple[Failure, ...]]:
 
 def _drawn(found: Config | None, given: Mapping[str, str], kept: Drawn, filled: Filled) -> Drawn:
     """What was drawn this time, and what of before still is what an item has."""
-    taken = (
-        {text.name for text in config.item_texts(found, given, kept.items) if text.given is not None}
-        if found
-        else set()
-    )
-    names = [*(name for name in kept.items if name in taken and name not in given), *filled.generated]
-    return Drawn({name: filled.items[name].value for name in sorted(names)}, filled.drawn)
+    texts = config.item_texts(found, given, kept.items) if found else ()
+    still = {text.name for text in texts if text.given is not None and text.name in kept.items.keys() - given.keys()}
+    editable = {item.name for item in found.items if item.editable} if found else set()
+    names = sorted(still | (filled.generated & editable))
+    # What such an item's call came to is the item's value now; certificates are known by their names to every document.
+    units = {f"config {name}" for name in names}
+    calls = {key: value for key, value in filled.drawn.items() if _unit(key) not in units}
+    certificates = {key: value for key, value in kept.calls.items() if key.startswith("certificate ")}
+    return Drawn({name: filled.items[name].value for name in names}, {**certificates, **calls})
+
+
+def _unit(key: str) -> str:
+    """The text in which something was drawn: all of its key but the function, what it was given, and the count."""
+    return key.rsplit(" ", 3)[0]
 
 
 def _secrets(found: Config | None, values: Mapping[str, str], drawn: Drawn) -> list[str]:

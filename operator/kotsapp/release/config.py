@@ -7,77 +7,18 @@ what is missing and wrong once that is done.
 import base64
 import binascii
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from kotsapp.images.podspec import group_kind
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release import actions
 from kotsapp.release.actions import FIRST, SECOND, UnendedError
+from kotsapp.release.config_document import TRUE, Config, Item, as_text
 from kotsapp.release.config_values import Answer, Answers
 from kotsapp.release.filling import Filled, ItemText, Pattern, Text
 
-TYPES = frozenset(
-    "bool dropdown file heading label password radio select select_many select_one text textarea".split()  # noqa: SIM905
-)
-# What a person can fill in; a label or heading only shows its value.
-_EDITABLE = TYPES - {"heading", "label"}
-_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
-# A Config that asks for more is not one that a person fills in.
-MAX_ITEMS = 2_000
 _CLOSE_ENOUGH = 0.7
-
-Object = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One item. ``default``, ``value`` and ``when`` may hold calls; ``children`` are the choices of a select, by name
-    and title; ``rows`` are a repeatable item's values by their names."""
-
-    name: str
-    type: str
-    title: str
-    group: str
-    default: str = field(default="", repr=False)
-    value: str = field(default="", repr=False)
-    when: str = ""
-    required: bool = False
-    readonly: bool = False
-    hidden: bool = False
-    repeatable: bool = False
-    filename: str = ""
-    help_text: str = ""
-    pattern: str = ""
-    pattern_message: str = ""
-    children: tuple[tuple[str, str], ...] = ()
-    rows: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    @property
-    def editable(self) -> bool:
-        return not self.readonly and self.type in _EDITABLE
-
-    @property
-    def shown(self) -> str:
-        """The title for a message; one that is itself filled in says less than the name."""
-        return self.title if self.title and not actions.has_calls(self.title) else self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """The items in the order in which they are written; ``group_whens`` are the groups' conditions by their names."""
-
-    items: tuple[Item, ...]
-    place: Place
-    group_whens: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Everything that may be given: items, choices that are ticked one by one, and rows."""
-        children = (name for item in self.items if item.type == "select_many" for name, _ in item.children)
-        return frozenset([*(item.name for item in self.items), *children, *(r for i in self.items for r in i.rows)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,36 +43,12 @@ class Verdict:
     warnings: tuple[str, ...] = ()
 
 
-def is_config(obj: Object) -> bool:
-    return group_kind(obj) == ("kots.io", "Config")
-
-
-def parse(obj: Object, place: Place) -> Config:
-    """The Config as it is written. Raises ManifestError for what is none, naming the item."""
-    spec = obj.get("spec")
-    groups = spec.get("groups") if isinstance(spec, dict) else None
-    if groups is None:
-        return Config((), place)
-    items: list[Item] = []
-    whens: dict[str, str] = {}
-    for index, group in enumerate(_list(groups, "spec.groups", place)):
-        at = f"spec.groups[{index}]"
-        entry = _mapping(group, at, place)
-        name = str(entry.get("name") or f"group {index + 1}")
-        whens[name] = _text(entry.get("when"), f"{at}.when", place)
-        for number, item in enumerate(_list(entry.get("items") or [], f"{at}.items", place)):
-            items.append(_item(_mapping(item, f"{at}.items[{number}]", place), f"{at}.items[{number}]", name, place))
-            if len(items) > MAX_ITEMS:
-                raise ManifestError(place, f"the Config has more than {MAX_ITEMS} items: split the release")
-    return Config(tuple(items), place, whens)
-
-
 def given(config: Config, answers: Answers) -> dict[str, str]:
     """The answers as text, by name: a bool item's as ``1`` and ``0``, the content of a file in base64; also those of
     names that no item has."""
     types = {item.name: item.type for item in config.items}
     types |= {name: "bool" for item in config.items if item.type == "select_many" for name, _ in item.children}
-    return {name: _as_text(value, types.get(name, "")) for name, value in answers.values.items()}
+    return {name: _answer_text(value, types.get(name, "")) for name, value in answers.values.items()}
 
 
 def unknown(config: Config, answers: Answers) -> Iterator[str]:
@@ -262,76 +179,18 @@ def _circle(waits: Mapping[str, set[str]]) -> str:
     return f"items of the Config ask for each other in a circle ({way}): one of them has to do without"
 
 
-def _item(entry: Object, at: str, group: str, place: Place) -> Item:
-    written = entry.get("name")
-    # A name is text in the reference, where YAML's yes is a boolean.
-    name = str(written).lower() if isinstance(written, bool) else _text(written, f"{at}.name", place)
-    if not name:
-        raise ManifestError(place, f"{at} of the Config has no name: give it one")
-    at = f"the Config's item {name}"
-    regex = _mapping((_mapping(entry.get("validation") or {}, at, place)).get("regex") or {}, at, place)
-    children = [_mapping(child, at, place) for child in _list(entry.get("items") or [], f"{at}, items", place)]
-    return Item(
-        name=name,
-        type=_text(entry.get("type"), f"{at}, type", place) or "text",
-        title=_text(entry.get("title"), f"{at}, title", place),
-        group=group,
-        default=_text(entry.get("default"), f"{at}, default", place),
-        value=_text(entry.get("value"), f"{at}, value", place),
-        when=_text(entry.get("when"), f"{at}, when", place),
-        required=_flag(entry.get("required")),
-        readonly=_flag(entry.get("readonly")),
-        hidden=_flag(entry.get("hidden")),
-        repeatable=_flag(entry.get("repeatable")),
-        filename=_text(entry.get("filename"), f"{at}, filename", place),
-        help_text=_text(entry.get("help_text"), f"{at}, help_text", place),
-        pattern=_text(regex.get("pattern"), f"{at}, validation.regex.pattern", place),
-        pattern_message=_text(regex.get("message"), f"{at}, validation.regex.message", place),
-        children=tuple((_text(c.get("name"), at, place), _text(c.get("title"), at, place)) for c in children),
-        rows=_rows(entry.get("valuesByGroup"), at, place),
-    )
-
-
-def _rows(value: Any, at: str, place: Place) -> dict[str, str]:
-    if value is None:
-        return {}
-    groups = _mapping(value, f"{at}, valuesByGroup", place)
-    return {
-        str(name): _text(text, f"{at}, valuesByGroup", place)
-        for rows in groups.values()
-        for name, text in _mapping(rows or {}, f"{at}, valuesByGroup", place).items()
-    }
-
-
-def _flag(value: Any) -> bool:
-    return value is True or (isinstance(value, str) and value in _TRUE)
-
-
-def _text(value: Any, at: str, place: Place) -> str:
-    """A text, or what the reference makes of a boolean or number in its place. Raises ManifestError."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, int | float):
-        return f"{value:g}" if isinstance(value, float) else str(value)
-    raise ManifestError(place, f"{at} is {'a mapping' if isinstance(value, dict) else 'a list'}, not text: quote it")
-
-
-def _as_text(value: Answer, type_: str) -> str:
+def _answer_text(value: Answer, type_: str) -> str:
     if isinstance(value, bytes):
         if type_ == "file":
             return base64.b64encode(value).decode()
         # Files end their last line; who put one into a Secret didn't mean that of a password.
         text = value.decode("utf-8", "replace")
-        return _as_text(text if type_ == "textarea" else text.removesuffix("\n"), type_)
-    if type_ == "bool" and (value in _TRUE or value in _FALSE or isinstance(value, bool)):
-        return "1" if value is True or value in _TRUE else "0"
+        return _answer_text(text if type_ == "textarea" else text.removesuffix("\n"), type_)
+    if type_ == "bool" and (value in TRUE or value in _FALSE or isinstance(value, bool)):
+        return "1" if value is True or value in TRUE else "0"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else _text(value, "", Place(""))
+    return value if isinstance(value, str) else as_text(value, "", Place(""))
 
 
 def _is_base64(text: str) -> bool:
@@ -340,18 +199,6 @@ def _is_base64(text: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     return True
-
-
-def _mapping(value: Any, at: str, place: Place) -> Object:
-    if not isinstance(value, dict):
-        raise ManifestError(place, f"{at} of the Config is no mapping")
-    return value
-
-
-def _list(value: Any, at: str, place: Place) -> Sequence[Any]:
-    if not isinstance(value, list):
-        raise ManifestError(place, f"{at} of the Config is no list")
-    return value
 
 
 def _group_key(name: str) -> str:

@@ -31,6 +31,12 @@ def landlock_version() -> int:
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)))
 
 
+def die_with_parent() -> None:
+    """From now on; whoever calls this checks then whether the parent is still there."""
+    if sys.platform.startswith("linux"):
+        _libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+
+
 def limit(limits: dict[str, int]) -> None:
     """Set limits by their names in ``resource``, those that the system has; core dumps are always off."""
     for name, value in {**limits, "RLIMIT_CORE": 0}.items():
@@ -41,14 +47,17 @@ def limit(limits: dict[str, int]) -> None:
             resource.setrlimit(number, (value, value))
 
 
-def confine(written: str, read: list[str], ports: list[int]) -> None:
-    """Let this process read and run what is in ``read``, write in ``written``, and connect to local ``ports`` alone."""
+def confine(written: str, read: list[str], ports: list[int], *, namespaces: bool = True) -> None:
+    """Let this process read and run what is in ``read``, write in ``written``, and connect to local ``ports`` alone.
+
+    ``namespaces`` says whether one is made where Landlock doesn't know the network.
+    """
     if not sys.platform.startswith("linux"):
         return
-    _libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+    die_with_parent()
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     version = landlock_version()
-    if version < NETWORK_SINCE and not ports:
+    if namespaces and version < NETWORK_SINCE and not ports:
         # A namespace without any address; a container's kernel or its rules may refuse it.
         _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
     if version:

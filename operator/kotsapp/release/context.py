@@ -58,7 +58,9 @@ class TemplateContext:
 def license_fields(license_: License) -> dict[str, str]:
     """What ``LicenseFieldValue`` answers, by name: the license's entitlements and its own fields."""
     fields = {name: "" if item.value is None else item.text for name, item in license_.entitlements.items()}
-    return fields | {
+    return {
+        **license_.settings,
+        **fields,
         "appSlug": license_.app_slug,
         "channelName": license_.channel_name,
         "customerName": license_.customer_name,

@@ -25,6 +25,7 @@ from kotsapp.release.archives import unpack
 from kotsapp.release.chart_archive import made_anew
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.errors import HelmError, HelmMissingError
+from kotsapp.release.helm_lock import helm_turn
 from kotsapp.release.sandbox import Walls
 
 # Large public charts (a monitoring stack) take about two seconds.
@@ -36,6 +37,8 @@ MAX_MEMORY = 224 * MIB
 MEMORY_AIM = 128 * MIB
 # A large public chart (a monitoring stack, with its definitions) writes 5 MiB.
 MAX_OUTPUT_BYTES = 10 * MIB
+# As JSON, in which a character may take six bytes; the largest public values are a tenth of a MiB.
+MAX_VALUES_BYTES = 8 * MIB
 # Helm writes no file that is larger than what it was given, and holds a dozen open.
 MAX_FILE_BYTES = MAX_ARCHIVE_BYTES
 MAX_OPEN_FILES = 64
@@ -149,7 +152,14 @@ def _write(folder: Path, request: ChartRequest, lookups: Lookups | None = None) 
         path.touch(mode=0o600)
         path.write_text(json.dumps(cluster_view.kubeconfig(lookups.url)))
     (folder / "chart.tgz").write_bytes(made_anew(unpack(archive.data, archive.origin), archive.origin))
-    _write_values(folder, request.values)
+    try:
+        _write_values(folder, request.values)
+    except ValueTooLargeError as error:
+        raise ManifestError(request.place, str(error)) from None
+
+
+class ValueTooLargeError(HelmError):
+    """The values are more than a chart is given."""
 
 
 def _write_values(folder: Path, values: Mapping[str, Any]) -> None:
@@ -157,7 +167,11 @@ def _write_values(folder: Path, values: Mapping[str, Any]) -> None:
     path.touch(mode=0o600)
     # helm reads JSON as YAML, which knows no surrogate pairs and allows no control characters.
     text = json.dumps(values, ensure_ascii=False)
-    path.write_text(_UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text), encoding="utf-8")
+    data = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+    if len(data) > MAX_VALUES_BYTES:
+        problem = f"the chart's values are {len(data) / MIB:.0f} MiB, more than the {MAX_VALUES_BYTES // MIB} MiB"
+        raise ValueTooLargeError(f"{problem} that a chart may be given: leave out what isn't needed")
+    path.write_bytes(data)
 
 
 def _command(request: ChartRequest, program: Path, folder: Path, namespace: str, cluster: Cluster) -> list[str]:
@@ -219,6 +233,11 @@ async def execute(
 
     Raises OSError if it can't be started.
     """
+    with helm_turn():
+        return await _execute(command, folder, timeout, most_complaint)
+
+
+async def _execute(command: Sequence[str], folder: Path, timeout: float, most_complaint: int) -> Ran:
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,

@@ -62,7 +62,7 @@ def raw_name(text: str) -> str:
     """What a document is called by its text, its calls as they are written: the same from release to release."""
     kind = _raw_field(text, "kind")
     metadata = re.search(r"^metadata:[ \t]*(?:\{|\n)(.*?)(?:^\S|\Z)", text, re.MULTILINE | re.DOTALL)
-    name = re.search(r"(?:^\s+|[{,\s])name:[ \t]*([^\n,}]+)", metadata[1], re.MULTILINE) if metadata else None
+    name = re.search(r"(?:^|[{,\s])name:[ \t]*([^\n,}]+)", metadata[1], re.MULTILINE) if metadata else None
     return f"{kind}/{name[1].strip()}" if kind and name else ""
 
 

@@ -11,13 +11,14 @@ the way through the first they are marks, which are then replaced by their actio
 import base64
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kotsapp.release import functions
-from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, STATE, Action, find, rewritten
+from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, Action, find
 from kotsapp.release.filling import Subject
+from kotsapp.release.rewriting import STATE, rewritten
 
 NAME = "kotsapp"
 RESULT = "result: "
@@ -76,18 +77,19 @@ class Compiled:
         return next((action for begin, stop, action in self.actions if begin <= last and first < stop), None)
 
 
-def compiled(text: str, numbers: Mapping[Action, int]) -> Compiled:
-    """A text for the engine; ``numbers`` are what its actions are called in errors. Raises UnendedError."""
+def compiled(text: str, numbers: Mapping[Action, int], muted: Collection[Action] = ()) -> Compiled:
+    """A text for the engine; ``numbers`` are what its actions are called in errors, ``muted`` are left out. Raises
+    UnendedError."""
     first, second = find(text, FIRST), find(text, SECOND)
     if first and second:
         inner = [one for one in second if not any(other.start < one.end and one.start < other.end for other in first)]
         marks = {one: f"{OPEN}{numbers[one]}{CLOSE}" for one in inner}
         actions = sorted([*first, *inner], key=lambda one: one.start)
-        template, places = _template(text, actions, numbers, marks)
-        later = {str(numbers[one]): rewritten(one, numbers[one]) for one in inner}
+        template, places = _template(text, actions, numbers, marks | dict.fromkeys(muted, ""))
+        later = {str(numbers[one]): "" if one in muted else rewritten(one, numbers[one]) for one in inner}
         return Compiled(text, template, later, places)
     if first or second:
-        template, places = _template(text, first or second, numbers, {})
+        template, places = _template(text, first or second, numbers, dict.fromkeys(muted, ""))
         return Compiled(text, template, {}, places)
     return Compiled(text)
 
@@ -99,7 +101,7 @@ def _template(
     position, length = 0, len(_HEAD)
     for action in actions:
         plain = _plain(text[position : action.start])
-        written = marks.get(action) or rewritten(action, numbers[action])
+        written = marks[action] if action in marks else rewritten(action, numbers[action])
         parts += (plain, written)
         places.append((length + len(plain), length + len(plain) + len(written), action))
         length += len(plain) + len(written)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.manifests.limits import MIB
-from kotsapp.release import actions, context, helm, template_chart
+from kotsapp.release import actions, context, helm, rewriting, template_chart
 from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, Action, Problem, UnendedError
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import Failure, Filled, ItemText, ItemValue, Request, Subject
@@ -54,7 +54,10 @@ class _Run:
         self._timeout = timeout
         self._numbers: dict[Action, int] = {}
         self._failures: list[Failure] = []
+        self._starts = 0
         self._failed: set[Subject] = set()
+        # Of a text that is no good any more, the calls that are known to fail: the others are still tried.
+        self._muted: dict[Subject, set[Action]] = {}
         self._places = {Subject(text.key): text.place for text in request.texts}
         self._places |= {Subject(pattern.key): pattern.place for pattern in request.patterns}
         self._texts = {Subject(text.key): self._compiled(Subject(text.key), text.text) for text in request.texts}
@@ -99,14 +102,17 @@ class _Run:
         except UnendedError as error:
             self._add(subject, error.problem)
             return Compiled("")
-        found = [problem for action in (*first, *second) for problem in actions.problems(action)]
+        wrong = {action: found for action in (*first, *second) if (found := rewriting.problems(action))}
         # Where there are both forms, what the first leaves of the second is known only when it runs.
-        found += [*actions.balance(first), *(actions.balance(second) if not first else ())]
+        unbalanced = [*actions.balance(first), *(actions.balance(second) if not first else ())]
+        found = [*unbalanced, *(problem for problems in wrong.values() for problem in problems)]
         for problem in sorted(found, key=lambda one: one.line):
             self._add(subject, problem)
         for action in (*first, *second):
             self._numbers.setdefault(action, len(self._numbers))
-        return Compiled("") if found else template_chart.compiled(text, self._numbers)
+        if unbalanced or (wrong and not self._mute(subject, *wrong)):
+            return Compiled("")
+        return template_chart.compiled(text, self._numbers, wrong)
 
     def _writer(self) -> ChartWriter:
         request = self._request
@@ -131,7 +137,8 @@ class _Run:
             if Subject(pattern.key) not in self._failed:
                 writer.pattern(pattern.key, pattern.item, pattern.pattern, encoded=pattern.encoded)
         for text in request.texts:
-            if Subject(text.key) not in self._failed:
+            subject = Subject(text.key)
+            if subject not in self._failed or subject in self._muted:
                 writer.text(text.key, self._texts[Subject(text.key)], text.chart)
         return writer
 
@@ -148,13 +155,29 @@ class _Run:
             raise EngineError(f"filling in took too much memory: {self._suspects(writer)}")
         found = self._located(complaint, writer)
         reason = self._reason(complaint)
-        if found is None or found[0] in self._failed:
+        if found is None or (found[0] in self._failed and found[0] not in self._muted):
             raise EngineError(f"the template engine failed: {reason or f'helm ended with code {ran.code}'}")
         subject, action = found
         line, call = (action.line, action.call) if action is not None else (0, "")
         self._add(subject, Problem(line, call, reason))
-        if len(self._failed) > MAX_FAILING:
+        if action is None or not self._mute(subject, action):
+            self._muted.pop(subject, None)
+        elif subject in self._texts:
+            self._texts[subject] = template_chart.compiled(
+                self._texts[subject].text, self._numbers, self._muted[subject]
+            )
+        self._starts += 1
+        if self._starts > MAX_FAILING:
             raise EngineError("; ".join(str(failure) for failure in self._failures[:MAX_FAILING]) + "; and maybe more")
+
+    def _mute(self, subject: Subject, *failing: Action) -> bool:
+        """Leave calls of a text out of it, so that what else fails in it can be found; not where others need them."""
+        known = self._muted.setdefault(subject, set())
+        if subject.field or any(action.is_structure or action in known for action in failing):
+            del self._muted[subject]
+            return False
+        known.update(failing)
+        return True
 
     def _located(self, complaint: str, writer: ChartWriter) -> tuple[Subject, Action | None] | None:
         marked = _MARK.search(complaint)
@@ -215,7 +238,7 @@ class _Run:
         items = {name: ItemValue(entry["value"], entry["default"]) for name, entry in result["items"].items()}
         units = result["units"]
         return Filled(
-            texts=result["texts"],
+            texts={key: text for key, text in result["texts"].items() if Subject(key) not in self._failed},
             items=items,
             failures=tuple(self._failures),
             drawn=result["drawn"],

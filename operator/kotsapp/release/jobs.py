@@ -1,0 +1,70 @@
+"""What the operator has done in a reader's child, by name: plain functions of values that can be pickled."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from kotsapp.manifests.errors import ManifestError
+from kotsapp.release.budget import for_operator
+from kotsapp.release.charts import ChartRequest
+from kotsapp.release.files import SourceFile
+from kotsapp.release.filling import Drawn
+from kotsapp.release.helm import Cluster
+from kotsapp.release.reader import Release, read_release
+from kotsapp.release.renderer import Renderer
+from kotsapp.release.upgrade import Past
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a release is read from.
+
+    ``local_images`` are what ``LocalImageName`` answers, ``kept`` is what was drawn at random before.
+    """
+
+    renderer: Renderer
+    files: Sequence[SourceFile]
+    local_images: Mapping[str, str] = field(default_factory=dict)
+    kept: Drawn = field(default_factory=Drawn)
+
+
+@dataclass(frozen=True, slots=True)
+class ChartInputs:
+    """What charts are rendered with; ``pasts`` are those that were there before, by their sources."""
+
+    cluster: Cluster
+    pasts: Mapping[str, Past | None] = field(default_factory=dict)
+
+
+def render(inputs: Inputs, charts: ChartInputs | None = None) -> Release:
+    """The release with its charts' objects, without those if ``charts`` is None; in the answer charts have no data.
+
+    Raises ManifestError, HelmError and HelmMissingError.
+    """
+    budget = for_operator()
+    renderer = inputs.renderer
+    release = renderer.read(inputs.files, inputs.local_images, inputs.kept, budget)
+    if charts is not None:
+        release = asyncio.run(renderer.with_charts(release, charts.cluster, budget, charts.pasts.get))
+    return replace(release, charts=tuple(_without_data(request) for request in release.charts), filler=None)
+
+
+def warm_up() -> None:
+    """Read a little of each kind."""
+    texts = (b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n&a [*a", b'{"kind": "List"}', b"\x1f\x8b")
+    for text in texts:
+        with contextlib.suppress(ManifestError):
+            read_release([SourceFile("", "", text)])
+
+
+def _without_data(request: ChartRequest) -> ChartRequest:
+    return replace(request, archive=replace(request.archive, data=b""), secrets=(), past=_mark(request.past))
+
+
+def _mark(past: Past | None) -> Past | None:
+    """That there was one is told, and not once more what it was."""
+    return None if past is None else Past(past.digest)
+
+
+JOBS = {"render": render}

@@ -1,0 +1,185 @@
+"""Reads releases in processes that can be killed (DESIGN 6.6).
+
+What a tenant wrote is parsed in a child: it has bounds for memory, CPU and time, no credentials and no open file of the
+operator's. Children are forked from a server that is warm, at most two at a time, namespace by namespace. What comes
+back is data of known types; a child that died is an error with its reason.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kotsapp.manifests.limits import MIB
+from kotsapp.release import codec, leftovers
+from kotsapp.release.answers import Failure
+from kotsapp.release.fair_queue import FairQueue
+from kotsapp.release.fork_client import MAX_ANSWER_BYTES, Asked, Death, DiedError, Server
+from kotsapp.release.fork_server import RESULT, Limits
+from kotsapp.release.pickling import packed
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+# Two, so that one that takes long holds up nobody else; budget.py says what they take of the pod.
+MAX_READERS = 2
+MAX_MEMORY = 64 * MIB
+# The largest public releases are read in two seconds; helm has a limit of its own.
+MAX_CPU_SECONDS = 20
+# With its charts, and with waiting for another's helm.
+MAX_SECONDS = 120.0
+# What is written is helm's charts and values, of which the largest was unpacked from 32 MiB.
+MAX_FILE_BYTES = 32 * MIB
+MAX_OPEN_FILES = 64
+# What is less is parsed at once: less than a thread's turn takes.
+_SMALL = 64 * 1024
+_MAX_NAME = 64
+
+
+_TOLD = {
+    Death.MEMORY: f"reading the sources took more than {MAX_MEMORY // MIB} MiB of memory",
+    Death.CPU: f"reading the sources took more than {MAX_CPU_SECONDS} s of CPU",
+    Death.WALL_CLOCK: f"reading the sources took longer than {MAX_SECONDS:g} s",
+    Death.ANSWER: f"the sources make more than {MAX_ANSWER_BYTES // MIB} MiB of objects",
+    Death.CRASH: "the process that read the sources ended unexpectedly",
+}
+
+
+class ReaderDiedError(Exception):
+    """The sources could not be read within the bounds; ``death`` says which. The message is for the app's author."""
+
+    def __init__(self, death: Death) -> None:
+        super().__init__(_TOLD[death])
+        self.death = death
+
+
+class Reader:
+    """Runs jobs in children; ``jobs`` is the module with their functions by name in ``JOBS``.
+
+    ``programs`` are what jobs may run, by path. ``limits``, ``seconds`` and ``base``, the folder in which it works, are
+    for tests.
+    """
+
+    def __init__(
+        self,
+        jobs: str,
+        programs: tuple[str, ...] = (),
+        *,
+        limits: Limits | None = None,
+        seconds: float = MAX_SECONDS,
+        base: Path | None = None,
+    ) -> None:
+        self._jobs = jobs
+        self._programs = programs
+        self._limits = limits or Limits(MAX_MEMORY, MAX_CPU_SECONDS, MAX_FILE_BYTES, MAX_OPEN_FILES)
+        self._seconds = seconds
+        self._base = base or Path(tempfile.gettempdir())
+        self._queue = FairQueue(MAX_READERS)
+        self._server: Server | None = None
+        self._starting = asyncio.Lock()
+        self._suspects: frozenset[str] = frozenset()
+
+    async def start(self) -> None:
+        """Remove what a killed operator left, and start the server. A job starts it as well."""
+        self._suspects |= await asyncio.to_thread(leftovers.removed, self._base)
+        await self._started()
+
+    async def close(self) -> None:
+        """End the server, and all that it has forked."""
+        if self._server is not None:
+            await self._server.close()
+            self._server = None
+
+    async def run(
+        self,
+        job: str,
+        *arguments: Any,
+        namespace: str,
+        fingerprint: str,
+        result: type[Result],
+        suspect: bool = False,
+        ports: Sequence[int] = (),
+    ) -> Result:
+        """What the job makes of its arguments, which a child gets pickled.
+
+        ``fingerprint`` tells the inputs; ``ports`` of this machine are all that the child may connect to. A job is
+        suspect if its reader died before, or was at work when the operator did: it comes after all others. Raises
+        ReaderDiedError, and what the job raises that is meant for the author.
+        """
+        suspect = suspect or fingerprint[:_MAX_NAME] in self._suspects
+        request = packed(job, arguments)
+        async with self._queue.turn(namespace, suspect=suspect):
+            server = await self._started()
+            try:
+                frames, kind = await server.run(request, Asked(fingerprint[:_MAX_NAME], self._seconds, tuple(ports)))
+            except DiedError as error:
+                raise ReaderDiedError(error.death) from None
+        self._suspects -= {fingerprint[:_MAX_NAME]}
+        if kind != RESULT:
+            raise (await _decoded(Failure, frames)).error()
+        return await _decoded(result, frames)
+
+    async def _started(self) -> "Server":
+        async with self._starting:
+            if self._server is None or self._server.ended:
+                self._server = await Server.started(self._base, self._jobs, self._limits, self._programs)
+            return self._server
+
+
+async def _decoded(type_: type[Result], frames: Sequence[bytes]) -> Result:
+    """Raises ReaderDiedError for what is no such answer: something has gone wrong in there."""
+    try:
+        if sum(map(len, frames)) < _SMALL:
+            value: Result = codec.decode(type_, frames)
+        else:
+            # Frame by frame, between which other threads have their turn.
+            value = await asyncio.to_thread(codec.decode, type_, frames)
+    except codec.CodecError:
+        logger.exception("the answer of a reader can't be read")
+        raise ReaderDiedError(Death.CRASH) from None
+    return value
+
+
+class InProcess(Reader):
+    """Runs jobs here, in a thread: for systems on which nothing can be forked and bounded."""
+
+    async def start(self) -> None:
+        logger.warning("on this system sources are read without bounds of memory and CPU: for trying out alone")
+
+    async def close(self) -> None:
+        pass
+
+    async def run(
+        self,
+        job: str,
+        *arguments: Any,
+        namespace: str,
+        fingerprint: str,  # noqa: ARG002 - as the one that forks
+        result: type[Result],  # noqa: ARG002
+        suspect: bool = False,
+        ports: Sequence[int] = (),  # noqa: ARG002
+    ) -> Result:
+        async with self._queue.turn(namespace, suspect=suspect):
+            function = importlib.import_module(self._jobs).JOBS[job]
+            answer: Result = await asyncio.to_thread(function, *arguments)
+            return answer
+
+
+@contextlib.asynccontextmanager
+async def reading(jobs: str, programs: Sequence[str] = ()) -> AsyncIterator[Reader]:
+    """A reader at work; what a release needs is among ``programs`` and those on PATH."""
+    found = shutil.which("helm")
+    reader_class = Reader if sys.platform == "linux" else InProcess
+    reader = reader_class(jobs, (*programs, *([found] if found else ())))
+    await reader.start()
+    try:
+        yield reader
+    finally:
+        await reader.close()
