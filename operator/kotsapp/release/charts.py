@@ -183,8 +183,14 @@ def release_of(obj: Object, place: Place) -> HelmRelease:
     if is_v2(obj):
         given, default = _text(spec, "releaseName", "spec", obj, place), _text(chart, "name", "spec.chart", obj, place)
     else:
-        given, default = _text(chart, "releaseName", "spec.chart", obj, place), str(obj["metadata"].get("name") or "")
+        given, default = _text(chart, "releaseName", "spec.chart", obj, place), _own_name(obj)
     return HelmRelease(namespace, given or default)
+
+
+def _own_name(obj: Object) -> str:
+    """Empty without one: a HelmChart is never applied, and needs none."""
+    metadata = obj.get("metadata")
+    return str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
 
 
 def merged_values(obj: Object, place: Place) -> dict[str, Any]:
