@@ -113,6 +113,15 @@ BAD_SPECS = (
         "spec.probe.timeout",
         cel=True,
     ),
+    BadSpec("timeout in days", {"timeout": "1d"}, "there are no days, 1d is 24h", "there are no days", cel=True),
+    BadSpec("interval in days", {"probe": {"interval": "1d"}}, "there are no days, 1d is 24h", "24h for 1d", cel=True),
+    BadSpec(
+        "registry's domain with a scheme",
+        {"proxy": {"registryDomain": "https://images.example.com"}},
+        "must be a host such as images.example.com, without a scheme",
+        "'https://images.example.com': leave out the scheme",
+        cel=True,
+    ),
     BadSpec("timeout of two days", {"timeout": "48h"}, "must be between 1s and 24h", "spec.timeout", cel=True),
     BadSpec("negative timeout", {"timeout": "-5m"}, "spec.timeout", "'-5m' is not a duration"),
     BadSpec("timeout past counting", {"timeout": "99999999999999h"}, "spec.timeout", "spec.timeout", cel=True),
@@ -125,6 +134,16 @@ BAD_SPECS = (
         {"imagePaths": [{"group": "example.com", "path": "spec.image"}]},
         "spec.imagePaths[0].kind",
         "spec.imagePaths[0]: kind is missing",
+    ),
+    *(
+        BadSpec(
+            f"image path into a {kind}",
+            {"imagePaths": [{"group": "", "kind": kind, "path": "data.password"}]},
+            "of the core group only Pod, PodTemplate and ReplicationController have images",
+            f"spec.imagePaths[0]: a {kind} of the core group has no pods",
+            cel=True,
+        )
+        for kind in ("Secret", "ConfigMap")
     ),
     BadSpec(
         "image path that starts with a dot",

@@ -5,6 +5,9 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from kotsapp.redact import masked
+from kotsapp.text import printable
+
 FORMATS = ("text", "json")
 
 # Their debug lines hold whole requests, headers and bodies included: never wanted, whatever the level.
@@ -14,7 +17,7 @@ _WORDY = ("httpx", "httpcore", "aiohttp", "kubernetes", "asyncio", "urllib3")
 def configure(style: str, level: str) -> None:
     """Log to standard error; ``style`` is text or json, ``level`` a name of the logging module."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if style == "json" else _Text())
+    handler.setFormatter(formatter(style))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _WORDY:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -22,9 +25,14 @@ def configure(style: str, level: str) -> None:
     logging.getLogger("kopf").setLevel(logging.WARNING)
 
 
+def formatter(style: str) -> logging.Formatter:
+    """What makes a line of a record, in the ``style``."""
+    return _Json() if style == "json" else _Text()
+
+
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return f"{_time(record)} {record.levelname:<7} {record.name}: {_one_line(_message(self, record))}"
+        return f"{_time(record)} {record.levelname:<7} {record.name}: {printable(_message(self, record))}"
 
 
 class _Json(logging.Formatter):
@@ -41,8 +49,4 @@ def _message(formatter: logging.Formatter, record: logging.LogRecord) -> str:
     message = record.getMessage()
     if record.exc_info:
         message += "\n" + formatter.formatException(record.exc_info)
-    return message
-
-
-def _one_line(message: str) -> str:
-    return message.replace("\n", "\\n")
+    return masked(message)

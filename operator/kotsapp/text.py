@@ -1,9 +1,19 @@
 """Words that every message shares: counts, bounded lists, bounded texts, times."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
+
+MAX_IN_GROUP = 3
+_PROBLEM = re.compile(r"([A-Z][A-Za-z0-9]*)/([^\s:]+):? (.+)", re.DOTALL)
+# Control characters, the ends of lines that Unicode adds, what turns the direction of writing, and half characters,
+# which nothing can write. A terminal obeys or hides them.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def counted(number: int, noun: str) -> str:
@@ -20,9 +30,44 @@ def listed(items: Collection[object], most: int, separator: str = ", ") -> str:
     return f"{shown}{separator if separator != ', ' else ' '}and {left} more"
 
 
+def grouped(problems: Iterable[str], most: int) -> str:
+    """Problems of objects, each ``Kind/name: reason``, with those together that have the same reason:
+    ``60 ClusterRoles (a, b, c and 57 more): reason``; the first ``most`` reasons, and how many more there are.
+    """
+    groups: dict[tuple[str, str], dict[str, str]] = {}
+    for problem in problems:
+        found = _PROBLEM.fullmatch(problem)
+        kind, name, reason = found.groups() if found else ("", problem, "")
+        groups.setdefault((kind, reason.replace(f'"{name}"', '"*"') if found else problem), {})[name] = problem
+    told = [line for (kind, reason), names in groups.items() for line in _group(kind, reason, names)]
+    return listed(told, most, "; ")
+
+
+def _group(kind: str, reason: str, problems: Mapping[str, str]) -> list[str]:
+    if len(problems) < MAX_IN_GROUP:
+        return list(problems.values())
+    return [f"{len(problems)} {_plural(kind)} ({listed(problems.keys(), MAX_IN_GROUP)}): {reason}"]
+
+
+def _plural(kind: str) -> str:
+    if kind.endswith("y"):
+        return f"{kind[:-1]}ies"
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
+
+
 def shortened(text: str, most: int) -> str:
     """The text in at most ``most`` characters, ``...`` in place of what is cut off."""
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """The text for a terminal or a log: what would steer it is escaped, but for the characters in ``keep``."""
+    return _UNPRINTABLE.sub(lambda found: found[0] if found[0] in keep else _escaped(found[0]), text)
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    return _SHORT.get(character) or (f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}")
 
 
 def rfc3339(moment: datetime | None = None) -> str:

@@ -172,3 +172,19 @@ def test_helm_installs_upgrades_and_leaves_what_is_not_its_own(
     tenant.kubectl("delete", "kotsapp", "shop", "--timeout=30s")
     assert not tenant.get("deployments", "api")
     again.stop()
+
+
+def test_with_two_rights_for_the_whole_cluster_a_deleted_namespace_goes(
+    empty_world: World, signer: Signer, tmp_path: Path
+) -> None:
+    world, tenant = empty_world, Tenant.make(empty_world, signer)
+    values = {"namespaces": [tenant.namespace], "rbac": {"deletedNamespaces": True}}
+    helm(world, tmp_path, "upgrade", "--install", NAME, str(CHART), "--create-namespace", values=values)
+    operator = run_as_installed(world, signer, tmp_path)
+    try:
+        tenant.put_app("shop", [deployment("api", PUBLIC)])
+        tenant.wait_ready("shop")
+        world.kubectl("delete", "namespace", tenant.namespace, "--timeout=60s")
+    finally:
+        operator.stop()
+        helm(world, tmp_path, "uninstall", NAME)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kotsapp.api.spec import parse_spec
+from kotsapp.api.spec import Spec, parse_spec
 from kotsapp.apply.plan import Plan
 from kotsapp.images.accounts import Account
 from kotsapp.images.rewrite import Pull
@@ -23,6 +23,7 @@ from kotsapp.reconcile.plan import (
     place,
     scope_in,
 )
+from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release
 
 APP = App(namespace="apps", name="my-app", uid="uid-1", generation=1, spec={})
@@ -187,7 +188,7 @@ def test_with_an_account_rbac_decides() -> None:
 def test_the_number_of_objects_is_bounded_and_so_is_the_message() -> None:
     with pytest.raises(PlanError, match=str(MAX_OBJECTS)):
         planned(*(obj(name=str(number)) for number in range(MAX_OBJECTS + 1)))
-    with pytest.raises(PlanError, match="and 95 more"):
+    with pytest.raises(PlanError, match=r"^100 ClusterRoles \(0, 1, 2 and 97 more\): "):
         planned(*(obj("ClusterRole", name=str(number)) for number in range(100)))
 
 
@@ -206,3 +207,11 @@ def test_the_rules_of_a_role_that_aggregates_others_are_its_controllers() -> Non
     }
     (made,) = planned(role, lend_rights=False).objects
     assert "rules" not in made
+
+
+@pytest.mark.parametrize(("spec", "places"), [(WITH_ACCOUNT, ["apps", "jobs"]), (LENT, ["apps"])])
+def test_an_applications_further_namespaces_get_the_pull_secret(spec: Spec, places: list[str]) -> None:
+    """By the account's rights: the operator's own ones reach no other namespace."""
+    release = Release(objects=(pod(PRIVATE),), application=Application(additional_namespaces=("jobs",)))
+    plan = make_plan(release, PULLS, PullSecrets("pull", "license-id", Domains()), APP, spec)
+    assert sorted(key.namespace for key in plan.exclusive) == places

@@ -29,6 +29,7 @@ FORBIDDEN = [
     "fe80::1",
     "fe80::1%eth0",
     "fd00:ec2::254",
+    "fd00:ec2::23",
     "ff02::1",
     "::ffff:127.0.0.1",
     "::ffff:a9fe:a9fe",
@@ -162,3 +163,23 @@ def test_any_text_is_judged(text: str) -> None:
             continue
         assert destination.url.scheme == "https"
         assert destination.name
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.1", "2130706433", "169.254.43518", "0x7f000001", "0177.0.0.1", "0x7f.1", "127.000.0.1", "1.1", "16843009"],
+)
+def test_addresses_in_a_form_that_only_a_proxy_would_resolve_are_refused(host: str) -> None:
+    """Behind HTTPS_PROXY no address is seen here: the proxy connects to what inet_aton makes of the name."""
+    guard = Guard(Registries.empty())
+    asked = guard.registry(parse("quay.io/a/b:1"))
+
+    with pytest.raises(Refused, match=r"an IP address in another form"):
+        guard.redirect(f"https://{host}/x", asked)
+
+
+@pytest.mark.parametrize("host", ["1.1.1.1", "quay.io", "1a.example", "0x7f.example.com", "127.1.example"])
+def test_other_names_are_none(host: str) -> None:
+    guard = Guard(Registries.empty())
+
+    assert guard.redirect(f"https://{host}/x", guard.registry(parse("quay.io/a/b:1"))).url.host == host

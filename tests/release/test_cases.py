@@ -10,12 +10,14 @@ import pytest
 
 from harness.charts import helm
 from kotsapp.cli.inputs import source_files
-from kotsapp.images.routing import Domains
+from kotsapp.images.reference import parse
+from kotsapp.images.routing import Domains, Route, pull_reference
+from kotsapp.license.domains import resolve_domains
 from kotsapp.release import helm as runner
 from kotsapp.release.calls import Filling
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.kots import Application
-from kotsapp.release.reader import Release, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
 
 CASES = Path(__file__).parent / "data" / "cases"
 
@@ -102,3 +104,40 @@ def test_each_release_of_a_chart_is_there_once_by_its_name(name: str, web: str) 
 
 def test_a_v1_chart_whose_release_a_v2_chart_has_is_told_as_left_out() -> None:
     assert rendered("v1-and-v2").left_out == ("HelmChart/shop (a v1beta2 HelmChart has its release)",)
+
+
+VENDORS = "images.vendor.example"
+
+
+def test_a_vendors_domain_that_is_written_out_is_not_doubled() -> None:
+    (pod,) = rendered("custom-domain-doubled").objects
+    image = parse(pod["spec"]["containers"][0]["image"])
+    for route in Route:
+        assert pull_reference(image, route, Domains(), "acme-app") == image.written
+    other = parse(image.written.replace("acme-app", "another-app"))
+    assert pull_reference(other, Route.PROXY, Domains(), "acme-app") != other.written
+
+
+@pytest.mark.parametrize("source", ["application_proxy", "license_proxy", "embedded_proxy"])
+def test_the_license_opens_a_written_out_domain_only_where_somebody_names_it(source: str) -> None:
+    image = parse(f"{VENDORS}/proxy/acme-app/quay.io/my-org/web:1")
+    assert VENDORS not in resolve_domains(spec_proxy="proxy.example.com").opening([image]).hosts
+    named = resolve_domains(**{"spec_proxy": "proxy.example.com", source: VENDORS})
+    assert named.proxy == "proxy.example.com"
+    assert VENDORS in named.opening([image]).hosts
+    assert VENDORS not in named.hosts, "where no image is from there nothing is opened"
+
+
+def test_an_embedded_clusters_config_names_the_vendors_domain() -> None:
+    text = f"""apiVersion: embeddedcluster.replicated.com/v1beta1
+kind: Config
+spec: {{domains: {{proxyRegistryDomain: {VENDORS}}}}}
+---
+apiVersion: kots.io/v1beta1
+kind: Application
+metadata: {{name: shop}}
+spec: {{additionalNamespaces: [jobs, "*", jobs]}}
+"""
+    application = read_release([SourceFile("a.yaml", "a.yaml", text.encode())], context).application
+    assert application.embedded_proxy_domain == VENDORS
+    assert application.additional_namespaces == ("jobs",)

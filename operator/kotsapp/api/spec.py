@@ -22,6 +22,8 @@ MIN_TIMEOUT, MAX_TIMEOUT = 1.0, 24 * 3600.0
 # Every object of an app carries its name as a label.
 MAX_APP_NAME = 63
 MAX_ITEMS = 64
+# What an image path may name of the core group. The others, Secrets among them, hold texts that go to no registry.
+CORE_KINDS_WITH_PODS = ("Pod", "PodTemplate", "ReplicationController")
 # The largest public Configs have 150 items.
 MAX_CONFIG_VALUES = 1_000
 
@@ -240,6 +242,11 @@ def _image_path(item: Any, index: int) -> ImagePath:
     where = f"spec.imagePaths[{index}]"
     if not isinstance(item, Mapping):
         raise SpecError(f"{where}: must be an object with group, kind and path")
+    if item.get("group") == "" and item.get("kind") not in (*CORE_KINDS_WITH_PODS, None):
+        raise SpecError(
+            f"{where}: a {str(item['kind'])[:MAX_APP_NAME]} of the core group has no pods: what it holds is not probed,"
+            " and would be told in status; name the custom resource that runs the image"
+        )
     try:
         secrets = item.get("pullSecretsPath")
         return ImagePath(
@@ -288,7 +295,10 @@ def _domain(parent: Mapping[str, Any], field: str) -> str | None:
         return None
     if not isinstance(value, str) or value != value.lower() or not is_domain(value):
         shown = repr(str(value)[:80])
-        raise SpecError(f"spec.proxy.{field}: must be a lower-case host such as images.example.com, found {shown}")
+        scheme = ": leave out the scheme" if isinstance(value, str) and "://" in value else ""
+        raise SpecError(
+            f"spec.proxy.{field}: must be a lower-case host such as images.example.com, found {shown}{scheme}"
+        )
     return value
 
 

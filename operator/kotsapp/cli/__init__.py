@@ -1,13 +1,20 @@
 """The command line: the operator itself, and its core without a cluster."""
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import FrameType
 
 from kotsapp import __version__
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.ending import carry_out
+
+# In a container. The kernel gives this one no signal that it has no handler for, so a pod that is deleted while its
+# libraries load would be waited for until it is killed. `run` has handlers of its own once it is up.
+FIRST_PROCESS = 1
 
 
 def parser(commands: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
@@ -25,7 +32,13 @@ def parser(commands: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0, 1 (found a problem), 2 (bad usage) or 130 (Ctrl-C)."""
+    if os.getpid() == FIRST_PROCESS:
+        signal.signal(signal.SIGTERM, _end)
     words = list(sys.argv[1:] if argv is None else argv)
     # One command's libraries are enough to run it, and none to list them: all would take seconds.
     args = parser([word for word in words[:1] if word in COMMANDS]).parse_args(words)
     return carry_out("kotsapp", lambda: int(args.run(args)))
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    os._exit(128 + number)

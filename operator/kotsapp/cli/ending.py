@@ -8,19 +8,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kotsapp.cli.errors import EXIT_INTERRUPTED, EXIT_PROBLEM, CommandError
+from kotsapp.redact import Redactor, masked, use
+from kotsapp.text import printable
 
 _NO_ROOM = frozenset({errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})
 
 
 def carry_out(name: str, work: Callable[[], int]) -> int:
     """The exit code of ``work``; ``name`` begins the line on standard error."""
+    use(Redactor())
     if sys.stdout is None:  # closed by who called us
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
     try:
         code = work()
         sys.stdout.flush()  # a full disk must show before the exit code is chosen
     except CommandError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        report(f"{name}: {error}")
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -30,9 +33,14 @@ def carry_out(name: str, work: Callable[[], int]) -> int:
     except OSError as error:
         _discard_output()
         what = error.filename or ("the output can't be written" if error.errno in _NO_ROOM else "")
-        print(": ".join(filter(None, (name, what, error.strerror or str(error)))), file=sys.stderr)
+        report(": ".join(filter(None, (name, what, error.strerror or str(error)))))
         return EXIT_PROBLEM
     return code
+
+
+def report(text: str) -> None:
+    """Write to standard error, for a terminal, without a secret of the license that was read."""
+    print(printable(masked(text), keep="\n"), file=sys.stderr)
 
 
 def _discard_output() -> None:

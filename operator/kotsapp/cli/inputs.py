@@ -11,6 +11,7 @@ from kotsapp.license.document import MAX_BYTES
 from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_SOURCE_BYTES, MIB
+from kotsapp.redact import current
 from kotsapp.release import config_values
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
@@ -102,6 +103,7 @@ def read_license(file: str, trusted_keys: str | None, *, even_expired: bool = Fa
         raise CommandError(str(error)) from None
     except LicenseError as error:
         raise CommandError(f"{file}: {error.reason}: {error.message}", EXIT_PROBLEM) from None
+    current().learn("license", license.secrets())
     if license.expired(datetime.now(UTC)) and not even_expired:
         message = "its time is over, so nothing is rendered with it; ask the vendor for a new one"
         raise CommandError(f"{file}: {LicenseReason.EXPIRED}: {message}", EXIT_PROBLEM)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.options import period
 from kotsapp.cli.output import add_output_option, print_result
@@ -71,10 +72,10 @@ def _verify(args: argparse.Namespace) -> int:
     if args.output != "table" or result["version"] is not None:
         print_result(result, args.output, lambda: _table(result))
     if not result["valid"]:
-        print(f"kotsapp: {args.file}: {result['reason']}: {result['message']}", file=sys.stderr)
+        report(f"kotsapp: {args.file}: {result['reason']}: {result['message']}")
         return EXIT_PROBLEM
     if soon:
-        print(f"kotsapp: {args.file}: {soon}", file=sys.stderr)
+        report(f"kotsapp: {args.file}: {soon}")
         return EXIT_PROBLEM
     return EXIT_OK
 

@@ -9,6 +9,9 @@ from typing import Any
 import yaml
 from rich.cells import cell_len
 
+from kotsapp.redact import masked
+from kotsapp.text import printable
+
 FORMATS = ("table", "json", "yaml")
 _BETWEEN = "   "
 
@@ -18,20 +21,34 @@ def add_output_option(parser: argparse.ArgumentParser) -> None:
 
 
 def print_result(data: Mapping[str, Any], output: str, table: Callable[[], str]) -> None:
-    """Print ``data`` as JSON or YAML, or what ``table`` makes when a person reads it."""
+    """Print ``data`` as JSON or YAML, or what ``table`` makes when a person reads it; no secret that is known."""
+    data = {name: _masked(value) for name, value in data.items()}
     if output == "json":
         sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     elif output == "yaml":
         sys.stdout.write(yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True))
     else:
-        print(table())
+        print(masked(table()))
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, Mapping):
+        return {name: _masked(item) for name, item in value.items()}
+    return [_masked(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def cell(value: object) -> str:
+    """A cell of a table: one line that steers no terminal, without a secret."""
+    return printable(" ".join(masked(str(value)).split()))
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table as kubectl prints them: as wide as its cells, in a terminal and in a pipe; a row is always one line."""
-    lines = [tuple(heads), *(tuple(" ".join(str(cell).split()) for cell in row) for row in rows)]
+    lines = [tuple(heads), *(tuple(map(cell, row)) for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
-        _BETWEEN.join(cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
+        _BETWEEN.join(text + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )

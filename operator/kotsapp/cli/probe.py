@@ -2,13 +2,13 @@
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, is_source_file, read_answers, read_license, read_release, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, add_config_values, seconds
@@ -114,7 +114,7 @@ def _distinct(references: Iterable[Reference]) -> list[Reference]:
 def _license(args: argparse.Namespace) -> License:
     license = read_license(args.license, args.trusted_keys, even_expired=True)
     if license.expired(datetime.now(UTC)):
-        print(f"kotsapp: {args.license}: the license has expired; the proxy may refuse it", file=sys.stderr)
+        report(f"kotsapp: {args.license}: the license has expired; the proxy may refuse it")
     return license
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.folder import write_folder
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files
@@ -126,6 +127,8 @@ def _render(args: argparse.Namespace) -> int:
         _note(f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered")
     patched = patch(found, pulls, renderer.pull_secret)
     namespaces = [] if args.no_secret else secret_namespaces(patched, app=release.asks_for_pull_secret)
+    if not args.no_secret:
+        namespaces = list(dict.fromkeys((*namespaces, *release.application.additional_namespaces)))
     domains = renderer.domains(release.application).opening(pulled.values())
     secrets = [_secret(renderer.pull_secret, name or args.namespace, license, domains) for name in namespaces]
     if args.namespace and not args.kustomize:
@@ -234,4 +237,4 @@ def _write(
 
 
 def _note(text: str) -> None:
-    print(f"kotsapp: {text}", file=sys.stderr)
+    report(f"kotsapp: {text}")

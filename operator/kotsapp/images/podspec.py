@@ -12,6 +12,7 @@ from typing import Any
 
 from kotsapp.images import image_path
 from kotsapp.images.image_path import ImagePath, Path, hits
+from kotsapp.images.known_paths import KNOWN_PATHS
 from kotsapp.images.reference import InvalidReferenceError, parse
 
 # No known resource nests deeper than about 40; the bound keeps the search from exhausting the stack.
@@ -47,6 +48,10 @@ _PATTERN_GROUPS = frozenset(
 )
 _NO_PODS = frozenset({"", "apiextensions.k8s.io", *_PATTERN_GROUPS})
 _NOT_SEARCHED_AT_TOP = frozenset({"apiVersion", "kind", "metadata", "status"})
+
+# By either of these Istio's webhook puts its own image in the place of "auto".
+_INJECTED = "inject.istio.io/templates", "sidecar.istio.io/inject"
+_FILLED_IN_BY_INJECTION = "auto"
 
 # prometheus-operator's specs have imagePullSecrets beside the image, whether or not they list containers.
 _SPEC_TAKES_SECRETS = frozenset(
@@ -152,7 +157,24 @@ def images_of(obj: Mapping[str, Any], image_paths: Sequence[ImagePath] = ()) -> 
     for wanted in image_paths:
         if wanted.matches(group, kind):
             _read_image_path(obj, wanted, (group, kind) in _SPEC_TAKES_SECRETS, uses)
+    for wanted in KNOWN_PATHS.get((group, kind), ()):
+        found: list[ImageUse] = []
+        _read_image_path(obj, wanted, False, found)
+        places = {use.path for use in uses}
+        uses += [use for use in found if use.path not in places and _is_reference(use.image)]
+    uses = [use for use in uses if use.image != _FILLED_IN_BY_INJECTION or not _is_injected(obj, use.path)]
     return _with_distinct_names(uses) if len(uses) > 1 else uses
+
+
+def _is_injected(obj: Mapping[str, Any], path: Path) -> bool:
+    """Whether the pod template that the path leads through asks Istio for a sidecar."""
+    above = [_at(obj, path[:length]) for length in range(len(path))]
+    for metadata in (value.get("metadata") for value in above if isinstance(value, Mapping)):
+        for field in ("annotations", "labels"):
+            found = metadata.get(field) if isinstance(metadata, Mapping) else None
+            if isinstance(found, Mapping) and any(found.get(name) not in (None, "false") for name in _INJECTED):
+                return True
+    return False
 
 
 def group_kind(obj: Mapping[str, Any]) -> tuple[str, str]:

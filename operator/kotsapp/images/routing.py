@@ -26,12 +26,14 @@ class Route(StrEnum):
 class Domains:
     """The hosts that the license opens: ``proxy`` serves private images, ``registry`` the vendor's own ones.
 
-    ``beside`` are further ones, from which images are pulled as they are written.
+    ``beside`` are further ones, from which images are pulled as they are written. ``named`` are proxies that somebody
+    names and a stronger wish overrules: images that are there already are left alone, and the license opens them.
     """
 
     proxy: str = DEFAULT_PROXY_DOMAIN
     registry: str = DEFAULT_REGISTRY_DOMAIN
     beside: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -48,8 +50,9 @@ class Domains:
         return replace(self, beside=(*self.beside, *sorted(beside))) if beside else self
 
     def is_proxy(self, host: str) -> bool:
-        """Both the default proxy and the custom one count: an image that is there already is left alone."""
-        return canonical_host(host) in {DEFAULT_PROXY_DOMAIN, canonical_host(self.proxy)}
+        """The default proxy and all custom ones count: an image that is there already is left alone."""
+        known = (DEFAULT_PROXY_DOMAIN, self.proxy, *self.named)
+        return canonical_host(host) in {canonical_host(one) for one in known}
 
     def is_registry(self, host: str) -> bool:
         return canonical_host(host) in {DEFAULT_REGISTRY_DOMAIN, canonical_host(self.registry)}
@@ -68,9 +71,11 @@ def pull_reference(reference: Reference, route: Route, domains: Domains, app_slu
     """The reference that pods use; spelling, port, tag and digest are kept.
 
     Idempotent: a reference on a proxy domain, whichever the route, comes back unchanged, and so does one on the
-    custom registry domain.
+    custom registry domain. So does ``/proxy/<own slug>/`` on any host, a vendor's own domain written out (DESIGN 3):
+    whether the license opens it is another question.
     """
-    if route is Route.DIRECT or domains.is_proxy(reference.host):
+    written_out = reference.domain is not None and reference.path.startswith(f"proxy/{app_slug}/")
+    if route is Route.DIRECT or domains.is_proxy(reference.host) or written_out:
         return reference.written
     if route is Route.REGISTRY:
         if domains.replaces_registry(reference.host):

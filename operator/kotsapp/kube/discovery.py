@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,11 @@ from kotsapp.kube.objects import is_path_segment
 
 # A kind that isn't served may be in a moment, when its CRD was just made; discovery isn't free, though.
 UNKNOWN_KIND_SECONDS = 3.0
+# A large cluster serves two hundred; beyond this, those that turned out not to be served are forgotten.
+MAX_VERSIONS = 1_000
+# A version, or a group and a version, as DNS names: anything else would be another path of the API.
+_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+_API_VERSION = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL}){{0,40}}/)?{_LABEL}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +59,26 @@ class Discovery:
         self._served.pop(api_version, None)
         self._asked.pop(api_version, None)
 
+    @property
+    def size(self) -> int:
+        """How many versions something is kept of."""
+        return len(self._served.keys() | self._asked.keys() | self._locks.keys())
+
+    def _forget_unserved(self) -> None:
+        if len(self._locks) < MAX_VERSIONS:
+            return
+        for version in [version for version, lock in self._locks.items() if not lock.locked()]:
+            if not self._served.get(version):
+                self.forget(version)
+                del self._locks[version]
+
     async def find(self, api_version: str, kind: str) -> ResourceType:
         found = self._served.get(api_version, {}).get(kind)
         if found is not None:
             return found
+        if not _API_VERSION.fullmatch(api_version):
+            raise UnknownKindError(api_version, kind)
+        self._forget_unserved()
         async with self._locks.setdefault(api_version, asyncio.Lock()):
             now = asyncio.get_running_loop().time()
             if api_version not in self._asked or now - self._asked[api_version] > UNKNOWN_KIND_SECONDS:
@@ -103,7 +125,7 @@ class Discovery:
         return served
 
     async def _ask(self, api_version: str) -> dict[str, ResourceType]:
-        if not all(is_path_segment(part) for part in api_version.split("/")):
+        if not _API_VERSION.fullmatch(api_version):
             return {}
         try:
             path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"

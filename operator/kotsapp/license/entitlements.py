@@ -1,5 +1,6 @@
 """Entitlements: their values as text, and the signature that each of them has of its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -34,6 +35,8 @@ class Entitlement:
     value_type: str
     hidden: bool
     check: EntitlementCheck
+    description: str = ""
+    signature: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def text(self) -> str:

@@ -113,7 +113,8 @@ def entitlement(name: str, value: Value, check: EntitlementCheck) -> Entitlement
     at = f"spec.entitlements[{shown(name)}]"
     _readable(name, "the name of an entitlement")
     entry = mapping(value, at)
-    content = entry.get("value")
+    content, signature = entry.get("value"), entry.get("signature")
+    signature = signature if isinstance(signature, dict) else {}
     if isinstance(content, list | dict):
         raise _invalid(f"{at}.value is not a single value")
     return Entitlement(
@@ -123,6 +124,8 @@ def entitlement(name: str, value: Value, check: EntitlementCheck) -> Entitlement
         value_type=_readable(entry.get("valueType") or "", f"{at}.valueType"),
         hidden=entry.get("isHidden") is True,
         check=check,
+        description=_readable(entry.get("description") or "", f"{at}.description"),
+        signature={key: one for key, one in signature.items() if isinstance(one, str)},
     )
 
 

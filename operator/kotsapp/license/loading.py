@@ -1,7 +1,7 @@
 """From the bytes of a license file to a License that may be used, or to one clear reason why not."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -10,11 +10,13 @@ from kotsapp.license import entitlements as checks
 from kotsapp.license import fields
 from kotsapp.license.comparison import differences
 from kotsapp.license.document import Value, parse_yaml
+from kotsapp.license.domains import is_domain
 from kotsapp.license.entitlements import Entitlement, EntitlementCheck
 from kotsapp.license.errors import LicenseError, LicenseReason, shown
 from kotsapp.license.expiry import LicenseState, expiry_state
 from kotsapp.license.signature import SCHEMES, Scheme, SignedData, verify
 from kotsapp.license.trust import TrustedKeys
+from kotsapp.redact import is_word
 
 
 class Policy(StrEnum):
@@ -34,6 +36,7 @@ class License:
     ``expires_at`` is in UTC, None for never. ``proxy_domain`` is None when the vendor has no custom one.
     ``settings`` are further facts that releases may ask for, as text. ``differences`` are the paths of fields where the
     outer document says something else. ``verified`` is False, and ``key_id`` None, only under ``Policy.WARN``.
+    ``document`` is the whole of it as it was issued.
     """
 
     version: str
@@ -51,6 +54,16 @@ class License:
     differences: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    customer_email: str = ""
+    document: str = field(default="", repr=False)
+
+    def secrets(self) -> Iterator[str]:
+        """What may be in no message: the id, and of the entitlements hidden ones and all texts but words and hosts."""
+        yield self.license_id
+        for entitlement in self.entitlements.values():
+            value = entitlement.text
+            if entitlement.hidden or not (is_word(value) or is_domain(value)):
+                yield value
 
     def state(self, now: datetime) -> LicenseState:
         return expiry_state(self.expires_at, now)
@@ -73,13 +86,16 @@ def load(data: bytes, keys: TrustedKeys, policy: Policy = Policy.ENFORCE) -> Lic
     except LicenseError as error:
         if policy is Policy.ENFORCE:
             raise
-        return _license(outer, scheme, _unchecked(spec), warnings=(f"{error.reason}: {error.message}",))
+        warning = f"{error.reason}: {error.message}"
+        return replace(
+            _license(outer, scheme, _unchecked(spec), warnings=(warning,)), document=data.decode(errors="replace")
+        )
     signed_spec = fields.mapping(signed.document.get("spec"), "spec")
     checked, problems = _check_entitlements(signed_spec, spec, signed, scheme)
     if problems and policy is Policy.ENFORCE:
         message = f"{problems[0]}; get the license file from the vendor as it was issued"
         raise LicenseError(LicenseReason.ENTITLEMENT_INVALID, message, signed.key_id)
-    return _license(
+    license_ = _license(
         signed.document,
         scheme,
         checked,
@@ -87,6 +103,7 @@ def load(data: bytes, keys: TrustedKeys, policy: Policy = Policy.ENFORCE) -> Lic
         differences=differences(outer, signed.document),
         warnings=tuple(f"{LicenseReason.ENTITLEMENT_INVALID}: {problem}" for problem in problems),
     )
+    return replace(license_, document=data.decode(errors="replace"))
 
 
 def _scheme(outer: dict[str, Value]) -> Scheme:
@@ -139,6 +156,7 @@ def _license(
         app_slug=fields.app_slug(spec),
         license_id=fields.license_id(spec),
         customer_name=fields.text(spec, "customerName"),
+        customer_email=fields.text(spec, "customerEmail"),
         channel_name=fields.text(spec, "channelName"),
         license_type=fields.text(spec, "licenseType"),
         license_sequence=fields.sequence(spec),

@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 async def finalize(app: App, ledger: Ledger, services: Services) -> tuple[Removal, list[str]]:
     """Delete what the inventory lists; what was done, and the problems left.
 
-    Where a namespace goes, the account that the app names may go before the app: what could be deleted as that
-    account alone is left then, so that the namespace isn't kept for ever.
+    Where a namespace goes, the account that the app names, or the operator's own RoleBinding, may go before the app:
+    what could be deleted by their rights alone is left then, so that the namespace isn't kept for ever.
     """
     client = client_of(app, app.account, services)
     pruner = Pruner(app.applicant, Deleter(services.cache), client, lambda account: client_of(app, account, services))
@@ -35,7 +35,9 @@ async def finalize(app: App, ledger: Ledger, services: Services) -> tuple[Remova
         if not all(refusal.forbidden for refusal in error.refusals):
             return Removal(), [str(refusal) for refusal in error.refusals]
         if client.user is None:
-            return _leave(error.refusals, ledger.inventory)
+            removal, problems = _leave(error.refusals, ledger.inventory)
+            # By its own rights the operator applies to the app's namespace alone; those may go before the app, too.
+            return removal, [] if goes else problems
         if not goes:
             return Removal(), [str(refusal) for refusal in error.refusals]
         outside = [str(r.key.within(app.namespace)) for r in error.refusals if r.key.namespace != app.namespace]

@@ -13,7 +13,9 @@ from kotsapp.kube.client import KubeClient
 from kotsapp.license import License, LicenseError, LicenseReason, load
 from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError, Place
+from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.known_secrets import told
 from kotsapp.reconcile.outcome import ReconcileError, terminal
 from kotsapp.reconcile.services import Services
 from kotsapp.release import config_values
@@ -95,7 +97,7 @@ async def read_answers(app: App, spec: Spec, services: Services) -> tuple[Answer
                 document = await asyncio.to_thread(documents.read_mapping, file.data, file.origin)
                 found.append(config_values.read(document, Place(file.origin)))
             except ManifestError as error:
-                raise terminal(Reason.CONFIG_INCOMPLETE, str(error)) from None
+                raise terminal(Reason.CONFIG_INCOMPLETE, told(error)) from None
     return config_values.merged([*found, Answers(dict(spec.config.values))]), files
 
 
@@ -154,3 +156,17 @@ def _value(obj: dict[str, Any], ref: KeyRef, key: str) -> bytes:
 
 def _license_error(reason: str, message: str) -> ReconcileError:
     return terminal(reason, message, Condition.false(LICENSE_VALID, reason, message))
+
+
+def license_condition(license: License) -> Condition:
+    """Whose license it is, what of it differs from what was signed, and that it ends soon."""
+    message = f"license of {license.customer_name or 'the customer'} for {license.app_slug}"
+    if license.differences:
+        shown = ", ".join(license.differences[:10])
+        message += f"; the document differs from what was signed in {shown}: the signed values are used"
+    if license.warnings:
+        message += "; " + "; ".join(license.warnings[:3])
+    soon = events.ends_soon(license)
+    if soon is None:
+        return Condition.true(LICENSE_VALID, message)
+    return Condition.true(LICENSE_VALID, f"{message}; {soon}", Reason.LICENSE_EXPIRING_SOON)

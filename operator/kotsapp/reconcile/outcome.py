@@ -1,9 +1,12 @@
 """How a reconciliation ends, and what ends it before its end."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
-from kotsapp.api.conditions import Condition, failed, retrying, stalled
+from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason, failed, retrying, stalled
+from kotsapp.kube.errors import ApiError
+from kotsapp.reconcile.app import App
 from kotsapp.reconcile.events import Event
 
 # Seconds at most between looks at what is fixed unseen: a right granted, a quota raised, another's object removed.
@@ -53,3 +56,11 @@ def unhealthy(reason: str, message: str, *also: Condition, retry_after: float | 
 def retryable(reason: str, message: str, *also: Condition, retry_after: float | None = None) -> ReconcileError:
     """Tried again by itself: after ``retry_after`` seconds, or by the worker's own growing backoff."""
     return ReconcileError([*retrying(reason, message), *also], retry_after, backoff=retry_after is None)
+
+
+def of_api_error(app: App, error: ApiError) -> ReconcileError:
+    """What a request's failure means where no step knows better."""
+    if error.status == HTTPStatus.FORBIDDEN and app.spec.get("serviceAccountName"):
+        condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
+        return terminal(Reason.OBJECT_REFUSED, str(error), condition, retry_after=UNWATCHED_POLL)
+    return retryable(Reason.API_UNAVAILABLE if error.transient else Reason.APPLY_FAILED, str(error))

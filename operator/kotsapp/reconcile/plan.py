@@ -21,7 +21,7 @@ from kotsapp.pullsecret import pull_secret
 from kotsapp.reconcile.app import App
 from kotsapp.release import order
 from kotsapp.release.reader import Release
-from kotsapp.text import listed
+from kotsapp.text import grouped
 
 # Each object has an entry in status.inventory, and the API server stores at most 1.5 MiB of one object.
 MAX_OBJECTS = 4000
@@ -34,7 +34,7 @@ class PlanError(ValueError):
     """The objects can't be applied together; the message names the first of them."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__(listed(problems, MAX_SHOWN, "; "))
+        super().__init__(grouped(problems, MAX_SHOWN))
 
 
 class PullSecretNameError(ValueError):
@@ -112,6 +112,9 @@ def make_plan(
     opened: dict[ObjectKey, Sequence[Sequence[Step]]] = {}
     scaled = scaled_by_others(objects, app.namespace)
     namespaces: set[str] = {app.namespace} if pull_secrets.asked_for else set()
+    if spec.service_account is not None:
+        # The operator's own rights make nothing elsewhere.
+        namespaces.update(release.application.additional_namespaces)
     carried = by_namespace(account_secrets or {})
     for obj in objects:
         key = key_of(obj)

@@ -12,6 +12,7 @@ from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.pullsecret import default_name
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.known_secrets import told
 from kotsapp.reconcile.lookup_server import Looker, LookupServer
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
@@ -46,6 +47,7 @@ def renderer_for(app: App, spec: Spec, license: License, answers: Answers, helm:
         license=license,
         pull_secret=secret_name(spec, license),
         namespace=app.namespace,
+        instance=app.uid,
         proxy_domain=spec.proxy.domain,
         registry_domain=spec.proxy.registry_domain,
         patch_helm_v2=spec.patch_helm_v2,
@@ -99,7 +101,9 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
             release = await _with_charts(replace(inputs, kept=release.drawn), release, reader, before, client)
     except ConfigIncompleteError:
         raise
-    except (ManifestError, HelmError) as error:
+    except ManifestError as error:
+        raise terminal(Reason.INVALID_MANIFEST, told(error)) from None
+    except HelmError as error:
         raise terminal(Reason.INVALID_MANIFEST, str(error)) from None
     except HelmMissingError as error:
         raise terminal(Reason.HELM_MISSING, str(error)) from None

@@ -8,13 +8,17 @@ from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError
 from kotsapp.names import API_VERSION, KIND
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.told_status import bounded, is_too_large, told, too_large
+from kotsapp.redact import Redactor
+from kotsapp.text import rfc3339
 
 
 class StatusWriter:
-    """Keeps ``status`` as it was last written or read, and writes it whole."""
+    """Keeps ``status`` as it was last written or read, and writes it whole, but for what ``redactor`` masks."""
 
-    def __init__(self, status: Mapping[str, Any]) -> None:
+    def __init__(self, status: Mapping[str, Any], redactor: Redactor) -> None:
         self.status: Mapping[str, Any] = status
+        self._redactor = redactor
         # False after a write whose answer was lost: it may have been done or not.
         self.certain = True
         # Held by whoever makes a new status from this one and writes it.
@@ -22,16 +26,17 @@ class StatusWriter:
 
     async def write(self, app: App, status: Mapping[str, Any], client: KubeClient) -> None:
         """One patch of the whole status, and none when it is the same. Raises ApiError."""
+        status = bounded(told(status, self._redactor))
         if status == self.status and self.certain:
             return
-        kind = await client.resource_type(API_VERSION, KIND)
-        patch = [
-            {"op": "test", "path": "/metadata/uid", "value": app.uid},
-            {"op": "add", "path": "/status", "value": status},
-        ]
         try:
-            await client.patch_status(kind, app.name, app.namespace, patch)
+            await _patch(app, status, client)
         except ApiError as error:
+            if is_too_large(error):
+                small = too_large(self.status, status, app.generation, rfc3339())
+                await _patch(app, small, client)
+                self.status, self.certain = small, True
+                raise
             if error.not_found or (error.status == 422 and not await self.read_back(app, client)):
                 return  # deleted meanwhile, or another resource of the same name by now
             self.certain = self.certain and not error.transient
@@ -45,6 +50,14 @@ class StatusWriter:
             return False
         self.status, self.certain = dict(live.get("status") or {}), True
         return True
+
+
+async def _patch(app: App, status: Mapping[str, Any], client: KubeClient) -> None:
+    patch = [
+        {"op": "test", "path": "/metadata/uid", "value": app.uid},
+        {"op": "add", "path": "/status", "value": status},
+    ]
+    await client.patch_status(await client.resource_type(API_VERSION, KIND), app.name, app.namespace, patch)
 
 
 async def live_app(app: App, client: KubeClient) -> dict[str, Any] | None:

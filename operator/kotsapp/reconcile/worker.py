@@ -22,6 +22,7 @@ from kotsapp.reconcile.outcome import Outcome
 from kotsapp.reconcile.reconciler import Reconciler
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.status_writer import StatusWriter, live_app
+from kotsapp.redact import use
 from kotsapp.text import listed, rfc3339
 
 logger = logging.getLogger(__name__)
@@ -42,8 +43,8 @@ class Worker:
     def __init__(self, app: App, status: Mapping[str, Any]) -> None:
         self.app = app
         self.wake = asyncio.Event()
-        self._writer = StatusWriter(status)
         self._memory = Memory()
+        self._writer = StatusWriter(status, self._memory.redactor)
         self._busy = asyncio.Lock()
         self._failures = 0
         self._deletion_told = ""
@@ -54,7 +55,8 @@ class Worker:
             return  # the events of a resource and of its successor of the same name come in any order
         before, self.app = self.app, app
         if before.uid != app.uid:
-            self._writer, self._memory = StatusWriter(status), Memory()
+            self._memory = Memory()
+            self._writer = StatusWriter(status, self._memory.redactor)
         if _asks_for(before) != _asks_for(app):
             self.wake.set()
 
@@ -73,6 +75,7 @@ class Worker:
     async def remove(self, services: Services) -> list[str]:
         """Delete everything that was applied; the problems that are left, which status tells, too."""
         async with self._busy:
+            use(self._memory.redactor)
             app, writer = self.app, self._writer
 
             async def save(_: bool) -> None:
@@ -122,6 +125,7 @@ class Worker:
     async def _once(self, services: Services) -> float | None:
         """One reconciliation; the seconds until the next one, None to wait for a change."""
         app, writer = self.app, self._writer
+        use(self._memory.redactor)
         try:
             if not writer.certain and not await writer.read_back(app, services.client):
                 return None
@@ -182,7 +186,8 @@ class Worker:
     async def _post(self, app: App, event: events.Event, services: Services) -> None:
         log = logger.warning if event.warning else logger.info
         log("%s: %s: %s", app.key, event.reason, event.message)
-        await post(services.client, app.regarding, event.reason, event.message, warning=event.warning)
+        message = self._memory.redactor.text(event.message)
+        await post(services.client, app.regarding, event.reason, message, warning=event.warning)
 
     def _backoff(self, longest: float | None = None) -> float:
         self._failures += 1

@@ -7,6 +7,7 @@ socket is about to connect to, so that a name which resolves differently the sec
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from socket import inet_aton, inet_ntoa
 
 from yarl import URL
 
@@ -16,9 +17,10 @@ from kotsapp.registry.limits import MAX_URL
 
 Address = IPv4Address | IPv6Address
 
-# Instance metadata outside the link-local ranges: Alibaba, Oracle, Azure's wire server, EC2 over IPv6.
+# Instance metadata outside the link-local ranges: Alibaba, Oracle, Azure's wire server, EC2 and EKS over IPv6.
 _METADATA = frozenset(
-    ip_address(text) for text in ("100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254")
+    ip_address(text)
+    for text in ("100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254")
 )
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
 _SHARED = IPv4Network("100.64.0.0/10")  # RFC 6598: neither private nor global to Python, used inside clusters
@@ -144,10 +146,20 @@ class Guard:
         try:
             ip_address(host.partition("%")[0])
         except ValueError:
+            if (address := _meant(host)) is not None:
+                raise Refused(f"{_authority(url)} is an IP address in another form: write {address}") from None
             return
         reason = self.refusal(host)
         if reason is not None:
             raise Refused(f"{_authority(url)} is {reason}")
+
+
+def _meant(host: str) -> str | None:
+    """The address that inet_aton, and so a proxy's resolver, makes of ``127.1`` or ``2130706433``; None for a name."""
+    try:
+        return inet_ntoa(inet_aton(host))
+    except (OSError, ValueError):  # ValueError: characters that no C string has
+        return None
 
 
 def forbidden(text: str, *, allow_private: bool) -> str | None:

@@ -1,5 +1,6 @@
 """The template calls of a whole release: what is to be filled in, in one go, and what came of it (DESIGN 6.2, 6.3)."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ MIN_SECRET = 4
 # Real Configs have 10 to 150 items; the API server stores at most 1.5 MiB of one object.
 MAX_NAMES = 500
 # Whoever asks for these expects the pull secret to be there.
-_PULL_SECRET = frozenset({"ImagePullSecretName", "LicenseDockerCfg", "LocalImageName", "LocalRegistryImagePullSecret"})
+_PULL_SECRET = re.compile(r"\b(?:ImagePullSecretName|LicenseDockerCfg|LocalImageName|LocalRegistryImagePullSecret)\b")
 _IMAGE = "additional image "
 
 
@@ -170,7 +171,7 @@ def fill_release(
         local_images=filled.local_images,
         filler=Filler(context, {**given, **items}, filling, known),
         secrets=known,
-        asks_for_pull_secret=any(_PULL_SECRET.intersection(actions.functions_of(raw.chunk.text)) for raw in waiting),
+        asks_for_pull_secret=any(_PULL_SECRET.search(raw.chunk.text) for raw in waiting),
     )
 
 

@@ -29,6 +29,7 @@ from kotsapp.release.upgrade import (
 )
 
 FORCE = "kotsapp.dev/force"
+_SDK = frozenset({"replicated", "replicated-sdk"})
 _NO_HOOKS, _SKIP_CRDS = "--no-hooks", "--skip-crds"
 # As many digits as a person writes.
 _WEIGHT = re.compile(r"[+-]?[0-9]{1,9}")
@@ -57,6 +58,7 @@ class ChartArchive:
     outer_schema: bool = False
     digest: str = ""
     looks_up: bool = False
+    sdk_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +185,10 @@ def release_of(obj: Object, place: Place) -> HelmRelease:
     if is_v2(obj):
         given, default = _text(spec, "releaseName", "spec", obj, place), _text(chart, "name", "spec.chart", obj, place)
     else:
-        given, default = _text(chart, "releaseName", "spec.chart", obj, place), _own_name(obj)
+        metadata = obj.get("metadata")  # no other document that isn't applied needs a name, or has it checked
+        default = str(metadata.get("name") or "") if isinstance(metadata, Mapping) else ""
+        given = _text(chart, "releaseName", "spec.chart", obj, place)
     return HelmRelease(namespace, given or default)
-
-
-def _own_name(obj: Object) -> str:
-    """Empty without one: a HelmChart is never applied, and needs none."""
-    metadata = obj.get("metadata")
-    return str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
 
 
 def merged_values(obj: Object, place: Place) -> dict[str, Any]:
@@ -239,7 +237,19 @@ def read_archive(
         chart_archive.refers_outside(every),
         chart_archive.content_digest(every),
         chart_archive.looks_up(every),
+        _sdk_at(chart_name, chart.get("dependencies")),
     )
+
+
+def _sdk_at(chart_name: str, dependencies: Any) -> str | None:
+    """Under which name of its values a chart has the vendor's SDK: empty where it is the SDK, None without one."""
+    if chart_name in _SDK:
+        return ""
+    for one in dependencies if isinstance(dependencies, list) else ():
+        if isinstance(one, dict) and one.get("name") in _SDK:
+            alias = one.get("alias")
+            return alias if isinstance(alias, str) and alias else str(one["name"])
+    return None
 
 
 def hook_of(obj: Object) -> Hook | None:

@@ -1,5 +1,6 @@
 """What KOTS' own documents ask for."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,16 +28,23 @@ _TROUBLESHOOT = frozenset({"troubleshoot.replicated.com", "troubleshoot.sh"})
 # Collectors that start a pod, by what names its image.
 _WITH_IMAGE = frozenset({"collectd", "copyFromHost", "etcd", "goldpinger", "run", "sysctl"})
 _WITH_POD_SPEC = frozenset({"runDaemonSet", "runPod"})
+_NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What a ``kots.io/v1beta1`` Application says about images; None or empty where it says nothing."""
+    """What a ``kots.io/v1beta1`` Application says about images; None or empty where it says nothing.
+
+    ``additional_namespaces`` are those in which the pull secret is expected, too. ``embedded_proxy_domain`` is what an
+    Embedded Cluster Config beside it says.
+    """
 
     proxy_domain: str | None = None
     registry_domain: str | None = None
     proxy_public_images: bool = False
     additional_images: tuple[str, ...] = ()
+    additional_namespaces: tuple[str, ...] = ()
+    embedded_proxy_domain: str | None = None
 
 
 def is_applied(obj: Object) -> bool:
@@ -69,6 +77,9 @@ def application(obj: Object, place: Place) -> Application:
     images = spec.get("additionalImages")
     if images is not None and not (isinstance(images, list) and all(isinstance(image, str) for image in images)):
         raise ManifestError(place, f"spec.additionalImages of {name(obj)} is no list of texts")
+    namespaces = spec.get("additionalNamespaces")
+    if namespaces is not None and not (isinstance(namespaces, list) and all(isinstance(n, str) for n in namespaces)):
+        raise ManifestError(place, f"spec.additionalNamespaces of {name(obj)} is no list of texts")
     public = spec.get("proxyPublicImages")
     what = f"spec.proxyPublicImages of {name(obj)}"
     return Application(
@@ -76,7 +87,19 @@ def application(obj: Object, place: Place) -> Application:
         registry_domain=_domain(spec, "replicatedRegistryDomain", obj, place),
         proxy_public_images=public is not None and boolean(public, what, place),
         additional_images=tuple(images or ()),
+        # KOTS takes "*" for every namespace, of pods that nobody here knows.
+        additional_namespaces=tuple(dict.fromkeys(n for n in namespaces or () if _NAMESPACE.fullmatch(n))),
     )
+
+
+def embedded_proxy_domain(obj: Object) -> str | None:
+    """The proxy that an Embedded Cluster Config names; None for every other object, and for what is no domain."""
+    if group_kind(obj) != ("embeddedcluster.replicated.com", "Config"):
+        return None
+    spec = obj.get("spec")
+    domains = spec.get("domains") if isinstance(spec, dict) else None
+    domain = domains.get("proxyRegistryDomain") if isinstance(domains, dict) else None
+    return domain if isinstance(domain, str) and is_domain(domain) else None
 
 
 def _domain(spec: Mapping[str, Any], field: str, obj: Object, place: Place) -> str | None:

@@ -4,19 +4,24 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from kotsapp.manifests import documents
+from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.stream import Chunk
 from kotsapp.manifests.yaml_document import Seen
 from kotsapp.release import actions, kots, roles
+from kotsapp.release.actions import FIRST, SECOND
 from kotsapp.release.files import TextFile
 from kotsapp.release.roles import Role
 
 # Filled in as a text before they are read. Of a Config the items are filled in, one by one; an Application's domains
 # decide what calls come to; nothing in other documents matters.
 _FILLED_FIRST = frozenset({None, Role.APPLIED, Role.CHART, Role.SUPPORT})
+
+
+# Documents that one block may span; each is looked through once more with every one that is joined.
+MAX_SPANNED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +63,13 @@ class Texts:
 
         Raises ManifestError; for one that is never applied there is a warning instead, and no object.
         """
-        chunk = raw.chunk if text is None else Chunk(text, raw.chunk.number, raw.chunk.line)
-        seen = self._seen.setdefault(raw.file.origin, Seen())
+        origin, chunk = raw.file.origin, raw.chunk
+        # What a block spans is several documents only when it is filled in.
+        chunks = [chunk] if text is None else stream.split(text, origin, chunk.number, chunk.line)
+        seen = self._seen.setdefault(origin, Seen())
         try:
-            return documents.read_chunk(chunk, raw.file.origin, self._budget, seen, kots.is_applied)
+            read = [documents.read_chunk(one, origin, self._budget, seen, kots.is_applied) for one in chunks]
+            return [document for found in read for document in found]
         except ManifestError as error:
             if raw.must_be_read:
                 raise
@@ -100,11 +108,47 @@ def told_apart(files: Sequence[TextFile]) -> list[RawDocument]:
         if documents.is_json(file.text) and not actions.has_calls(file.text):
             found.append(RawDocument(file, Chunk(file.text, 1, 1), None, "", False))
             continue
-        for chunk in documents.chunks(file.text, file.origin):
+        for chunk in _units(documents.chunks(file.text, file.origin)):
             role, has_calls = roles.raw_role(chunk.text), actions.has_calls(chunk.text)
             key = _key(file, chunk, names) if has_calls else ""
             found.append(RawDocument(file, chunk, role, key, has_calls))
     return found
+
+
+def _units(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
+    """Documents; those that a block of calls spans are one text, since the reference fills in a file as a whole.
+
+    KOTS's own documents are taken out before that, and are never a part of it.
+    """
+    number = 0
+    while number < len(chunks):
+        joined = chunks[number]
+        last = number
+        if actions.has_calls(joined.text) and _is_open(joined.text):
+            together = joined
+            for following, chunk in enumerate(chunks[number + 1 : number + 1 + MAX_SPANNED], number + 1):
+                if roles.raw_role(chunk.text) not in (None, Role.APPLIED):
+                    break
+                together = _joined(together, chunk)
+                if not _is_open(together.text):
+                    joined, last = together, following
+                    break
+        yield joined
+        number = last + 1
+
+
+def _joined(first: Chunk, second: Chunk) -> Chunk:
+    """Both with their separator between them, every line where it stood."""
+    return Chunk(f"{first.text}---{second.text}", first.number, first.line)
+
+
+def _is_open(text: str) -> bool:
+    """Whether a block of calls begins here and does not end."""
+    try:
+        found = [actions.find(text, delimiter) for delimiter in (FIRST, SECOND)]
+    except actions.UnendedError:
+        return False
+    return any(actions.is_open(one) for one in found)
 
 
 def _key(file: TextFile, chunk: Chunk, names: Counter[str]) -> str:

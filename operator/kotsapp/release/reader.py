@@ -44,6 +44,7 @@ class Release:
     app's namespace whether or not a pod needs it. ``chart_numbers`` are for each object the number of its chart, in
     their order, 0 for a plain one; empty where all are. ``definitions`` are the names of those in ``crds/`` of charts,
     which are made and never changed. ``unheeded_flags`` are those of ``helmUpgradeFlags`` that mean nothing here.
+    ``holds_license`` says that a chart is given the license, for the vendor's SDK.
     ``has_calls`` says that template calls were filled in.
     """
 
@@ -64,6 +65,7 @@ class Release:
     chart_numbers: tuple[int, ...] = ()
     definitions: tuple[str, ...] = ()
     unheeded_flags: tuple[str, ...] = ()
+    holds_license: bool = False
     has_calls: bool = False
 
     @property
@@ -119,6 +121,7 @@ def read_release(
     reading = Texts(budget)
     opened = raw.opened(texts, reading)
     application, users = _application(opened)
+    application = replace(application, embedded_proxy_domain=_embedded_proxy_domain(opened))
     filled_in = context(application) if context is not None else None
     filled = calls.fill_release(opened, filled_in, filling or Filling(), application, chart_archives)
     sorter = Sorter(chart_archives, DistinctImages(budget), patch_helm_v2=patch_helm_v2, secrets=filled.secrets)
@@ -142,6 +145,7 @@ def read_release(
         warnings=(*filled.warnings, *reading.warnings),
         filler=filled.filler,
         asks_for_pull_secret=filled.asks_for_pull_secret,
+        holds_license=any(request.archive.sdk_at is not None for request in found.charts),
         has_calls=any(one.has_calls for one in opened.raws),
     )
 
@@ -228,6 +232,11 @@ def _application(opened: Opened) -> tuple[Application, list[tuple[str, Place]]]:
         _refuse_deciding_calls(document.value.get("spec"), document)
         return kots.application(document.value, document.place), [(name(document.value), document.place)]
     return _NOTHING_SAID, []
+
+
+def _embedded_proxy_domain(opened: Opened) -> str | None:
+    found = (kots.embedded_proxy_domain(one.value) for one in opened.of(Role.OTHER))
+    return next((domain for domain in found if domain is not None), None)
 
 
 def _refuse_deciding_calls(spec: Any, document: Document) -> None:

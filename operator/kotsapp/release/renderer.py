@@ -14,7 +14,9 @@ from kotsapp.license import License
 from kotsapp.license.domains import resolve_domains
 from kotsapp.manifests.budget import Budget
 from kotsapp.pullsecret import dockerconfigjson
+from kotsapp.release import sdk
 from kotsapp.release.calls import Filling
+from kotsapp.release.charts import ChartRequest
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ClusterFacts, ReleaseVersion, TemplateContext, license_fields
 from kotsapp.release.filling import Drawn
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """What rendering a release takes beside its files.
+    """What rendering a release takes beside its files; ``instance`` is an id of the app in its cluster.
 
     ``namespace`` is where the app goes, ``helm`` the program (None for the one on PATH), ``answers`` are what was given
     for the release's Config, ``cluster`` is what calls may ask about it.
@@ -45,6 +47,7 @@ class Renderer:
     helm: str | None = None
     answers: Answers = field(default_factory=Answers)
     cluster: ClusterFacts = field(default_factory=ClusterFacts)
+    instance: str = ""
 
     def domains(self, application: Application) -> Domains:
         """Which hosts the license opens, with what the release's Application says."""
@@ -54,6 +57,7 @@ class Renderer:
             application_proxy=application.proxy_domain,
             application_registry=application.registry_domain,
             license_proxy=self.license.proxy_domain if self.license else None,
+            embedded_proxy=application.embedded_proxy_domain,
         )
 
     def read(
@@ -93,7 +97,10 @@ class Renderer:
 
         from kotsapp.release import helm
 
-        requests = tuple(replace(request, past=past_of(request.source)) for request in release.charts)
+        requests = tuple(
+            replace(self._with_license(request, release.application), past=past_of(request.source))
+            for request in release.charts
+        )
         outputs = await helm.render_all(requests, self._program(), self.namespace, cluster)
         # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
         return await asyncio.to_thread(with_charts, replace(release, charts=requests), outputs, budget)
@@ -121,16 +128,26 @@ class Renderer:
     def license_facts(self, release: Release) -> dict[str, str]:
         """Digests of the facts of the license that the release used, by their names: of another one it would be
         another release."""
-        if self.license is None or not release.has_calls:
+        if self.license is None or not (release.has_calls or release.holds_license):
             return {}
         facts = {**license_fields(self.license), "proxyDomain": self.license.proxy_domain or ""}
+        if release.holds_license:
+            facts["document"] = self.license.document
         return {name: hashlib.sha256(f"{name}\0{value}".encode()).hexdigest()[:16] for name, value in facts.items()}
+
+    def _with_license(self, request: ChartRequest, application: Application) -> ChartRequest:
+        if self.license is None:
+            return request
+        return sdk.with_license(request, self.license, self._docker_config(self.license, application), self.instance)
+
+    def _docker_config(self, license: License, application: Application) -> str:
+        return base64.b64encode(dockerconfigjson(license.license_id, self.domains(application))).decode()
 
     def _context(self, license: License, local_images: Mapping[str, str], application: Application) -> TemplateContext:
         domains = self.domains(application)
         return TemplateContext(
             license_fields=license_fields(license),
-            docker_config=base64.b64encode(dockerconfigjson(license.license_id, domains)).decode(),
+            docker_config=self._docker_config(license, application),
             pull_secret=self.pull_secret,
             namespace=self.namespace,
             domains=domains,

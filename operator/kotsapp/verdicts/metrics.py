@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from kotsapp.redact import masked
 from kotsapp.registry.client import Answer
 from kotsapp.registry.limits import MAX_METRIC_HOSTS
 from kotsapp.verdicts.verdict import Verdict
@@ -64,6 +65,7 @@ class Metrics:
                 self._remaining.labels(host).set(int(value))
 
     def _host(self, host: str) -> str:
+        host = masked(host)
         if host not in self._hosts:
             if len(self._hosts) >= MAX_METRIC_HOSTS:
                 return "other"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.plugin.target import App, Target, conditions, is_current, is_suspended, ready
 from kotsapp.names import RENDER_ANNOTATION, RENDER_ANSWER, REQUEST_ANNOTATION, REQUESTS
+from kotsapp.text import printable
 
 
 async def retry(args: Namespace, target: Target) -> int:
@@ -40,5 +41,5 @@ async def _ask(args: Namespace, target: Target, annotation: str, answer: str, wh
         raise CommandError(
             f"not done after {args.timeout:g}s: {told.get('reason')}: {told.get('message')}", EXIT_PROBLEM
         )
-    print(f"kotsapp/{name}: {told.get('reason')}: {told.get('message')}")
+    print(printable(f"kotsapp/{name}: {told.get('reason')}: {told.get('message')}"))
     return EXIT_OK if told.get("status") == "True" else EXIT_PROBLEM

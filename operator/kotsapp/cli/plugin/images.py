@@ -1,10 +1,10 @@
 """``kubectl kotsapp images``: what was found of every image."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
+from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM
 from kotsapp.cli.output import print_result
 from kotsapp.cli.plugin.target import Target, outdated, ready
@@ -20,7 +20,7 @@ async def run(args: Namespace, target: Target) -> int:
     told = ready(app)
     if not images and told.get("status") != "True":
         why = f"{told['reason']}: {told['message']}" if told else outdated(app)
-        print(f"kubectl kotsapp: no image is known: {why}", file=sys.stderr)
+        report(f"kubectl kotsapp: no image is known: {why}")
         return EXIT_PROBLEM
     return EXIT_PROBLEM if any(is_bad(image) for image in images) else EXIT_OK
 

@@ -10,6 +10,7 @@ from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM
 from kotsapp.cli.output import print_result
 from kotsapp.cli.plugin.target import POLL_SECONDS, App, Target, is_current, is_suspended, outdated, ready
 from kotsapp.cli.plugin.terminal import fitted, is_terminal
+from kotsapp.text import printable
 
 _TROUBLES = {"undecided": "undecided", "unverified": "not verified"}
 _CLEAR = "\x1b[H\x1b[2J"
@@ -51,7 +52,7 @@ def _text(app: App, status: dict[str, Any]) -> str:
             for w in status.get("workloads") or ()
         ],
     )
-    return "\n".join([*(f"{head:<9}   {text}" for head, text in lines), "", conditions, "", workloads])
+    return "\n".join([*(f"{head:<9}   {printable(text)}" for head, text in lines), "", conditions, "", workloads])
 
 
 def _condition_rows(status: dict[str, Any]) -> Iterator[list[str]]:

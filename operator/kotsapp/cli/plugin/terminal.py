@@ -10,7 +10,7 @@ from functools import partial
 
 from rich.cells import cell_len
 
-from kotsapp.cli.output import table
+from kotsapp.cli.output import cell, table
 
 _GOOD, _BAD, _BUSY = "32", "31", "33"
 _COLOURS = {
@@ -45,7 +45,7 @@ def fitted(heads: Sequence[str], rows: Iterable[Sequence[object]], width: int | 
 
     The last column is wrapped first. Where that leaves too little of it, each row becomes a block of lines.
     """
-    cells = [tuple(" ".join(str(cell).split()) for cell in row) for row in rows]
+    cells = [tuple(map(cell, row)) for row in rows]
     if width is None and is_terminal():
         width = shutil.get_terminal_size().columns
     widths = [max(map(cell_len, column)) for column in zip(heads, *cells, strict=True)]
@@ -67,10 +67,10 @@ def _block(heads: Sequence[str], row: Sequence[str], width: int) -> str:
     """The first cell, and below it the others by their heads."""
     lines = textwrap.wrap(row[0], width, break_on_hyphens=False) or [""]
     longest = max(map(len, heads))
-    for head, cell in zip(heads[1:], row[1:], strict=True):
-        if cell:
+    for head, text in zip(heads[1:], row[1:], strict=True):
+        if text:
             first = f"  {head.lower():<{longest}}  "
-            told = textwrap.wrap(cell, max(width - len(first), 1), break_on_hyphens=False)
+            told = textwrap.wrap(text, max(width - len(first), 1), break_on_hyphens=False)
             lines += [first + painted(told[0]), *(" " * len(first) + more for more in told[1:])]
     return "\n".join(lines)
 

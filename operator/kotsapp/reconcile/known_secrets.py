@@ -1,0 +1,116 @@
+"""What may be in no message about an app: of its license, of its Secrets, and what was drawn for it. Pure."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from kotsapp.api.spec import SourceKind
+from kotsapp.images.podspec import group_kind
+from kotsapp.kube.objects import key_of
+from kotsapp.license import License
+from kotsapp.manifests.errors import ManifestError
+from kotsapp.redact import Redactor, is_word
+from kotsapp.release.reader import Release, SourceFile
+from kotsapp.text import listed
+
+# A field's value on one line, or an item's. Fields that say what and where an object is are told, wherever they stand.
+_VALUE = re.compile(
+    r"""^[ \t]*+(?:-[ \t]++)*+(?:["']?([\w./-]{1,253})["']?[ \t]*+:(?=[ \t]))?[ \t]*+([^\n]++)""", re.MULTILINE
+)
+_TOLD = frozenset(
+    "apiversion group host image imagetag kind name namespace registry releasename repository tag type".split()  # noqa: SIM905
+)
+_SETTING = re.compile(r"[\w.-]{1,253}[ \t]*[:=][ \t]*(\S.*)")
+_PASSWORD_IN_URL = re.compile(r"://[^:/@\s]{0,253}:([^@/\s]{1,1024})@")
+# The closing quote may be missing, so that nothing is looked at twice.
+_QUOTED = re.compile(r"""(?<!\w)(?:'(?:[^'\\]|\\.)*+'?|"(?:[^"\\]|\\.)*+"?)""", re.DOTALL)
+MAX_NAMED = 5
+_CREDENTIALS = ("auth", "identitytoken", "password", "registrytoken")
+
+
+def of_sources(files: Iterable[SourceFile]) -> Iterator[str]:
+    """The values of the manifests' fields, of files that are kept in Secrets; archives are not looked into."""
+    for file in files:
+        if is_secret(file.origin):
+            for field, value in _VALUE.findall(file.data.decode("utf-8", "replace")):
+                if field.lower() not in _TOLD:
+                    yield from _parts(value.strip().strip("\"'"))
+
+
+def of_release(release: Release) -> Iterator[str]:
+    """What was drawn, and the values of the release's own Secrets, but for names of its objects among them."""
+    names = {str(obj["metadata"].get("name")) for obj in release.objects}
+    for text in release.drawn.texts():
+        if not is_word(text):
+            yield text
+    for obj in release.objects:
+        if group_kind(obj) == ("", "Secret"):
+            yield from (value for value in _of_secret(obj) if value not in names)
+
+
+def named_after(license: License, release: Release) -> str | None:
+    """What is wrong with objects whose names hold the license id: they are seen by everybody, and are in status."""
+    redactor = Redactor()
+    redactor.learn("license", [license.license_id])
+    keys = sorted(str(key_of(obj)) for obj in release.objects)
+    found = [redactor.text(key) for key in keys if redactor.holds(key)]
+    if not found:
+        return None
+    return (
+        f"{listed(found, MAX_NAMED)}: the name holds the license id, which everybody would see there; name it otherwise"
+    )
+
+
+def is_secret(origin: str) -> bool:
+    """Whether a file's origin is a Secret."""
+    return origin.startswith(f"{SourceKind.SECRET} ")
+
+
+def told(error: ManifestError) -> str:
+    """The error's message; of what stands in a Secret without a word of it: just where it stands and what is wrong."""
+    if not is_secret(error.place.origin):
+        return str(error)
+    return f"{error.place}: {unquoted(error.problem)}"
+
+
+def unquoted(problem: str) -> str:
+    """What is wrong, with what is quoted left out."""
+    return _QUOTED.sub("(not shown: it is in a Secret)", problem)
+
+
+def _of_secret(secret: Mapping[str, Any]) -> Iterator[str]:
+    for value in _values(secret.get("stringData")):
+        yield from _parts(value)
+    for value in _values(secret.get("data")):
+        try:
+            yield from _parts(base64.b64decode(value).decode("utf-8", "replace"))
+        except binascii.Error:
+            yield from _parts(value)  # the API server will refuse it, and may quote it
+
+
+def _values(data: Any) -> list[str]:
+    return [value for value in data.values() if isinstance(value, str)] if isinstance(data, Mapping) else []
+
+
+def _parts(value: str) -> Iterator[str]:
+    """The value; of several lines each one, and what is set there; passwords inside URLs and registries' logins."""
+    for line in map(str.strip, value.splitlines()):
+        setting = _SETTING.fullmatch(line)
+        found = [line, *([setting[1].strip("\"',")] if setting else []), *_PASSWORD_IN_URL.findall(line)]
+        yield from (text for text in found if not is_word(text))
+    if value.lstrip().startswith("{"):
+        yield from _logins(value)
+
+
+def _logins(value: str) -> Iterator[str]:
+    try:
+        auths = json.loads(value)
+        auths = auths.get("auths", auths)
+        entries = [entry for entry in auths.values() if isinstance(entry, dict)]
+    except (ValueError, AttributeError, RecursionError):
+        return
+    for entry in entries:
+        yield from (entry[name] for name in _CREDENTIALS if isinstance(entry.get(name), str))

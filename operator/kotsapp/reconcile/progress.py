@@ -1,0 +1,93 @@
+"""What one reconciliation has found so far, and telling of it on the way."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from kotsapp.api.conditions import Condition, progressing
+from kotsapp.apply.inventory import Inventory
+from kotsapp.apply.ledger import Ledger
+from kotsapp.kube.client import KubeClient
+from kotsapp.reconcile import sources, status
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.events import Event
+from kotsapp.reconcile.status import Findings, Status
+from kotsapp.reconcile.status_writer import StatusWriter
+from kotsapp.release.reader import SourceFile
+from kotsapp.text import counted, rfc3339
+
+# Before this nobody who waits has looked, and most changes whose images are known are applied.
+TELL_AFTER = 0.05
+
+
+class Progress:
+    """Gathers the results of the steps, and stores what has to be told before the end."""
+
+    def __init__(self, app: App, client: KubeClient, writer: StatusWriter) -> None:
+        self.events: list[Event] = []
+        self.ledger = Ledger(Inventory.from_status(writer.status.get("inventory") or ()), self._save)
+        self.plan_size = 0
+        self._app = app
+        self._client = client
+        self._writer = writer
+        self._findings = Findings()
+        self._change = ""
+        self._ended = asyncio.Event()
+        self._telling: asyncio.Task[None] | None = None
+
+    @property
+    def before(self) -> Status:
+        """The status as it was last written."""
+        return self._writer.status
+
+    def found(self, *conditions: Condition, **findings: Any) -> None:
+        """Take what a step found: fields of ``Findings``, and conditions beside those that are known."""
+        known = self._findings
+        self._findings = replace(known, **findings, conditions=(*known.conditions, *conditions))
+
+    def answered(self, **answers: str) -> None:
+        """Requests that were acted on, by the status field of each."""
+        self.found(answered={**self._findings.answered, **answers})
+
+    def status(self, *conditions: Condition) -> dict[str, Any]:
+        """The whole status, with these conditions beside what was found."""
+        findings = replace(self._findings, conditions=(*self._findings.conditions, *conditions))
+        return status.build(self.before, findings, self.ledger.inventory, self._app.generation, rfc3339())
+
+    async def announce(self, *conditions: Condition) -> None:
+        """Store these conditions on the way, beside what was found so far."""
+        async with self._writer.lock:
+            await self._writer.write(self._app, self.status(*conditions), self._client)
+
+    def note_sources(self, files: Sequence[SourceFile], digest_key: bytes) -> None:
+        """Say at once that the inputs changed, so that nobody who waits passes on what was true of the old ones."""
+        known = sources.revisions(files, digest_key)
+        changed = sources.changed(self.before, known)
+        self.found(sources=known)
+        if changed is not None:
+            self._change = changed
+            self._telling = asyncio.create_task(self._tell_change(changed))
+
+    async def end(self) -> None:
+        """Nothing is told on the way any more."""
+        self._ended.set()
+        if self._telling is not None:
+            await asyncio.gather(self._telling, return_exceptions=True)
+
+    async def _tell_change(self, changed: str) -> None:
+        """A change that is done with in a moment is told by what came of it."""
+        try:
+            async with asyncio.timeout(TELL_AFTER):
+                await self._ended.wait()
+        except TimeoutError:
+            await self.announce(*progressing(changed))
+
+    async def _save(self, brings_new: bool) -> None:
+        """Store the inventory; where there will be new objects, that the rollout goes on, too."""
+        if brings_new or self._change:
+            await self.announce(*progressing(f"applying {counted(self.plan_size, 'object')}"))
+            return
+        async with self._writer.lock:
+            known = status.with_inventory(self.before, self.ledger.inventory)
+            await self._writer.write(self._app, known, self._client)

@@ -1,0 +1,114 @@
+"""One rendering a release (DESIGN 6.5): the one that is kept, whether its inputs are what they were, a new one."""
+
+from dataclasses import replace
+
+from kotsapp.api.conditions import Reason
+from kotsapp.names import RENDER_ANNOTATION, RENDER_ANSWER
+from kotsapp.reconcile import events, release_store
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.memory import Memory
+from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
+from kotsapp.reconcile.progress import Progress
+from kotsapp.reconcile.rendering import Before, ReaderFor, after_death, died, refuse_deadly, render
+from kotsapp.reconcile.services import Services
+from kotsapp.release.filling import Drawn
+from kotsapp.release.jobs import Inputs
+from kotsapp.release.process import ReaderDiedError
+from kotsapp.release.reader import Release
+from kotsapp.release.renderer import Renderer
+from kotsapp.release.store import StoredRelease, StoredReleaseError
+
+
+class Renderings:
+    """The renderings of one app's release."""
+
+    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress) -> None:
+        self._app = app
+        self._services = services
+        self._memory = memory
+        self._progress = progress
+
+    async def stored(self) -> StoredRelease | None:
+        """The release as it was rendered last; None when there is none, or a new rendering is asked for."""
+        if self._memory.release is not None:
+            return self._memory.release
+        before = self._progress.before
+        if before.get("observedGeneration") and not before.get("release"):
+            return None  # nothing of it has to be kept
+        try:
+            return await release_store.load(self._app, self._services.client)
+        except StoredReleaseError as error:
+            if self._app.render_at and before.get(RENDER_ANSWER) != self._app.render_at:
+                return None
+            message = (
+                f"the stored release can't be used: {error}. A new rendering would draw new passwords, so nothing rolls"
+                f" out: put it back, or ask for a new rendering with: kubectl annotate kotsapp {self._app.name}"
+                f' --namespace {self._app.namespace} --overwrite {RENDER_ANNOTATION}="$(date)"'
+            )
+            raise terminal(Reason.RENDER_FAILED, message, retry_after=UNWATCHED_POLL) from None
+
+    def drawn(self, stored: StoredRelease | None) -> Drawn:
+        """What was drawn before. Who asks for a new rendering wants what manifests draw anew, and keeps the values of
+        the Config's items: they are answers that nobody had to give."""
+        if stored is None:
+            return Drawn()
+        drawn = stored.release.drawn
+        return Drawn(drawn.items) if self._is_asked_for(stored) else drawn
+
+    def _is_asked_for(self, stored: StoredRelease) -> bool:
+        return bool(self._app.render_at) and self._app.render_at != stored.request
+
+    def is_current(self, stored: StoredRelease, inputs: str, renderer: Renderer) -> bool:
+        """Whether nothing that it was rendered from has changed, and nobody asks for a new rendering."""
+        return (
+            not self._is_asked_for(stored)
+            and stored.inputs == inputs
+            and stored.looked_up_as in (None, self._app.account)
+            and stored.facts == renderer.license_facts(stored.release)
+        )
+
+    def last_revision(self, stored: StoredRelease | None) -> int:
+        """Of what was stored, or was told to be; 0 for none."""
+        told = (self._progress.before.get("release") or {}).get("revision")
+        return max(stored.revision if stored is not None else 0, told if isinstance(told, int) else 0)
+
+    async def keep(self, stored: StoredRelease, *, kept: bool) -> None:
+        """Keep it before anything rolls out: what was drawn must be there after a restart."""
+        self._progress.events += events.of_release(stored.release.warnings)
+        if not kept:
+            self.note(replace(stored, revision=0))
+        else:
+            try:
+                await release_store.save(self._app, stored, self._services.client)
+            except StoredReleaseError as error:
+                raise terminal(Reason.RENDER_FAILED, str(error)) from None
+            self.note(stored)
+
+    def note(self, stored: StoredRelease) -> None:
+        """Tell of the release as it is used now."""
+        self._memory.release = stored
+        found = stored.release.config
+        self._progress.found(config=found.names() if found is not None else {})
+        if stored.revision:
+            told = {"revision": stored.revision, "renderedAt": stored.rendered_at}
+            self._progress.found(release=told)
+        if stored.request:  # also where nothing of the rendering had to be kept: somebody waits for the answer
+            self._progress.answered(**{RENDER_ANSWER: stored.request})
+
+    async def render(self, inputs: Inputs, before: Before, digest: str) -> Release:
+        """Rendered in a process of its own; raises ReconcileError, too, when that died."""
+        refuse_deadly(self._memory.deaths, digest)
+        reader = ReaderFor(self._services.reader, self._app.namespace, digest, self._is_suspect())
+        try:
+            async with self._services.limiter.waiting():
+                return await render(inputs, reader, before, self._services.client)
+        except ReaderDiedError as error:
+            self._memory.deaths = after_death(self._memory.deaths, digest, error)
+            raise died(self._memory.deaths) from None
+
+    def _is_suspect(self) -> bool:
+        """Whether reading the app's sources did harm before, or was given up before a restart."""
+        if self._memory.deaths is not None:
+            return True
+        conditions = self._progress.before.get("conditions") or ()
+        return any(condition.get("reason") == Reason.TOO_EXPENSIVE for condition in conditions)

@@ -1,0 +1,140 @@
+"""No secret of an app in what is said about it: one filter for status, events, logs, metrics and reports (DESIGN 7).
+
+A secret is found as it is, with percent signs, quoted as in JSON, and in base64 once and twice, whatever stands before
+it there; in any case, since kinds and hosts are lower-cased on their way; and where a message was cut off inside it.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from urllib.parse import quote
+
+MASK = "***"
+# Shorter texts are ports, numbers and words that messages need; they are also how many characters of one are looked up.
+MIN_SECRET = 8
+# Letters alone in one case are a word up to here: production, enterprise, postgresql.
+MAX_WORD = 11
+# An app's Secrets may hold megabytes. Whatever is beyond these is not looked for.
+MAX_SECRETS = 2_000
+MAX_SPELLED = 1_024
+
+_FOLDED = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_CUT = ("...", "\u2026")
+
+
+class Redactor:
+    """What one app's messages must not hold. It learns secrets by where they are from; what was known from there before
+    is forgotten.
+
+    ``text`` takes time for the message's length alone, however many secrets are known.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, ...]] = {}
+        self._spellings: Mapping[str, tuple[str, ...]] = {}
+
+    def learn(self, origin: str, secrets: Iterable[str]) -> None:
+        """Know these secrets of ``origin``, in place of those that it had before; too short ones are passed over."""
+        known = tuple(dict.fromkeys(piece for secret in secrets for piece in _pieces(secret)))
+        if self._known.get(origin, ()) == known:
+            return
+        self._known[origin] = known
+        everything = dict.fromkeys(secret for secrets in self._known.values() for secret in secrets)
+        self._spellings = _index(list(everything)[:MAX_SECRETS])
+
+    def text(self, message: str) -> str:
+        """The message with every secret in it masked."""
+        known = self._spellings
+        if not known:
+            return message
+        folded = message.translate(_FOLDED)
+        shown, end = [], 0
+        for start in range(len(folded) - MIN_SECRET + 1):
+            spellings = known.get(folded[start : start + MIN_SECRET])
+            if spellings is None or start < end:
+                continue
+            found = max(_found(folded, start, spelling) for spelling in spellings)
+            if found:
+                shown += [message[end:start], MASK]
+                end = start + found
+        return "".join([*shown, message[end:]])
+
+    def holds(self, text: str) -> bool:
+        """Whether there is a secret in it."""
+        return self.text(text) != text
+
+
+# Of the app about which this task, or this run of the command line, speaks.
+_current: ContextVar[Redactor | None] = ContextVar("redactor", default=None)
+
+
+def use(redactor: Redactor) -> None:
+    """From now on ``masked`` masks what this one knows, in this task and in those that it starts."""
+    _current.set(redactor)
+
+
+def current() -> Redactor:
+    """The one in use; a new one, which knows nothing, where there is none."""
+    found = _current.get()
+    if found is None:
+        use(found := Redactor())
+    return found
+
+
+def masked(message: str) -> str:
+    """The message without the secrets of the app that this task is about."""
+    found = _current.get()
+    return message if found is None else found.text(message)
+
+
+def is_word(text: str) -> bool:
+    """Whether it may well stand in a message without being meant: too short, or a word."""
+    return len(text) < MIN_SECRET or (len(text) <= MAX_WORD and text.isalpha() and text[1:] == text[1:].lower())
+
+
+def spellings(secret: str) -> set[str]:
+    """The secret as it may stand in a message, folded; none of them is shorter than ``MIN_SECRET``."""
+    plain = {secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1], " ".join(secret.split())}
+    once = {piece for text in (secret, json.dumps(secret)[1:-1]) for piece in _in_base64(text)}
+    twice = {piece for text in once for piece in _in_base64(text)}
+    return {text.translate(_FOLDED) for text in plain | once | twice if len(text) >= MIN_SECRET}
+
+
+def _pieces(secret: str) -> Iterator[str]:
+    """The lines of a secret, each in parts of a length that can be looked for."""
+    for line in secret.splitlines():
+        text = line.strip()
+        for start in range(0, len(text), MAX_SPELLED):
+            piece = text[start : start + MAX_SPELLED]
+            if len(piece) >= MIN_SECRET:
+                yield piece
+
+
+def _in_base64(text: str) -> Iterator[str]:
+    """What is sure to be seen of a text inside base64, with no, one or two other bytes before it."""
+    for before, unsure in enumerate((0, 2, 3)):
+        data = b"\0" * before + text.encode()
+        whole = base64.b64encode(data + b"\0" * (-len(data) % 3)).decode()
+        piece = whole[unsure : len(data) * 8 // 6]
+        yield piece
+        yield piece.replace("+", "-").replace("/", "_")
+
+
+def _index(secrets: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """All spellings by their first characters."""
+    found: dict[str, list[str]] = {}
+    for secret in secrets:
+        for spelling in spellings(secret):
+            found.setdefault(spelling[:MIN_SECRET], []).append(spelling)
+    return {first: tuple(of) for first, of in found.items()}
+
+
+def _found(text: str, start: int, spelling: str) -> int:
+    """How many characters from ``start`` on are the spelling, or all that a shortened message has of it; else 0."""
+    if text.startswith(spelling, start):
+        return len(spelling)
+    rest = text[start : start + len(spelling)]
+    common = next((at for at, (one, other) in enumerate(zip(rest, spelling, strict=False)) if one != other), len(rest))
+    at_end = start + common == len(text) or text.startswith(_CUT, start + common)
+    return common if at_end else 0

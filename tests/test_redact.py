@@ -1,0 +1,100 @@
+"""The filter where messages leave: what is masked in which spelling, what is not, and at what cost."""
+
+import base64
+import time
+from urllib.parse import quote
+
+import pytest
+
+from kotsapp.redact import MASK, MAX_SECRETS, MIN_SECRET, Redactor, is_word
+
+SECRET = "2aBc/Def+9hIjKl mNoP?"
+ID = "2eFdA9sLq0WnTYxkQmZr1HcVb7P"
+
+
+def knowing(*secrets: str) -> Redactor:
+    redactor = Redactor()
+    redactor.learn("here", secrets)
+    return redactor
+
+
+def base64_of(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
+@pytest.mark.parametrize("after", ["", "z", "zy"])
+@pytest.mark.parametrize("secret", [SECRET, ID])
+def test_every_spelling_is_masked_whatever_stands_around_it(before: str, after: str, secret: str) -> None:
+    around = f"{before}{secret}{after}"
+    spelled = {
+        "plain": around,
+        "percent": quote(around, safe=""),
+        "base64": base64_of(around),
+        "base64 for URLs": base64.urlsafe_b64encode(around.encode()).decode(),
+        "twice": base64_of(f'{{"auth": "{base64_of(around)}"}}'),
+        "lower": around.lower(),
+        "upper": around.upper(),
+    }
+    redactor = knowing(secret)
+
+    for how, text in spelled.items():
+        told = redactor.text(f"field is invalid: {text}!")
+        assert MASK in told, how
+        assert told.startswith("field is invalid: "), how
+        assert told.endswith("!"), how
+        assert secret.lower() not in told.lower(), how
+
+
+def test_what_is_left_of_a_secret_in_a_shortened_message_is_masked() -> None:
+    assert knowing(ID).text(f"value {ID[:15]}...") == f"value {MASK}..."
+    assert knowing(ID).text(f"value '{ID[:15]}...' is bad") == f"value '{MASK}...' is bad"
+    assert knowing(ID).text(f"value {ID[:15]}") == f"value {MASK}"
+    assert knowing(ID).text(f"value {ID[:15]} and more") == f"value {ID[:15]} and more"
+
+
+def test_each_line_of_a_secret_is_one() -> None:
+    redactor = knowing("-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n")
+
+    assert redactor.text("found hkiG9w0BAQEFAASC here") == f"found {MASK} here"
+
+
+def test_a_long_secret_is_masked_whole() -> None:
+    long = "".join(f"{number:04d}" for number in range(2_000))
+
+    assert knowing(long).text(f"<{long}>").replace(MASK, "") == "<>"
+
+
+def test_others_of_the_same_beginning_are_left() -> None:
+    assert knowing(ID).text(f"{ID[:MIN_SECRET]}-other stays") == f"{ID[:MIN_SECRET]}-other stays"
+
+
+def test_the_longest_of_secrets_that_begin_alike_is_masked() -> None:
+    assert knowing("password1", "password1234").text("is password1234.") == f"is {MASK}."
+
+
+def test_what_an_origin_had_before_is_forgotten() -> None:
+    redactor = knowing("first-secret")
+    redactor.learn("here", ["second-secret"])
+    redactor.learn("there", ["third-secret"])
+
+    assert redactor.text("first-secret second-secret third-secret") == f"first-secret {MASK} {MASK}"
+
+
+@pytest.mark.parametrize("text", ["443", "true", "postgres", "Production", "PostgreSQL"[:8].lower(), "enterprise"])
+def test_words_are_no_secrets(text: str) -> None:
+    assert is_word(text)
+
+
+@pytest.mark.parametrize("text", ["hunter2hunter2", "correcthorsebattery", "pa55word", "aBcDeFgH", "p@ssw0rd"])
+def test_what_may_be_a_password_is_no_word(text: str) -> None:
+    assert not is_word(text)
+
+
+def test_masking_is_bounded_by_the_message_however_much_is_known() -> None:
+    redactor = knowing(*(f"{number:06d}-secret-of-many" for number in range(MAX_SECRETS + 500)))
+    message = "0" * 500_000
+    started = time.process_time()
+
+    assert redactor.text(message) == message
+    assert time.process_time() - started < 2
