@@ -92,6 +92,7 @@ def main() -> int:
             ratio = _ratio(grown, ours, "elapsed")
             print(f"{size / args.objects:g} times the objects took {ratio:.2f} times as long")
         _measure_chart(folder, args.helm, args.runs)
+        _measure_calls(folder, args.helm, args.runs)
     return 0
 
 
@@ -107,6 +108,37 @@ def _measure_chart(folder: Path, program: str | None, runs: int) -> None:
         archive.add(EXAMPLE / "my-shop", "my-shop")
     _measured("helm template, the example chart", [helm, "template", "shop", str(release / "my-shop.tgz")], runs)
     _measured("kotsapp render, the example chart", [*_render(folder, release), f"--helm={helm}"], runs)
+
+
+FILES, CALLS, ITEMS = 40, 5, 20
+
+
+def _measure_calls(folder: Path, program: str | None, runs: int) -> None:
+    """A release with template calls in every file and a Config, against a chart that says the same to helm alone."""
+    helm = shutil.which(program or "helm")
+    if helm is None:
+        return
+    release, chart = folder / "calls", folder / "chart-of-the-same-size"
+    release.mkdir()
+    (chart / "templates").mkdir(parents=True)
+    items = [{"name": f"item{n}", "type": "text", "default": f"value {n}"} for n in range(1, ITEMS)]
+    items.append({"name": "item0", "type": "password", "hidden": True, "value": "{{repl RandomString 20 }}"})
+    spec = {"groups": [{"name": "group", "title": "Group", "items": items}]}
+    _dump(release / "config.yaml", {"apiVersion": "kots.io/v1beta1", "kind": "Config", "spec": spec})
+    _dump(chart / "Chart.yaml", {"apiVersion": "v2", "name": "same", "version": "1.0.0"})
+    _dump(chart / "values.yaml", {item["name"]: item.get("default", "x" * 20) for item in items})
+    for number in range(FILES):
+        text = yaml.dump(_deployment(number, 10), Dumper=yaml.CSafeDumper) + "  annotations:\n"
+        names = [f"item{(number + call) % ITEMS}" for call in range(CALLS)]
+        ours = [f"    a{n}: {{{{repl ConfigOption `{name}` | quote }}}}\n" for n, name in enumerate(names)]
+        theirs = [f"    a{n}: {{{{ .Values.{name} | quote }}}}\n" for n, name in enumerate(names)]
+        text = text.replace("metadata:\n", "metadata:\n  annotations:\nCALLS", 1).removesuffix("  annotations:\n")
+        (release / f"{number}.yaml").write_text(text.replace("CALLS", "".join(ours)))
+        (chart / "templates" / f"{number}.yaml").write_text(text.replace("CALLS", "".join(theirs)))
+    title = f"{FILES * CALLS} calls in {FILES} files"
+    alone = _measured(f"helm template, {title}", [helm, "template", "same", str(chart)], runs)
+    whole = _measured(f"kotsapp render, {title} and a Config", [*_render(folder, release), f"--helm={helm}"], runs)
+    print(f"kotsapp render took {_ratio(whole, alone, 'elapsed'):.2f} times as long as helm template")
 
 
 def _measured(title: str, command: Sequence[str], runs: int) -> list[Cost]:

@@ -121,6 +121,11 @@ class Operator:
         """What /metrics says of a series, None when it has none."""
         return self.registry.get_sample_value(metric, labels)
 
+    def whole_message(self, name: str = "my-app") -> str:
+        """What Ready says, uncut."""
+        found = {c["type"]: str(c["message"]) for c in self.status(name).get("conditions") or ()}
+        return found.get("Stalled") or found.get("Reconciling") or found.get("Ready", "")
+
     def events(self) -> list[str]:
         found = sorted(self.api.all("Event", NAMESPACE), key=lambda e: int(e["metadata"]["resourceVersion"]))
         return [event["reason"] for event in found]

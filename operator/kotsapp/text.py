@@ -1,11 +1,13 @@
 """Words that every message shares: counts, bounded lists, bounded texts, times."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+MAX_IN_GROUP = 3
+_PROBLEM = re.compile(r"([A-Z][A-Za-z0-9]*)/([^\s:]+):? (.+)", re.DOTALL)
 # Control characters, the ends of lines that Unicode adds, what turns the direction of writing, and half characters,
 # which nothing can write. A terminal obeys or hides them.
 _UNPRINTABLE = re.compile(
@@ -26,6 +28,31 @@ def listed(items: Collection[object], most: int, separator: str = ", ") -> str:
     if left <= 0:
         return shown
     return f"{shown}{separator if separator != ', ' else ' '}and {left} more"
+
+
+def grouped(problems: Iterable[str], most: int) -> str:
+    """Problems of objects, each ``Kind/name: reason``, with those together that have the same reason:
+    ``60 ClusterRoles (a, b, c and 57 more): reason``; the first ``most`` reasons, and how many more there are.
+    """
+    groups: dict[tuple[str, str], dict[str, str]] = {}
+    for problem in problems:
+        found = _PROBLEM.fullmatch(problem)
+        kind, name, reason = found.groups() if found else ("", problem, "")
+        groups.setdefault((kind, reason.replace(f'"{name}"', '"*"') if found else problem), {})[name] = problem
+    told = [line for (kind, reason), names in groups.items() for line in _group(kind, reason, names)]
+    return listed(told, most, "; ")
+
+
+def _group(kind: str, reason: str, problems: Mapping[str, str]) -> list[str]:
+    if len(problems) < MAX_IN_GROUP:
+        return list(problems.values())
+    return [f"{len(problems)} {_plural(kind)} ({listed(problems.keys(), MAX_IN_GROUP)}): {reason}"]
+
+
+def _plural(kind: str) -> str:
+    if kind.endswith("y"):
+        return f"{kind[:-1]}ies"
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
 def shortened(text: str, most: int) -> str:

@@ -292,3 +292,15 @@ def test_colour_is_for_terminals_that_want_it(
     shown = fitted(("CONDITION", "STATUS"), [("Ready", "False")])
     assert ("\x1b[31mFalse\x1b[0m" in shown) is coloured
     assert shown.splitlines()[1].startswith("Ready  ")
+
+
+@pytest.mark.parametrize("width", [None, 30, 60])
+def test_what_others_wrote_steers_no_terminal(width: int | None) -> None:
+    assert "\x1b" not in fitted(("IMAGE", "MESSAGE"), [("a", "bad \x1b[2J thing that is long enough to wrap")], width)
+
+
+async def test_nor_does_it_in_what_is_known_of_an_image(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    put_app(api, images=[{"image": "a:1", "verdict": "Error", "message": "bad \x1b[2J"}])
+    await run(api, "why", "shop", "a:1")
+    assert "\x1b" not in capsys.readouterr().out

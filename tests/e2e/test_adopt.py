@@ -199,7 +199,8 @@ def test_nothing_is_taken_over_by_the_operators_own_rights_unless_it_is_handed_o
     tenant.put_app("app", next_release())
     tenant.kubectl("annotate", "kotsapp/app", "kotsapp.dev/adopt=kots,kubectl")
 
-    message = tenant.wait_reason("app", "ObjectRefused")["message"]
+    tenant.wait_reason("app", "ObjectRefused")
+    message = tenant.condition("app", "WorkloadsApplied")["message"]
     assert "/shop is there already" in message
     assert "-l kots.io/app-slug=my-kots-app" in message
     assert found() == before

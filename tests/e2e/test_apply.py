@@ -277,6 +277,8 @@ def test_status_is_written_once_before_and_once_after_a_change_that_settles_at_o
         stays(lambda: tenant.get("configmaps", "settings")["data"] == {"a": value}, "it stays", 0.5)
         return [" ".join(write.split()[:2]) for write in writes(world, tenant.namespace, since)]
 
-    # On a busy machine one of them may take so long that its progress is told.
+    # On a busy machine one of them may take so long that it is told, or that its progress is.
+    told_before = ["patch kotsapps/status"]
+    once = ["patch kotsapps/status", "patch configmaps", "patch kotsapps/status", "create events"]
     made = [changed(value) for value in ("1", "2", "3")]
-    assert ["patch kotsapps/status", "patch configmaps", "patch kotsapps/status", "create events"] in made, made
+    assert any(one in (once, told_before + once) for one in made), made

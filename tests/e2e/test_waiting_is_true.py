@@ -46,7 +46,7 @@ def test_an_image_that_the_proxy_refuses_is_what_ready_says_at_once(world: World
     assert "quay.io/my-org/unlicensed:v1" in told["message"]
     assert "Deployment/web" in told["message"]
     assert "ask the vendor for access" in told["message"]
-    assert [line for line in tenant.events() if "ImagesNotPullable" in line] != []
+    until(lambda: any("ImagesNotPullable" in line for line in tenant.events()), "it is an event, too")
     assert not [line for line in tenant.events() if "WorkloadsUnhealthy" in line]
 
     world.push_image("quay.io/my-org/unlicensed:v1", proxied_for=SLUG)

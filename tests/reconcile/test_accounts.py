@@ -115,7 +115,7 @@ async def test_a_right_that_the_account_lacks_keeps_the_app_until_it_has_it(sign
 
         operator.api.delete(KIND, "my-app", NAMESPACE)
         await operator.until_reason("CleanupFailed")
-        assert f'User "{ACCOUNT}" cannot delete resource "configmaps"' in operator.message()
+        assert f'User "{ACCOUNT}" cannot delete resource "configmaps"' in operator.whole_message()
 
         operator.api.rights.allow(denial)
         await until(lambda: operator.api.get(KIND, "my-app", NAMESPACE) is None)

@@ -32,7 +32,7 @@ from kotsapp.reconcile.status import (
     is_unanswered,
     workloads_told,
 )
-from kotsapp.text import counted, listed, parse_rfc3339, rfc3339
+from kotsapp.text import counted, grouped, listed, parse_rfc3339, rfc3339
 from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
 
@@ -71,7 +71,7 @@ def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
 
 
 def test_a_message_is_bounded() -> None:
-    [condition] = merge([], [Condition.true("Ready", "x" * (MAX_MESSAGE + 1))], 1, EARLIER)
+    [condition] = merge([], [Condition.true(WORKLOADS_APPLIED, "x" * (MAX_MESSAGE + 1))], 1, EARLIER)
 
     assert len(condition["message"]) == MAX_MESSAGE
     assert condition["message"].endswith("...")
@@ -248,3 +248,37 @@ def test_workloads_are_read_back_as_they_were_told() -> None:
     assert workloads_told(status, [key]) == {key: health}
     status["workloads"][0]["state"] = "Odd"
     assert workloads_told(status, [key]) == {}
+
+
+def test_a_long_message_of_ready_is_short_and_says_where_the_whole_is() -> None:
+    long = "ConfigMap/a: refused; " * 100
+    applied = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, long)
+    for error, place in (
+        (terminal(Reason.OBJECT_REFUSED, long, applied), WORKLOADS_APPLIED),
+        (terminal(Reason.INVALID_MANIFEST, long), "Stalled"),
+        (retryable(Reason.APPLY_FAILED, long), "Reconciling"),
+    ):
+        told = by_type(made({}, *error.conditions))
+        assert len(told["Ready"]["message"]) <= 300
+        assert told["Ready"]["message"].endswith(f"... (the whole: condition {place})")
+        assert told[place]["message"] == long
+
+
+def test_what_to_do_is_not_cut_off() -> None:
+    command = "To let go of it: kubectl patch kotsapp app --patch '{}'"
+    told = by_type(made({}, *retryable(Reason.CLEANUP_FAILED, f"{'not deleted; ' * 50}. {command}").conditions))
+    assert len(told["Ready"]["message"]) <= 300
+    assert told["Ready"]["message"].startswith("not deleted")
+    assert told["Ready"]["message"].endswith(f"... (the whole: condition Reconciling); {command}")
+
+
+def test_objects_with_the_same_problem_are_told_together() -> None:
+    problems = [f'ClusterRole/r{n}: "r{n}" needs an account' for n in range(60)]
+    problems += [f"Ingress/{name}: taken" for name in "abc"]
+    problems += ["NetworkPolicy/x is there already", "NetworkPolicy/y is there already", "whatever"]
+    assert grouped(problems, 5) == (
+        '60 ClusterRoles (r0, r1, r2 and 57 more): "*" needs an account; 3 Ingresses (a, b, c): taken;'
+        " NetworkPolicy/x is there already; NetworkPolicy/y is there already; whatever"
+    )
+    assert grouped(["Secret/a: b"], 5) == "Secret/a: b"
+    assert grouped([f"Secret/a: {n}" for n in range(7)], 5).endswith("; and 2 more")

@@ -9,7 +9,7 @@ from harness.fakekube import Match, refused
 from harness.inprocess import PRIVATE, PROXIED, PUBLIC, Operator, operating
 from harness.licenses import Signer
 from harness.virtual_time import in_virtual_time, quiet, until
-from kotsapp.names import FINALIZER, KIND, PRUNE_ANNOTATION
+from kotsapp.names import FINALIZER, KIND, PRUNE_ANNOTATION, REQUEST_ANNOTATION
 from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
 
@@ -415,3 +415,19 @@ async def test_in_a_namespace_that_goes_the_app_goes_too(signer: Signer) -> None
         operator.api.delete("Namespace", NAMESPACE)
 
         await until(lambda: operator.api.get("Namespace", NAMESPACE) is None)
+
+
+@in_virtual_time
+async def test_whoever_asks_every_moment_is_answered_every_few_seconds(signer: Signer) -> None:
+    """Each answer asks every registry anew, at the cost of all other apps."""
+    async with operating(signer) as operator:
+        operator.put_app(deployment(image=PRIVATE), wait=False)
+        await operator.until_ready()
+
+        for number in range(100):
+            annotations = {"annotations": {REQUEST_ANNOTATION: f"{number}"}}
+            operator.api.change(KIND, "my-app", {"metadata": annotations}, NAMESPACE)
+            await quiet(0.3)
+        await until(lambda: operator.status().get("lastHandledRequestedAt") == "99")
+
+        assert 5 <= operator.events().count("ProbeRequested") <= 8, "30 seconds, 5 between two of them"

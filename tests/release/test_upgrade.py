@@ -79,8 +79,8 @@ def test_when_something_else_changed_hooks_for_upgrades_stay_as_they_were() -> N
 def test_a_hook_comes_after_the_others_at_the_install_and_before_them_at_the_upgrade() -> None:
     text = hook("plain", "", "v1\nkind: ConfigMap") + hook("migrate", "post-install,pre-upgrade")
 
-    install, _ = charts.rendered(V1, text)
-    later, _ = charts.rendered(replace(V2, past=Past(V1.digest, (install[1],))), text)
+    install, *_ = charts.rendered(V1, text)
+    later, *_ = charts.rendered(replace(V2, past=Past(V1.digest, (install[1],))), text)
 
     assert [obj["metadata"]["name"] for obj in install] == ["plain", "migrate"]
     assert [obj["metadata"]["name"] for obj in later] == ["migrate", "plain"]

@@ -5,6 +5,7 @@ is there only while True.
 ``lastTransitionTime`` moves only with a condition's status.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,10 @@ from typing import Any
 from kotsapp.text import shortened
 
 MAX_MESSAGE = 4096
+# What a person reads in a table; the whole is in the condition that it is about.
+MAX_READY_MESSAGE = 300
+MAX_COMMAND = 200
+_COMMAND = re.compile(r"[.;,] ([^.;,]*kubectl .*)", re.DOTALL)
 
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
 SUSPENDED = "Suspended"
@@ -158,9 +163,25 @@ def merge(
                 "type": condition.type,
                 "status": str(condition.status),
                 "reason": str(condition.reason),
-                "message": shortened(condition.message, MAX_MESSAGE),
+                "message": _bounded(condition, conditions),
                 "observedGeneration": generation,
                 "lastTransitionTime": old["lastTransitionTime"] if same and old is not None else now,
             }
         )
     return merged
+
+
+def _bounded(condition: Condition, conditions: Sequence[Condition]) -> str:
+    """The message; that of Ready ends, where it is long, with the condition that has the whole."""
+    message = condition.message
+    if condition.type != READY or len(message) <= MAX_READY_MESSAGE:
+        return shortened(message, MAX_MESSAGE)
+    others = sorted((c for c in conditions if c.type != READY), key=lambda c: c.type in (RECONCILING, STALLED))
+    whole = next(
+        (c.type for c in others if message in c.message or c.message.endswith(message[-MAX_READY_MESSAGE:])), None
+    )
+    more = f" ... (the whole: condition {whole})" if whole else " ..."
+    command = _COMMAND.search(message)
+    if command is not None and len(command[1]) <= MAX_COMMAND:
+        more += f"; {command[1]}"  # what to do is worth more than the rest of what is wrong
+    return message[: MAX_READY_MESSAGE - len(more)].rstrip() + more

@@ -3,6 +3,7 @@
 import re
 
 _PART = re.compile(r"([0-9]++(?:\.[0-9]++)?)(ms|s|m|h)")
+_DAYS = re.compile(r"[0-9]d")
 # Go's durations end at about 292 years; nothing here waits that long.
 _LONGEST = 292 * 365 * 86400.0
 _MOST_QUOTED = 40
@@ -16,5 +17,6 @@ def parse_duration(text: str) -> float:
         seconds += float(part[1]) * _SECONDS[part[2]]
         end = part.end()
     if not text or end != len(text) or seconds > _LONGEST:
-        raise ValueError(f"{text[:_MOST_QUOTED]!r} is not a duration such as 10s, 5m or 1h30m")
+        days = "; there are no days: write 24h for 1d" if _DAYS.search(text[:_MOST_QUOTED]) else ""
+        raise ValueError(f"{text[:_MOST_QUOTED]!r} is not a duration such as 10s, 5m or 1h30m{days}")
     return seconds

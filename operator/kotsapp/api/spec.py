@@ -295,7 +295,10 @@ def _domain(parent: Mapping[str, Any], field: str) -> str | None:
         return None
     if not isinstance(value, str) or value != value.lower() or not is_domain(value):
         shown = repr(str(value)[:80])
-        raise SpecError(f"spec.proxy.{field}: must be a lower-case host such as images.example.com, found {shown}")
+        scheme = ": leave out the scheme" if isinstance(value, str) and "://" in value else ""
+        raise SpecError(
+            f"spec.proxy.{field}: must be a lower-case host such as images.example.com, found {shown}{scheme}"
+        )
     return value
 
 

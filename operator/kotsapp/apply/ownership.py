@@ -15,7 +15,7 @@ from kotsapp.apply.policy import stranger
 from kotsapp.apply.reader import LiveReader
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.objects import ObjectKey, Owner, key_of
-from kotsapp.text import listed
+from kotsapp.text import grouped
 
 MAX_SHOWN = 5
 CONCURRENCY = 16
@@ -56,7 +56,7 @@ class NotOursError(Exception):
     """Objects are there already and are somebody else's; the message names the first of them."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__(listed(problems, MAX_SHOWN, "; "))
+        super().__init__(grouped(problems, MAX_SHOWN))
 
 
 class TakenError(NotOursError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.objects import GroupKind, ObjectKey
-from kotsapp.text import listed
+from kotsapp.text import grouped
 
 MAX_SHOWN_REFUSALS = 5
 # Behind this come the words of an admission webhook or policy.
@@ -36,7 +36,7 @@ class RefusedError(Exception):
     """Objects were refused; the message names the first of them."""
 
     def __init__(self, refusals: Sequence[Refusal]) -> None:
-        super().__init__(listed(refusals, MAX_SHOWN_REFUSALS, "; "))
+        super().__init__(grouped(map(str, refusals), MAX_SHOWN_REFUSALS))
         self.refusals = tuple(refusals)
 
     @property

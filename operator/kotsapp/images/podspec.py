@@ -12,6 +12,7 @@ from typing import Any
 
 from kotsapp.images import image_path
 from kotsapp.images.image_path import ImagePath, Path, hits
+from kotsapp.images.known_paths import KNOWN_PATHS
 from kotsapp.images.reference import InvalidReferenceError, parse
 
 # No known resource nests deeper than about 40; the bound keeps the search from exhausting the stack.
@@ -156,6 +157,11 @@ def images_of(obj: Mapping[str, Any], image_paths: Sequence[ImagePath] = ()) -> 
     for wanted in image_paths:
         if wanted.matches(group, kind):
             _read_image_path(obj, wanted, (group, kind) in _SPEC_TAKES_SECRETS, uses)
+    for wanted in KNOWN_PATHS.get((group, kind), ()):
+        found: list[ImageUse] = []
+        _read_image_path(obj, wanted, False, found)
+        places = {use.path for use in uses}
+        uses += [use for use in found if use.path not in places and _is_reference(use.image)]
     uses = [use for use in uses if use.image != _FILLED_IN_BY_INJECTION or not _is_injected(obj, use.path)]
     return _with_distinct_names(uses) if len(uses) > 1 else uses
 

@@ -129,10 +129,12 @@ def of_transition(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[E
     if new is None or new["status"] == "Unknown" or condition_in(after, SUSPENDED) is not None:
         return []
     # While something is tried again its message may change with every try.
-    told_by = ("status", "reason") if condition_in(after, STALLED) is None else ("status", "reason", "message")
-    if old is not None and all(old[field] == new[field] for field in told_by):
-        return []
-    return [Event(new["reason"], new["message"], warning=new["status"] == "False")]
+    stuck = condition_in(after, STALLED)
+    if old is not None and all(old[field] == new[field] for field in ("status", "reason")):
+        before_it = condition_in(before, STALLED) or old
+        if stuck is None or before_it["message"] == stuck["message"]:
+            return []
+    return [Event(new["reason"], (stuck or new)["message"], warning=new["status"] == "False")]
 
 
 def _reasons(removal: Removal) -> str:

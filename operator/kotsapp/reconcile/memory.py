@@ -1,6 +1,7 @@
 """What the operator remembers of an app between reconciliations; all of it may be lost at a restart."""
 
 from dataclasses import dataclass, field
+from math import inf
 
 from kotsapp.apply.repair_backoff import RepairHistory
 from kotsapp.reconcile.verdict_history import VerdictHistory
@@ -13,14 +14,16 @@ from kotsapp.release.store import StoredRelease
 class Memory:
     """Changed by the Reconciler alone.
 
-    ``refresh`` is a fresh look at the images that was asked for and not taken yet; ``release`` is the one that was
-    rendered or read last; ``deaths`` are those of its readers; ``may_impersonate`` is the account as which the operator
+    ``refresh`` is a fresh look at the images that was asked for and not taken yet, the one before
+    it was at ``refreshed_at`` on the loop's clock; ``release`` is the one that was rendered or read last;
+    ``deaths`` are those of its readers; ``may_impersonate`` is the account as which the operator
     may act.
     ``redactor`` knows what may be in no message about the app.
     """
 
     verdicts: VerdictHistory | None = None
     refresh: bool = False
+    refreshed_at: float = -inf
     deaths: Deaths | None = None
     release: StoredRelease | None = field(default=None, repr=False)
     rollout_started: float | None = None

@@ -21,7 +21,7 @@ from kotsapp.pullsecret import pull_secret
 from kotsapp.reconcile.app import App
 from kotsapp.release import order
 from kotsapp.release.reader import Release
-from kotsapp.text import listed
+from kotsapp.text import grouped
 
 # Each object has an entry in status.inventory, and the API server stores at most 1.5 MiB of one object.
 MAX_OBJECTS = 4000
@@ -34,7 +34,7 @@ class PlanError(ValueError):
     """The objects can't be applied together; the message names the first of them."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__(listed(problems, MAX_SHOWN, "; "))
+        super().__init__(grouped(problems, MAX_SHOWN))
 
 
 class PullSecretNameError(ValueError):

@@ -1,5 +1,6 @@
 """One reconciliation of one KotsApp: its methods are the verbs of the data flow (docs/ARCHITECTURE.md)."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -67,6 +68,8 @@ from kotsapp.verdicts.resolver import resolve_all
 TELL_AFTER = 0.05
 # Pods that were just made have nothing to tell yet.
 POD_GRACE = 1.5
+# Seconds between fresh probes that are asked for: each asks every registry anew, at places that all apps share.
+MIN_REFRESH = 5.0
 
 
 class Reconciler:
@@ -90,7 +93,11 @@ class Reconciler:
             return Outcome(now, None, events=tuple(events.of_suspension(before, now)))
         self._progress.events += events.of_resumption(self._progress.before)
         asked = status.is_unanswered(self._progress.before, self._app.requested)
+        moment = asyncio.get_running_loop().time()
+        early = self._memory.refreshed_at + MIN_REFRESH - moment if asked else 0.0
+        asked = asked and early <= 0
         if asked:
+            self._memory.refreshed_at = moment
             self._progress.events.append(events.of_request(self._app.requested, self._progress.before))
         self._memory.refresh |= asked
         try:
@@ -105,6 +112,8 @@ class Reconciler:
         if asked:  # with whatever came of it: somebody waits for the answer
             self._progress.answered(**self._app.requested)
         self._progress.found(*conditions)
+        if early > 0:  # the request is taken up then
+            wake_after = early if wake_after is None else min(wake_after, early)
         return Outcome(self._progress.status(), wake_after, backoff, tuple(self._progress.events))
 
     async def announce(self, *conditions: Condition) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kotsapp.release import functions
@@ -29,6 +29,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_NAMES = functions.KNOWN | functions.KEYWORDS | functions.REFUSED.keys()
 _BLOCKS = frozenset({"if", "range", "with"})
 
 
@@ -83,9 +84,9 @@ def has_calls(text: str) -> bool:
     return any(_starts(text, match) for match in _ANY.finditer(text))
 
 
-def find(text: str, delimiter: str) -> list[Action]:
+def find(text: str, delimiter: str) -> tuple[Action, ...]:
     """The actions with that left delimiter, in their order. Raises UnendedError."""
-    return list(_found(text, delimiter))
+    return tuple(_found(text, delimiter))
 
 
 def config_items(action: Action) -> Iterator[str]:
@@ -110,21 +111,11 @@ def literal(text: str) -> str:
         return text[1:-1]
 
 
-def functions_of(text: str) -> Iterator[str]:
-    """The names of functions that a text calls, as far as it can be read."""
-    for delimiter in (FIRST, SECOND):
-        try:
-            for action in _found(text, delimiter):
-                yield from (token.text for token in action.tokens if token.kind == "name")
-        except UnendedError:
-            continue
-
-
 def draws(action: Action) -> bool:
     return any(token.kind == "name" and token.text in functions.DRAWN for token in action.tokens)
 
 
-def balance(actions: list[Action]) -> Iterator[Problem]:
+def balance(actions: Sequence[Action]) -> Iterator[Problem]:
     """Blocks that are not closed, and ends without a block."""
     open_blocks: list[Action] = []
     for action in actions:
@@ -143,7 +134,7 @@ def balance(actions: list[Action]) -> Iterator[Problem]:
         yield Problem(block.line, block.call, "the block has no end: close it with an action end of the same form")
 
 
-def is_open(actions: list[Action]) -> bool:
+def is_open(actions: Sequence[Action]) -> bool:
     """Whether a block begins that doesn't end; an end without a block is none."""
     depth = 0
     for action in actions:
@@ -171,7 +162,7 @@ def _starts(text: str, match: re.Match[str]) -> bool:
     if match[0] == SECOND:
         return True
     name = _NAME_BEHIND.match(text, match.end())
-    return name is None or name[0] in functions.KNOWN | functions.KEYWORDS | functions.REFUSED.keys()
+    return name is None or name[0] in _NAMES
 
 
 def _action(text: str, match: re.Match[str], line: int) -> Action:

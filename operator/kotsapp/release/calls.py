@@ -1,5 +1,6 @@
 """The template calls of a whole release: what is to be filled in, in one go, and what came of it (DESIGN 6.2, 6.3)."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ MIN_SECRET = 4
 # Real Configs have 10 to 150 items; the API server stores at most 1.5 MiB of one object.
 MAX_NAMES = 500
 # Whoever asks for these expects the pull secret to be there.
-_PULL_SECRET = frozenset({"ImagePullSecretName", "LicenseDockerCfg", "LocalImageName", "LocalRegistryImagePullSecret"})
+_PULL_SECRET = re.compile(r"\b(?:ImagePullSecretName|LicenseDockerCfg|LocalImageName|LocalRegistryImagePullSecret)\b")
 _IMAGE = "additional image "
 
 
@@ -137,7 +138,7 @@ def fill_release(
         return FilledRelease(failures={raw.key: _without_license(raw) for raw in waiting})
     if not (waiting or images or found):
         return FilledRelease(filler=Filler(context, {}, filling), secrets=context.secrets)
-    answers = filling.answers.over(_shipped_answers(opened))
+    answers = filling.answers.over(shipped_answers(opened))
     given = config.given(found, answers) if found else {}
     request = Request(
         context=context,
@@ -170,7 +171,7 @@ def fill_release(
         local_images=filled.local_images,
         filler=Filler(context, {**given, **items}, filling, known),
         secrets=known,
-        asks_for_pull_secret=any(_PULL_SECRET.intersection(actions.functions_of(raw.chunk.text)) for raw in waiting),
+        asks_for_pull_secret=any(_PULL_SECRET.search(raw.chunk.text) for raw in waiting),
     )
 
 
@@ -179,7 +180,7 @@ def config_of(opened: Opened) -> Config | None:
     return next((config_document.parse(found.value, found.place) for found in opened.of(Role.CONFIG)), None)
 
 
-def _shipped_answers(opened: Opened) -> Answers:
+def shipped_answers(opened: Opened) -> Answers:
     """What ConfigValues of the release say, below what is given."""
     found = opened.of(Role.CONFIG_VALUES)
     return config_values.merged(config_values.read(document.value, document.place) for document in found)

@@ -185,7 +185,9 @@ def release_of(obj: Object, place: Place) -> HelmRelease:
     if is_v2(obj):
         given, default = _text(spec, "releaseName", "spec", obj, place), _text(chart, "name", "spec.chart", obj, place)
     else:
-        given, default = _text(chart, "releaseName", "spec.chart", obj, place), str(obj["metadata"].get("name") or "")
+        metadata = obj.get("metadata")  # no other document that isn't applied needs a name, or has it checked
+        default = str(metadata.get("name") or "") if isinstance(metadata, Mapping) else ""
+        given = _text(chart, "releaseName", "spec.chart", obj, place)
     return HelmRelease(namespace, given or default)
 
 

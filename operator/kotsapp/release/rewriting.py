@@ -14,20 +14,18 @@ STATE = "$kotsapp"
 _NEITHER_TEMPLATES = "named templates are not supported here; write the text out where it is used"
 
 
-def problems(action: Action) -> list[Problem]:
-    """What is wrong with an action as it is written: functions that nobody knows, too many arguments, too few."""
-    if not action.tokens and not action.is_comment:
-        return [Problem(action.line, "", "missing value for command: there is nothing between the braces")]
-    return _Rewriter(action).problems
+def rewritten(action: Action, number: int) -> tuple[str, list[Problem]]:
+    """The action in the delimiters and functions of Helm's engine, its lines kept; ``number`` names it in errors.
 
-
-def rewritten(action: Action, number: int) -> str:
-    """The action in the delimiters and functions of Helm's engine, its lines kept; ``number`` names it in errors."""
+    And what is wrong with it as it is written: functions that nobody knows, too many arguments, too few.
+    """
     left, right = "{{-" if action.trims_left else "{{", "-}}" if action.trims_right else "}}"
     if not action.tokens:
+        empty = Problem(action.line, "", "missing value for command: there is nothing between the braces")
         # What is left of a comment is the space that it trims.
-        return f'{left} "" {right}'
-    return f"{left} {_Rewriter(action, number).text} {right}"
+        return f'{left} "" {right}', [] if action.is_comment else [empty]
+    rewriter = _Rewriter(action, number)
+    return f"{left} {rewriter.text} {right}", rewriter.problems
 
 
 @dataclass(slots=True)

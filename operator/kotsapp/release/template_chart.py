@@ -11,14 +11,14 @@ the way through the first they are marks, which are then replaced by their actio
 import base64
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kotsapp.release import functions
-from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, Action, find
+from kotsapp.release.actions import CLOSE, OPEN, Action
 from kotsapp.release.filling import Subject
-from kotsapp.release.rewriting import STATE, rewritten
+from kotsapp.release.rewriting import STATE
 
 NAME = "kotsapp"
 RESULT = "result: "
@@ -77,34 +77,34 @@ class Compiled:
         return next((action for begin, stop, action in self.actions if begin <= last and first < stop), None)
 
 
-def compiled(text: str, numbers: Mapping[Action, int], muted: Collection[Action] = ()) -> Compiled:
-    """A text for the engine; ``numbers`` are what its actions are called in errors, ``muted`` are left out. Raises
-    UnendedError."""
-    first, second = find(text, FIRST), find(text, SECOND)
-    if first and second:
-        inner = [one for one in second if not any(other.start < one.end and one.start < other.end for other in first)]
-        marks = {one: f"{OPEN}{numbers[one]}{CLOSE}" for one in inner}
-        actions = sorted([*first, *inner], key=lambda one: one.start)
-        template, places = _template(text, actions, numbers, marks | dict.fromkeys(muted, ""))
-        later = {str(numbers[one]): "" if one in muted else rewritten(one, numbers[one]) for one in inner}
-        return Compiled(text, template, later, places)
-    if first or second:
-        template, places = _template(text, first or second, numbers, dict.fromkeys(muted, ""))
+def compiled(
+    text: str,
+    first: Sequence[Action],
+    second: Sequence[Action],
+    written: Mapping[Action, str],
+    numbers: Mapping[Action, int],
+) -> Compiled:
+    """A text for the engine, from its actions of both forms and from what each is ``written`` anew; ``numbers`` are
+    what they are called in marks and errors."""
+    if not (first and second):
+        template, places = _template(text, first or second, written)
         return Compiled(text, template, {}, places)
-    return Compiled(text)
+    inner = [one for one in second if not any(other.start < one.end and one.start < other.end for other in first)]
+    marks = {one: f"{OPEN}{numbers[one]}{CLOSE}" for one in inner}
+    template, places = _template(text, sorted([*first, *inner], key=lambda one: one.start), {**written, **marks})
+    return Compiled(text, template, {str(numbers[one]): written[one] for one in inner}, places)
 
 
 def _template(
-    text: str, actions: Sequence[Action], numbers: Mapping[Action, int], marks: Mapping[Action, str]
+    text: str, actions: Sequence[Action], written: Mapping[Action, str]
 ) -> tuple[str, tuple[tuple[int, int, Action], ...]]:
     parts, places = [_HEAD], []
     position, length = 0, len(_HEAD)
     for action in actions:
-        plain = _plain(text[position : action.start])
-        written = marks[action] if action in marks else rewritten(action, numbers[action])
-        parts += (plain, written)
-        places.append((length + len(plain), length + len(plain) + len(written), action))
-        length += len(plain) + len(written)
+        plain, anew = _plain(text[position : action.start]), written[action]
+        parts += (plain, anew)
+        places.append((length + len(plain), length + len(plain) + len(anew), action))
+        length += len(plain) + len(anew)
         position = action.end
     parts += (_plain(text[position:]), _TAIL)
     return "".join(parts), tuple(places)

@@ -7,15 +7,16 @@ call that fails when it runs stops the engine, which is then started anew withou
 import asyncio
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kotsapp.manifests.limits import MIB
-from kotsapp.release import actions, context, helm, rewriting, template_chart
+from kotsapp.release import actions, context, helm, template_chart
 from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, Action, Problem, UnendedError
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import Failure, Filled, ItemText, ItemValue, Request, Subject
+from kotsapp.release.rewriting import rewritten
 from kotsapp.release.template_chart import ChartWriter, Compiled
 
 # For one start of the engine, in seconds; thousands of calls take less than one.
@@ -53,6 +54,7 @@ class _Run:
         self._find_program = find_program
         self._timeout = timeout
         self._numbers: dict[Action, int] = {}
+        self._written: dict[Action, str] = {}
         self._failures: list[Failure] = []
         self._starts = 0
         self._failed: set[Subject] = set()
@@ -73,7 +75,7 @@ class _Run:
             if not self._failures:
                 raise
             # What is wrong as it is written is told without an engine, too.
-            return Filled(failures=tuple(self._failures))
+            return Filled(failures=self._in_order())
         while True:
             writer = self._writer()
             ran = asyncio.run(
@@ -102,17 +104,28 @@ class _Run:
         except UnendedError as error:
             self._add(subject, error.problem)
             return Compiled("")
-        wrong = {action: found for action in (*first, *second) if (found := rewriting.problems(action))}
+        wrong = [action for action in (*first, *second) if self._rewrite(subject, action)]
         # Where there are both forms, what the first leaves of the second is known only when it runs.
         unbalanced = [*actions.balance(first), *(actions.balance(second) if not first else ())]
-        found = [*unbalanced, *(problem for problems in wrong.values() for problem in problems)]
-        for problem in sorted(found, key=lambda one: one.line):
+        for problem in unbalanced:
             self._add(subject, problem)
-        for action in (*first, *second):
-            self._numbers.setdefault(action, len(self._numbers))
         if unbalanced or (wrong and not self._mute(subject, *wrong)):
             return Compiled("")
-        return template_chart.compiled(text, self._numbers, wrong)
+        return self._written_anew(subject, text, first, second)
+
+    def _rewrite(self, subject: Subject, action: Action) -> bool:
+        """Whether something is wrong with an action as it is written."""
+        number = self._numbers.setdefault(action, len(self._numbers))
+        self._written[action], problems = rewritten(action, number)
+        for problem in problems:
+            self._add(subject, problem)
+        return bool(problems)
+
+    def _written_anew(self, subject: Subject, text: str, *found: Sequence[Action]) -> Compiled:
+        first, second = found or (actions.find(text, FIRST), actions.find(text, SECOND))
+        muted = self._muted.get(subject, ())
+        written = {action: "" if action in muted else self._written[action] for action in (*first, *second)}
+        return template_chart.compiled(text, first, second, written, self._numbers)
 
     def _writer(self) -> ChartWriter:
         request = self._request
@@ -163,9 +176,7 @@ class _Run:
         if action is None or not self._mute(subject, action):
             self._muted.pop(subject, None)
         elif subject in self._texts:
-            self._texts[subject] = template_chart.compiled(
-                self._texts[subject].text, self._numbers, self._muted[subject]
-            )
+            self._texts[subject] = self._written_anew(subject, self._texts[subject].text)
         self._starts += 1
         if self._starts > MAX_FAILING:
             raise EngineError("; ".join(str(failure) for failure in self._failures[:MAX_FAILING]) + "; and maybe more")
@@ -227,6 +238,11 @@ class _Run:
         more = f" and {len(looping) - 3} more" if len(looping) > 3 else ""
         return f"one of these may not end: {'; '.join(looping[:3])}{more}"
 
+    def _in_order(self) -> tuple[Failure, ...]:
+        """The failures, of each text in the order of its lines."""
+        order = {subject: number for number, subject in enumerate(self._places)}
+        return tuple(sorted(self._failures, key=lambda one: (order[one.subject], one.place.line)))
+
     def _add(self, subject: Subject, problem: Problem) -> None:
         place = self._places[subject]
         if problem.line and not subject.field:
@@ -240,7 +256,7 @@ class _Run:
         return Filled(
             texts={key: text for key, text in result["texts"].items() if Subject(key) not in self._failed},
             items=items,
-            failures=tuple(self._failures),
+            failures=self._in_order(),
             drawn=result["drawn"],
             generated=frozenset(name for name in items if f"config {name}" in units),
             local_images=tuple(result["asked"]),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kotsapp.cli.errors import EXIT_OK
-from kotsapp.cli.output import print_result
+from kotsapp.cli.output import cell, print_result
 from kotsapp.cli.plugin.target import App, Target, ready
 from kotsapp.cli.plugin.terminal import painted
 
@@ -96,5 +96,5 @@ def _text(app: App, objects: Sequence[Mapping[str, Any]]) -> str:
         for number, pod in enumerate(obj["pods"], 1):
             branch = "└─" if number == len(obj["pods"]) else "├─"
             again = f", {pod['restarts']} restarts" if pod["restarts"] else ""
-            lines.append(f"{'  ' if last else '│ '}  {branch} Pod/{pod['name']}  {painted(pod['state'])}{again}")
+            lines.append(f"{'  ' if last else '│ '}  {branch} Pod/{pod['name']}  {painted(cell(pod['state']))}{again}")
     return "\n".join(lines)

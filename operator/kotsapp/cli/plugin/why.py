@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.output import print_result
+from kotsapp.cli.output import cell, print_result
 from kotsapp.cli.plugin.images import is_bad
 from kotsapp.cli.plugin.target import App, Target
 from kotsapp.text import listed
@@ -96,4 +96,4 @@ def _text(image: Image, used: Sequence[dict[str, Any]], todo: str) -> str:
         ),
         ("To do", todo),
     ]
-    return "\n".join(f"{head:<{_WIDTH}} {text}" for head, text in lines if text)
+    return "\n".join(f"{head:<{_WIDTH}} {cell(text)}" for head, text in lines if text)
