@@ -138,7 +138,7 @@ def fill_release(
         return FilledRelease(failures={raw.key: _without_license(raw) for raw in waiting})
     if not (waiting or images or found):
         return FilledRelease(filler=Filler(context, {}, filling), secrets=context.secrets)
-    answers = filling.answers.over(_shipped_answers(opened))
+    answers = filling.answers.over(shipped_answers(opened))
     given = config.given(found, answers) if found else {}
     request = Request(
         context=context,
@@ -180,7 +180,7 @@ def config_of(opened: Opened) -> Config | None:
     return next((config_document.parse(found.value, found.place) for found in opened.of(Role.CONFIG)), None)
 
 
-def _shipped_answers(opened: Opened) -> Answers:
+def shipped_answers(opened: Opened) -> Answers:
     """What ConfigValues of the release say, below what is given."""
     found = opened.of(Role.CONFIG_VALUES)
     return config_values.merged(config_values.read(document.value, document.place) for document in found)

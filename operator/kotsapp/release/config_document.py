@@ -21,9 +21,26 @@ Object = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """A document that a repeatable item repeats: an item of a list in it by its ``path``, or all of it without one."""
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str = ""
+    path: str = ""
+
+    def fits(self, obj: Object) -> bool:
+        metadata = obj.get("metadata")
+        known = metadata if isinstance(metadata, dict) else {}
+        found = (obj.get("apiVersion"), obj.get("kind"), known.get("name"), known.get("namespace") or "")
+        return found == (self.api_version, self.kind, self.name, self.namespace)
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One item. ``default``, ``value`` and ``when`` may hold calls; ``children`` are the choices of a select, by name
-    and title; ``rows`` are a repeatable item's values by their names."""
+    and title; ``rows`` are a repeatable item's values by their names, ``targets`` what they repeat."""
 
     name: str
     type: str
@@ -42,6 +59,7 @@ class Item:
     pattern_message: str = ""
     children: tuple[tuple[str, str], ...] = ()
     rows: Mapping[str, str] = field(default_factory=dict, repr=False)
+    targets: tuple[Target, ...] = ()
 
     @property
     def editable(self) -> bool:
@@ -119,6 +137,7 @@ def _item(entry: Object, at: str, group: str, place: Place) -> Item:
         pattern_message=as_text(regex.get("message"), f"{at}, validation.regex.message", place),
         children=tuple((as_text(c.get("name"), at, place), as_text(c.get("title"), at, place)) for c in children),
         rows=_rows(entry.get("valuesByGroup"), at, place),
+        targets=_targets(entry.get("templates") or entry.get("template") or [], f"{at}, templates", place),
     )
 
 
@@ -131,6 +150,12 @@ def _rows(value: Any, at: str, place: Place) -> dict[str, str]:
         for rows in groups.values()
         for name, text in _mapping(rows or {}, f"{at}, valuesByGroup", place).items()
     }
+
+
+def _targets(value: Any, at: str, place: Place) -> tuple[Target, ...]:
+    entries = [_mapping(one, at, place) for one in _list(value, at, place)]
+    fields = ("apiVersion", "kind", "name", "namespace", "yamlPath")
+    return tuple(Target(*(as_text(entry.get(key), f"{at}, {key}", place) for key in fields)) for entry in entries)
 
 
 def _flag(value: Any) -> bool:

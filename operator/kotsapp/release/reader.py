@@ -8,13 +8,13 @@ from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import ManifestError, Place, quote
-from kotsapp.release import actions, calls, charts, kots, raw, upgrade
+from kotsapp.release import actions, calls, charts, kots, raw, repeatable, upgrade
 from kotsapp.release.annotations import name
 from kotsapp.release.budget import DistinctImages, for_command_line
 from kotsapp.release.calls import ConfigResult, FilledRelease, Filler, Filling
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.context import TemplateContext
-from kotsapp.release.files import SourceFile, expand
+from kotsapp.release.files import SourceFile, TextFile, expand
 from kotsapp.release.filling import CallsError, Drawn, Failure, Text
 from kotsapp.release.kots import Application
 from kotsapp.release.raw import Opened, Texts
@@ -119,7 +119,7 @@ def read_release(
     budget = for_command_line() if budget is None else budget
     texts, chart_archives = expand(files, budget)
     reading = Texts(budget)
-    opened = raw.opened(texts, reading)
+    opened = _repeated(texts, raw.opened(texts, reading), filling or Filling(), reading, budget)
     application, users = _application(opened)
     application = replace(application, embedded_proxy_domain=_embedded_proxy_domain(opened))
     filled_in = context(application) if context is not None else None
@@ -224,6 +224,15 @@ def _with_calls_filled(
         drawn=replace(release.drawn, calls={**release.drawn.calls, **filled.drawn}),
         local_images=tuple(dict.fromkeys((*release.local_images, *filled.local_images))),
     )
+
+
+def _repeated(texts: Sequence[TextFile], opened: Opened, filling: Filling, reading: Texts, budget: Budget) -> Opened:
+    """The documents with what the Config's repeatable items repeat."""
+    config = calls.config_of(opened)
+    if config is None or not any(item.targets for item in config.items):
+        return opened
+    rows = filling.answers.over(calls.shipped_answers(opened)).rows
+    return raw.opened(repeatable.repeated(texts, config, rows, budget), reading)
 
 
 def _application(opened: Opened) -> tuple[Application, list[tuple[str, Place]]]:
