@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +18,18 @@ from harness.packing import pack
 from localworld.registries.image import Image
 from localworld.world import World
 
+# Where buildah would keep something, were it not told otherwise.
+BUILDAH_PLACES = [Path("/etc/cni"), Path("/etc/containers/policy.json"), Path("/var/lib/containers")]
 MOST_BYTES = 250_000_000
 
 
 @pytest.fixture(scope="module")
 def image(real_node: None) -> Image:
     """Minutes the first time, seconds when only the operator's code has changed."""
-    return in_cluster.build()
+    before = [place.exists() for place in BUILDAH_PLACES]
+    built = in_cluster.build()
+    assert [place.exists() for place in BUILDAH_PLACES] == before, "the build left something on the machine"
+    return built
 
 
 @pytest.fixture(scope="module")
