@@ -1,17 +1,20 @@
-"""Random input for the loaders: pieces of YAML put together, and archives with bytes changed.
+"""Random input for the loaders: pieces of YAML put together, and archives with bytes changed; ``fuzz_kinds`` has more.
 
-By itself: ``python tests/manifests/fuzz.py COUNT [SEED]`` runs COUNT inputs of each kind and says how long the slowest
-one took. Anything but objects or a ManifestError ends it with the input that did it.
+By itself: ``python devel/harness/fuzz.py COUNT [SEED]`` runs COUNT inputs of each kind and says how long the slowest
+one took. Anything but an answer, or an error of the kind that is told, ends it with the input that did it.
+``python devel/harness/fuzz.py --reader COUNT [SEED]`` gives YAML, JSON and archives to a reader's children, and says
+how much memory this process, in the operator's place, came to hold.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import random
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parents[2] / "operator"), str(Path(__file__).parents[2] / "devel")]
@@ -40,7 +43,7 @@ PIECES = (
     *('{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"}}', '{"a":', "\\ud83d", "9" * 40, "image: x\n"),
     *("  containers:\n  - image: ", "additionalImages: ", "\U000fa11a0\U000fa11b", "a: &a [*a, *a]\n", "\xff"),
 )
-WHOLE = (
+WHOLE: tuple[str, ...] = (
     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations: {kots.io/when: 't'}\ndata:\n  a: |\n    b\n",
     "apiVersion: kots.io/v1beta1\nkind: Application\nmetadata: {name: a}\nspec:\n  additionalImages: [a, b]\n",
     "apiVersion: v1\nkind: List\nitems:\n- &a {apiVersion: v1, kind: Pod, metadata: {name: p}}\n- *a\n",
@@ -120,7 +123,9 @@ def attempt(data: bytes, name: str) -> bool:
     return True
 
 
-def run(make: Callable[[random.Random], bytes], name: str, count: int, seed: int) -> tuple[int, float]:
+def run(
+    make: Callable[[random.Random], Any], attempt: Callable[[Any], bool], count: int, seed: int
+) -> tuple[int, float]:
     """How many of the inputs were taken, and the seconds that the slowest one took."""
     numbers = random.Random(seed)
     taken, slowest = 0, 0.0
@@ -128,15 +133,22 @@ def run(make: Callable[[random.Random], bytes], name: str, count: int, seed: int
         data = make(numbers)
         began = time.perf_counter()
         try:
-            taken += attempt(data, name)
+            taken += attempt(data)
         except Exception as error:
-            raise AssertionError(f"{name}: {type(error).__name__}: {error}: {data!r}") from error
+            raise AssertionError(f"{type(error).__name__}: {error}: {data!r}") from error
         slowest = max(slowest, time.perf_counter() - began)
     return taken, slowest
 
 
 if __name__ == "__main__":
-    amount, first = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    for kind, maker, file in (("YAML", random_text, "a.yaml"), ("archives", random_archive, "a.tgz")):
-        good, longest = run(maker, file, amount, first)
-        print(f"{kind}: {amount} inputs, {good} taken, {amount - good} refused, slowest {longest * 1000:.0f} ms")
+    from harness import fuzz_kinds, fuzz_reader
+
+    arguments = [argument for argument in sys.argv[1:] if argument != "--reader"]
+    amount, first = int(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 1
+    if "--reader" in sys.argv:
+        print(asyncio.run(fuzz_reader.run(amount, first)))
+    else:
+        for kind in fuzz_kinds.KINDS:
+            good, longest = run(kind.make, kind.attempt, amount, first)
+            told = f"{good} taken, {amount - good} refused, slowest {longest * 1000:.0f} ms"
+            print(f"{kind.name}: {amount} inputs, {told}", flush=True)

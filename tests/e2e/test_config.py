@@ -112,9 +112,11 @@ def test_answers_come_from_objects_and_a_change_of_them_rolls_out_with_the_same_
 def test_an_answer_that_does_not_fit_leaves_what_runs(tenant: Tenant) -> None:
     put(tenant, {"values": {"hostname": "shop", "portt": 1}})
     tenant.wait_ready("shop")
-    told = [event for event in tenant.all("events") if event["reason"] == "ReleaseWarning"]
-    assert [event["type"] for event in told] == ["Warning"]
-    assert "did you mean port?" in told[0]["message"]
+    [told] = until(
+        lambda: [event for event in tenant.all("events") if event["reason"] == "ReleaseWarning"], "an event tells of it"
+    )
+    assert told["type"] == "Warning"
+    assert "did you mean port?" in told["message"]
 
     put(tenant, {"values": {"hostname": "other", "port": "eighty"}})
     told = tenant.wait_reason("shop", "ConfigIncomplete")

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from kotsapp.manifests import documents
+from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError
+from kotsapp.manifests.stream import Chunk
 
 DEFINITION = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\n"
 SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"
@@ -30,6 +32,28 @@ def test_a_field_of_the_wrong_kind_is_named_with_its_place(text: str, problem: s
         documents.load(f"---\n# first\n---\n{text}", "ConfigMap m, key a.yaml")
     assert str(caught.value).startswith("ConfigMap m, key a.yaml, document 2, line 4: ")
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"apiVersion": "v1", "kind": "C\\nonfig", "metadata": {"name": "a"}}',
+        '{"apiVersion": "v1\\u001b[2J", "kind": "A", "metadata": {"name": "a"}}',
+        '{"apiVersion": "v1", "kind": "A", "metadata": {"name": "a\\rb"}}',
+        '{"apiVersion": "v1", "kind": "A", "metadata": {"name": "a", "namespace": "a\\u2028b"}}',
+        '{"apiVersion": "v1", "kind": "A\\nList", "items": 1}',
+    ],
+)
+def test_no_name_brings_lines_or_control_characters_into_messages(text: str) -> None:
+    with pytest.raises(ManifestError, match="with characters that can't be printed: fix it") as caught:
+        documents.load(text, "x")
+    assert str(caught.value).isprintable()
+
+
+def test_what_needs_no_name_is_refused_by_its_kind() -> None:
+    text = "apiVersion: app.k8s.io/v1beta1\nkind: Application\nspec: words\n"
+    with pytest.raises(ManifestError, match="spec of Application is a text, not a mapping"):
+        documents.read_chunk(Chunk(text, 1, 1), "x", Budget(), needs_name=lambda _: False)
 
 
 def test_a_custom_resource_may_have_any_kind_of_spec() -> None:

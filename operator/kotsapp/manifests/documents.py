@@ -1,5 +1,6 @@
 """A source's text, read into Kubernetes objects that mean what kubectl says they mean."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from kotsapp.manifests.stream import Chunk
 from kotsapp.manifests.yaml_document import Seen
 
 Object = dict[str, Any]
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ def _objects(value: Any, place: Place, depth: int, needs_name: Callable[[Object]
 def _required(value: Object, field: str, place: Place) -> str:
     found = value.get(field)
     if isinstance(found, str) and found:
+        _refuse_control_characters(found, f"{field} of {_summary(value)}", place)
         return found
     problem = f"has no {field}" if found in (None, "") else f"{field} is {_described(found)}, not text"
     raise ManifestError(place, f"{_summary(value)} {problem}: every Kubernetes object has apiVersion and kind")
@@ -142,6 +147,7 @@ def _check_name(value: Object, kind: str, place: Place, *, required: bool) -> No
         if found is not None and not isinstance(found, str):
             problem = f"metadata.{field} of the {kind} is {_described(found)} and not text: quote it"
             raise ManifestError(place, problem)
+        _refuse_control_characters(found or "", f"metadata.{field} of the {kind}", place)
     for field in ("labels", "annotations"):
         found = metadata.get(field)
         if found is not None and not isinstance(found, dict):
@@ -153,10 +159,17 @@ def _check_name(value: Object, kind: str, place: Place, *, required: bool) -> No
 def _check_shape(value: Object, api_version: str, kind: str, place: Place) -> None:
     wrong = shapes.wrong_field(value, api_version.rpartition("/")[0], kind)
     if wrong is not None:
-        metadata = value["metadata"]
-        named = f"{quote(kind)[1:-1]}/{quote(metadata.get('name') or metadata['generateName'])[1:-1]}"
+        metadata = value.get("metadata")
+        name = metadata.get("name") or metadata.get("generateName") if isinstance(metadata, dict) else None
+        named = quote(f"{kind}/{name}" if isinstance(name, str) else kind)[1:-1]
         problem = f"{wrong.path} of {named} is {_described(wrong.found)}, not a {wrong.wanted}"
         raise ManifestError(place, f"{problem}: fix it")
+
+
+def _refuse_control_characters(text: str, what: str, place: Place) -> None:
+    """They are in no name, and messages quote these."""
+    if _CONTROL.search(text):
+        raise ManifestError(place, f"{what} is {quote(text)}, with characters that can't be printed: fix it")
 
 
 def _summary(value: Object) -> str:

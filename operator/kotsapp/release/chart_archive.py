@@ -144,6 +144,6 @@ def _is_outer(key: str, value: Any, depth: int) -> bool:
     if key in _REFERENCES and not isinstance(value, _Fields):
         return not (isinstance(value, str) and value.startswith("#"))
     if key == "$schema" and not isinstance(value, _Fields):
-        return value not in _KNOWN_SCHEMAS
+        return not (isinstance(value, str) and value in _KNOWN_SCHEMAS)
     # The whole schema may have a name of its own; a part with one would change what "#" means.
     return key in _IDENTITIES and depth > 0 and isinstance(value, str) and not value.startswith("#")
