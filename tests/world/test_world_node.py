@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -146,7 +146,11 @@ def test_a_pod_can_be_told_to_come_to_nothing(
     annotations = {"localworld/outcome": outcome}
     audited_world.api.create(PODS, pod(name, "busybox:1.36", annotations=annotations))
 
-    found = wait_for_phase(audited_world, name, expected[0])
+    def told(found: dict[str, Any]) -> bool:
+        status = found.get("status", {})  # Pending is also what nobody has looked at yet
+        return status.get("phase") == expected[0] and bool(status.get("containerStatuses"))
+
+    found = audited_world.api.wait(f"{PODS}/{name}", told)
 
     state = found["status"]["containerStatuses"][0]["state"]
     assert (found["status"]["phase"], ready(found), state.get("waiting", {}).get("reason", "")) == expected
