@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import shutil
-import subprocess
 import tempfile
 import time
 from contextlib import suppress
@@ -18,6 +16,8 @@ import httpx
 from localworld import kubeconfig, layout
 from localworld.api import Api, ApiError
 from localworld.controlplane import ApiServer, ControllerManager, Etcd, ServerOptions, admin_pair
+from localworld.folder import MARKER, fresh
+from localworld.kubectl import run_kubectl
 from localworld.node.process import NodeProcess
 from localworld.ports import LOOPBACK
 from localworld.process import Child, ProcessError
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from localworld.realnode.programs import NodePrograms
 
-_MARKER = "localworld.json"
 _CONTROLLERS_SECONDS = 60.0
 _NO_TOKEN_SECRETS_MINOR = 24
 _TOKEN_LIFETIME_SECONDS = 24 * 3600
@@ -59,7 +58,7 @@ class World:
         apiserver_flags: Sequence[str],
         node_programs: NodePrograms | None,
     ) -> None:
-        self.folder = _fresh_folder(folder)
+        self.folder = fresh(folder)
         self.programs = programs_
         self.version = programs_.version
         self.network = Network.make() if node_programs else None
@@ -181,18 +180,7 @@ class World:
 
         Raises ProcessError, with its stderr, when it exits with something other than 0 and `check` is on.
         """
-        done = subprocess.run(
-            [str(self.programs.kubectl), *args],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-            env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "NO_PROXY": httpx.URL(self.server).host},
-        )
-        if check and done.returncode:
-            raise ProcessError(f"kubectl {' '.join(args)} exited with {done.returncode}: {done.stderr.strip()}")
-        return done.stdout
+        return run_kubectl(self.programs.kubectl, self.kubeconfig, args, stdin=stdin, check=check, seconds=seconds)
 
     def push_image(self, reference: str, *, multi_arch: bool = False, proxied_for: str | None = None) -> str:
         """Push a tiny real image for the reference to its stand-in registry; its digest.
@@ -293,7 +281,7 @@ class World:
             if self.node is not None:
                 self.node.wait_ready(self.api)
         say(f"the world is up ({time.monotonic() - began:.1f} s)")
-        (self.folder / _MARKER).write_text(json.dumps(self._description(), indent=1))
+        (self.folder / MARKER).write_text(json.dumps(self._description(), indent=1))
 
     def _controllers_work(self) -> bool:
         """Whether pods can be made: the default namespace has its ServiceAccount."""
@@ -309,15 +297,3 @@ class World:
             "registries": self.registries.endpoints,
             "processes": {child.name: child.pid for child in self.children},
         }
-
-
-def _fresh_folder(folder: Path) -> Path:
-    folder = folder.resolve()
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / _MARKER).exists():
-            raise FileExistsError(f"{folder} is not empty and holds no earlier world: name another folder")
-        shutil.rmtree(folder)
-    (folder / "logs").mkdir(parents=True)
-    (folder / _MARKER).write_text("{}")
-    folder.chmod(0o700)
-    return folder

@@ -23,6 +23,7 @@ spec:
     - {name: hostname, title: Host name, required: true, help_text: "Where users\\nfind the shop."}
     - {name: tls, title: TLS, type: bool, default: "1"}
     - {name: db, type: select_one, default: embedded, items: [{name: embedded}, {name: external}]}
+    - {name: parts, title: Parts, type: select_many, items: [{name: search, title: Search}, {name: mail}]}
     - {name: dsn, type: password, required: true, when: 'repl{{ ConfigOptionEquals "db" "external" }}'}
     - {name: admin, type: password, default: hunter2}
     - {name: generated, type: password, hidden: true, value: '{{repl RandomString 20 }}'}
@@ -69,6 +70,7 @@ def test_what_is_asked_for_is_a_table(folder: Path, capsys: pytest.CaptureFixtur
         ["hostname", "text", "yes", "-", "-", "Host name"],
         ["tls", "bool", "-", "-", "1", "TLS"],
         ["db", "select_one", "-", "-", "embedded", "-"],
+        ["parts", "select_many", "-", "-", "-", "Parts"],
         ["dsn", "password", "yes", "-", "-", "-"],
         ["admin", "password", "-", "-", "***", "-"],
         ["port", "text", "-", "-", "8443", "-"],
@@ -92,6 +94,7 @@ def test_a_document_to_fill_in_is_one_that_is_read_back(
     assert yaml.safe_load(text)["spec"]["values"] == {"hostname": {"value": ""}, "dsn": {"value": ""}}
     assert "    # Host name (text; required)\n    # Where users find the shop.\n    hostname:\n" in text
 
+    assert "    # Parts: Search (bool)\n    # search:\n" in text
     filled_in = tmp_path / "values.yaml"
     text = text.replace('hostname:\n      value: ""', "hostname:\n      value: shop")
     text = text.replace("    # notes:\n    #   value:", "    notes:\n      value:")

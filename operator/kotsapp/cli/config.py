@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -114,7 +115,18 @@ def _document(found: Config, answers: Answers) -> Iterator[str]:
     yield "  values:"
     for item in found.items:
         if item.editable and not item.hidden:
-            yield from _lines(item, answers)
+            for one in _answered_by(item):
+                yield from _lines(one, answers)
+
+
+def _answered_by(item: Item) -> list[Item]:
+    """What takes the answer: of several choices each one, as a boolean of its own."""
+    if item.type != "select_many":
+        return [item]
+    of = f"{item.title or item.name}: "
+    return [
+        replace(item, name=name, type="bool", title=of + (title or name), children=()) for name, title in item.children
+    ]
 
 
 def _lines(item: Item, answers: Answers) -> Iterator[str]:

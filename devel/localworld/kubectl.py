@@ -1,0 +1,35 @@
+"""kubectl, as a person would run it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+from localworld.process import ProcessError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def run_kubectl(
+    program: Path, kubeconfig: Path, args: Sequence[str], *, stdin: str | None, check: bool, seconds: float
+) -> str:
+    """What it printed on stdout.
+
+    Raises ProcessError, with its stderr, when it exits with something other than 0 and `check` is on.
+    """
+    done = subprocess.run(
+        [str(program), *args],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        # A world is on this machine: no proxy of the environment leads there.
+        env={**os.environ, "KUBECONFIG": str(kubeconfig), "NO_PROXY": "*", "no_proxy": "*"},
+    )
+    if check and done.returncode:
+        raise ProcessError(f"kubectl {' '.join(args)} exited with {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
