@@ -182,6 +182,40 @@ async def test_two_at_a_time_and_no_more(reader: Reader, tmp_path: Path) -> None
     assert most == 2
 
 
+async def test_what_is_not_quick_holds_up_nobody(tmp_path: Path) -> None:
+    """Two that take long would be both readers; each is begun anew behind the others, with all its time."""
+    reader = Reader(JOBS, limits=LIMITS, quick=0.3, seconds=60, base=tmp_path)
+    slow = [asyncio.create_task(run(reader, "sleep", 1.0, namespace="slow", fingerprint=f"s{n}")) for n in range(3)]
+    try:
+        await eventually(lambda: len(folders(tmp_path)) == 2, "both readers are at work")
+        answers = [await run(reader, "echo", str(n), namespace="other") for n in range(3)]
+        assert [answer.text for answer in answers] == ["0", "1", "2"]
+        assert not all(task.done() for task in slow)
+        assert all(answer.number for answer in await asyncio.gather(*slow))
+    finally:
+        await reader.close()
+
+
+async def test_of_those_that_run_helm_there_is_one(reader: Reader, tmp_path: Path) -> None:
+    jobs = [asyncio.create_task(run(reader, "sleep", 0.2, namespace=f"n{n}", charts=True)) for n in range(3)]
+    await eventually(lambda: folders(tmp_path), "one is at work")
+    assert (await run(reader, "echo", "meanwhile", namespace="other")).text == "meanwhile"
+    most = 0
+    while not all(job.done() for job in jobs):
+        most = max(most, len(folders(tmp_path)))
+        await asyncio.sleep(0.005)
+    await asyncio.gather(*jobs)
+    assert most == 1
+
+
+async def test_who_stops_waiting_for_the_start_stops_nobody_else(reader: Reader) -> None:
+    asked = asyncio.create_task(run(reader, "echo", "first"))
+    await asyncio.sleep(0)
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
+    assert (await run(reader, "echo", "next")).text == "next"
+
+
 async def test_a_server_that_is_gone_is_started_anew(reader: Reader, tmp_path: Path) -> None:
     await reader.start()
     assert reader._server is not None

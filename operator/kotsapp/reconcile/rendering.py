@@ -83,6 +83,7 @@ class ReaderFor:
             fingerprint=self.digest,
             result=Release,
             suspect=self.suspect,
+            charts=charts is not None,
             ports=ports,
         )
 

@@ -141,7 +141,8 @@ class Server:
                 return
             message = json.loads(data)
             if "ready" in message:
-                self._ready.set_result(None)
+                if not self._ready.done():  # whoever waited for it may be gone
+                    self._ready.set_result(None)
                 continue
             end = self._ends.get(message["ended"])
             if end is not None and not end.done():

@@ -14,6 +14,7 @@ from kotsapp.release.budget import DistinctImages, for_command_line
 from kotsapp.release.calls import ConfigResult, FilledRelease, Filler, Filling
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.context import TemplateContext
+from kotsapp.release.errors import HelmError
 from kotsapp.release.files import SourceFile, TextFile, expand
 from kotsapp.release.filling import CallsError, Drawn, Failure, Text
 from kotsapp.release.kots import Application
@@ -127,7 +128,9 @@ def read_release(
     sorter = Sorter(chart_archives, DistinctImages(budget), patch_helm_v2=patch_helm_v2, secrets=filled.secrets)
     for user, place in users:
         sorter.report(_additional(application, filled), user, place)
-    _sort(opened, filled, reading, sorter)
+    if not _sort(opened, filled, reading, sorter):
+        (filling or Filling()).find_program()
+        raise HelmError("template calls were left, and the engine is there only now: try again")
     found = sorter.result()
     return Release(
         objects=found.objects,
@@ -262,9 +265,13 @@ def _additional(application: Application, filled: FilledRelease) -> list[str]:
     return [*plain, *(image for image in filled.images if image)]
 
 
-def _sort(opened: Opened, filled: FilledRelease, reading: Texts, sorter: Sorter) -> None:
-    """Raises ManifestError for documents whose calls can't be filled in: all of them at once."""
+def _sort(opened: Opened, filled: FilledRelease, reading: Texts, sorter: Sorter) -> bool:
+    """Whether every document was filled in that had to be: without an engine only what is wrong is told of.
+
+    Raises ManifestError for documents whose calls can't be filled in: all of them at once.
+    """
     failures: list[Failure] = []
+    whole = True
     for one, found in zip(opened.raws, opened.found, strict=True):
         failed = filled.failures.get(one.key, ()) if one.to_fill else ()
         if failed:
@@ -275,9 +282,12 @@ def _sort(opened: Opened, filled: FilledRelease, reading: Texts, sorter: Sorter)
                 failures += failed
             elif not left_out:
                 reading.warnings += [f"{failure}; it is never applied, so it is left as it is" for failure in failed]
+        elif one.to_fill and one.key not in filled.texts:
+            whole = False
         elif one.to_fill and not failures:
             sorter.sort(reading.read(one, filled.texts[one.key]), one.file.name)
         elif not failures:
             sorter.sort(found, one.file.name)
     if failures:
         raise CallsError(failures)
+    return whole

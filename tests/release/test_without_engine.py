@@ -1,0 +1,33 @@
+"""Without helm, releases whose calls need it are refused by what is wrong with them, or by what is missing."""
+
+import pytest
+
+from harness import fuzz
+from kotsapp.manifests.errors import ManifestError
+from kotsapp.release.calls import Filling
+from kotsapp.release.errors import HelmMissingError
+from kotsapp.release.reader import SourceFile, read_release
+
+NEEDS_ENGINE = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: 'repl{{ Namespace | upper }}'}\n"
+UNENDED = "data: {a: 'repl{{ Namespace'}\n"
+
+
+def no_engine() -> None:
+    raise HelmMissingError("there is no helm on PATH")
+
+
+def read(*documents: str) -> None:
+    file = SourceFile("fuzz", "a.yaml", "---\n".join(documents).encode())
+    read_release([file], fuzz.context, filling=Filling(find_program=no_engine))  # type: ignore[arg-type]
+
+
+def test_a_call_that_has_no_end_is_told_whatever_stands_before_it() -> None:
+    with pytest.raises(ManifestError, match="document 2"):
+        read(NEEDS_ENGINE, f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: b}}\n{UNENDED}")
+
+
+def test_what_is_left_unfilled_is_no_release() -> None:
+    """The document that is wrong is never applied, which is a warning; the other one needs the engine."""
+    support = f"apiVersion: troubleshoot.sh/v1beta2\nkind: SupportBundle\nmetadata: {{name: b}}\n{UNENDED}"
+    with pytest.raises(HelmMissingError):
+        read(NEEDS_ENGINE, support)
