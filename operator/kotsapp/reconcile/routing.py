@@ -100,7 +100,8 @@ class ImagesResult:
         wait = _soonest([*undecided, *withheld])
         if undecided:
             message = (
-                f"{self._resolved().message}. Nothing rolls out, and it is asked again by itself;"
+                # First what it means: Ready's message is cut where it is long.
+                f"Nothing rolls out, and it is asked again by itself: {self._resolved().message};"
                 " spec.probe.onUndecided or spec.probe.exclude settle it without an answer"
             )
             return retryable(Reason.IMAGES_UNDECIDED, message, retry_after=wait)
