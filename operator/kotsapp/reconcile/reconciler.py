@@ -221,7 +221,7 @@ class Reconciler:
             history = history.forgotten()
         self._memory.verdicts = history
         evidence = history.evidence(references, before, spec.probe.interval, refresh=refresh)
-        async with self._services.limiter.waiting():
+        async with self._services.limiter.waiting(self._app.tenant):
             routed = await resolve_all(
                 self._services.prober,
                 references,

@@ -98,9 +98,9 @@ class Renderings:
     async def render(self, inputs: Inputs, before: Before, digest: str) -> Release:
         """Rendered in a process of its own; raises ReconcileError, too, when that died."""
         refuse_deadly(self._memory.deaths, digest)
-        reader = ReaderFor(self._services.reader, self._app.namespace, digest, self._is_suspect())
+        reader = ReaderFor(self._services.reader, self._app.tenant, digest, self._is_suspect())
         try:
-            async with self._services.limiter.waiting():
+            async with self._services.limiter.waiting(self._app.tenant):
                 return await render(inputs, reader, before, self._services.client)
         except ReaderDiedError as error:
             self._memory.deaths = after_death(self._memory.deaths, digest, error)
