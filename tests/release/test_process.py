@@ -198,7 +198,8 @@ async def test_what_is_not_quick_holds_up_nobody(tmp_path: Path) -> None:
     """Two that take long would be both readers; each is begun anew behind the others, with all its time."""
     reader = Reader(JOBS, limits=LIMITS, quick=0.3, seconds=60, base=tmp_path)
     slow = [
-        asyncio.create_task(run(reader, "sleep", 1.0, tenant=Tenant("slow"), fingerprint=f"s{n}")) for n in range(3)
+        asyncio.create_task(run(reader, "sleep", 1.0, tenant=Tenant(f"slow-{n}"), fingerprint=f"s{n}"))
+        for n in range(3)
     ]
     try:
         await eventually(lambda: len(folders(tmp_path)) == 2, "both readers are at work")
@@ -245,6 +246,7 @@ OPERATOR = textwrap.dedent("""
     import asyncio, sys
     from pathlib import Path
     from harness.reader_jobs import Answer
+    from kotsapp.fair_queue import Tenant
     from kotsapp.release.process import Reader
 
     async def main():
