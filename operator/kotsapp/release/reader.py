@@ -8,7 +8,7 @@ from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import ManifestError, Place, quote
-from kotsapp.release import actions, calls, charts, kots, raw, repeatable, upgrade
+from kotsapp.release import actions, calls, chart_output, kots, raw, repeatable, upgrade
 from kotsapp.release.annotations import name
 from kotsapp.release.budget import DistinctImages, for_command_line
 from kotsapp.release.calls import ConfigResult, FilledRelease, Filler, Filling
@@ -168,7 +168,7 @@ def with_charts(
     chart_numbers, definitions = [0] * len(objects), list[str]()
     outputs, release = _with_calls_filled(release, list(outputs))
     for number, (request, output) in enumerate(outputs, 1):
-        found, not_run, of_crds_folder = charts.rendered(request, output, budget)
+        found, not_run, of_crds_folder = chart_output.rendered(request, output, budget)
         definitions += of_crds_folder
         place = Place(str(request))
         kept = [obj for obj in found if kots.is_applied(obj)]
