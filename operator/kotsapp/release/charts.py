@@ -15,6 +15,7 @@ from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.manifests.scope import CLUSTER_SCOPED
 from kotsapp.release import archives, chart_archive
 from kotsapp.release.annotations import Object, boolean, hook_events, hook_weight, included, name
+from kotsapp.release.archives import Pieces
 from kotsapp.release.kots import is_applied
 from kotsapp.release.upgrade import (
     INSTALL,
@@ -45,7 +46,7 @@ _NEVER_RUN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ChartArchive:
-    """A packaged chart.
+    """A packaged chart; ``data`` may be in pieces, as ``archives.unpack`` takes them.
 
     ``outer_schema`` says that a schema of its values refers to somewhere outside; ``digest`` is of its files, however
     they are packed; ``looks_up`` says that its templates may ask the cluster.
@@ -54,7 +55,7 @@ class ChartArchive:
     name: str
     version: str
     origin: str
-    data: bytes = field(repr=False)
+    data: Pieces = field(repr=False)
     outer_schema: bool = False
     digest: str = ""
     looks_up: bool = False
@@ -217,7 +218,7 @@ def merged_values(obj: Object, place: Place) -> dict[str, Any]:
 
 
 def read_archive(
-    files: tuple[archives.ArchiveFile, ...], data: bytes, origin: str, budget: Budget | None = None
+    files: tuple[archives.ArchiveFile, ...], data: Pieces, origin: str, budget: Budget | None = None
 ) -> ChartArchive | None:
     """The chart, None if the archive is none. Raises ManifestError for a Chart.yaml without name and version."""
     chart_file = archives.chart_file(files)
