@@ -9,6 +9,7 @@ from kotsapp.manifests import documents
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import archives, chart_archive
+from kotsapp.release.archives import Pieces
 from kotsapp.release.upgrade import Past, digest_of
 
 _SDK = frozenset({"replicated", "replicated-sdk"})
@@ -16,7 +17,7 @@ _SDK = frozenset({"replicated", "replicated-sdk"})
 
 @dataclass(frozen=True, slots=True)
 class ChartArchive:
-    """A packaged chart.
+    """A packaged chart; ``data`` may be in pieces, as ``archives.unpack`` takes them.
 
     ``outer_schema`` says that a schema of its values refers to somewhere outside; ``digest`` is of its files, however
     they are packed; ``looks_up`` says that its templates may ask the cluster.
@@ -25,7 +26,7 @@ class ChartArchive:
     name: str
     version: str
     origin: str
-    data: bytes = field(repr=False)
+    data: Pieces = field(repr=False)
     outer_schema: bool = False
     digest: str = ""
     looks_up: bool = False
@@ -86,7 +87,7 @@ class HelmRelease(NamedTuple):
 
 
 def read_archive(
-    files: tuple[archives.ArchiveFile, ...], data: bytes, origin: str, budget: Budget | None = None
+    files: tuple[archives.ArchiveFile, ...], data: Pieces, origin: str, budget: Budget | None = None
 ) -> ChartArchive | None:
     """The chart, None if the archive is none. Raises ManifestError for a Chart.yaml without name and version."""
     chart_file = archives.chart_file(files)
