@@ -65,8 +65,13 @@ class ChartRequest:
 
     @property
     def source(self) -> str:
-        """The file that its objects are said to be of, which tells the charts of a release apart."""
+        """The file that its objects are said to be of."""
         return f"{self.archive.name}-{self.release_name}.yaml"
+
+    @property
+    def key(self) -> str:
+        """What tells it from the release's other charts, from rendering to rendering: no part of it has a slash."""
+        return f"{self.namespace}/{self.release_name}/{self.archive.name}"
 
     @property
     def looks_up(self) -> bool:

@@ -1,5 +1,6 @@
 """A release's files, archives taken apart: texts to read, and packaged charts."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -50,6 +51,17 @@ def expand(files: Sequence[SourceFile], budget: Budget) -> tuple[list[TextFile],
                     raise ManifestError(Place(origin), "is an unpacked chart: put the chart's .tgz in its place")
                 texts.append(TextFile(origin, member.path, stream.decode(member.data, origin)))
     return texts, chart_archives
+
+
+def content_digest(texts: Sequence[TextFile], chart_archives: Sequence[ChartArchive]) -> str:
+    """A digest of what a release is read from: archives that were packed anew, and sources of other names, which hold
+    the same, are the same release (DESIGN 6.5)."""
+    digest = hashlib.sha256()
+    read = [("text", text.name, text.text) for text in texts]
+    read += [("chart", chart.name, chart.digest) for chart in chart_archives]
+    for part in (part.encode("utf-8", "surrogatepass") for one in read for part in one):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
 
 
 def _inner_chart(member: archives.ArchiveFile, origin: str, budget: Budget) -> ChartArchive:
