@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import random
 import sys
 import tempfile
 from pathlib import Path
@@ -96,6 +97,18 @@ async def test_charts_are_named_first_and_rendered_with_what_the_cluster_is(read
     release = await render(reader, sources, Cluster("v1.31.4"))
     assert release.charts == named.charts
     assert release.objects[0]["data"] == {"version": "v1.31.4"}
+
+
+async def test_the_largest_archive_in_parts_is_read_within_the_bounds_of_a_reader(reader: Reader) -> None:
+    """A chart of nearly all that an app may bring, which nothing makes smaller."""
+    template = f"{CONFIG_MAP}data: {{n: '{{{{ len (.Files.Get \"filling\") }}}}'}}\n"
+    filling = random.Random(1).randbytes(14 * MIB)
+    members = {"Chart.yaml": b"apiVersion: v2\nname: demo\nversion: 1.0.0\n", "templates/a.yaml": template.encode()}
+    chart = pack({f"demo/{path}": data for path, data in {**members, "filling": filling}.items()})
+    pieces = [chart[at : at + MIB] for at in range(0, len(chart), MIB)]
+    parts = [SourceFile("Secret big", f"demo.tgz.{number:02}", data) for number, data in enumerate(pieces)]
+    release = await render(reader, (*files(a=HELM_CHART), *parts))
+    assert [str(request) for request in release.charts] == ["chart demo 1.0.0 (release rel)"]
 
 
 async def test_what_the_config_lacks_comes_out_with_its_items(reader: Reader) -> None:
