@@ -20,6 +20,7 @@ from harness.fakekube import FakeApi, connect
 from harness.licenses import Signer
 from harness.virtual_time import quiet, until
 from kotsapp.apply.cache import OwnedObjects
+from kotsapp.fair_queue import NOBODY, Tenant
 from kotsapp.images.reference import Reference
 from kotsapp.license import TrustedKeys
 from kotsapp.names import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
@@ -54,7 +55,7 @@ class KnowingProber(Prober):
         self.fault: Exception | None = None
 
     async def probe(
-        self, reference: Reference, *, timeout: float, max_age: float, refresh: bool = False
+        self, reference: Reference, *, timeout: float, max_age: float, refresh: bool = False, tenant: Tenant = NOBODY
     ) -> ProbeResult:
         self.asked.append(reference.written)
         if self.fault is not None:
@@ -70,6 +71,7 @@ class KnowingProber(Prober):
         timeout: float,
         max_age: float,
         refresh: bool = False,
+        tenant: Tenant = NOBODY,
     ) -> Verification:
         return Verification(self.verified, "known", 200)
 
