@@ -21,6 +21,7 @@ from kotsapp import __version__, handlers, logs
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.examples import with_examples
 from kotsapp.endpoints import serve
 from kotsapp.kube.client import KubeClient, connect
 from kotsapp.kube.connection import Connection
@@ -47,7 +48,9 @@ API_POLL = 1.0
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("run", help=COMMANDS["run"], description="Keep KotsApps true until SIGTERM.")
+    parser = commands.add_parser(
+        "run", help=COMMANDS["run"], description="Keep KotsApps true until SIGTERM.", **with_examples("run")
+    )
     scope = parser.add_mutually_exclusive_group()
     scope.add_argument("--namespace", "-n", action="append", default=[], metavar="NS", help="only here; repeatable")
     scope.add_argument("--all-namespaces", "-A", action="store_true", help="the whole cluster (default)")
