@@ -221,6 +221,16 @@ def test_lines_in_an_archive_are_of_the_file_in_it(tmp_path: Path) -> None:
     assert found.location.file_line == 0
 
 
+def test_parts_of_an_archive_are_one_file_and_a_missing_one_hides_nothing_else() -> None:
+    packed = pack_chart("a", CHART)
+    cut = {"r/a.tgz.00": packed[:100], "r/a.tgz.01": packed[100:]}
+    helm_chart = HELM_CHART.format(name="a", values="{}")
+    assert told(lint({**cut, "r/chart.yaml": helm_chart}), Level.ERROR) == []
+    del cut["r/a.tgz.00"]
+    report = lint({**cut, "r/web.yaml": deployment(image="UPPER/x")})
+    assert told(report, Level.ERROR) == [("r/a.tgz.01", "file"), ("r/web.yaml:10", "image-reference")]
+
+
 def test_a_config_that_can_not_be_read_hides_nothing_else() -> None:
     circle = CONFIG.replace("required: true", 'default: repl{{ ConfigOption "url" }}')
     report = lint({"config.yaml": circle, "web.yaml": deployment(image="UPPER/x")})

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from kotsapp.images.podspec import find_images
+from kotsapp.images.finder import find_images
 from kotsapp.images.reference import InvalidReferenceError, parse
 from kotsapp.kube.objects import Identity, key_of
 from kotsapp.lint.findings import Finding, Level, Location

@@ -12,14 +12,16 @@ from kotsapp.lint.unknowns import found_in, told, unknowns_of, without_license
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import calls, files, raw, reader, roles
+from kotsapp.release import calls, files, parts, raw, reader, roles
 from kotsapp.release.annotations import included, name
+from kotsapp.release.budget import PACKED
 from kotsapp.release.calls import FilledRelease, Filling
 from kotsapp.release.charts import ChartArchive
 from kotsapp.release.config_document import Config
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.files import SourceFile, TextFile
 from kotsapp.release.kots import Application
+from kotsapp.release.parts import WholeFile
 from kotsapp.release.raw import Opened, RawDocument, Texts
 from kotsapp.release.roles import Role
 from kotsapp.release.sorter import Sorter
@@ -61,15 +63,30 @@ class Reading:
     def expanded(self, sources: Sequence[SourceFile]) -> tuple[list[TextFile], list[ChartArchive]]:
         texts: list[TextFile] = []
         archives: list[ChartArchive] = []
-        for source in sources:
+        for whole in self._joined(sources):
             try:
-                more, charts = files.expand([source], self._budget)
+                more, charts = files.expand_one(whole, self._budget)
             except ManifestError as error:
                 self.recorder.stop("file", error)
             else:
                 texts += more
                 archives += charts
         return texts, archives
+
+    def _joined(self, sources: Sequence[SourceFile]) -> list[WholeFile]:
+        """The files that are within what is read at all, parts put together; without the parts where that fails."""
+        within: list[SourceFile] = []
+        for source in sources:
+            try:
+                self._budget.take(PACKED, len(source.data), Place(source.origin))
+                within.append(source)
+            except ManifestError as error:
+                self.recorder.stop("file", error)
+        try:
+            return parts.joined(within)
+        except ManifestError as error:
+            self.recorder.stop("file", error)
+            return parts.joined([source for source in within if not parts.is_part(source.name)])
 
     def opened(self, texts: Sequence[TextFile]) -> Opened:
         """The documents of all files that can be told apart, and the objects of those that are read as they are."""
