@@ -171,6 +171,13 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
     )
 
 
+def account_name(name: str) -> str:
+    """The name of a ServiceAccount; raises SpecError for what can be none."""
+    if not _NAME.fullmatch(name):
+        raise SpecError(f"{name[:80]!r} is no name of a ServiceAccount")
+    return name
+
+
 def _license(value: Mapping[str, Any]) -> KeyRef:
     refs = [(kind, field) for kind, field in _REF_FIELDS if value.get(field) is not None]
     if len(refs) != 1:

@@ -46,7 +46,8 @@ async def read_license(app: App, spec: Spec, services: Services) -> License:
     try:
         document = _value(obj, ref, ref.key or "")
         # A thread, because a hostile document of 1 MiB takes most of a second, and other apps go on meanwhile.
-        return await asyncio.to_thread(load, document, services.keys, services.settings.license_policy)
+        policy, versions = services.settings.license_policy, services.settings.license_versions
+        return await asyncio.to_thread(load, document, services.keys, policy, versions)
     except LicenseError as error:
         raise _license_error(error.reason, f"{ref}: {error.message}") from None
     except ValueError as error:
