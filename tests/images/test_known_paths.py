@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import ImagePath
-from kotsapp.images.podspec import find_images
 from kotsapp.images.rewrite import Pull, rewrite
 
 PRIVATE, PROXIED = "quay.io/my-org/it:1", "proxy.example.com/proxy/slug/quay.io/my-org/it:1"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kotsapp.images.finder import find_images, unmatched
 from kotsapp.images.image_path import ImagePath, InvalidImagePathError, dotted
-from kotsapp.images.podspec import find_images, unmatched
 
 
 def obj(api_version: str, kind: str, **fields: Any) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.applications import SECRET, decisions, workloads
+from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import ImagePath
-from kotsapp.images.podspec import find_images
 from kotsapp.images.rewrite import ORIGINAL_IMAGES, Pull, rewrite
 
 PROXIED = "proxy.replicated.com/proxy/slug/quay.io/o/api:1"

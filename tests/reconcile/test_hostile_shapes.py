@@ -12,7 +12,7 @@ import pytest
 
 from kotsapp.api.spec import parse_spec
 from kotsapp.apply.dependencies import Provided
-from kotsapp.images.podspec import find_images
+from kotsapp.images.finder import find_images
 from kotsapp.images.routing import Domains
 from kotsapp.images.usage import image_users
 from kotsapp.manifests import documents

@@ -16,7 +16,7 @@ from kotsapp.cli.folder import write_folder
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, add_config_values, domain, image_path, object_name, seconds
 from kotsapp.cli.routes import Rules, decide
-from kotsapp.images.podspec import unmatched
+from kotsapp.images.finder import unmatched
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains

@@ -7,8 +7,9 @@ one to a pod takes the account's away, unless it adds them, too (DESIGN 3).
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from kotsapp.images.finder import images_of
 from kotsapp.images.image_path import ImagePath, Path
-from kotsapp.images.podspec import PULL_SECRETS, ImageUse, group_kind, images_of, workloads
+from kotsapp.images.podspec import PULL_SECRETS, ImageUse, group_kind, workloads
 
 DEFAULT_ACCOUNT = "default"
 

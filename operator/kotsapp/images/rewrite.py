@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kotsapp.images.accounts import NO_SECRETS, AccountSecrets, account_of
+from kotsapp.images.finder import images_of
 from kotsapp.images.image_path import ImagePath, Path
-from kotsapp.images.podspec import ImageUse, images_of, workloads
+from kotsapp.images.podspec import ImageUse, workloads
 
 ORIGINAL_IMAGES = "kotsapp.dev/original-images"
 

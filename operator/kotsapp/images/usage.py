@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import ImagePath
-from kotsapp.images.podspec import ImageUse, find_images
+from kotsapp.images.podspec import ImageUse
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.text import listed
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from kotsapp.apply.inventory import Marks
 from kotsapp.apply.ownership import Applicant
+from kotsapp.fair_queue import Tenant
 from kotsapp.kube.client import FIELD_MANAGER
 from kotsapp.kube.objects import Owner
 from kotsapp.names import (
@@ -68,6 +69,11 @@ class App:
     @property
     def key(self) -> Owner:
         return Owner(self.namespace, self.name)
+
+    @property
+    def tenant(self) -> Tenant:
+        """On whose behalf its work is done, where places are shared."""
+        return Tenant(self.namespace, self.name)
 
     @property
     def suspended(self) -> bool:

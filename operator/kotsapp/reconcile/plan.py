@@ -12,8 +12,9 @@ from kotsapp.apply.normalize import RUN_ONCE, left_open, normalized, scaled_by_o
 from kotsapp.apply.plan import Phase, Plan
 from kotsapp.apply.policy import misleading, refusal
 from kotsapp.images.accounts import NO_SECRETS, Account, by_namespace
+from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import Step
-from kotsapp.images.podspec import built_in_pod_spec, find_images
+from kotsapp.images.podspec import built_in_pod_spec
 from kotsapp.images.rewrite import Pull, rewrite
 from kotsapp.images.routing import Domains
 from kotsapp.kube.objects import Identity, ObjectKey, key_of

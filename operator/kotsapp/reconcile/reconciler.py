@@ -162,12 +162,13 @@ class Reconciler:
         """The release and its images; rendered anew only where one of its inputs has changed (DESIGN 6.5)."""
         inputs = renderer.inputs(files)
         stored = await self._renderings.stored()
-        if stored is not None and self._renderings.is_current(stored, inputs, renderer):
-            self._note_secrets(stored.release, license)
-            images = await self._route(spec, license, renderer, stored.release)
-            if _local_images(stored.release, images) == stored.local_images:
-                self._renderings.note(stored)
-                return stored.release, images
+        current = await self._renderings.current(stored, inputs, renderer, files) if stored is not None else None
+        if current is not None:
+            self._note_secrets(current.release, license)
+            images = await self._route(spec, license, renderer, current.release)
+            if _local_images(current.release, images) == current.local_images:
+                self._renderings.note(current)
+                return current.release, images
         kept = self._renderings.drawn(stored)
         lost = stored is None and bool(self._progress.before.get("release"))
         before = Before(release_store.past_of(stored, self._progress.ledger.inventory, lost=lost), self._looker)
@@ -194,6 +195,7 @@ class Reconciler:
                 local_images=answers,
                 request=self._app.render_at,
                 charts=release_store.records(release.charts),
+                content_inputs=renderer.inputs_of(release.content) if release.content else "",
                 looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
             ),
             kept=is_kept(release),
@@ -221,7 +223,7 @@ class Reconciler:
             history = history.forgotten()
         self._memory.verdicts = history
         evidence = history.evidence(references, before, spec.probe.interval, refresh=refresh)
-        async with self._services.limiter.waiting():
+        async with self._services.limiter.waiting(self._app.tenant):
             routed = await resolve_all(
                 self._services.prober,
                 references,

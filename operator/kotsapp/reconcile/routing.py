@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from kotsapp.api.conditions import IMAGES_PULLABLE, IMAGES_RESOLVED, Condition, Reason
 from kotsapp.api.spec import Spec, Verify
+from kotsapp.images.finder import unmatched
 from kotsapp.images.image_path import ImagePath
-from kotsapp.images.podspec import unmatched
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
 from kotsapp.images.usage import InvalidImagesError, Users, image_users

@@ -69,13 +69,13 @@ class Worker:
                 # Deleted now, it would leave behind what was made for it; the finalizer's event wakes.
                 await self._await_finalizer(services)
                 continue
-            async with self._busy, services.limiter:
+            async with self._busy, services.limiter.turn(self.app.tenant):
                 delay = await self._once(services)
             await self._sleep(delay)
 
     async def remove(self, services: Services) -> list[str]:
         """Delete everything that was applied; the problems that are left, which status tells, too."""
-        async with self._busy:
+        async with self._busy, services.limiter.turn(self.app.tenant):
             use(self._memory.redactor)
             app, writer = self.app, self._writer
 
