@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kotsapp.cli.errors import EXIT_OK
 from kotsapp.cli.output import cell, print_result
+from kotsapp.cli.plugin import tones
 from kotsapp.cli.plugin.target import App, Target, ready
 from kotsapp.cli.plugin.terminal import painted
 
@@ -84,7 +85,8 @@ def _pod(pod: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text(app: App, objects: Sequence[Mapping[str, Any]]) -> str:
     metadata, told = app["metadata"], ready(app)
-    well = painted(str(told.get("status", "Unknown")))
+    status = str(told.get("status", "Unknown"))
+    well = painted(status, tones.of_condition("Ready", status))
     lines = [f"KotsApp/{metadata['name']}  Ready {well} {told.get('reason', '')}".rstrip()]
     for place, obj in enumerate(objects, 1):
         last = place == len(objects)
