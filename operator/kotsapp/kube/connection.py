@@ -16,7 +16,7 @@ from kubernetes.aio.config import ConfigException
 
 from kotsapp.kube.access import Access, find_access
 from kotsapp.kube.errors import ApiError, from_answer
-from kotsapp.kube.fence import READING, Fence, FencedError
+from kotsapp.kube.fence import READING, Fence, FencedError, fenced_socket
 from kotsapp.net.tls import certificate_problem
 
 MAX_CONNECTIONS = 256
@@ -45,6 +45,7 @@ class Connection:
         self._access = access
         self._user_agent = user_agent
         self._fence = fence
+        self._connectors: list[aiohttp.TCPConnector] = []  # that the clients were given, and so don't close
         self._api = self._client(MAX_CONNECTIONS)
         # A watch keeps its connection for itself, and there may be many: requests must not wait for one of theirs.
         self._watches = self._client(0)
@@ -69,9 +70,18 @@ class Connection:
         # aiohttp's own trust in the environment reads proxies and ~/.netrc in threads, for every single request, and
         # would send what that file holds to the API server.
         configuration.client_session_kwargs = {"trust_env": False, "middlewares": (self._authorize,)}
+        if self._fence is not None:
+            connector = self._connector(connections)
+            configuration.client_session_kwargs["connector"] = connector
+            self._connectors.append(connector)
         client = aio_client.ApiClient(configuration)
         client.rest_client.ssl_context = access.tls or True
         return client
+
+    def _connector(self, connections: int) -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(
+            limit=connections, ssl=self._access.tls or True, socket_factory=fenced_socket if self._fence else None
+        )
 
     async def _authorize(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -123,7 +133,7 @@ class Connection:
     def session(self, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
         """A session to the same API server for another client, which is to close it: same trust, proxy, credentials."""
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._access.tls or True),
+            connector=self._connector(0),
             headers={"User-Agent": self._user_agent},
             proxy=self._access.proxy,
             trust_env=False,
@@ -133,6 +143,8 @@ class Connection:
     async def close(self) -> None:
         await self._api.close()
         await self._watches.close()
+        for connector in self._connectors:
+            await connector.close()
 
     async def json(
         self,

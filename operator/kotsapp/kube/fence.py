@@ -1,5 +1,7 @@
 """Until when an operator may write: a leader that can't be sure of its Lease any more begins no write (DESIGN 11)."""
 
+import socket
+import struct
 import time
 from collections.abc import Callable
 
@@ -11,6 +13,17 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 def steady_clock() -> float:
     """Seconds that nobody sets, and that go on while the machine sleeps, where the system has such a clock."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def fenced_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """A socket that is reset as it is closed: what was not sent by then is never sent.
+
+    Else a write that was given up would wait here for a network that is whole again, when another replica leads.
+    """
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return made
 
 
 class FencedError(aiohttp.ClientConnectionError):
