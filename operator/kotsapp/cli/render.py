@@ -20,7 +20,7 @@ from kotsapp.images.finder import unmatched
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
-from kotsapp.images.usage import collect_users
+from kotsapp.images.usage import collect_users, without_place
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
 from kotsapp.release.reader import Release
@@ -121,6 +121,9 @@ def _render(args: argparse.Namespace) -> int:
             _note(f"{image} becomes {reference}, which container runtimes refuse for {reference.refused_for}")
     for path in unmatched([one.obj for one in found], args.image_path):
         _note(f"--image-path {path}: no object has an image there; check group, kind and path")
+    for image, told in without_place([(title(one.obj), one.uses) for one in found]).items():
+        if image in pulls and pulls[image].needs_secret:
+            _note(f"{image}: {told}")
     for warning in release.warnings:
         _note(warning)
     for chart in release.unpatched_charts:

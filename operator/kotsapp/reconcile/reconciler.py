@@ -210,9 +210,9 @@ class Reconciler:
 
     async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
         """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""
-        users = routing.users_in(release, spec)
+        used = routing.used_in(release, spec)
         try:
-            references = parse_used(users)
+            references = parse_used(used.users)
         except InvalidImagesError as error:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
@@ -233,7 +233,7 @@ class Reconciler:
             )
         self._memory.refresh = False
         self._memory.verdicts = history.noted(routed.settled)
-        images = routing.result(routed, users, release, spec)
+        images = routing.result(routed, used, release, spec)
         self._progress.found(images=images.findings(), obsolete=images.obsolete())
         self._progress.found(*images.conditions())
         if obstacle := images.obstacle():
