@@ -191,12 +191,16 @@ class Operator:
 
 @asynccontextmanager
 async def operating(
-    signer: Signer, api: FakeApi | None = None, verdicts: Mapping[str, Verdict] | None = None
+    signer: Signer,
+    api: FakeApi | None = None,
+    verdicts: Mapping[str, Verdict] | None = None,
+    settings: Settings | None = None,
+    default_account: str = "",
 ) -> AsyncIterator[Operator]:
     """An operator at work until the block ends; with a license there, unless ``api`` is given, as after a restart."""
     cluster = api or fake_cluster()
     prober = KnowingProber(verdicts or {PRIVATE: Verdict.PRIVATE})
-    operator = Operator(cluster, signer, prober)
+    operator = Operator(cluster, signer, prober, Workers(default_account))
     if api is None:
         operator.put_license()
     client, workers = connect(cluster), operator.workers
@@ -204,7 +208,7 @@ async def operating(
     workers.watch_with(ReferenceWatch(client, workers.wake_users, workers.wake_namespace))
     keys = TrustedKeys.load(signer.folder)
     reader, metrics = InProcess(RENDER_JOBS), Metrics(operator.registry)
-    services = Services(client, cache, reader, prober, keys, Settings(), metrics, workers.follow)
+    services = Services(client, cache, reader, prober, keys, settings or Settings(), metrics, workers.follow)
     watch = asyncio.create_task(operator.watch(services))
     try:
         yield operator

@@ -59,6 +59,7 @@ class Reason(StrEnum):
     LICENSE_EXPIRED = "LicenseExpired"
     LICENSE_EXPIRING_SOON = "LicenseExpiringSoon"
     MANIFESTS_NOT_FOUND = "ManifestsNotFound"
+    MANIFESTS_CHANGED = "ManifestsChanged"
     INVALID_MANIFEST = "InvalidManifest"
     HELM_MISSING = "HelmMissing"
     TOO_EXPENSIVE = "TooExpensive"

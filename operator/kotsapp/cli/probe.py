@@ -10,6 +10,7 @@ from typing import Any
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.examples import with_examples
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, is_source_file, read_answers, read_license, read_release, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, add_config_values, seconds
 from kotsapp.cli.output import add_output_option, print_result, table
@@ -30,10 +31,10 @@ from kotsapp.verdicts.verification import Verified
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("probe", help=COMMANDS["probe"], description=run.__doc__)
+    parser = commands.add_parser("probe", help=COMMANDS["probe"], description=run.__doc__, **with_examples("probe"))
     parser.add_argument("images", metavar="IMAGE", nargs="*", help="an image reference")
     parser.add_argument(
-        "-f", "--filename", action="append", default=[], metavar="FILE|DIR", help="manifests, - for standard input"
+        "-f", "--filename", action="append", default=[], metavar="FILE|DIR|-", help="manifests; repeatable"
     )
     parser.add_argument("--license", metavar="FILE", help="also ask the proxy, with this license")
     parser.add_argument("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
@@ -42,7 +43,11 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("--registries", type=Path, metavar="FILE", help="where registries really are")
     parser.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="never probed; repeatable")
     parser.add_argument(
-        "--timeout", type=seconds, default=DEFAULT_TIMEOUT, metavar="SECONDS", help="for one image (default: 10)"
+        "--timeout",
+        type=seconds,
+        default=DEFAULT_TIMEOUT,
+        metavar="DURATION",
+        help="for asking about one image, such as 10s or 2m (default: 10s)",
     )
     parser.add_argument("--deny-private-networks", action="store_true", help="ask no registry at a private address")
     add_output_option(parser)

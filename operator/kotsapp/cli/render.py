@@ -12,6 +12,7 @@ from typing import Any
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.examples import with_examples
 from kotsapp.cli.folder import write_folder
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, add_config_values, domain, image_path, object_name, seconds
@@ -36,9 +37,9 @@ _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("render", help=COMMANDS["render"], description=run.__doc__)
+    parser = commands.add_parser("render", help=COMMANDS["render"], description=run.__doc__, **with_examples("render"))
     add = parser.add_argument
-    add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR", help="manifests, archives")
+    add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR|-", help="manifests, archives")
     add("--license", required=True, metavar="FILE", help="the license, which the pull secret is made from")
     add("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
     add(

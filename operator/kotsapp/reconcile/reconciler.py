@@ -223,7 +223,7 @@ class Reconciler:
             history = history.forgotten()
         self._memory.verdicts = history
         evidence = history.evidence(references, before, spec.probe.interval, refresh=refresh)
-        async with self._services.limiter.waiting():
+        async with self._services.limiter.waiting(self._app.tenant):
             routed = await resolve_all(
                 self._services.prober,
                 references,
@@ -253,7 +253,7 @@ class Reconciler:
         asked_for = release.asks_for_pull_secret
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
-            return make_plan(release, images.pulls, secrets, self._app, spec, kept)
+            return make_plan(release, images.pulls, secrets, self._app, spec, kept, self._services.settings.lent)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
 from kotsapp.api.spec import Spec
+from kotsapp.fair_queue import Tenant
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.license import License
@@ -70,7 +71,7 @@ class ReaderFor:
     """A reader for one app's inputs, which ``digest`` tells from others; ``suspect`` ones are read after all others."""
 
     reader: Reader
-    namespace: str
+    tenant: Tenant
     digest: str
     suspect: bool = False
 
@@ -79,7 +80,7 @@ class ReaderFor:
         return await self.reader.run(
             "render",
             *(inputs, charts),
-            namespace=self.namespace,
+            tenant=self.tenant,
             fingerprint=self.digest,
             result=Release,
             suspect=self.suspect,
@@ -92,7 +93,7 @@ class ReaderFor:
         return await self.reader.run(
             "content",
             tuple(files),
-            namespace=self.namespace,
+            tenant=self.tenant,
             fingerprint=self.digest,
             result=Content,
             suspect=self.suspect,

@@ -81,13 +81,13 @@ class Renderings:
         """Empty for files that can't be read: their rendering tells why."""
         reader = self._reader(digest)
         try:
-            async with self._services.limiter.waiting():
+            async with self._services.limiter.waiting(self._app.tenant):
                 return renderer.inputs_of((await reader.content(files)).digest)
         except (ManifestError, ReaderDiedError):
             return ""
 
     def _reader(self, digest: str) -> ReaderFor:
-        return ReaderFor(self._services.reader, self._app.namespace, digest, self._is_suspect())
+        return ReaderFor(self._services.reader, self._app.tenant, digest, self._is_suspect())
 
     def last_revision(self, stored: StoredRelease | None) -> int:
         """Of what was stored, or was told to be; 0 for none."""
@@ -122,7 +122,7 @@ class Renderings:
         refuse_deadly(self._memory.deaths, digest)
         reader = self._reader(digest)
         try:
-            async with self._services.limiter.waiting():
+            async with self._services.limiter.waiting(self._app.tenant):
                 return await render(inputs, reader, before, self._services.client)
         except ReaderDiedError as error:
             self._memory.deaths = after_death(self._memory.deaths, digest, error)

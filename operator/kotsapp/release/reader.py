@@ -122,8 +122,8 @@ def read_release(
     budget = for_command_line() if budget is None else budget
     texts, chart_archives = expand(files, budget)
     reading = Texts(budget)
-    opened = _repeated(texts, raw.opened(texts, reading), filling or Filling(), reading, budget)
-    application, users = _application(opened)
+    opened = with_repeated(texts, raw.opened(texts, reading), filling or Filling(), reading, budget)
+    application, users = application_of(opened)
     application = replace(application, embedded_proxy_domain=_embedded_proxy_domain(opened))
     filled_in = context(application) if context is not None else None
     filled = calls.fill_release(opened, filled_in, filling or Filling(), application, chart_archives)
@@ -233,7 +233,9 @@ def _with_calls_filled(
     )
 
 
-def _repeated(texts: Sequence[TextFile], opened: Opened, filling: Filling, reading: Texts, budget: Budget) -> Opened:
+def with_repeated(
+    texts: Sequence[TextFile], opened: Opened, filling: Filling, reading: Texts, budget: Budget
+) -> Opened:
     """The documents with what the Config's repeatable items repeat."""
     config = calls.config_of(opened)
     if config is None or not any(item.targets for item in config.items):
@@ -242,7 +244,7 @@ def _repeated(texts: Sequence[TextFile], opened: Opened, filling: Filling, readi
     return raw.opened(repeatable.repeated(texts, config, rows, budget), reading)
 
 
-def _application(opened: Opened) -> tuple[Application, list[tuple[str, Place]]]:
+def application_of(opened: Opened) -> tuple[Application, list[tuple[str, Place]]]:
     """What the release's Application says, and its name; the first one counts, as in KOTS. Raises ManifestError."""
     for document in opened.of(Role.APPLICATION):
         _refuse_deciding_calls(document.value.get("spec"), document)
