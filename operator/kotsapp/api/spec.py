@@ -5,7 +5,7 @@ The CRD's schema refuses a bad spec already; it is checked again here for API se
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -35,6 +35,7 @@ T = TypeVar("T", bound=StrEnum)
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class SpecError(ValueError):
@@ -63,11 +64,15 @@ class Verify(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyRef:
-    """A Secret or ConfigMap in the app's own namespace; ``key`` None means every key, in key order."""
+    """A Secret or ConfigMap in the app's own namespace; ``key`` None means every key, in key order.
+
+    ``digest`` is that of the key's content, as ``sha256:`` and hexadecimal digits, None for any content.
+    """
 
     kind: SourceKind
     name: str
     key: str | None
+    digest: str | None = None
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}" if self.key is None else f"{self.kind} {self.name}, key {self.key}"
@@ -190,6 +195,13 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
     )
 
 
+def account_name(name: str) -> str:
+    """The name of a ServiceAccount; raises SpecError for what can be none."""
+    if not _NAME.fullmatch(name):
+        raise SpecError(f"{name[:80]!r} is no name of a ServiceAccount")
+    return name
+
+
 def _license(value: Mapping[str, Any]) -> KeyRef:
     refs = [(kind, field) for kind, field in _REF_FIELDS if value.get(field) is not None]
     if len(refs) != 1:
@@ -227,7 +239,18 @@ def _source(item: Any, index: int) -> Source:
             raise SpecError(f"{where}.inline: must be YAML text")
         return Inline(index, text)
     kind = SourceKind.SECRET if fields == ["secretRef"] else SourceKind.CONFIG_MAP
-    return _key_ref(kind, item[fields[0]], f"{where}.{fields[0]}")
+    return _pinned(_key_ref(kind, item[fields[0]], f"{where}.{fields[0]}"), item[fields[0]], f"{where}.{fields[0]}")
+
+
+def _pinned(ref: KeyRef, value: Mapping[str, Any], where: str) -> KeyRef:
+    digest = value.get("digest")
+    if digest is None:
+        return ref
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise SpecError(f"{where}.digest: must be sha256: and 64 hexadecimal digits, found {str(digest)[:80]!r}")
+    if ref.key is None:
+        raise SpecError(f"{where}: digest is that of one key's content, so key must be set, too")
+    return replace(ref, digest=digest)
 
 
 def _channel_release(value: Any, where: str) -> ChannelRelease:

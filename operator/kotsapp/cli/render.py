@@ -12,15 +12,16 @@ from typing import Any
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.examples import with_examples
 from kotsapp.cli.folder import write_folder
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, add_config_values, domain, image_path, object_name, seconds
 from kotsapp.cli.routes import Rules, decide
-from kotsapp.images.podspec import unmatched
+from kotsapp.images.finder import unmatched
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
-from kotsapp.images.usage import collect_users
+from kotsapp.images.usage import collect_users, without_place
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
 from kotsapp.release.reader import Release
@@ -36,9 +37,9 @@ _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("render", help=COMMANDS["render"], description=run.__doc__)
+    parser = commands.add_parser("render", help=COMMANDS["render"], description=run.__doc__, **with_examples("render"))
     add = parser.add_argument
-    add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR", help="manifests, archives")
+    add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR|-", help="manifests, archives")
     add("--license", required=True, metavar="FILE", help="the license, which the pull secret is made from")
     add("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
     add(
@@ -121,6 +122,9 @@ def _render(args: argparse.Namespace) -> int:
             _note(f"{image} becomes {reference}, which container runtimes refuse for {reference.refused_for}")
     for path in unmatched([one.obj for one in found], args.image_path):
         _note(f"--image-path {path}: no object has an image there; check group, kind and path")
+    for image, told in without_place([(title(one.obj), one.uses) for one in found]).items():
+        if image in pulls and pulls[image].needs_secret:
+            _note(f"{image}: {told}")
     for warning in release.warnings:
         _note(warning)
     for chart in release.unpatched_charts:

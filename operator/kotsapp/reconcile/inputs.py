@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,7 +50,8 @@ async def read_license(app: App, spec: Spec, services: Services) -> License:
     try:
         document = _value(obj, ref, ref.key or "")
         # A thread, because a hostile document of 1 MiB takes most of a second, and other apps go on meanwhile.
-        return await asyncio.to_thread(load, document, services.keys, services.settings.license_policy)
+        policy, versions = services.settings.license_policy, services.settings.license_versions
+        return await asyncio.to_thread(load, document, services.keys, policy, versions)
     except LicenseError as error:
         raise _license_error(error.reason, f"{ref}: {error.message}") from None
     except ValueError as error:
@@ -139,7 +141,21 @@ async def _files(app: App, ref: KeyRef, services: Services, kind: _Kind) -> list
             files.append(SourceFile(origin, key, _value(obj, ref, key)))
         except ValueError as error:
             raise terminal(kind.invalid, f"{origin}: {error}") from None
+        _check_digest(ref, files[-1])
     return files
+
+
+def _check_digest(ref: KeyRef, file: SourceFile) -> None:
+    """Raises ReconcileError for content that is not the one that the KotsApp pins (docs/rights.md)."""
+    if ref.digest is None or ref.digest == (found := f"sha256:{hashlib.sha256(file.data).hexdigest()}"):
+        return
+    # What a Secret's content has for a digest would let a short one be guessed.
+    told = "" if ref.kind is SourceKind.SECRET else f" ({found})"
+    raise terminal(
+        Reason.MANIFESTS_CHANGED,
+        f"{file.origin}: its content{told} is not the one that spec.manifests pins ({ref.digest}); nothing of it is"
+        " applied. Put the old content back, or set digest to that of the new one, if it is meant",
+    )
 
 
 async def _read(client: KubeClient, app: App, ref: KeyRef) -> dict[str, Any] | None:

@@ -7,12 +7,14 @@ from typing import Any
 from kotsapp.api.spec import Spec
 from kotsapp.apply.dependencies import defined
 from kotsapp.apply.inventory import NEVER_PRUNED, says_kept
+from kotsapp.apply.lending import Lent, Loan
 from kotsapp.apply.normalize import RUN_ONCE, left_open, normalized, scaled_by_others
 from kotsapp.apply.plan import Phase, Plan
 from kotsapp.apply.policy import misleading, refusal
 from kotsapp.images.accounts import NO_SECRETS, Account, by_namespace
+from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import Step
-from kotsapp.images.podspec import built_in_pod_spec, find_images
+from kotsapp.images.podspec import built_in_pod_spec
 from kotsapp.images.rewrite import Pull, rewrite
 from kotsapp.images.routing import Domains
 from kotsapp.kube.objects import Identity, ObjectKey, key_of
@@ -92,6 +94,7 @@ def make_plan(
     app: App,
     spec: Spec,
     account_secrets: Mapping[Account, Sequence[str]] | None = None,
+    lent: Lent = Lent.WORKLOADS,
 ) -> Plan:
     """Rewrite, label and own every object, and add the pull secret wherever pods need it.
 
@@ -99,12 +102,12 @@ def make_plan(
 
     ``account_secrets`` are the pull secrets that the pods' accounts carry, which pods keep.
 
-    Without an account of the spec's the operator's own rights are used, which are lent to nothing outside its bounds.
+    Without an account the operator's own rights are used, which are lent as far as ``lent`` says.
     """
     objects = release.objects
     if len(objects) > MAX_OBJECTS:
         raise PlanError([f"the manifests hold {len(objects)} objects, more than {MAX_OBJECTS}; split the app"])
-    accounts = {key_of(o).name for o in objects if key_of(o).group_kind == ("", "ServiceAccount")}
+    loan = Loan.to(objects, lent)
     problems: list[str] = []
     seen: set[Identity] = set()
     planned: list[Object] = []
@@ -124,7 +127,7 @@ def make_plan(
         pod_spec = built_in_pod_spec(obj)
         problem = misleading(obj, app.labels)
         if problem is None and spec.service_account is None:
-            problem = refusal(obj, [pod_spec] if pod_spec else [], app.namespace, accounts)
+            problem = refusal(obj, [pod_spec] if pod_spec else [], app.namespace, loan)
         if problem is not None:
             problems.append(problem)
             continue

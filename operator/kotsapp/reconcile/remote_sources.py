@@ -55,6 +55,7 @@ class RemoteSources:
         self._services = services
         self._memory = memory.sources
         self._progress = progress
+        self._trust = newest.Trust(services.keys, services.settings.license_versions)
         self._looking = False
         self._problems: dict[str, SourceError] = {}
 
@@ -77,8 +78,8 @@ class RemoteSources:
             return best
         try:
             async with self._turn():
-                found = await self._services.fetcher.newest_license(best, self._services.keys)
-            license = await asyncio.to_thread(newest.read, found.content, given, self._services.keys)
+                found = await self._services.fetcher.newest_license(best, self._trust)
+            license = await asyncio.to_thread(newest.read, found.content, given, self._trust)
         except SourceError as error:
             self._problems[newest.SLOT] = error
             return best
@@ -149,7 +150,7 @@ class RemoteSources:
             self._looking = True
         try:
             async with self._turn():
-                access = Access(license, self._app.namespace)
+                access = Access(license, self._app.tenant)
                 seen = await self._services.fetcher.look(item, access, known)
             if known is None or seen.artifact.digest != known.artifact.digest:
                 await self._check(item, seen.artifact)
@@ -162,9 +163,9 @@ class RemoteSources:
         """Raises SourceContentError for an archive that is damaged: it must not take the place of one that isn't."""
         file, what = SourceFile(item.name, artifact.file_name, artifact.content), source_report.told(item, artifact)
         try:
-            async with self._services.limiter.waiting():
+            async with self._services.limiter.waiting(self._app.tenant):
                 await self._services.reader.run(
-                    "unpack", file, namespace=self._app.namespace, fingerprint=artifact.digest, result=Unpacked
+                    "unpack", file, tenant=self._app.tenant, fingerprint=artifact.digest, result=Unpacked
                 )
         except ManifestError as error:
             raise SourceContentError(f"{what} {error.problem}; ask the vendor") from None
@@ -173,7 +174,7 @@ class RemoteSources:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        async with self._services.limiter.waiting(), self._services.fetcher.turn(self._app.namespace):
+        async with self._services.limiter.waiting(self._app.tenant), self._services.fetcher.turn(self._app.tenant):
             yield
 
     async def _load_index(self) -> dict[str, Entry]:
@@ -203,7 +204,7 @@ class RemoteSources:
         if artifact is None or not artifact.content:
             return given
         try:
-            found = await asyncio.to_thread(newest.read, artifact.content, given, self._services.keys)
+            found = await asyncio.to_thread(newest.read, artifact.content, given, self._trust)
         except SourceContentError:
             return given
         if found.license_sequence <= given.license_sequence:

@@ -8,14 +8,14 @@ from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import ManifestError, Place, quote
-from kotsapp.release import actions, calls, charts, kots, raw, repeatable, upgrade
+from kotsapp.release import actions, calls, chart_output, kots, raw, repeatable, upgrade
 from kotsapp.release.annotations import name
 from kotsapp.release.budget import DistinctImages, for_command_line
 from kotsapp.release.calls import ConfigResult, FilledRelease, Filler, Filling
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.errors import HelmError
-from kotsapp.release.files import SourceFile, TextFile, expand
+from kotsapp.release.files import SourceFile, TextFile, content_digest, expand
 from kotsapp.release.filling import CallsError, Drawn, Failure, Text
 from kotsapp.release.kots import Application
 from kotsapp.release.raw import Opened, Texts
@@ -46,7 +46,8 @@ class Release:
     their order, 0 for a plain one; empty where all are. ``definitions`` are the names of those in ``crds/`` of charts,
     which are made and never changed. ``unheeded_flags`` are those of ``helmUpgradeFlags`` that mean nothing here.
     ``holds_license`` says that a chart is given the license, for the vendor's SDK.
-    ``has_calls`` says that template calls were filled in.
+    ``has_calls`` says that template calls were filled in. ``content`` is the digest of the files' contents, empty for a
+    release without calls and charts, which comes to the same each time.
     """
 
     objects: tuple[Object, ...] = ()
@@ -68,6 +69,7 @@ class Release:
     unheeded_flags: tuple[str, ...] = ()
     holds_license: bool = False
     has_calls: bool = False
+    content: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -120,8 +122,8 @@ def read_release(
     budget = for_command_line() if budget is None else budget
     texts, chart_archives = expand(files, budget)
     reading = Texts(budget)
-    opened = _repeated(texts, raw.opened(texts, reading), filling or Filling(), reading, budget)
-    application, users = _application(opened)
+    opened = with_repeated(texts, raw.opened(texts, reading), filling or Filling(), reading, budget)
+    application, users = application_of(opened)
     application = replace(application, embedded_proxy_domain=_embedded_proxy_domain(opened))
     filled_in = context(application) if context is not None else None
     filled = calls.fill_release(opened, filled_in, filling or Filling(), application, chart_archives)
@@ -132,6 +134,7 @@ def read_release(
         (filling or Filling()).find_program()
         raise HelmError("template calls were left, and the engine is there only now: try again")
     found = sorter.result()
+    has_calls = any(one.has_calls for one in opened.raws)
     return Release(
         objects=found.objects,
         sources=found.sources,
@@ -149,7 +152,8 @@ def read_release(
         filler=filled.filler,
         asks_for_pull_secret=filled.asks_for_pull_secret,
         holds_license=any(request.archive.sdk_at is not None for request in found.charts),
-        has_calls=any(one.has_calls for one in opened.raws),
+        has_calls=has_calls,
+        content=content_digest(texts, chart_archives) if has_calls or found.charts else "",
     )
 
 
@@ -168,7 +172,7 @@ def with_charts(
     chart_numbers, definitions = [0] * len(objects), list[str]()
     outputs, release = _with_calls_filled(release, list(outputs))
     for number, (request, output) in enumerate(outputs, 1):
-        found, not_run, of_crds_folder = charts.rendered(request, output, budget)
+        found, not_run, of_crds_folder = chart_output.rendered(request, output, budget)
         definitions += of_crds_folder
         place = Place(str(request))
         kept = [obj for obj in found if kots.is_applied(obj)]
@@ -229,7 +233,9 @@ def _with_calls_filled(
     )
 
 
-def _repeated(texts: Sequence[TextFile], opened: Opened, filling: Filling, reading: Texts, budget: Budget) -> Opened:
+def with_repeated(
+    texts: Sequence[TextFile], opened: Opened, filling: Filling, reading: Texts, budget: Budget
+) -> Opened:
     """The documents with what the Config's repeatable items repeat."""
     config = calls.config_of(opened)
     if config is None or not any(item.targets for item in config.items):
@@ -238,7 +244,7 @@ def _repeated(texts: Sequence[TextFile], opened: Opened, filling: Filling, readi
     return raw.opened(repeatable.repeated(texts, config, rows, budget), reading)
 
 
-def _application(opened: Opened) -> tuple[Application, list[tuple[str, Place]]]:
+def application_of(opened: Opened) -> tuple[Application, list[tuple[str, Place]]]:
     """What the release's Application says, and its name; the first one counts, as in KOTS. Raises ManifestError."""
     for document in opened.of(Role.APPLICATION):
         _refuse_deciding_calls(document.value.get("spec"), document)
