@@ -1,11 +1,12 @@
 """``kots.io/exclude`` and ``kots.io/when`` are read the same way on every object, wherever it comes from."""
 
 import pytest
+from kotsapp.release.chart_objects import with_charts
 
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import chart_output
 from kotsapp.release.charts import ChartArchive, ChartRequest
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 
 REQUEST = ChartRequest(ChartArchive("demo", "1.0.0", "demo.tgz", b""), "rel", "", {}, Place("helmchart.yaml"))
 

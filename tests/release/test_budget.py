@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from kotsapp.release.chart_objects import with_charts
 
 from harness.charts import pack_chart
 from harness.packing import pack
@@ -16,7 +17,7 @@ from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import budget, helm_chart
 from kotsapp.release.archives import unpack
 from kotsapp.release.charts import ChartArchive, ChartRequest
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 
 if TYPE_CHECKING:
     from kotsapp.manifests.budget import Budget

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kotsapp.release.chart_objects import with_charts
 
 from harness.charts import EXAMPLE, helm, pack_chart, pack_folder
 from kotsapp.images.finder import find_images
@@ -23,7 +24,7 @@ from kotsapp.release.charts import ChartArchive, ChartRequest
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.helm import Cluster
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from kotsapp.release.chart_objects import with_charts
 
 from harness.charts import helm, pack_folder
 from kotsapp.cli.inputs import source_files
@@ -19,7 +20,7 @@ from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ReleaseVersion, TemplateContext
 from kotsapp.release.filling import Drawn
 from kotsapp.release.kots import Application
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 
 DATA = Path(__file__).parent / "data"
 RELEASES = sorted(folder.name for folder in (DATA / "releases").iterdir())

@@ -31,6 +31,7 @@ from kotsapp.render.files import SECRET_FILE, file_names
 from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
 from kotsapp.render.patched import Found, Patched, find, in_order, patch, placed, secret_namespaces, title
 from kotsapp.render.yaml_text import dump_all
+from kotsapp.text import listed
 from kotsapp.verdicts.verdict import Verdict
 
 _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
@@ -132,7 +133,10 @@ def _render(args: argparse.Namespace) -> int:
     patched = patch(found, pulls, renderer.pull_secret)
     namespaces = [] if args.no_secret else secret_namespaces(patched, app=release.asks_for_pull_secret)
     if not args.no_secret:
-        namespaces = list(dict.fromkeys((*namespaces, *release.application.additional_namespaces)))
+        additional = release.application.additional_namespaces
+        namespaces = list(dict.fromkeys((*namespaces, *additional)))
+        if additional:
+            _note(f"the pull secret is for {listed(additional, 5)}, too (additionalNamespaces), which have to be there")
     domains = renderer.domains(release.application).opening(pulled.values())
     secrets = [_secret(renderer.pull_secret, name or args.namespace, license, domains) for name in namespaces]
     if args.namespace and not args.kustomize:

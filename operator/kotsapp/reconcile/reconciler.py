@@ -346,7 +346,8 @@ class Reconciler:
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._progress.ledger.inventory.entries.values())
-        self._progress.found(conclusion.applied(count, release, done.waiting))
+        elsewhere = () if self._app.account else release.application.additional_namespaces
+        self._progress.found(conclusion.applied(count, release, done.waiting, elsewhere))
 
 
 def _references(spec: Spec, license: License) -> frozenset[tuple[str, str]]:
