@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
-from kotsapp.release.chart_objects import with_charts
 
 from harness.charts import helm, pack_folder
 from kotsapp.cli.inputs import source_files
 from kotsapp.images.routing import Domains
 from kotsapp.release import helm as runner
 from kotsapp.release.calls import ConfigIncompleteError, Filling
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ReleaseVersion, TemplateContext
 from kotsapp.release.filling import Drawn
