@@ -9,7 +9,6 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import kopf
@@ -24,7 +23,7 @@ from kotsapp.kube.client import KubeClient, connect
 from kotsapp.kube.connection import Connection
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.fence import Fence
-from kotsapp.license import Policy, TrustedKeys
+from kotsapp.license import TrustedKeys
 from kotsapp.login import Login
 from kotsapp.names import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
 from kotsapp.reconcile.metrics import Metrics as ReconcileMetrics
@@ -34,6 +33,8 @@ from kotsapp.reconcile.services import Services, Settings
 from kotsapp.reconcile.workers import Workers
 from kotsapp.registry.config import Registries
 from kotsapp.release.process import reading
+from kotsapp.sources.fetcher import Fetcher
+from kotsapp.sources.web import Web
 from kotsapp.stopping import StoppedError, Stopping
 from kotsapp.verdicts.metrics import Metrics
 from kotsapp.verdicts.prober import Prober
@@ -59,14 +60,13 @@ class Election:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The administrator's choices. ``namespaces`` is empty for the whole cluster, ``election`` None for no replicas."""
+    """The administrator's choices. ``default_account`` may be empty; ``election`` None is for one replica alone."""
 
     registries: Registries
     keys: TrustedKeys
-    namespaces: tuple[str, ...] = ()
-    policy: Policy = Policy.ENFORCE
+    settings: Settings
+    default_account: str = ""
     allow_private: bool = True
-    helm: Path | None = None
     election: Election | None = None
 
 
@@ -130,13 +130,15 @@ class Operator:
 
     async def _term(self) -> str:
         """Keep KotsApps true until told to end; why it must be begun anew, empty when it must not."""
-        options, metrics, workers = self._options, self._metrics, Workers()
+        options, metrics, workers = self._options, self._metrics, Workers(self._options.default_account)
         fence = Fence() if options.election else None
         async with contextlib.AsyncExitStack() as stack:
             prober = await stack.enter_async_context(
                 Prober(options.registries, metrics=metrics.probes, allow_private=options.allow_private)
             )
-            reader = await stack.enter_async_context(reading(RENDER_JOBS, [str(options.helm)] if options.helm else []))
+            web = await stack.enter_async_context(Web(options.registries, allow_private=options.allow_private))
+            helm = options.settings.helm
+            reader = await stack.enter_async_context(reading(RENDER_JOBS, [str(helm)] if helm else []))
             lost = await stack.enter_async_context(self._leading(fence))
             # What a follower knew of the cluster would be old by now.
             client, connection = await self._stopping.unless(_connected(fence))
@@ -146,11 +148,11 @@ class Operator:
             cache = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, workers.wake)
             workers.watch_with(ReferenceWatch(client, workers.wake_users, workers.wake_namespace))
             metrics.show(lambda: len(workers), lambda: len(cache), lambda: fence is None or fence.seconds > 0)
-            settings = Settings(frozenset(options.namespaces), options.policy, options.helm)
             services = Services(
-                client, cache, reader, prober, options.keys, settings, metrics.reconcile, workers.follow
+                *(client, cache, reader, prober, Fetcher(web), options.keys, options.settings),
+                *(metrics.reconcile, workers.follow),
             )
-            watch = AppWatch(client, options.namespaces, workers.versions)
+            watch = AppWatch(client, sorted(options.settings.namespaces), workers.versions)
             lost.add_done_callback(lambda _: watch.over.set())
             self.readiness = lambda: _watching(watch)
             failed = await self._keep(handlers.register(services, workers, Login(connection, watch.middleware)), watch)
@@ -185,6 +187,7 @@ class Operator:
 
     async def _keep(self, registry: kopf.OperatorRegistry, watch: AppWatch) -> str:
         """Kopf, until the watch is over or the process told to end; what it died of, empty when it did not."""
+        namespaces = sorted(self._options.settings.namespaces)
         others = asyncio.all_tasks()  # in its end Kopf waits for, and cancels, every task that is not among these
         try:
             tasks = await kopf.spawn_tasks(
@@ -192,8 +195,8 @@ class Operator:
                 settings=handlers.settings(),
                 identity=cast("Any", self._identity),
                 standalone=True,
-                clusterwide=not self._options.namespaces,
-                namespaces=self._options.namespaces,
+                clusterwide=not namespaces,
+                namespaces=namespaces,
                 stop_flag=watch.over,
             )
             self._stopping.listen(watch.over)  # Kopf has taken the signals, and would serve nobody with them in its end

@@ -11,13 +11,17 @@ from kubernetes.aio.config import ConfigException
 from prometheus_client import CollectorRegistry
 
 from kotsapp import logs
+from kotsapp.api.spec import SpecError, account_name
+from kotsapp.apply.lending import Lent
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.examples import with_examples
 from kotsapp.endpoints import serve
 from kotsapp.kube.access import in_pod
 from kotsapp.kube.errors import ApiError
-from kotsapp.license import Policy, TrustedKeys, TrustedKeysError
+from kotsapp.license import SAFE_VERSIONS, VERSIONS, Policy, TrustedKeys, TrustedKeysError
 from kotsapp.operating import Election, Operator, OperatorMetrics, Options
+from kotsapp.reconcile.services import Settings
 from kotsapp.registry.config import Registries, RegistriesError
 
 logger = logging.getLogger(__name__)
@@ -27,7 +31,9 @@ DEFAULT_LEASE = "kotsapp-operator"
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("run", help=COMMANDS["run"], description="Keep KotsApps true until SIGTERM.")
+    parser = commands.add_parser(
+        "run", help=COMMANDS["run"], description="Keep KotsApps true until SIGTERM.", **with_examples("run")
+    )
     scope = parser.add_mutually_exclusive_group()
     scope.add_argument("--namespace", "-n", action="append", default=[], metavar="NS", help="only here; repeatable")
     scope.add_argument("--all-namespaces", "-A", action="store_true", help="the whole cluster (default)")
@@ -42,6 +48,24 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         choices=[str(p) for p in Policy],
         default=str(Policy.ENFORCE),
         help="what a license signature that can't be trusted means (default: Enforce)",
+    )
+    parser.add_argument(
+        "--refuse-v1beta1-licenses",
+        action="store_true",
+        help="take no license of kots.io/v1beta1, which is signed over MD5 digests",
+    )
+    parser.add_argument(
+        "--lend",
+        choices=[str(lent) for lent in Lent],
+        default=str(Lent.WORKLOADS),
+        help="what is applied for apps without an account: workloads and what they mount, or all that the ClusterRole"
+        " edit lets write (default: workloads)",
+    )
+    parser.add_argument(
+        "--default-service-account",
+        type=_account,
+        metavar="NAME",
+        help="as whom apps that name no account are applied, of their own namespace (default: nobody)",
     )
     parser.add_argument(
         "--deny-private-networks", action="store_true", help="never probe a registry at a private address"
@@ -86,6 +110,13 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _account(name: str) -> str:
+    try:
+        return account_name(name)
+    except SpecError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _allow_many_files() -> None:
     """Each watch is an open file, and the usual soft limit of 1024 is for programs that use select()."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -95,13 +126,19 @@ def _allow_many_files() -> None:
 
 def _options(args: argparse.Namespace, registries: Registries, keys: TrustedKeys) -> Options:
     elect = in_pod() if args.leader_elect is None else args.leader_elect
+    settings = Settings(
+        namespaces=frozenset(args.namespace),
+        lent=Lent(args.lend),
+        license_policy=Policy(args.license_verification),
+        license_versions=SAFE_VERSIONS if args.refuse_v1beta1_licenses else VERSIONS,
+        helm=args.helm,
+    )
     return Options(
         registries=registries,
         keys=keys,
-        namespaces=tuple(args.namespace),
-        policy=Policy(args.license_verification),
+        settings=settings,
+        default_account=args.default_service_account or "",
         allow_private=not args.deny_private_networks,
-        helm=args.helm,
         election=Election(args.leader_election_id, args.leader_election_namespace) if elect else None,
     )
 
