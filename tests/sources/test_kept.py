@@ -76,7 +76,7 @@ def test_a_part_that_unpacks_to_more_than_it_says_is_refused() -> None:
 def test_an_index_that_somebody_else_wrote_is_refused(index: bytes) -> None:
     secret = {"metadata": {"name": "my-app.sources"}, "data": {"index": base64.b64encode(index).decode()}}
 
-    with pytest.raises(KeptSourceError, match="of another version|changed by somebody else"):
+    with pytest.raises(KeptSourceError, match=r"of another version|changed by somebody else"):
         kept.read_index(secret)
 
 
