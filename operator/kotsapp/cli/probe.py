@@ -17,7 +17,7 @@ from kotsapp.cli.output import add_output_option, print_result, table
 from kotsapp.cli.progress import Progress
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.routing import Route
-from kotsapp.images.usage import InvalidImagesError, image_users, parse_used
+from kotsapp.images.usage import InvalidImagesError, collect_users, parse_used, uses_of
 from kotsapp.license import License
 from kotsapp.pullsecret import USER_NAME, default_name
 from kotsapp.registry.config import Registries, RegistriesError
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     release = read_release(renderer, files) if files else Release()
     if files and release.is_empty and not release.reported_images:
         raise CommandError(release.nothing_found(files), EXIT_PROBLEM)
-    users = image_users(release.objects, reported=release.reported_images, local_images=release.local_images)
+    users = collect_users(uses_of(release.objects), release.reported_images, release.local_images)
     try:
         references = _distinct([*_references(args.images), *parse_used(users)])
     except InvalidImagesError as error:

@@ -21,7 +21,7 @@ from kotsapp.images.finder import unmatched
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
-from kotsapp.images.usage import collect_users
+from kotsapp.images.usage import collect_users, without_place
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
 from kotsapp.release.reader import Release
@@ -31,6 +31,7 @@ from kotsapp.render.files import SECRET_FILE, file_names
 from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
 from kotsapp.render.patched import Found, Patched, find, in_order, patch, placed, secret_namespaces, title
 from kotsapp.render.yaml_text import dump_all
+from kotsapp.text import listed
 from kotsapp.verdicts.verdict import Verdict
 
 _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
@@ -122,6 +123,9 @@ def _render(args: argparse.Namespace) -> int:
             _note(f"{image} becomes {reference}, which container runtimes refuse for {reference.refused_for}")
     for path in unmatched([one.obj for one in found], args.image_path):
         _note(f"--image-path {path}: no object has an image there; check group, kind and path")
+    for image, told in without_place([(title(one.obj), one.uses) for one in found]).items():
+        if image in pulls and pulls[image].needs_secret:
+            _note(f"{image}: {told}")
     for warning in release.warnings:
         _note(warning)
     for chart in release.unpatched_charts:
@@ -129,7 +133,10 @@ def _render(args: argparse.Namespace) -> int:
     patched = patch(found, pulls, renderer.pull_secret)
     namespaces = [] if args.no_secret else secret_namespaces(patched, app=release.asks_for_pull_secret)
     if not args.no_secret:
-        namespaces = list(dict.fromkeys((*namespaces, *release.application.additional_namespaces)))
+        additional = release.application.additional_namespaces
+        namespaces = list(dict.fromkeys((*namespaces, *additional)))
+        if additional:
+            _note(f"the pull secret is for {listed(additional, 5)}, too (additionalNamespaces), which have to be there")
     domains = renderer.domains(release.application).opening(pulled.values())
     secrets = [_secret(renderer.pull_secret, name or args.namespace, license, domains) for name in namespaces]
     if args.namespace and not args.kustomize:

@@ -13,9 +13,10 @@ from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release.annotations import name
 from kotsapp.release.calls import Filler
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.errors import HelmError, HelmMissingError
-from kotsapp.release.reader import Release, with_charts
+from kotsapp.release.reader import Release
 
 
 @dataclass(slots=True)
