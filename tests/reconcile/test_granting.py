@@ -44,7 +44,13 @@ OF_CLUSTER = (
         pytest.param([lacking(DEPLOYMENT), lacking(SECRET)], OF_NAMESPACE.format("edit"), id="all of edit"),
         pytest.param([lacking(SECRET), lacking(ROLE)], OF_NAMESPACE.format("cluster-admin"), id="a role among them"),
         pytest.param([giving(ROLE)], OF_NAMESPACE.format("cluster-admin"), id="rights that it has not to give"),
-        pytest.param([lacking(DEPLOYMENT), lacking(ELSEWHERE)], OF_CLUSTER, id="another namespace"),
+        pytest.param(
+            [lacking(ELSEWHERE)],
+            "kubectl create rolebinding apps-deployer-edit --namespace other --clusterrole edit"
+            " --serviceaccount apps:deployer",
+            id="another namespace",
+        ),
+        pytest.param([lacking(DEPLOYMENT), lacking(ELSEWHERE)], OF_CLUSTER, id="two namespaces"),
         pytest.param([lacking(CLUSTER_ROLE)], OF_CLUSTER, id="of the cluster"),
     ],
 )

@@ -69,15 +69,15 @@ class TakenError(NotOursError):
 Holds = Callable[[Owner, ObjectKey], Awaitable[bool]]
 
 
-async def claim(applicant: Applicant, plan: Plan, reader: LiveReader, holds: Holds) -> None:
-    """Reserve the objects until ``OwnedObjects.release``; raises ClaimedError when another app has one of them.
+async def claim(applicant: Applicant, plan: Plan, keys: Sequence[ObjectKey], reader: LiveReader, holds: Holds) -> None:
+    """Reserve these objects of the plan until ``OwnedObjects.release``; raises ClaimedError when another app has one.
 
     Labels alone claim nothing: ``holds`` says whether the app that they name has the object in its inventory.
     """
     cache, owner = reader.cache, applicant.owner
-    claims = cache.reserve(owner, plan.keys)
+    claims = cache.reserve(owner, keys)
     if not claims:
-        labelled = {key: seen.owner for key in plan.keys if (seen := await reader.get(key)) and all(seen.owner)}
+        labelled = {key: seen.owner for key in keys if (seen := await reader.get(key)) and all(seen.owner)}
         others = {key: other for key, other in labelled.items() if other != owner}
         claims = {key: other for key, other in others.items() if await holds(other, key)}
     if not claims:

@@ -87,10 +87,14 @@ class Session:
 
         Raises ClaimedError, NotOursError and RefusedError when an object must not or can't be applied, ApiError.
         """
-        client = self._cluster.client
+        client, owner = self._cluster.client, self._applicant.owner
+        self._cluster.cache.expect(
+            owner, [*plan.keys, *(entry.key for entry in self._ledger.inventory.entries.values())]
+        )
         reader = self._reader(await self._watch(plan.keys))
         plan = await _without_kept_owners(await self._without_existing(plan, reader), reader)
-        await claim(self._applicant, plan, reader, self._cluster.holds)
+        inside = [key for key in plan.keys if key.namespace == owner.namespace]
+        await claim(self._applicant, plan, inside, reader, self._cluster.holds)
         digests = PlanDigests.of(plan, self._options.digest_key)
         changes = await find_changes(plan, digests, reader, self._known)
         exclusive = [obj for obj in changes.due if key_of(obj) in plan.exclusive]
@@ -112,6 +116,9 @@ class Session:
             raise RefusedError(unread)
         if client.user is None:
             await self._refuse_strangers([obj for obj in changes.due if key_of(obj) not in new | plan.exclusive])
+        # Whoever may not apply there must not keep others off their own objects, not for a moment.
+        outside = [key for key in plan.keys if key.namespace != owner.namespace]
+        await claim(self._applicant, plan, outside, reader, self._cluster.holds)
         return changes
 
     async def _refuse_strangers(self, objects: Sequence[Object]) -> None:
