@@ -23,6 +23,7 @@ from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.lending import Lent
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.examples import with_examples
 from kotsapp.endpoints import serve
 from kotsapp.kube.client import KubeClient, connect
 from kotsapp.kube.connection import Connection
@@ -37,6 +38,8 @@ from kotsapp.reconcile.services import Services, Settings
 from kotsapp.reconcile.workers import Workers
 from kotsapp.registry.config import Registries, RegistriesError
 from kotsapp.release.process import reading
+from kotsapp.sources.fetcher import Fetcher
+from kotsapp.sources.web import Web
 from kotsapp.verdicts.metrics import Metrics
 from kotsapp.verdicts.prober import Prober
 from kotsapp.watching import NOT_YET, AppWatch
@@ -49,7 +52,9 @@ API_POLL = 1.0
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("run", help=COMMANDS["run"], description="Keep KotsApps true until SIGTERM.")
+    parser = commands.add_parser(
+        "run", help=COMMANDS["run"], description="Keep KotsApps true until SIGTERM.", **with_examples("run")
+    )
     scope = parser.add_mutually_exclusive_group()
     scope.add_argument("--namespace", "-n", action="append", default=[], metavar="NS", help="only here; repeatable")
     scope.add_argument("--all-namespaces", "-A", action="store_true", help="the whole cluster (default)")
@@ -189,6 +194,7 @@ async def _work(
         prober = await stack.enter_async_context(
             Prober(registries, metrics=metrics.probes, allow_private=not args.deny_private_networks)
         )
+        web = await stack.enter_async_context(Web(registries, allow_private=not args.deny_private_networks))
         reader = await stack.enter_async_context(reading(RENDER_JOBS, [str(args.helm)] if args.helm else []))
         metrics.apps.set_function(lambda: len(workers))
         metrics.owned.set_function(lambda: len(cache))
@@ -199,7 +205,9 @@ async def _work(
             license_versions=SAFE_VERSIONS if args.refuse_v1beta1_licenses else VERSIONS,
             helm=args.helm,
         )
-        services = Services(client, cache, reader, prober, keys, settings, metrics.reconcile, workers.follow)
+        services = Services(
+            client, cache, reader, prober, Fetcher(web), keys, settings, metrics.reconcile, workers.follow
+        )
         await _served(client)
         logger.info("kotsapp-operator %s on Kubernetes %s", __version__, client.server_version)
         watch = AppWatch(client, args.namespace, workers.versions)

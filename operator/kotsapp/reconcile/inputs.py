@@ -5,6 +5,7 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +24,8 @@ from kotsapp.reconcile.services import Services
 from kotsapp.release import config_values
 from kotsapp.release.config_values import Answers
 from kotsapp.release.reader import SourceFile
+from kotsapp.sources.artifact import Artifact
+from kotsapp.sources.items import RemoteItem
 
 _PLAIN_KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _YAML_ENDINGS = (".yaml", ".yml")
@@ -68,8 +71,9 @@ def refuse_expired(license: License, ref: KeyRef) -> None:
     )
 
 
-async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceFile]:
-    """The files of every source, in the order of spec.manifests and of their keys.
+async def read_sources(app: App, spec: Spec, services: Services, fetched: Mapping[str, Artifact]) -> list[SourceFile]:
+    """The files of every source, in the order of spec.manifests and of their keys; ``fetched`` is what those outside
+    the cluster hold, by their names.
 
     Raises ReconcileError when one is missing.
     """
@@ -77,6 +81,9 @@ async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceF
     for source in spec.manifests:
         if isinstance(source, Inline):
             files.append(SourceFile(str(source), f"manifests-{source.index}.yaml", source.text.encode()))
+        elif isinstance(source, RemoteItem):
+            artifact = fetched[source.name]
+            files.append(SourceFile(source.name, artifact.file_name, artifact.content))
         else:
             files += await _files(app, source, services, _MANIFESTS)
     return files
