@@ -1,10 +1,9 @@
 """Which hosts are shown the license id, and what is told where nobody signed that (docs/licenses.md). Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.api.spec import Proxy
 from kotsapp.images.routing import Domains
 from kotsapp.license import License
 from kotsapp.reconcile.events import Event, EventReason
@@ -39,13 +38,16 @@ class LicenseHosts:
         ]
 
 
-def license_hosts(license: License, wanted: Proxy, application: Application, domains: Domains) -> LicenseHosts:
-    """``wanted`` is the KotsApp's own wish, which counts most."""
+def license_hosts(
+    license: License, vouched: Collection[str | None], application: Application, domains: Domains
+) -> LicenseHosts:
+    """``vouched`` are the hosts that count more than the Application's: the KotsApp's own wish, and what the endpoint
+    that the license has signed says of the channel's release."""
     signed = license.proxy_domain if license.verified else None
     named = (application.proxy_domain, application.registry_domain, application.embedded_proxy_domain)
-    unsigned = {host for host in named if host} & domains.hosts - {wanted.domain, wanted.registry_domain, signed}
+    unsigned = {host for host in named if host} & domains.hosts - {*vouched, signed}
     overridden = ""
-    if signed and wanted.domain is None and application.proxy_domain and domains.proxy != signed:
+    if signed and domains.proxy == application.proxy_domain and domains.proxy in unsigned:
         overridden = (
             f"the license id is sent to {domains.proxy}: the release's Application, which nobody signed, names it in"
             f" place of {signed}, which the license has signed. If it is not the vendor's, set spec.proxy.domain to"

@@ -225,7 +225,7 @@ class Reconciler:
         except InvalidImagesError as error:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
-        self._note_hosts(license, license_hosts(license, spec.proxy, release.application, domains))
+        self._note_hosts(license, license_hosts(license, renderer.vouched_domains, release.application, domains))
         before = self._progress.before
         history = self._memory.verdicts or VerdictHistory.of(before)
         refresh = self._memory.refresh
