@@ -54,8 +54,8 @@ class Web:
         self.registries = registries or Registries.empty()
         self.guard = Guard(self.registries, allow_private=allow_private)
         self.client = Client(self.guard, resolver)
-        self._looks = FairQueue(MAX_LOOKS)
-        self._fetches = FairQueue(MAX_FETCHES)
+        self._looks = FairQueue(MAX_LOOKS, spare=True)
+        self._fetches = FairQueue(MAX_FETCHES, spare=True)
 
     async def __aenter__(self) -> Self:
         await self.client.__aenter__()
