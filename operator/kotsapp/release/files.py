@@ -10,7 +10,7 @@ from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import archives, charts, parts
 from kotsapp.release.budget import PACKED
 from kotsapp.release.charts import ChartArchive
-from kotsapp.release.parts import SourceFile
+from kotsapp.release.parts import SourceFile, WholeFile
 
 __all__ = ["SourceFile", "TextFile", "expand"]
 
@@ -34,22 +34,30 @@ def expand(files: Sequence[SourceFile], budget: Budget) -> tuple[list[TextFile],
     for file in files:
         budget.take(PACKED, len(file.data), Place(file.origin))
     for whole in parts.joined(files):
-        if not archives.is_archive(whole.name, whole.pieces[0]):
-            texts.append(TextFile(whole.origin, whole.name, stream.decode(whole.data, whole.origin)))
-            continue
-        members = archives.unpack(whole.pieces, whole.origin, budget)
-        chart = charts.read_archive(members, whole.pieces, whole.origin, budget)
-        if chart is not None:
-            chart_archives.append(chart)
-            continue
-        for member in members:
-            origin = f"{whole.origin}, {member.path}"
-            if archives.is_archive(member.path, member.data):
-                chart_archives.append(_inner_chart(member, origin, budget))
-            elif member.path.lower().endswith(_YAML_ENDINGS):
-                if f"/{member.path}".endswith(_UNPACKED_CHART):
-                    raise ManifestError(Place(origin), "is an unpacked chart: put the chart's .tgz in its place")
-                texts.append(TextFile(origin, member.path, stream.decode(member.data, origin)))
+        more, charts_ = expand_one(whole, budget)
+        texts += more
+        chart_archives += charts_
+    return texts, chart_archives
+
+
+def expand_one(whole: WholeFile, budget: Budget) -> tuple[list[TextFile], list[ChartArchive]]:
+    """As ``expand``, of one file whose parts are joined."""
+    texts: list[TextFile] = []
+    chart_archives: list[ChartArchive] = []
+    if not archives.is_archive(whole.name, whole.pieces[0]):
+        return [TextFile(whole.origin, whole.name, stream.decode(whole.data, whole.origin))], []
+    members = archives.unpack(whole.pieces, whole.origin, budget)
+    chart = charts.read_archive(members, whole.pieces, whole.origin, budget)
+    if chart is not None:
+        return [], [chart]
+    for member in members:
+        origin = f"{whole.origin}, {member.path}"
+        if archives.is_archive(member.path, member.data):
+            chart_archives.append(_inner_chart(member, origin, budget))
+        elif member.path.lower().endswith(_YAML_ENDINGS):
+            if f"/{member.path}".endswith(_UNPACKED_CHART):
+                raise ManifestError(Place(origin), "is an unpacked chart: put the chart's .tgz in its place")
+            texts.append(TextFile(origin, member.path, stream.decode(member.data, origin)))
     return texts, chart_archives
 
 
