@@ -23,6 +23,8 @@ from kotsapp.apply.cache import OwnedObjects
 from kotsapp.images.reference import Reference
 from kotsapp.license import TrustedKeys
 from kotsapp.names import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
+from kotsapp.pods.installed import PolicyLook
+from kotsapp.pods.watch import PodWatches
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.metrics import Metrics
 from kotsapp.reconcile.reference_watch import ReferenceWatch
@@ -204,7 +206,9 @@ async def operating(
     workers.watch_with(ReferenceWatch(client, workers.wake_users, workers.wake_namespace))
     keys = TrustedKeys.load(signer.folder)
     reader, metrics = InProcess(RENDER_JOBS), Metrics(operator.registry)
-    services = Services(client, cache, reader, prober, keys, Settings(), metrics, workers.follow)
+    pods, policies = PodWatches(workers.wake), PolicyLook(client)
+    workers.watch_pods_with(pods)
+    services = Services(client, cache, reader, prober, keys, Settings(), metrics, pods, policies, workers.follow)
     watch = asyncio.create_task(operator.watch(services))
     try:
         yield operator

@@ -68,7 +68,7 @@ def test_it_renders_what_the_kustomization_renders() -> None:
 
 def test_packed_it_is_the_same(tmp_path: Path) -> None:
     """Its links lead out of its folder; a package has what they lead to."""
-    values = {"monitoring": EVERYTHING_MONITORED}
+    values = {"monitoring": EVERYTHING_MONITORED, "pods": {"enabled": True}}
     assert templated(values, chart=packed(tmp_path)) == templated(values)
 
 
@@ -76,10 +76,10 @@ def test_with_namespaces_it_renders_the_namespaced_overlay() -> None:
     assert bare(templated({"namespaces": ["apps"]})) == bare(kustomized(DEPLOY / "overlays" / "namespaced"))
 
 
-def test_with_monitoring_and_a_network_policy_it_renders_the_components(
+def test_with_monitoring_a_network_policy_and_pods_it_renders_the_components(
     everything_shipped: dict[Identity, Object],
 ) -> None:
-    values = {"monitoring": EVERYTHING_MONITORED, "networkPolicy": {"enabled": True}}
+    values = {"monitoring": EVERYTHING_MONITORED, "networkPolicy": {"enabled": True}, "pods": {"enabled": True}}
     assert bare(templated(values)) == bare(everything_shipped)
 
 
@@ -204,6 +204,7 @@ def test_two_releases_select_pods_of_their_own() -> None:
         ({"log": {"level": "trace"}}, "level"),
         ({"image": {"digest": "latest"}}, "digest"),
         ({"replicas": 2}, "replicas"),
+        ({"pods": {"apiVersion": "v1"}}, "apiVersion"),
     ],
 )
 def test_a_value_that_means_nothing_is_refused_by_name(values: dict[str, Any], named: str) -> None:

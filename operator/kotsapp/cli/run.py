@@ -28,6 +28,8 @@ from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.license import Policy, TrustedKeys, TrustedKeysError
 from kotsapp.login import Login
 from kotsapp.names import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
+from kotsapp.pods.installed import PolicyLook
+from kotsapp.pods.watch import PodWatches
 from kotsapp.reconcile.metrics import Metrics as ReconcileMetrics
 from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.rendering import RENDER_JOBS
@@ -166,7 +168,11 @@ async def _work(
         metrics.apps.set_function(lambda: len(workers))
         metrics.owned.set_function(lambda: len(cache))
         settings = Settings(frozenset(args.namespace), Policy(args.license_verification), args.helm)
-        services = Services(client, cache, reader, prober, keys, settings, metrics.reconcile, workers.follow)
+        pods, policies = PodWatches(workers.wake), PolicyLook(client)
+        workers.watch_pods_with(pods)
+        services = Services(
+            client, cache, reader, prober, keys, settings, metrics.reconcile, pods, policies, workers.follow
+        )
         await _served(client)
         logger.info("kotsapp-operator %s on Kubernetes %s", __version__, client.server_version)
         watch = AppWatch(client, args.namespace, workers.versions)

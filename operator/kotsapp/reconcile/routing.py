@@ -67,9 +67,15 @@ class ImagesResult:
         wait = _soonest(self.routing.settled)
         return None if wait is None else max(MIN_RECHECK, wait)
 
-    def findings(self) -> ImageFindings:
-        """What status tells of the images, asked for now."""
-        return ImageFindings(self.routing.settled, self.users, self.verify is not Verify.OFF, rfc3339())
+    def findings(self, of_pods: Sequence[Resolution] = (), users: Users | None = None) -> ImageFindings:
+        """What status tells of the images, asked for now, and beside them of those ``of_pods`` with their users."""
+        return ImageFindings(
+            (*self.routing.settled, *of_pods),
+            {**self.users, **(users or {})},
+            self.verify is not Verify.OFF,
+            rfc3339(),
+            frozenset(one.image for one in of_pods),
+        )
 
     def conditions(self) -> tuple[Condition, ...]:
         return (self._resolved(), *self.pullable())
@@ -134,6 +140,12 @@ def users_in(release: Release, spec: Spec) -> dict[str, list[str]]:
 def result(routing: Routing, users: Users, release: Release, spec: Spec) -> ImagesResult:
     """What settled images mean for the rollout of this release."""
     return ImagesResult(routing, users, spec.proxy.verify, tuple(unmatched(release.objects, spec.image_paths)))
+
+
+def split(routing: Routing, users: Users) -> tuple[Routing, tuple[Resolution, ...]]:
+    """The images of the release, and those that only pods use, which hold nothing back."""
+    own = tuple(one for one in routing.settled if one.image in users)
+    return Routing(routing.domains, own), tuple(one for one in routing.settled if one.image not in users)
 
 
 def policy(spec: Spec, license: License, release: Release, domains: Domains) -> Policy:

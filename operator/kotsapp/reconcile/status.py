@@ -21,6 +21,7 @@ from kotsapp.apply.inventory import Inventory
 from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
 from kotsapp.kube.objects import ObjectKey
+from kotsapp.pods.routing import ORIGIN
 from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
@@ -55,12 +56,16 @@ _STATES_WORST_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class ImageFindings:
-    """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too."""
+    """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too.
+
+    ``of_pods`` are those of pods that others make, which no manifest names.
+    """
 
     settled: tuple[Resolution, ...]
     users: Mapping[str, Sequence[str]]
     verified: bool
     at: str
+    of_pods: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,8 @@ class Findings:
 
     ``license`` are the license's facts, ``release`` those of the stored release and ``config`` the names of the
     Config's items, as status has them (``config`` is empty for a release without one); ``answered`` are requests that
-    were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
+    were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply. ``pods`` is what the
+    admission policy reads, empty where it is to route nothing.
     """
 
     license: Mapping[str, Any] | None = None
@@ -77,6 +83,7 @@ class Findings:
     config: Mapping[str, Any] | None = None
     sources: Sequence[Mapping[str, str]] | None = None
     images: ImageFindings | None = None
+    pods: Mapping[str, Any] | None = None
     workloads: Mapping[ObjectKey, Health] | None = None
     answered: Mapping[str, str] = field(default_factory=dict)
     conditions: tuple[Condition, ...] = ()
@@ -100,6 +107,9 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
         status["sources"] = [dict(source) for source in findings.sources]
     if findings.images is not None:
         status |= _images(previous, findings.images)
+    if findings.pods is not None:
+        status.pop("pods", None)
+        status |= {"pods": dict(findings.pods)} if findings.pods else {}
     if findings.workloads is not None:
         status["workloads"] = _workloads(findings.workloads)
     status |= findings.answered
@@ -174,10 +184,8 @@ def workloads_told(status: Status, keys: Iterable[ObjectKey]) -> dict[ObjectKey,
 def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
     """Per-image results, worst first, and the counts of all."""
     before = {str(entry.get("image")): entry for entry in previous.get("images") or ()}
-    ordered = sorted(found.settled, key=lambda s: (_badness(s), s.image))[:MAX_IMAGES]
-    entries = [
-        _image(s, before.get(s.image, {}), found.users.get(s.image, ()), found.at, found.verified) for s in ordered
-    ]
+    ordered = worst_first(found.settled)[:MAX_IMAGES]
+    entries = [_image(s, before.get(s.image, {}), found) for s in ordered]
     counts = {
         "total": len(found.settled),
         "public": sum(s.verdict is Verdict.PUBLIC for s in found.settled),
@@ -192,6 +200,11 @@ def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
     return {"images": entries, "imageSummary": counts, "lastProbeTime": probed_at}
 
 
+def worst_first(settled: Iterable[Resolution]) -> list[Resolution]:
+    """Images as status shows them, worst first; what pods pull with the license is before what they pull without."""
+    return sorted(settled, key=lambda s: (_badness(s), s.image))
+
+
 def _badness(settled: Resolution) -> int:
     if settled.route is None:
         return 0
@@ -200,9 +213,8 @@ def _badness(settled: Resolution) -> int:
     return 1 + _WORST_FIRST.get(settled.verdict, 0)
 
 
-def _image(
-    settled: Resolution, before: Mapping[str, Any], users: Sequence[str], now: str, verified: bool
-) -> dict[str, Any]:
+def _image(settled: Resolution, before: Mapping[str, Any], found: ImageFindings) -> dict[str, Any]:
+    users = found.users.get(settled.image, ())
     same = before.get("verdict") == settled.verdict
     message = settled.message
     if settled.verified is Verified.FALSE:
@@ -215,9 +227,10 @@ def _image(
         "httpStatus": settled.http_status,
         "code": settled.code,
         "message": message[:MAX_IMAGE_MESSAGE],
-        "verified": str(settled.verified) if verified and settled.is_routed else None,
-        "lastTransitionTime": before.get("lastTransitionTime", now) if same else now,
+        "verified": str(settled.verified) if found.verified and settled.is_routed else None,
+        "lastTransitionTime": before.get("lastTransitionTime", found.at) if same else found.at,
         "usedBy": [*users[:MAX_USERS], *([f"and {len(users) - MAX_USERS} more"] if len(users) > MAX_USERS else [])],
+        "origin": ORIGIN if settled.image in found.of_pods else None,
     }
     return {name: value for name, value in entry.items() if value not in (None, "", [])}
 
