@@ -1,4 +1,4 @@
-"""The admission policy as it is shipped; ``python -m harness.shipped_policy`` writes it from the operator's own words."""
+"""The admission policy as it is shipped, written by ``python -m harness.shipped_policy``."""
 
 from typing import Any
 

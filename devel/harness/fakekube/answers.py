@@ -83,8 +83,8 @@ def precondition_failed(kind: Kind, name: str, wanted: str, found: str) -> Refus
 
 def version_precondition_failed(kind: Kind, name: str, wanted: str, found: str) -> RefusedError:
     message = (
-        f'Operation cannot be fulfilled on {kind.kind} "{name}": the ResourceVersion in the precondition ({wanted}) does'
-        f" not match the ResourceVersion in record ({found}). The object might have been modified"
+        f'Operation cannot be fulfilled on {kind.kind} "{name}": the ResourceVersion in the precondition ({wanted})'
+        f" does not match the ResourceVersion in record ({found}). The object might have been modified"
     )
     return refused(409, message, details=_details(kind, name))
 
