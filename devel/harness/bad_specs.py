@@ -32,7 +32,7 @@ class BadSpec:
 
 _REF = {"name": "one"}
 _ONE_LICENSE = "exactly one of secretRef and configMapRef must be set"
-_ONE_SOURCE = "exactly one of configMapRef, secretRef and inline must be set"
+_ONE_SOURCE = "exactly one of configMapRef, secretRef, inline and channelRelease must be set"
 
 BAD_SPECS = (
     BadSpec(
@@ -64,6 +64,19 @@ BAD_SPECS = (
         {"license": {"secretRef": {"name": "one", "key": "a/b"}}},
         "spec.license.secretRef.key",
         "spec.license.secretRef.key: 'a/b'",
+    ),
+    BadSpec(
+        "a digest of no key",
+        {"manifests": [{"configMapRef": {**_REF, "digest": "sha256:" + "0" * 64}}]},
+        "digest is that of one key's content",
+        "spec.manifests[0].configMapRef: digest is that of one key's content",
+        cel=True,
+    ),
+    BadSpec(
+        "a digest of another kind",
+        {"manifests": [{"secretRef": {**_REF, "key": "a", "digest": "md5:" + "0" * 32}}]},
+        "spec.manifests[0].secretRef.digest",
+        "spec.manifests[0].secretRef.digest: must be sha256:",
     ),
     BadSpec("no manifests", {"manifests": []}, "spec.manifests", "spec.manifests: at least one source"),
     BadSpec("empty source", {"manifests": [{}]}, _ONE_SOURCE, f"spec.manifests[0]: {_ONE_SOURCE}", cel=True),

@@ -21,7 +21,7 @@ from harness.packing import pack
 from kotsapp.api.spec import SpecError, parse_spec
 from kotsapp.license import LicenseError, Policy, TrustedKeys, load
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import chart_archive, charts
+from kotsapp.release import chart_archive, charts, helm_chart
 from kotsapp.release.archives import ArchiveFile, unpack
 
 VALUES: tuple[Any, ...] = (
@@ -147,7 +147,7 @@ def random_values(numbers: random.Random) -> Any:
 
 def attempt_values(obj: Any) -> bool:
     try:
-        charts.merged_values(obj, Place("fuzz"))
+        helm_chart.merged_values(obj, Place("fuzz"))
     except ManifestError:
         return False
     return True

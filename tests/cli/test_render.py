@@ -15,7 +15,7 @@ from harness.kustomize import by_identity, kustomize
 from harness.licenses import LICENSE_ID, Signer
 from harness.loopback import start_registries
 from kotsapp.cli import main
-from kotsapp.images.podspec import find_images
+from kotsapp.images.finder import find_images
 from kotsapp.images.rewrite import ORIGINAL_IMAGES
 from kotsapp.manifests.documents import load
 from localworld.registries.registries import Registries as LocalRegistries

@@ -5,7 +5,7 @@ The CRD's schema refuses a bad spec already; it is checked again here for API se
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -13,10 +13,14 @@ from kotsapp.api.durations import parse_duration
 from kotsapp.apply.ignored import IgnoredField, InvalidIgnoredFieldError
 from kotsapp.images.image_path import ImagePath
 from kotsapp.license.domains import is_domain
+from kotsapp.sources.items import ChannelRelease, RemoteItem
 from kotsapp.verdicts.decision import OnUndecided
 
 DEFAULT_LICENSE_KEY = "license.yaml"
 MIN_INTERVAL, MAX_INTERVAL = 60.0, 720 * 3600.0
+# Each look asks somebody else's server; who can't wait annotates the resource.
+MIN_LOOK, MAX_LOOK = 10.0, 24 * 3600.0
+MAX_VERSION_LABEL = 256
 MIN_PROBE_TIMEOUT, MAX_PROBE_TIMEOUT = 0.1, 300.0
 MIN_TIMEOUT, MAX_TIMEOUT = 1.0, 24 * 3600.0
 # Every object of an app carries its name as a label.
@@ -31,6 +35,7 @@ T = TypeVar("T", bound=StrEnum)
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class SpecError(ValueError):
@@ -59,11 +64,15 @@ class Verify(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyRef:
-    """A Secret or ConfigMap in the app's own namespace; ``key`` None means every key, in key order."""
+    """A Secret or ConfigMap in the app's own namespace; ``key`` None means every key, in key order.
+
+    ``digest`` is that of the key's content, as ``sha256:`` and hexadecimal digits, None for any content.
+    """
 
     kind: SourceKind
     name: str
     key: str | None
+    digest: str | None = None
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}" if self.key is None else f"{self.kind} {self.name}, key {self.key}"
@@ -78,6 +87,9 @@ class Inline:
 
     def __str__(self) -> str:
         return f"spec.manifests[{self.index}].inline"
+
+
+Source = KeyRef | Inline | RemoteItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +131,9 @@ class Spec:
     """What a KotsApp asks for, defaults filled in; durations in seconds."""
 
     license: KeyRef
-    manifests: tuple[KeyRef | Inline, ...]
+    manifests: tuple[Source, ...]
     config: Config = field(default_factory=Config)
+    interval: float = 600.0
     proxy: Proxy = Proxy()
     probe: Probe = Probe()
     image_paths: tuple[ImagePath, ...] = ()
@@ -140,6 +153,16 @@ class Spec:
         sources = (self.license, *self.manifests, *self.config.values_from)
         return frozenset((source.kind, source.name) for source in sources if isinstance(source, KeyRef))
 
+    @property
+    def remote(self) -> tuple[RemoteItem, ...]:
+        """The sources outside the cluster."""
+        return tuple(source for source in self.manifests if isinstance(source, RemoteItem))
+
+    @property
+    def follows_channel(self) -> bool:
+        """Whether releases, and the newest license, come from the vendor's release service."""
+        return any(isinstance(source, ChannelRelease) for source in self.manifests)
+
 
 def check_name(name: str) -> None:
     """Raises SpecError for a KotsApp whose name can't be a label value."""
@@ -155,6 +178,7 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
         license=_license(_mapping(spec, "license")),
         manifests=_manifests(spec.get("manifests")),
         config=_config(_mapping(spec, "config")),
+        interval=_seconds(spec, "interval", "spec", 600.0, MIN_LOOK, MAX_LOOK),
         proxy=Proxy(
             domain=_domain(proxy, "domain"),
             registry_domain=_domain(proxy, "registryDomain"),
@@ -180,6 +204,13 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
     )
 
 
+def account_name(name: str) -> str:
+    """The name of a ServiceAccount; raises SpecError for what can be none."""
+    if not _NAME.fullmatch(name):
+        raise SpecError(f"{name[:80]!r} is no name of a ServiceAccount")
+    return name
+
+
 def _license(value: Mapping[str, Any]) -> KeyRef:
     refs = [(kind, field) for kind, field in _REF_FIELDS if value.get(field) is not None]
     if len(refs) != 1:
@@ -189,28 +220,53 @@ def _license(value: Mapping[str, Any]) -> KeyRef:
     return KeyRef(ref.kind, ref.name, ref.key or DEFAULT_LICENSE_KEY)
 
 
-def _manifests(value: Any) -> tuple[KeyRef | Inline, ...]:
+def _manifests(value: Any) -> tuple[Source, ...]:
     if not isinstance(value, list) or not value:
         raise SpecError("spec.manifests: at least one source of manifests must be set")
     if len(value) > MAX_ITEMS:
         raise SpecError(f"spec.manifests: at most {MAX_ITEMS} items are possible, found {len(value)}")
-    return tuple(_source(item, index) for index, item in enumerate(value))
+    sources = tuple(_source(item, index) for index, item in enumerate(value))
+    if sum(isinstance(source, ChannelRelease) for source in sources) > 1:
+        raise SpecError("spec.manifests: at most one channelRelease is possible: a license has one channel")
+    return sources
 
 
-def _source(item: Any, index: int) -> KeyRef | Inline:
+def _source(item: Any, index: int) -> Source:
     where = f"spec.manifests[{index}]"
     if not isinstance(item, Mapping):
         raise SpecError(f"{where}: must be an object")
-    fields = [field for field in ("configMapRef", "secretRef", "inline") if item.get(field) is not None]
+    fields = [field for field in _SOURCE_FIELDS if item.get(field) is not None]
     if len(fields) != 1:
-        raise SpecError(f"{where}: exactly one of configMapRef, secretRef and inline must be set")
+        raise SpecError(
+            f"{where}: exactly one of {', '.join(_SOURCE_FIELDS[:-1])} and {_SOURCE_FIELDS[-1]} must be set"
+        )
+    if fields == ["channelRelease"]:
+        return _channel_release(item["channelRelease"], f"{where}.channelRelease")
     if fields == ["inline"]:
         text = item["inline"]
         if not isinstance(text, str) or not text:
             raise SpecError(f"{where}.inline: must be YAML text")
         return Inline(index, text)
     kind = SourceKind.SECRET if fields == ["secretRef"] else SourceKind.CONFIG_MAP
-    return _key_ref(kind, item[fields[0]], f"{where}.{fields[0]}")
+    return _pinned(_key_ref(kind, item[fields[0]], f"{where}.{fields[0]}"), item[fields[0]], f"{where}.{fields[0]}")
+
+
+def _pinned(ref: KeyRef, value: Mapping[str, Any], where: str) -> KeyRef:
+    digest = value.get("digest")
+    if digest is None:
+        return ref
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise SpecError(f"{where}.digest: must be sha256: and 64 hexadecimal digits, found {str(digest)[:80]!r}")
+    if ref.key is None:
+        raise SpecError(f"{where}: digest is that of one key's content, so key must be set, too")
+    return replace(ref, digest=digest)
+
+
+def _channel_release(value: Any, where: str) -> ChannelRelease:
+    label = value.get("versionLabel") if isinstance(value, Mapping) else False
+    if label is not None and not (isinstance(label, str) and 0 < len(label) <= MAX_VERSION_LABEL):
+        raise SpecError(f"{where}: must be {{}}, or have a versionLabel such as 1.4.2")
+    return ChannelRelease(label)
 
 
 def _config(value: Mapping[str, Any]) -> Config:
@@ -235,6 +291,7 @@ def _config_source(item: Any, index: int) -> KeyRef:
     return _key_ref(kind, item[ref], f"{where}.{ref}")
 
 
+_SOURCE_FIELDS = ("configMapRef", "secretRef", "inline", "channelRelease")
 _REF_FIELDS = ((SourceKind.SECRET, "secretRef"), (SourceKind.CONFIG_MAP, "configMapRef"))
 
 

@@ -12,7 +12,7 @@ from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_SOURCE_BYTES, MIB
 from kotsapp.redact import current
-from kotsapp.release import config_values
+from kotsapp.release import config_values, parts
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
 from kotsapp.release.errors import HelmError, HelmMissingError
@@ -32,7 +32,7 @@ _MAX_FILES = 10_000
 def is_source_file(path: str) -> bool:
     """Whether this is a file that manifests are read from, by its ending and by being there."""
     try:
-        return path.lower().endswith(_ENDINGS) and Path(path).is_file()
+        return _is_source(path) and Path(path).is_file()
     except OSError:  # too long for a path, say
         return False
 
@@ -125,6 +125,10 @@ def _bounded(data: bytes, name: str, limit: int = MAX_SOURCE_BYTES) -> bytes:
     return data
 
 
+def _is_source(name: str) -> bool:
+    return name.lower().endswith(_ENDINGS) or parts.is_part(name)
+
+
 def _files(path: Path) -> Iterator[tuple[Path, str]]:
     if not path.is_dir():
         yield path, path.name
@@ -134,5 +138,5 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
         hidden = any(part.startswith(".") for part in name.parts)
         if file.name == CHART_FILE and not hidden:
             raise CommandError(f"{file.parent} is an unpacked chart: package it (helm package {file.parent})")
-        if not hidden and file.name.lower().endswith(_ENDINGS) and file.is_file():
+        if not hidden and _is_source(file.name) and file.is_file():
             yield file, name.as_posix()

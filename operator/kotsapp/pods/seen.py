@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from kotsapp.images.podspec import CONTAINER_LISTS, images_of
+from kotsapp.images.finder import images_of
+from kotsapp.images.podspec import CONTAINER_LISTS
 from kotsapp.text import parse_rfc3339
 
 # Why a container waits for its image; the kubelet goes from one to the other and back.

@@ -30,6 +30,9 @@ class EventReason(StrEnum):
     RESUMED = "Resumed"
     DELETING = "Deleting"
     RELEASE_WARNING = "ReleaseWarning"
+    RELEASE_FOUND = "ReleaseFound"
+    RELEASE_ROLLED_OUT = "ReleaseRolledOut"
+    SOURCE_UNAVAILABLE = "SourceUnavailable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import binascii
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +23,8 @@ from kotsapp.reconcile.services import Services
 from kotsapp.release import config_values
 from kotsapp.release.config_values import Answers
 from kotsapp.release.reader import SourceFile
+from kotsapp.sources.artifact import Artifact
+from kotsapp.sources.items import RemoteItem
 
 _YAML_ENDINGS = (".yaml", ".yml")
 
@@ -46,7 +50,8 @@ async def read_license(app: App, spec: Spec, services: Services) -> License:
     try:
         document = _value(obj, ref, ref.key or "")
         # A thread, because a hostile document of 1 MiB takes most of a second, and other apps go on meanwhile.
-        return await asyncio.to_thread(load, document, services.keys, services.settings.license_policy)
+        policy, versions = services.settings.license_policy, services.settings.license_versions
+        return await asyncio.to_thread(load, document, services.keys, policy, versions)
     except LicenseError as error:
         raise _license_error(error.reason, f"{ref}: {error.message}") from None
     except ValueError as error:
@@ -64,8 +69,9 @@ def refuse_expired(license: License, ref: KeyRef) -> None:
     )
 
 
-async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceFile]:
-    """The files of every source, in the order of spec.manifests and of their keys.
+async def read_sources(app: App, spec: Spec, services: Services, fetched: Mapping[str, Artifact]) -> list[SourceFile]:
+    """The files of every source, in the order of spec.manifests and of their keys; ``fetched`` is what those outside
+    the cluster hold, by their names.
 
     Raises ReconcileError when one is missing.
     """
@@ -73,6 +79,9 @@ async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceF
     for source in spec.manifests:
         if isinstance(source, Inline):
             files.append(SourceFile(str(source), f"manifests-{source.index}.yaml", source.text.encode()))
+        elif isinstance(source, RemoteItem):
+            artifact = fetched[source.name]
+            files.append(SourceFile(source.name, artifact.file_name, artifact.content))
         else:
             files += await _files(app, source, services, _MANIFESTS)
     return files
@@ -132,7 +141,21 @@ async def _files(app: App, ref: KeyRef, services: Services, kind: _Kind) -> list
             files.append(SourceFile(origin, key, _value(obj, ref, key)))
         except ValueError as error:
             raise terminal(kind.invalid, f"{origin}: {error}") from None
+        _check_digest(ref, files[-1])
     return files
+
+
+def _check_digest(ref: KeyRef, file: SourceFile) -> None:
+    """Raises ReconcileError for content that is not the one that the KotsApp pins (docs/rights.md)."""
+    if ref.digest is None or ref.digest == (found := f"sha256:{hashlib.sha256(file.data).hexdigest()}"):
+        return
+    # What a Secret's content has for a digest would let a short one be guessed.
+    told = "" if ref.kind is SourceKind.SECRET else f" ({found})"
+    raise terminal(
+        Reason.MANIFESTS_CHANGED,
+        f"{file.origin}: its content{told} is not the one that spec.manifests pins ({ref.digest}); nothing of it is"
+        " applied. Put the old content back, or set digest to that of the new one, if it is meant",
+    )
 
 
 async def _read(client: KubeClient, app: App, ref: KeyRef) -> dict[str, Any] | None:

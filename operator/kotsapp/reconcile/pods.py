@@ -169,5 +169,6 @@ class PodRouting:
         return Interest(frozenset(images), frozenset(pod.uid for pod in watch.pods.values() if pod.unpulled))
 
     def _look_in(self, seconds: float | None) -> None:
-        if seconds is not None:
+        if seconds is not None:  # and never at once, in a circle
+            seconds = max(seconds, SETTLED)
             self.wake_after = seconds if self.wake_after is None else min(self.wake_after, seconds)

@@ -28,11 +28,11 @@ from kotsapp.kube.objects import ObjectKey
 from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile import conclusion, events, known_secrets, release_store, routing, status
+from kotsapp.reconcile import conclusion, events, known_secrets, release_store, remote_sources, routing, status
 from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.cluster import cluster_for, looker_for
-from kotsapp.reconcile.conclusion import Conclusion
+from kotsapp.reconcile.conclusion import Conclusion, soonest
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
 from kotsapp.reconcile.inputs import license_condition, read_answers, read_license, read_sources, refuse_expired
@@ -42,6 +42,7 @@ from kotsapp.reconcile.outcome import Outcome, ReconcileError, of_api_error, ter
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
 from kotsapp.reconcile.pods import PodRouting
 from kotsapp.reconcile.progress import Progress
+from kotsapp.reconcile.remote_sources import RemoteSources
 from kotsapp.reconcile.rendering import (
     Before,
     renderer_for,
@@ -52,12 +53,14 @@ from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, 
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.source_report import version_of
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.registry.credential import Credential
 from kotsapp.release import config
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
+from kotsapp.release.context import ReleaseVersion
 from kotsapp.release.jobs import Inputs
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
@@ -103,6 +106,7 @@ class Reconciler:
             self._memory.refreshed_at = moment
             self._progress.events.append(events.of_request(self._app.requested, self._progress.before))
         self._memory.refresh |= asked
+        self._memory.sources.ask_now |= asked
         try:
             end = await self._reconcile()
             conditions, wake_after, backoff = end.conditions, end.wake_after, False
@@ -115,9 +119,8 @@ class Reconciler:
         if asked:  # with whatever came of it: somebody waits for the answer
             self._progress.answered(**self._app.requested)
         self._progress.found(*conditions)
-        # A request that came too early is taken up then, and pods are looked at whatever becomes of the rest.
-        alarms = [early if early > 0 else None, self._pods.wake_after, wake_after]
-        wake_after = min((alarm for alarm in alarms if alarm is not None), default=None)
+        due = remote_sources.until_due(self._memory.sources)
+        wake_after = soonest(wake_after, early, due, self._pods.wake_after)  # pods whatever becomes of the rest
         return Outcome(self._progress.status(), wake_after, backoff, tuple(self._progress.events))
 
     async def announce(self, *conditions: Condition) -> None:
@@ -126,9 +129,10 @@ class Reconciler:
 
     async def _reconcile(self) -> Conclusion:
         spec = self._read_spec()
-        license, files, answers = await self._load(spec)
-        renderer = renderer_for(self._app, spec, license, answers, self._services.settings.helm)
+        license, files, answers, version = await self._load(spec)
+        renderer = renderer_for(self._app, spec, license, answers, version, self._services.settings.helm)
         release, images = await self._render_and_route(spec, license, renderer, files)
+        self._progress.found(version=version.to_status())
         kept = await self._account_secrets(spec, license, release, images)
         plan = self._plan(spec, license, release, images, kept)
         done = await self._roll_out(spec, license, plan)
@@ -145,20 +149,24 @@ class Reconciler:
         except SpecError as error:
             raise terminal(Reason.INVALID_SPEC, str(error)) from None
 
-    async def _load(self, spec: Spec) -> tuple[License, list[SourceFile], Answers]:
+    async def _load(self, spec: Spec) -> tuple[License, list[SourceFile], Answers, ReleaseVersion]:
         follow = self._services.follow
         await follow(self._app, spec.references)
         license = await read_license(self._app, spec, self._services)
         self._memory.redactor.learn("license", license.secrets())
+        remote = RemoteSources(self._app, spec, self._services, self._memory, self._progress)
+        license = await remote.newest_license(license)
+        self._memory.redactor.learn("newest license", license.secrets())
         self._note_license(license)
         refuse_expired(license, spec.license)
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, _references(spec, license))
-        files = await read_sources(self._app, spec, self._services)
+        fetched = await remote.fetch(license)
+        files = await read_sources(self._app, spec, self._services, fetched)
         answers, read_from = await read_answers(self._app, spec, self._services)
         self._memory.redactor.learn("sources", known_secrets.of_sources([*files, *read_from]))
-        self._progress.note_sources([*files, *read_from], license.license_id.encode())
-        return license, files, answers
+        self._progress.note_sources([*files, *read_from], license.license_id.encode(), fetched)
+        return license, files, answers, version_of(spec, fetched)
 
     async def _render_and_route(
         self, spec: Spec, license: License, renderer: Renderer, files: Sequence[SourceFile]
@@ -166,14 +174,15 @@ class Reconciler:
         """The release and its images; rendered anew only where one of its inputs has changed (DESIGN 6.5)."""
         inputs = renderer.inputs(files)
         stored = await self._renderings.stored()
-        if stored is not None and self._renderings.is_current(stored, inputs, renderer):
-            self._note_secrets(stored.release, license)
-            images = await self._route(spec, license, renderer, stored.release)
-            if _local_images(stored.release, images) == stored.local_images:
-                self._renderings.note(stored)
-                return stored.release, images
+        current = await self._renderings.current(stored, inputs, renderer, files) if stored is not None else None
+        if current is not None:
+            self._note_secrets(current.release, license)
+            images = await self._route(spec, license, renderer, current.release)
+            if _local_images(current.release, images) == current.local_images:
+                self._renderings.note(current)
+                return current.release, images
         kept = self._renderings.drawn(stored)
-        lost = stored is None and bool(self._progress.before.get("release"))
+        lost = stored is None and bool(status.stored_revision(self._progress.before))
         before = Before(release_store.past_of(stored, self._progress.ledger.inventory, lost=lost), self._looker)
         try:
             release = await self._renderings.render(Inputs(renderer, files, {}, kept), before, inputs)
@@ -198,6 +207,7 @@ class Reconciler:
                 local_images=answers,
                 request=self._app.render_at,
                 charts=release_store.records(release.charts),
+                content_inputs=renderer.inputs_of(release.content) if release.content else "",
                 looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
             ),
             kept=is_kept(release),
@@ -212,13 +222,13 @@ class Reconciler:
 
     async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
         """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""
-        users = routing.users_in(release, spec)
+        used = routing.used_in(release, spec)
         try:
-            references = parse_used(users)
+            references = parse_used(used.users)
         except InvalidImagesError as error:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
-        beside = await self._pods.images(spec, license, secret_name(spec, license), users.keys())
+        beside = await self._pods.images(spec, license, secret_name(spec, license), used.users.keys())
         references += parse_used(beside.users)
         before = self._progress.before
         history = self._memory.verdicts or VerdictHistory.of(before)
@@ -227,7 +237,7 @@ class Reconciler:
             history = history.forgotten()
         self._memory.verdicts = history
         evidence = history.evidence(references, before, spec.probe.interval, refresh=refresh)
-        async with self._services.limiter.waiting():
+        async with self._services.limiter.waiting(self._app.tenant):
             routed = await resolve_all(
                 self._services.prober,
                 references,
@@ -237,8 +247,8 @@ class Reconciler:
             )
         self._memory.refresh = False
         self._memory.verdicts = history.noted(routed.settled)
-        own, of_pods = routing.split(routed, users)
-        images = routing.result(own, users, release, spec)
+        own, of_pods = routing.split(routed, used.users)
+        images = routing.result(own, used, release, spec)
         of_pods = beside.settled(of_pods)
         obsolete = images.obsolete() | self._pods.obsolete(spec)
         self._progress.found(images=images.findings(of_pods, beside.users), obsolete=obsolete)
@@ -261,7 +271,7 @@ class Reconciler:
         asked_for = release.asks_for_pull_secret or spec.pods.route
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
-            return make_plan(release, images.pulls, secrets, self._app, spec, kept)
+            return make_plan(release, images.pulls, secrets, self._app, spec, kept, self._services.settings.lent)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -334,6 +344,7 @@ class Reconciler:
         if end.healthy:
             self._memory.rollout_started = None
             self._memory.release = None  # nothing to look at again soon
+            self._progress.events += remote_sources.settled(self._memory.sources, asyncio.get_running_loop().time())
         return end
 
     def _note_license(self, license: License) -> None:
@@ -345,7 +356,8 @@ class Reconciler:
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._progress.ledger.inventory.entries.values())
-        self._progress.found(conclusion.applied(count, release, done.waiting))
+        elsewhere = () if self._app.account else release.application.additional_namespaces
+        self._progress.found(conclusion.applied(count, release, done.waiting, elsewhere))
 
 
 def _references(spec: Spec, license: License) -> frozenset[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import Place
-from kotsapp.release import charts, kots, roles
+from kotsapp.release import helm_chart, kots, roles
 from kotsapp.release.annotations import included, name
 from kotsapp.release.budget import DistinctImages
 from kotsapp.release.charts import ChartArchive, ChartRequest, HelmRelease
@@ -105,14 +105,14 @@ class Sorter:
             self._sources.append(source)
 
     def _chart(self, obj: Object, place: Place) -> None:
-        if charts.excluded(obj, place):
+        if helm_chart.excluded(obj, place):
             self.leave_out(obj)
             return
-        of = charts.release_of(obj, place)
-        if charts.is_v2(obj):
+        of = helm_chart.release_of(obj, place)
+        if helm_chart.is_v2(obj):
             self._of_v2.add(of)
             if not self._patch_helm_v2:
                 self._unpatched.append(name(obj))
                 return
-        request = replace(charts.request(obj, place, self._archives), secrets=self._secrets)
-        self._charts.append(_Chart(name(obj), of, charts.is_v2(obj), request))
+        request = replace(helm_chart.request(obj, place, self._archives), secrets=self._secrets)
+        self._charts.append(_Chart(name(obj), of, helm_chart.is_v2(obj), request))
