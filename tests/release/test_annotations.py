@@ -1,10 +1,10 @@
 """``kots.io/exclude`` and ``kots.io/when`` are read the same way on every object, wherever it comes from."""
 
 import pytest
-from kotsapp.release.chart_objects import with_charts
 
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import chart_output
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartArchive, ChartRequest
 from kotsapp.release.reader import Release, SourceFile, read_release
 

@@ -8,7 +8,6 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from kotsapp.release.chart_objects import with_charts
 
 from harness.charts import pack_chart
 from harness.packing import pack
@@ -16,6 +15,7 @@ from kotsapp.manifests.budget import NODES, OBJECTS, TEXT
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import budget, helm_chart
 from kotsapp.release.archives import unpack
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartArchive, ChartRequest
 from kotsapp.release.reader import Release, SourceFile, read_release
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kotsapp.release.chart_objects import with_charts
 
 from harness.charts import EXAMPLE, helm, pack_chart, pack_folder
 from kotsapp.images.finder import find_images
@@ -19,6 +18,7 @@ from kotsapp.images.routing import Domains
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import archives, chart_output, charts, helm_process
 from kotsapp.release import helm as runner
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.chart_output import Hook
 from kotsapp.release.charts import ChartArchive, ChartRequest
 from kotsapp.release.context import TemplateContext

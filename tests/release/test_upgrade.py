@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kotsapp.release.chart_objects import with_charts
 
 from kotsapp.manifests.errors import Place
 from kotsapp.release import chart_output, upgrade
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartArchive, ChartRequest
 from kotsapp.release.reader import SourceFile, read_release
 from kotsapp.release.upgrade import Past

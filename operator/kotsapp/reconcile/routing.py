@@ -9,6 +9,7 @@ from kotsapp.images.finder import unmatched
 from kotsapp.images.image_path import ImagePath
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
+from kotsapp.images.unhandled import UnhandledImage, still_unhandled
 from kotsapp.images.usage import InvalidImagesError, Users, collect_users, uses_of, without_place
 from kotsapp.license import License
 from kotsapp.reconcile.outcome import ReconcileError, retryable, terminal
@@ -26,11 +27,12 @@ MIN_RECHECK = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Every image that a release uses or asks for, with its users, and what to tell of those that stand where no pull
-    secret can be named."""
+    """Every image that a release uses or asks for, with its users; what to tell of those that stand where no pull
+    secret can be named; and what looks like an image and is not handled."""
 
     users: Users
     without_place: Mapping[str, str]
+    unhandled: tuple[UnhandledImage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class ImagesResult:
     def findings(self) -> ImageFindings:
         """What status tells of the images, asked for now."""
         notes = {s.image: self.used.without_place.get(s.image, "") for s in self.routing.settled if s.is_routed}
-        return ImageFindings(self.routing.settled, self.users, self.verify is not Verify.OFF, rfc3339(), notes)
+        verified = self.verify is not Verify.OFF
+        return ImageFindings(self.routing.settled, self.users, verified, rfc3339(), notes, self.used.unhandled)
 
     def conditions(self) -> tuple[Condition, ...]:
         return (self._resolved(), *self.pullable())
@@ -134,6 +137,8 @@ class ImagesResult:
             message = f"{counted(total, 'image')} resolved"
             if self.unmatched:
                 message += f"; spec.imagePaths finds no image at {', '.join(map(str, self.unmatched[:MAX_NAMED]))}"
+            if self.used.unhandled:
+                message += f"; looking like images elsewhere: {len(self.used.unhandled)}, see status.unhandledImages"
             return Condition.true(IMAGES_RESOLVED, message)
         told = [f"{s.image} ({listed(self.users[s.image], MAX_NAMED)}): {s.message}" for s in undecided]
         message = f"{len(undecided)} of {total} images undecided: {listed(told, MAX_NAMED, '; ')}"
@@ -143,7 +148,8 @@ class ImagesResult:
 def used_in(release: Release, spec: Spec) -> Used:
     """Raises nothing: what is no reference is among the users."""
     named = uses_of(release.objects, spec.image_paths)
-    return Used(collect_users(named, release.reported_images, release.local_images), without_place(named))
+    users = collect_users(named, release.reported_images, release.local_images)
+    return Used(users, without_place(named), still_unhandled(release.unhandled, named))
 
 
 def result(routing: Routing, used: Used, release: Release, spec: Spec) -> ImagesResult:

@@ -20,6 +20,7 @@ from kotsapp.api.conditions import (
 from kotsapp.apply.inventory import Inventory
 from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
+from kotsapp.images.unhandled import UnhandledImage
 from kotsapp.kube.objects import ObjectKey
 from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
@@ -29,6 +30,7 @@ Status = Mapping[str, Any]
 # The API server stores at most 1.5 MiB of one object, and an entry can take 1 KiB.
 MAX_IMAGES = 500
 MAX_WORKLOADS = 500
+MAX_UNHANDLED = 50
 MAX_USERS = 20
 MAX_IMAGE_MESSAGE = 512
 SUSPENDED_MESSAGE = "spec.suspend is true: nothing is probed, applied or repaired"
@@ -57,13 +59,15 @@ _STATES_WORST_FIRST = (
 class ImageFindings:
     """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too.
 
-    ``notes`` is what else is to be told of an image."""
+    ``notes`` is what else is to be told of an image. ``unhandled`` look like images and are left as they are.
+    """
 
     settled: tuple[Resolution, ...]
     users: Mapping[str, Sequence[str]]
     verified: bool
     at: str
     notes: Mapping[str, str] = field(default_factory=dict)
+    unhandled: Sequence[UnhandledImage] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,8 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
     if findings.sources is not None:
         status["sources"] = [dict(source) for source in findings.sources]
     if findings.images is not None:
-        status |= _images(previous, findings.images)
+        status.pop("unhandledImages", None)
+        status |= _images(previous, findings.images) | _unhandled(findings.images.unhandled)
     if findings.workloads is not None:
         status["workloads"] = _workloads(findings.workloads)
     status |= findings.answered
@@ -191,6 +196,12 @@ def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
     answered = any(s.probed and s.basis is Basis.VERDICT for s in found.settled)
     probed_at = found.at if answered else previous.get("lastProbeTime", found.at)
     return {"images": entries, "imageSummary": counts, "lastProbeTime": probed_at}
+
+
+def _unhandled(found: Sequence[UnhandledImage]) -> dict[str, Any]:
+    """At most a screen of them: they are counted in the condition ImagesResolved."""
+    told = [one.to_status() for one in found[:MAX_UNHANDLED]]
+    return {"unhandledImages": told} if told else {}
 
 
 def _badness(settled: Resolution) -> int:
