@@ -11,8 +11,9 @@ import yaml
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.examples import with_examples
+from kotsapp.cli.formats import add_output_option
 from kotsapp.cli.inputs import read_license, refuse_expired
-from kotsapp.cli.output import add_output_option, print_result, table
+from kotsapp.cli.output import print_result, table
 from kotsapp.cli.progress import Transfer
 from kotsapp.fair_queue import NOBODY
 from kotsapp.license import License, TrustedKeys
