@@ -21,6 +21,7 @@ from harness.licenses import Signer
 from harness.vendors import VendorWeb
 from harness.virtual_time import quiet, until
 from kotsapp.apply.cache import OwnedObjects
+from kotsapp.fair_queue import NOBODY, Tenant
 from kotsapp.images.reference import Reference
 from kotsapp.license import TrustedKeys
 from kotsapp.names import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
@@ -57,7 +58,7 @@ class KnowingProber(Prober):
         self.fault: Exception | None = None
 
     async def probe(
-        self, reference: Reference, *, timeout: float, max_age: float, refresh: bool = False
+        self, reference: Reference, *, timeout: float, max_age: float, refresh: bool = False, tenant: Tenant = NOBODY
     ) -> ProbeResult:
         self.asked.append(reference.written)
         if self.fault is not None:
@@ -73,6 +74,7 @@ class KnowingProber(Prober):
         timeout: float,
         max_age: float,
         refresh: bool = False,
+        tenant: Tenant = NOBODY,
     ) -> Verification:
         return Verification(self.verified, "known", 200)
 

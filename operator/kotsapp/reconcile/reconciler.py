@@ -237,7 +237,7 @@ class Reconciler:
             routed = await resolve_all(
                 self._services.prober,
                 references,
-                routing.policy(spec, license, release, domains),
+                routing.policy(self._app, spec, license, release, domains),
                 Credential(USER_NAME, license.license_id, domains.hosts),
                 evidence,
             )

@@ -40,6 +40,7 @@ _WORST_FIRST = {
     Verdict.UNREACHABLE: 0,
     Verdict.RATE_LIMITED: 0,
     Verdict.NOT_FOUND: 0,
+    Verdict.PENDING: 0,
     Verdict.PRIVATE: 2,
     Verdict.REPLICATED: 3,
     Verdict.PROXIED: 3,
