@@ -32,6 +32,8 @@ VALUES: Mapping[str, Any] = {
     "manifests[].secretRef.key": "a.yaml",
     "manifests[].secretRef.digest": DIGEST,
     "manifests[].inline": "kind: ConfigMap",
+    "manifests[].channelRelease.versionLabel": "1.4.2",
+    "interval": "30s",
     "config.values": {"host": "shop", "tls": True, "port": 8443, "ratio": 0.5},
     "config.valuesFrom[].configMapRef.name": "other",
     "config.valuesFrom[].configMapRef.key": "values.yaml",

@@ -4,6 +4,8 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +24,10 @@ from kotsapp.reconcile.services import Services
 from kotsapp.release import config_values
 from kotsapp.release.config_values import Answers
 from kotsapp.release.reader import SourceFile
+from kotsapp.sources.artifact import Artifact
+from kotsapp.sources.items import RemoteItem
 
+_PLAIN_KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _YAML_ENDINGS = (".yaml", ".yml")
 
 
@@ -50,7 +55,7 @@ async def read_license(app: App, spec: Spec, services: Services) -> License:
         policy, versions = services.settings.license_policy, services.settings.license_versions
         return await asyncio.to_thread(load, document, services.keys, policy, versions)
     except LicenseError as error:
-        raise _license_error(error.reason, f"{ref}: {error.message}") from None
+        raise _license_error(error.reason, f"{ref}: {error.message}{_how_to_trust(error)}") from None
     except ValueError as error:
         raise _license_error(LicenseReason.INVALID, f"{ref}: {error}") from None
 
@@ -66,8 +71,9 @@ def refuse_expired(license: License, ref: KeyRef) -> None:
     )
 
 
-async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceFile]:
-    """The files of every source, in the order of spec.manifests and of their keys.
+async def read_sources(app: App, spec: Spec, services: Services, fetched: Mapping[str, Artifact]) -> list[SourceFile]:
+    """The files of every source, in the order of spec.manifests and of their keys; ``fetched`` is what those outside
+    the cluster hold, by their names.
 
     Raises ReconcileError when one is missing.
     """
@@ -75,6 +81,9 @@ async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceF
     for source in spec.manifests:
         if isinstance(source, Inline):
             files.append(SourceFile(str(source), f"manifests-{source.index}.yaml", source.text.encode()))
+        elif isinstance(source, RemoteItem):
+            artifact = fetched[source.name]
+            files.append(SourceFile(source.name, artifact.file_name, artifact.content))
         else:
             files += await _files(app, source, services, _MANIFESTS)
     return files
@@ -170,18 +179,33 @@ def _value(obj: dict[str, Any], ref: KeyRef, key: str) -> bytes:
         raise ValueError("its value is not base64") from None
 
 
+def _how_to_trust(error: LicenseError) -> str:
+    """What an administrator runs to have a key trusted in a cluster, as the end of a message."""
+    if error.reason is not LicenseReason.KEY_UNKNOWN:
+        return ""
+    # The document says the id: nothing of it is told that a shell or Helm would take for something else.
+    name = error.key_id if error.key_id and _PLAIN_KEY_ID.fullmatch(error.key_id) else "KEY-ID"
+    return (
+        f". With Helm: helm upgrade kotsapp-operator deploy/chart --namespace kotsapp-system --reuse-values --set-file"
+        f" trustedKeys.{name}={name}.pem"
+    )
+
+
 def _license_error(reason: str, message: str) -> ReconcileError:
     return terminal(reason, message, Condition.false(LICENSE_VALID, reason, message))
 
 
-def license_condition(license: License) -> Condition:
-    """Whose license it is, what of it differs from what was signed, and that it ends soon."""
+def license_condition(license: License, overridden: str = "") -> Condition:
+    """Whose license it is, what of it differs from what was signed, and that it ends soon; ``overridden`` is what else
+    is to be told of it."""
     message = f"license of {license.customer_name or 'the customer'} for {license.app_slug}"
     if license.differences:
         shown = ", ".join(license.differences[:10])
         message += f"; the document differs from what was signed in {shown}: the signed values are used"
     if license.warnings:
         message += "; " + "; ".join(license.warnings[:3])
+    if overridden:
+        message += f"; {overridden}"
     soon = events.ends_soon(license)
     if soon is None:
         return Condition.true(LICENSE_VALID, message)

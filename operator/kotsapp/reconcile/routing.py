@@ -12,6 +12,7 @@ from kotsapp.images.routing import Domains
 from kotsapp.images.unhandled import UnhandledImage, still_unhandled
 from kotsapp.images.usage import InvalidImagesError, Users, collect_users, uses_of, without_place
 from kotsapp.license import License
+from kotsapp.reconcile.app import App
 from kotsapp.reconcile.outcome import ReconcileError, retryable, terminal
 from kotsapp.reconcile.status import ImageFindings
 from kotsapp.release.reader import Release
@@ -157,7 +158,7 @@ def result(routing: Routing, used: Used, release: Release, spec: Spec) -> Images
     return ImagesResult(routing, used, spec.proxy.verify, tuple(unmatched(release.objects, spec.image_paths)))
 
 
-def policy(spec: Spec, license: License, release: Release, domains: Domains) -> Policy:
+def policy(app: App, spec: Spec, license: License, release: Release, domains: Domains) -> Policy:
     """How the app's images are to be settled; ``domains`` are those that the license opens for them."""
     return Policy(
         domains=domains,
@@ -168,6 +169,7 @@ def policy(spec: Spec, license: License, release: Release, domains: Domains) -> 
         on_undecided=spec.probe.on_undecided,
         timeout=spec.probe.timeout,
         max_age=spec.probe.interval,
+        tenant=app.tenant,
     )
 
 

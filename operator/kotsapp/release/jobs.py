@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kotsapp.manifests.errors import ManifestError
+from kotsapp.release import archives
 from kotsapp.release.budget import for_operator
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.files import SourceFile, content_digest, expand
@@ -52,6 +53,18 @@ def render(inputs: Inputs, charts: ChartInputs | None = None) -> Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Unpacked:
+    """How many files an archive holds."""
+
+    files: int
+
+
+def unpack(file: SourceFile) -> Unpacked:
+    """That the archive is whole, before it takes the place of one that is. Raises ManifestError."""
+    return Unpacked(len(archives.unpack((file.data,), file.origin, for_operator())))
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """What ``Release.content`` would be."""
 
@@ -80,4 +93,4 @@ def _mark(past: Past | None) -> Past | None:
     return None if past is None else Past(past.digest)
 
 
-JOBS = {"render": render, "content": content}
+JOBS = {"render": render, "content": content, "unpack": unpack}
