@@ -20,6 +20,7 @@ from kotsapp.api.conditions import (
 from kotsapp.apply.inventory import Inventory
 from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
+from kotsapp.images.unhandled import UnhandledImage
 from kotsapp.kube.objects import ObjectKey
 from kotsapp.pods.routing import ORIGIN
 from kotsapp.verdicts.decision import Basis, Resolution
@@ -30,6 +31,7 @@ Status = Mapping[str, Any]
 # The API server stores at most 1.5 MiB of one object, and an entry can take 1 KiB.
 MAX_IMAGES = 500
 MAX_WORKLOADS = 500
+MAX_UNHANDLED = 50
 MAX_USERS = 20
 MAX_IMAGE_MESSAGE = 512
 # Of status.release: which release of its channel it is.
@@ -61,8 +63,8 @@ _STATES_WORST_FIRST = (
 class ImageFindings:
     """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too.
 
-    ``notes`` is what else is to be told of an image, ``of_pods`` are those of pods that others make, which no manifest
-    names.
+    ``notes`` is what else is to be told of an image. ``unhandled`` look like images and are left as they are.
+    ``of_pods`` are those of pods that others make, which no manifest names.
     """
 
     settled: tuple[Resolution, ...]
@@ -70,6 +72,7 @@ class ImageFindings:
     verified: bool
     at: str
     notes: Mapping[str, str] = field(default_factory=dict)
+    unhandled: Sequence[UnhandledImage] = ()
     of_pods: frozenset[str] = frozenset()
 
 
@@ -116,7 +119,8 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
     if findings.sources is not None:
         status["sources"] = [dict(source) for source in findings.sources]
     if findings.images is not None:
-        status |= _images(previous, findings.images)
+        status.pop("unhandledImages", None)
+        status |= _images(previous, findings.images) | _unhandled(findings.images.unhandled)
     if findings.pods is not None:
         status.pop("pods", None)
         status |= {"pods": dict(findings.pods)} if findings.pods else {}
@@ -229,6 +233,12 @@ def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
 def worst_first(settled: Iterable[Resolution]) -> list[Resolution]:
     """Images as status shows them, worst first; what pods pull with the license is before what they pull without."""
     return sorted(settled, key=lambda s: (_badness(s), s.image))
+
+
+def _unhandled(found: Sequence[UnhandledImage]) -> dict[str, Any]:
+    """At most a screen of them: they are counted in the condition ImagesResolved."""
+    told = [one.to_status() for one in found[:MAX_UNHANDLED]]
+    return {"unhandledImages": told} if told else {}
 
 
 def _badness(settled: Resolution) -> int:
