@@ -52,8 +52,9 @@ soak: $(READY) ## kill, cut off and refuse the operator for ten minutes, and see
 	@$(BIN)/python -m localworld build
 	@$(BIN)/python bench/soak.py
 
-docs: $(READY) ## write the tables of docs/reference.md anew
+docs: $(READY) ## write the tables of docs/reference.md and the shipped policy anew
 	@$(BIN)/python -m harness.reference
+	@$(BIN)/python -m harness.shipped_policy
 
 licenses: $(READY) ## write docs/dependencies.md anew: what is in the image, under which licenses
 	@$(BIN)/python -m harness.dependencies

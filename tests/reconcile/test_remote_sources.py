@@ -123,7 +123,9 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
         files = {"app.yaml": yaml.safe_dump_all([release_object(version), made])}
         web.vendor.publish(version, files, **fields)
 
-    def settle() -> None:
+    async def settle(version: str) -> None:
+        image = f"quay.io/my-org/web:{version}"
+        await until(lambda: image in str(operator.api.get("Deployment", "web", NAMESPACE)))
         live = operator.api.live("Deployment", "web", NAMESPACE)
         operator.api.change("Deployment", "web", {"status": well(live)}, NAMESPACE)
 
@@ -131,8 +133,7 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
     release("1.0.0")
     async with operating(signer, web=web) as operator:
         follow(operator, interval="1m", timeout="1h")
-        await until(lambda: running(operator) == "1.0.0")
-        settle()
+        await settle("1.0.0")
         await operator.until_ready()
         release("1.1.0", is_required=True)
         release("1.2.0")
@@ -141,9 +142,8 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
         assert running(operator) == "1.1.0", "it is not Ready yet"
         assert [one["versionLabel"] for one in operator.status()["availableReleases"]] == ["1.2.0"]
 
-        settle()
-        await until(lambda: running(operator) == "1.2.0")
-        settle()
+        await settle("1.1.0")
+        await settle("1.2.0")
         await operator.until_ready()
         assert "availableReleases" not in operator.status()
 
