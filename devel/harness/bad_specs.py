@@ -32,7 +32,7 @@ class BadSpec:
 
 _REF = {"name": "one"}
 _ONE_LICENSE = "exactly one of secretRef and configMapRef must be set"
-_ONE_SOURCE = "exactly one of configMapRef, secretRef and inline must be set"
+_ONE_SOURCE = "exactly one of configMapRef, secretRef, inline and channelRelease must be set"
 
 BAD_SPECS = (
     BadSpec(

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from harness.cluster import NAMESPACE, Object, fake_cluster
 from harness.fakekube import FakeApi, connect
 from harness.licenses import Signer
+from harness.vendors import VendorWeb
 from harness.virtual_time import quiet, until
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.images.reference import Reference
@@ -31,9 +32,11 @@ from kotsapp.reconcile.services import Services, Settings
 from kotsapp.reconcile.workers import Workers
 from kotsapp.registry.credential import Credential
 from kotsapp.release.process import InProcess
+from kotsapp.sources.fetcher import Fetcher
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.verdict import ProbeResult, Verdict
 from kotsapp.verdicts.verification import Verification, Verified
+from localworld.release_channel import Vendor
 
 PRIVATE, PUBLIC = "quay.io/my-org/api:v1", "quay.io/my-org/web:v1"
 PROXIED = f"proxy.replicated.com/proxy/my-kots-app/{PRIVATE}"
@@ -81,6 +84,7 @@ class Operator:
     api: FakeApi
     signer: Signer
     prober: KnowingProber
+    web: VendorWeb
     workers: Workers = field(default_factory=Workers)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     sets_finalizers: bool = True
@@ -191,12 +195,18 @@ class Operator:
 
 @asynccontextmanager
 async def operating(
-    signer: Signer, api: FakeApi | None = None, verdicts: Mapping[str, Verdict] | None = None
+    signer: Signer,
+    api: FakeApi | None = None,
+    verdicts: Mapping[str, Verdict] | None = None,
+    web: VendorWeb | None = None,
 ) -> AsyncIterator[Operator]:
-    """An operator at work until the block ends; with a license there, unless ``api`` is given, as after a restart."""
+    """An operator at work until the block ends; with a license there, unless ``api`` is given, as after a restart.
+
+    ``web`` is what answers for the vendor's release service.
+    """
     cluster = api or fake_cluster()
     prober = KnowingProber(verdicts or {PRIVATE: Verdict.PRIVATE})
-    operator = Operator(cluster, signer, prober)
+    operator = Operator(cluster, signer, prober, web or VendorWeb(Vendor()))
     if api is None:
         operator.put_license()
     client, workers = connect(cluster), operator.workers
@@ -204,7 +214,8 @@ async def operating(
     workers.watch_with(ReferenceWatch(client, workers.wake_users, workers.wake_namespace))
     keys = TrustedKeys.load(signer.folder)
     reader, metrics = InProcess(RENDER_JOBS), Metrics(operator.registry)
-    services = Services(client, cache, reader, prober, keys, Settings(), metrics, workers.follow)
+    fetcher = Fetcher(operator.web)
+    services = Services(client, cache, reader, prober, fetcher, keys, Settings(), metrics, workers.follow)
     watch = asyncio.create_task(operator.watch(services))
     try:
         yield operator

@@ -22,6 +22,7 @@ _COMMAND = re.compile(r"[.;,] ([^.;,]*kubectl .*)", re.DOTALL)
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
 SUSPENDED = "Suspended"
 LICENSE_VALID = "LicenseValid"
+SOURCES_READY = "SourcesReady"
 IMAGES_RESOLVED = "ImagesResolved"
 IMAGES_PULLABLE = "ImagesPullable"
 PULL_SECRET_READY = "PullSecretReady"  # noqa: S105 - a condition type
@@ -34,6 +35,7 @@ _ORDER = (
     STALLED,
     SUSPENDED,
     LICENSE_VALID,
+    SOURCES_READY,
     IMAGES_RESOLVED,
     IMAGES_PULLABLE,
     PULL_SECRET_READY,
@@ -58,6 +60,7 @@ class Reason(StrEnum):
     LICENSE_NOT_FOUND = "LicenseNotFound"
     LICENSE_EXPIRED = "LicenseExpired"
     LICENSE_EXPIRING_SOON = "LicenseExpiringSoon"
+    SOURCE_UNAVAILABLE = "SourceUnavailable"
     MANIFESTS_NOT_FOUND = "ManifestsNotFound"
     INVALID_MANIFEST = "InvalidManifest"
     HELM_MISSING = "HelmMissing"

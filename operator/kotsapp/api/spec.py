@@ -13,10 +13,14 @@ from kotsapp.api.durations import parse_duration
 from kotsapp.apply.ignored import IgnoredField, InvalidIgnoredFieldError
 from kotsapp.images.image_path import ImagePath
 from kotsapp.license.domains import is_domain
+from kotsapp.sources.items import ChannelRelease, RemoteItem
 from kotsapp.verdicts.decision import OnUndecided
 
 DEFAULT_LICENSE_KEY = "license.yaml"
 MIN_INTERVAL, MAX_INTERVAL = 60.0, 720 * 3600.0
+# Each look asks somebody else's server; who can't wait annotates the resource.
+MIN_LOOK, MAX_LOOK = 10.0, 24 * 3600.0
+MAX_VERSION_LABEL = 256
 MIN_PROBE_TIMEOUT, MAX_PROBE_TIMEOUT = 0.1, 300.0
 MIN_TIMEOUT, MAX_TIMEOUT = 1.0, 24 * 3600.0
 # Every object of an app carries its name as a label.
@@ -80,6 +84,9 @@ class Inline:
         return f"spec.manifests[{self.index}].inline"
 
 
+Source = KeyRef | Inline | RemoteItem
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """Seconds, and what becomes of an image about which there is no evidence."""
@@ -112,8 +119,9 @@ class Spec:
     """What a KotsApp asks for, defaults filled in; durations in seconds."""
 
     license: KeyRef
-    manifests: tuple[KeyRef | Inline, ...]
+    manifests: tuple[Source, ...]
     config: Config = field(default_factory=Config)
+    interval: float = 600.0
     proxy: Proxy = Proxy()
     probe: Probe = Probe()
     image_paths: tuple[ImagePath, ...] = ()
@@ -132,6 +140,16 @@ class Spec:
         sources = (self.license, *self.manifests, *self.config.values_from)
         return frozenset((source.kind, source.name) for source in sources if isinstance(source, KeyRef))
 
+    @property
+    def remote(self) -> tuple[RemoteItem, ...]:
+        """The sources outside the cluster."""
+        return tuple(source for source in self.manifests if isinstance(source, RemoteItem))
+
+    @property
+    def follows_channel(self) -> bool:
+        """Whether releases, and the newest license, come from the vendor's release service."""
+        return any(isinstance(source, ChannelRelease) for source in self.manifests)
+
 
 def check_name(name: str) -> None:
     """Raises SpecError for a KotsApp whose name can't be a label value."""
@@ -147,6 +165,7 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
         license=_license(_mapping(spec, "license")),
         manifests=_manifests(spec.get("manifests")),
         config=_config(_mapping(spec, "config")),
+        interval=_seconds(spec, "interval", "spec", 600.0, MIN_LOOK, MAX_LOOK),
         proxy=Proxy(
             domain=_domain(proxy, "domain"),
             registry_domain=_domain(proxy, "registryDomain"),
@@ -180,21 +199,28 @@ def _license(value: Mapping[str, Any]) -> KeyRef:
     return KeyRef(ref.kind, ref.name, ref.key or DEFAULT_LICENSE_KEY)
 
 
-def _manifests(value: Any) -> tuple[KeyRef | Inline, ...]:
+def _manifests(value: Any) -> tuple[Source, ...]:
     if not isinstance(value, list) or not value:
         raise SpecError("spec.manifests: at least one source of manifests must be set")
     if len(value) > MAX_ITEMS:
         raise SpecError(f"spec.manifests: at most {MAX_ITEMS} items are possible, found {len(value)}")
-    return tuple(_source(item, index) for index, item in enumerate(value))
+    sources = tuple(_source(item, index) for index, item in enumerate(value))
+    if sum(isinstance(source, ChannelRelease) for source in sources) > 1:
+        raise SpecError("spec.manifests: at most one channelRelease is possible: a license has one channel")
+    return sources
 
 
-def _source(item: Any, index: int) -> KeyRef | Inline:
+def _source(item: Any, index: int) -> Source:
     where = f"spec.manifests[{index}]"
     if not isinstance(item, Mapping):
         raise SpecError(f"{where}: must be an object")
-    fields = [field for field in ("configMapRef", "secretRef", "inline") if item.get(field) is not None]
+    fields = [field for field in _SOURCE_FIELDS if item.get(field) is not None]
     if len(fields) != 1:
-        raise SpecError(f"{where}: exactly one of configMapRef, secretRef and inline must be set")
+        raise SpecError(
+            f"{where}: exactly one of {', '.join(_SOURCE_FIELDS[:-1])} and {_SOURCE_FIELDS[-1]} must be set"
+        )
+    if fields == ["channelRelease"]:
+        return _channel_release(item["channelRelease"], f"{where}.channelRelease")
     if fields == ["inline"]:
         text = item["inline"]
         if not isinstance(text, str) or not text:
@@ -202,6 +228,13 @@ def _source(item: Any, index: int) -> KeyRef | Inline:
         return Inline(index, text)
     kind = SourceKind.SECRET if fields == ["secretRef"] else SourceKind.CONFIG_MAP
     return _key_ref(kind, item[fields[0]], f"{where}.{fields[0]}")
+
+
+def _channel_release(value: Any, where: str) -> ChannelRelease:
+    label = value.get("versionLabel") if isinstance(value, Mapping) else False
+    if label is not None and not (isinstance(label, str) and 0 < len(label) <= MAX_VERSION_LABEL):
+        raise SpecError(f"{where}: must be {{}}, or have a versionLabel such as 1.4.2")
+    return ChannelRelease(label)
 
 
 def _config(value: Mapping[str, Any]) -> Config:
@@ -226,6 +259,7 @@ def _config_source(item: Any, index: int) -> KeyRef:
     return _key_ref(kind, item[ref], f"{where}.{ref}")
 
 
+_SOURCE_FIELDS = ("configMapRef", "secretRef", "inline", "channelRelease")
 _REF_FIELDS = ((SourceKind.SECRET, "secretRef"), (SourceKind.CONFIG_MAP, "configMapRef"))
 
 

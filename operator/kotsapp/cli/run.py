@@ -35,6 +35,8 @@ from kotsapp.reconcile.services import Services, Settings
 from kotsapp.reconcile.workers import Workers
 from kotsapp.registry.config import Registries, RegistriesError
 from kotsapp.release.process import reading
+from kotsapp.sources.fetcher import Fetcher
+from kotsapp.sources.web import Web
 from kotsapp.verdicts.metrics import Metrics
 from kotsapp.verdicts.prober import Prober
 from kotsapp.watching import NOT_YET, AppWatch
@@ -162,11 +164,14 @@ async def _work(
         prober = await stack.enter_async_context(
             Prober(registries, metrics=metrics.probes, allow_private=not args.deny_private_networks)
         )
+        web = await stack.enter_async_context(Web(registries, allow_private=not args.deny_private_networks))
         reader = await stack.enter_async_context(reading(RENDER_JOBS, [str(args.helm)] if args.helm else []))
         metrics.apps.set_function(lambda: len(workers))
         metrics.owned.set_function(lambda: len(cache))
         settings = Settings(frozenset(args.namespace), Policy(args.license_verification), args.helm)
-        services = Services(client, cache, reader, prober, keys, settings, metrics.reconcile, workers.follow)
+        services = Services(
+            client, cache, reader, prober, Fetcher(web), keys, settings, metrics.reconcile, workers.follow
+        )
         await _served(client)
         logger.info("kotsapp-operator %s on Kubernetes %s", __version__, client.server_version)
         watch = AppWatch(client, args.namespace, workers.versions)

@@ -64,6 +64,12 @@ def contested(found: Contested) -> ReconcileError:
     return retryable(Reason.FIELD_CONTESTED, found.message, condition, retry_after=found.wait)
 
 
+def soonest(wake_after: float | None, *moments: float) -> float | None:
+    """The first of the alarms; of ``moments`` those that are not still to come count for nothing."""
+    waits = [moment for moment in moments if moment > 0]
+    return min(waits if wake_after is None else [wake_after, *waits], default=None)
+
+
 def next_look(spec: Spec, license: License, images: ImagesResult, changes: ChangeSet, now: datetime) -> float:
     """Seconds until something is due by itself: verdicts grow stale, a license ends, what can't be watched."""
     due = [spec.probe.interval]

@@ -28,6 +28,8 @@ class EventReason(StrEnum):
     RESUMED = "Resumed"
     DELETING = "Deleting"
     RELEASE_WARNING = "ReleaseWarning"
+    RELEASE_FOUND = "ReleaseFound"
+    RELEASE_ROLLED_OUT = "ReleaseRolledOut"
 
 
 @dataclass(frozen=True, slots=True)

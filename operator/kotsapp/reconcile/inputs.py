@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,8 @@ from kotsapp.reconcile.services import Services
 from kotsapp.release import config_values
 from kotsapp.release.config_values import Answers
 from kotsapp.release.reader import SourceFile
+from kotsapp.sources.artifact import Artifact
+from kotsapp.sources.items import RemoteItem
 
 _YAML_ENDINGS = (".yaml", ".yml")
 
@@ -64,8 +67,9 @@ def refuse_expired(license: License, ref: KeyRef) -> None:
     )
 
 
-async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceFile]:
-    """The files of every source, in the order of spec.manifests and of their keys.
+async def read_sources(app: App, spec: Spec, services: Services, fetched: Mapping[str, Artifact]) -> list[SourceFile]:
+    """The files of every source, in the order of spec.manifests and of their keys; ``fetched`` is what those outside
+    the cluster hold, by their names.
 
     Raises ReconcileError when one is missing.
     """
@@ -73,6 +77,9 @@ async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceF
     for source in spec.manifests:
         if isinstance(source, Inline):
             files.append(SourceFile(str(source), f"manifests-{source.index}.yaml", source.text.encode()))
+        elif isinstance(source, RemoteItem):
+            artifact = fetched[source.name]
+            files.append(SourceFile(source.name, artifact.file_name, artifact.content))
         else:
             files += await _files(app, source, services, _MANIFESTS)
     return files

@@ -28,11 +28,11 @@ from kotsapp.kube.objects import ObjectKey
 from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile import conclusion, events, known_secrets, release_store, routing, status
+from kotsapp.reconcile import conclusion, events, known_secrets, release_store, remote_sources, routing, status
 from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.cluster import cluster_for, looker_for
-from kotsapp.reconcile.conclusion import Conclusion
+from kotsapp.reconcile.conclusion import Conclusion, soonest
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
 from kotsapp.reconcile.inputs import license_condition, read_answers, read_license, read_sources, refuse_expired
@@ -41,6 +41,7 @@ from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome, ReconcileError, of_api_error, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
 from kotsapp.reconcile.progress import Progress
+from kotsapp.reconcile.remote_sources import RemoteSources
 from kotsapp.reconcile.rendering import (
     Before,
     renderer_for,
@@ -51,12 +52,14 @@ from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, 
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.source_report import version_of
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.registry.credential import Credential
 from kotsapp.release import config
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
+from kotsapp.release.context import ReleaseVersion
 from kotsapp.release.jobs import Inputs
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
@@ -100,6 +103,7 @@ class Reconciler:
             self._memory.refreshed_at = moment
             self._progress.events.append(events.of_request(self._app.requested, self._progress.before))
         self._memory.refresh |= asked
+        self._memory.sources.ask_now |= asked
         try:
             end = await self._reconcile()
             conditions, wake_after, backoff = end.conditions, end.wake_after, False
@@ -112,8 +116,7 @@ class Reconciler:
         if asked:  # with whatever came of it: somebody waits for the answer
             self._progress.answered(**self._app.requested)
         self._progress.found(*conditions)
-        if early > 0:  # the request is taken up then
-            wake_after = early if wake_after is None else min(wake_after, early)
+        wake_after = soonest(wake_after, early, remote_sources.until_due(self._memory.sources))
         return Outcome(self._progress.status(), wake_after, backoff, tuple(self._progress.events))
 
     async def announce(self, *conditions: Condition) -> None:
@@ -122,9 +125,10 @@ class Reconciler:
 
     async def _reconcile(self) -> Conclusion:
         spec = self._read_spec()
-        license, files, answers = await self._load(spec)
-        renderer = renderer_for(self._app, spec, license, answers, self._services.settings.helm)
+        license, files, answers, version = await self._load(spec)
+        renderer = renderer_for(self._app, spec, license, answers, version, self._services.settings.helm)
         release, images = await self._render_and_route(spec, license, renderer, files)
+        self._progress.found(version=version.to_status())
         kept = await self._account_secrets(spec, license, release, images)
         plan = self._plan(spec, license, release, images, kept)
         done = await self._roll_out(spec, license, plan)
@@ -141,20 +145,24 @@ class Reconciler:
         except SpecError as error:
             raise terminal(Reason.INVALID_SPEC, str(error)) from None
 
-    async def _load(self, spec: Spec) -> tuple[License, list[SourceFile], Answers]:
+    async def _load(self, spec: Spec) -> tuple[License, list[SourceFile], Answers, ReleaseVersion]:
         follow = self._services.follow
         await follow(self._app, spec.references)
         license = await read_license(self._app, spec, self._services)
         self._memory.redactor.learn("license", license.secrets())
+        remote = RemoteSources(self._app, spec, self._services, self._memory, self._progress)
+        license = await remote.newest_license(license)
+        self._memory.redactor.learn("newest license", license.secrets())
         self._note_license(license)
         refuse_expired(license, spec.license)
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, _references(spec, license))
-        files = await read_sources(self._app, spec, self._services)
+        fetched = await remote.fetch(license)
+        files = await read_sources(self._app, spec, self._services, fetched)
         answers, read_from = await read_answers(self._app, spec, self._services)
         self._memory.redactor.learn("sources", known_secrets.of_sources([*files, *read_from]))
-        self._progress.note_sources([*files, *read_from], license.license_id.encode())
-        return license, files, answers
+        self._progress.note_sources([*files, *read_from], license.license_id.encode(), fetched)
+        return license, files, answers, version_of(spec, fetched)
 
     async def _render_and_route(
         self, spec: Spec, license: License, renderer: Renderer, files: Sequence[SourceFile]
@@ -169,7 +177,7 @@ class Reconciler:
                 self._renderings.note(stored)
                 return stored.release, images
         kept = self._renderings.drawn(stored)
-        lost = stored is None and bool(self._progress.before.get("release"))
+        lost = stored is None and bool(status.stored_revision(self._progress.before))
         before = Before(release_store.past_of(stored, self._progress.ledger.inventory, lost=lost), self._looker)
         try:
             release = await self._renderings.render(Inputs(renderer, files, {}, kept), before, inputs)
@@ -324,6 +332,7 @@ class Reconciler:
         if end.healthy:
             self._memory.rollout_started = None
             self._memory.release = None  # nothing to look at again soon
+            self._progress.events += remote_sources.settled(self._memory.sources, asyncio.get_running_loop().time())
         return end
 
     def _note_license(self, license: License) -> None:

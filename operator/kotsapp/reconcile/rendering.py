@@ -19,7 +19,7 @@ from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.release import deaths
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
-from kotsapp.release.context import ClusterFacts
+from kotsapp.release.context import ClusterFacts, ReleaseVersion
 from kotsapp.release.deaths import Deaths
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.helm import Cluster
@@ -40,9 +40,11 @@ def secret_name(spec: Spec, license: License) -> str:
     return spec.pull_secret or default_name(license.app_slug)
 
 
-def renderer_for(app: App, spec: Spec, license: License, answers: Answers, helm: Path | None) -> Renderer:
-    """The renderer of this app's release; ``answers`` are to its Config, ``helm`` is the administrator's choice of
-    program."""
+def renderer_for(
+    app: App, spec: Spec, license: License, answers: Answers, version: ReleaseVersion, helm: Path | None
+) -> Renderer:
+    """The renderer of this app's release; ``answers`` are to its Config, ``version`` is which release of its channel it
+    is, ``helm`` the administrator's choice of program."""
     return Renderer(
         license=license,
         pull_secret=secret_name(spec, license),
@@ -53,6 +55,7 @@ def renderer_for(app: App, spec: Spec, license: License, answers: Answers, helm:
         patch_helm_v2=spec.patch_helm_v2,
         helm=str(helm) if helm else None,
         answers=answers,
+        version=version,
     )
 
 

@@ -11,6 +11,7 @@ from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.rendering import Before, ReaderFor, after_death, died, refuse_deadly, render
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.status import stored_revision
 from kotsapp.release.filling import Drawn
 from kotsapp.release.jobs import Inputs
 from kotsapp.release.process import ReaderDiedError
@@ -33,7 +34,7 @@ class Renderings:
         if self._memory.release is not None:
             return self._memory.release
         before = self._progress.before
-        if before.get("observedGeneration") and not before.get("release"):
+        if before.get("observedGeneration") and not stored_revision(before):
             return None  # nothing of it has to be kept
         try:
             return await release_store.load(self._app, self._services.client)
@@ -69,8 +70,7 @@ class Renderings:
 
     def last_revision(self, stored: StoredRelease | None) -> int:
         """Of what was stored, or was told to be; 0 for none."""
-        told = (self._progress.before.get("release") or {}).get("revision")
-        return max(stored.revision if stored is not None else 0, told if isinstance(told, int) else 0)
+        return max(stored.revision if stored is not None else 0, stored_revision(self._progress.before))
 
     async def keep(self, stored: StoredRelease, *, kept: bool) -> None:
         """Keep it before anything rolls out: what was drawn must be there after a restart."""

@@ -11,6 +11,7 @@ from kotsapp.reconcile.app import App
 from kotsapp.reconcile.limiter import Limiter
 from kotsapp.reconcile.metrics import Metrics
 from kotsapp.release.process import Reader
+from kotsapp.sources.fetcher import Fetcher
 from kotsapp.verdicts.prober import Prober
 
 # Reconciliations at work at once: the bound keeps a restart with many apps from reading and applying all of them at the
@@ -29,12 +30,14 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """``follow`` makes the app wake when something of its namespace that it names changes, by kind and name."""
+    """``fetcher`` looks at sources outside the cluster. ``follow`` makes the app wake when something of its namespace
+    that it names changes, by kind and name."""
 
     client: KubeClient
     cache: OwnedObjects
     reader: Reader
     prober: Prober
+    fetcher: Fetcher
     keys: TrustedKeys
     settings: Settings
     metrics: Metrics

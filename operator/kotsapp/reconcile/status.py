@@ -31,6 +31,8 @@ MAX_IMAGES = 500
 MAX_WORKLOADS = 500
 MAX_USERS = 20
 MAX_IMAGE_MESSAGE = 512
+# Of status.release: which release of its channel it is.
+VERSION_FIELDS = ("versionLabel", "channelSequence")
 SUSPENDED_MESSAGE = "spec.suspend is true: nothing is probed, applied or repaired"
 
 _WORST_FIRST = {
@@ -67,13 +69,16 @@ class ImageFindings:
 class Findings:
     """What the steps of one reconciliation found, as far as it came; what is None is carried from before.
 
-    ``license`` are the license's facts, ``release`` those of the stored release and ``config`` the names of the
-    Config's items, as status has them (``config`` is empty for a release without one); ``answered`` are requests that
-    were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
+    ``license`` are the license's facts, ``release`` those of the stored release (empty for one that needn't be stored),
+    ``version`` which release of its channel is rolled out (empty for none), ``available`` newer ones, and ``config``
+    the names of the Config's items, as status has them (``config`` is empty for a release without one); ``answered``
+    are requests that were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
     """
 
     license: Mapping[str, Any] | None = None
     release: Mapping[str, Any] | None = None
+    version: Mapping[str, Any] | None = None
+    available: Sequence[Mapping[str, Any]] | None = None
     config: Mapping[str, Any] | None = None
     sources: Sequence[Mapping[str, str]] | None = None
     images: ImageFindings | None = None
@@ -88,11 +93,13 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
 
     Ready, Reconciling and Stalled are among ``findings.conditions``; of each type the last one counts.
     """
-    status = {name: value for name, value in previous.items() if name not in ("conditions", "inventory")}
+    status = {name: value for name, value in previous.items() if name not in ("conditions", "inventory", "release")}
     if findings.license is not None:
         status["license"] = {name: value for name, value in findings.license.items() if value not in (None, "")}
-    if findings.release is not None:
-        status["release"] = dict(findings.release)
+    status |= _release(previous, findings)
+    if findings.available is not None:
+        status.pop("availableReleases", None)
+        status |= {"availableReleases": [dict(one) for one in findings.available]} if findings.available else {}
     if findings.config is not None:
         status.pop("config", None)
         status |= {"config": dict(findings.config)} if findings.config else {}
@@ -140,6 +147,12 @@ def with_inventory(previous: Status, inventory: Inventory) -> dict[str, Any]:
     return {**previous, "inventory": inventory.to_status()}
 
 
+def stored_revision(status: Status) -> int:
+    """The revision of the stored rendering that a status tells; 0 for none."""
+    revision = (status.get("release") or {}).get("revision")
+    return revision if isinstance(revision, int) else 0
+
+
 def was_told(generation: int, status: Status) -> bool:
     """Whether the status says something about this generation already."""
     ready = condition_in(status, "Ready")
@@ -169,6 +182,16 @@ def workloads_told(status: Status, keys: Iterable[ObjectKey]) -> dict[ObjectKey,
         if key is not None and entry.get("state") in _STATES_WORST_FIRST:
             told[key] = Health(WorkloadState(entry["state"]), str(entry.get("message") or ""))
     return told
+
+
+def _release(previous: Status, findings: Findings) -> dict[str, Any]:
+    """``release``, of which the version and the stored rendering are found apart; nothing where nothing is known."""
+    before = previous.get("release") or {}
+    version = {name: before[name] for name in VERSION_FIELDS if name in before}
+    stored = {name: value for name, value in before.items() if name not in VERSION_FIELDS}
+    told = {**(stored if findings.release is None else findings.release)}
+    told |= version if findings.version is None else findings.version
+    return {"release": told} if told else {}
 
 
 def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:

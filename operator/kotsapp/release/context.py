@@ -12,7 +12,10 @@ UNKNOWN_VERSION = "0.0.0+unknown"
 
 @dataclass(frozen=True, slots=True)
 class ReleaseVersion:
-    """Which release of its channel this is, as far as its source tells; ``sequence`` counts the app's roll-outs."""
+    """Which release of its channel this is, as far as its source tells; ``sequence`` counts the app's releases.
+
+    ``cursor`` is its place in the channel, empty for a release that comes from none; the domains are the channel's own.
+    """
 
     sequence: int = 0
     cursor: str = ""
@@ -20,6 +23,15 @@ class ReleaseVersion:
     version_label: str = ""
     release_notes: str = ""
     is_required: bool = False
+    proxy_domain: str = ""
+    registry_domain: str = ""
+
+    def to_status(self) -> dict[str, str | int]:
+        """Of ``status.release``: which release of its channel it is; empty for one that comes from none."""
+        if not self.cursor:
+            return {}
+        label = {"versionLabel": self.version_label} if self.version_label else {}
+        return {**label, "channelSequence": int(self.cursor)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kotsapp.manifests.errors import ManifestError
+from kotsapp.release import archives
 from kotsapp.release.budget import for_operator
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.files import SourceFile
@@ -50,6 +51,18 @@ def render(inputs: Inputs, charts: ChartInputs | None = None) -> Release:
     return replace(release, charts=tuple(_without_data(request) for request in release.charts), filler=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """How many files an archive holds."""
+
+    files: int
+
+
+def unpack(file: SourceFile) -> Unpacked:
+    """That the archive is whole, before it takes the place of one that is. Raises ManifestError."""
+    return Unpacked(len(archives.unpack(file.data, file.origin, for_operator())))
+
+
 def warm_up() -> None:
     """Read a little of each kind."""
     texts = (b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n&a [*a", b'{"kind": "List"}', b"\x1f\x8b")
@@ -67,4 +80,4 @@ def _mark(past: Past | None) -> Past | None:
     return None if past is None else Past(past.digest)
 
 
-JOBS = {"render": render}
+JOBS = {"render": render, "unpack": unpack}

@@ -28,13 +28,16 @@ if TYPE_CHECKING:
     from kotsapp.release.helm import Cluster
 
 
+_UNKNOWN_VERSION = ReleaseVersion()
+
+
 @dataclass(frozen=True, slots=True)
 class Renderer:
     """What rendering a release takes beside its files; ``instance`` is an id of the app in its cluster.
 
     ``namespace`` is where the app goes, ``helm`` the program (None for the one on PATH), ``answers`` are what was given
-    for the release's Config, ``cluster`` is what calls may ask about it.
-    The domains are a person's own wishes, before the release's and the license's. Without a license
+    for the release's Config, ``cluster`` is what calls may ask about it, ``version`` which release of its channel this
+    is. The domains are a person's own wishes, before the release's and the license's. Without a license
     every template call is refused.
     """
 
@@ -48,12 +51,15 @@ class Renderer:
     answers: Answers = field(default_factory=Answers)
     cluster: ClusterFacts = field(default_factory=ClusterFacts)
     instance: str = ""
+    version: ReleaseVersion = _UNKNOWN_VERSION
 
     def domains(self, application: Application) -> Domains:
         """Which hosts the license opens, with what the release's Application says."""
         return resolve_domains(
             spec_proxy=self.proxy_domain,
             spec_registry=self.registry_domain,
+            release_proxy=self.version.proxy_domain,
+            release_registry=self.version.registry_domain,
             application_proxy=application.proxy_domain,
             application_registry=application.registry_domain,
             license_proxy=self.license.proxy_domain if self.license else None,
@@ -120,6 +126,8 @@ class Renderer:
                 [sorted(one.items()) for one in (self.answers.values, self.answers.filenames, self.answers.rows)]
             ).encode()
         )
+        if self.version != _UNKNOWN_VERSION:  # nothing is rendered anew for a release without one
+            parts.update(repr(self.version).encode())
         for file in files:
             for part in (file.origin.encode(), file.name.encode(), file.data):
                 parts.update(len(part).to_bytes(8, "big") + part)
@@ -152,6 +160,6 @@ class Renderer:
             namespace=self.namespace,
             domains=domains,
             local_images=local_images,
-            version=ReleaseVersion(channel_name=license.channel_name),
+            version=replace(self.version, channel_name=self.version.channel_name or license.channel_name),
             cluster=self.cluster,
         )

@@ -1,0 +1,33 @@
+"""Looks at sources of every kind: which module does which. One for the whole operator."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from kotsapp.license import License, TrustedKeys
+from kotsapp.sources import channel, newest
+from kotsapp.sources.artifact import Access, Artifact, Known, Look, Seen
+from kotsapp.sources.items import ChannelRelease, RemoteItem
+from kotsapp.sources.web import Web
+
+_LOOKS: Mapping[type[RemoteItem], Look] = {ChannelRelease: channel.look}
+
+
+class Fetcher:
+    """Asks through one ``web``; each question has its turn (``turn``), or one tenant's silent servers held up all."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+
+    @asynccontextmanager
+    async def turn(self, namespace: str) -> AsyncIterator[None]:
+        """A turn to ask; namespaces have theirs one after the other."""
+        async with self._web.looking(namespace):
+            yield
+
+    async def look(self, item: RemoteItem, access: Access, known: Known | None) -> Seen:
+        """What is to be used of the source now. Raises SourceError."""
+        return await _LOOKS[type(item)](item, access, known, self._web)
+
+    async def newest_license(self, license: License, keys: TrustedKeys) -> Artifact:
+        """The license as the vendor has it now, verified. Raises SourceError."""
+        return await newest.look(license, keys, self._web)

@@ -1,0 +1,129 @@
+"""The way out to sources: HTTP answers, guarded and bounded as those of registries are, each credential to its host.
+
+The credential of the first request goes to its origin alone. A redirect to another origin is followed without it, as
+every HTTP client does it, and nothing that comes after gets it back.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from aiohttp.abc import AbstractResolver
+
+from kotsapp.registry.client import Answer, Client
+from kotsapp.registry.config import Registries
+from kotsapp.registry.credential import Credential
+from kotsapp.registry.evidence import NoAnswer, Trouble
+from kotsapp.registry.guard import Destination, Guard, Refused
+from kotsapp.release.fair_queue import FairQueue
+from kotsapp.sources.errors import SourceError, SourceRefusedError, SourceUnreachableError
+from kotsapp.sources.limits import ASK_SECONDS, MAX_FETCHES, MAX_LOOKS, MAX_REDIRECTS
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# What a person has to change before it can be any different.
+_FOR_GOOD = frozenset({Trouble.REFUSED, Trouble.REDIRECT})
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A GET. ``limit`` are the bytes of a 200's body that are read at most, ``seconds`` are for all of it."""
+
+    url: str
+    credential: Credential | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    limit: int = 0
+    seconds: float = ASK_SECONDS
+
+
+class Web:
+    """Asks sources. One for the whole operator; use as an async context manager.
+
+    ``registries`` is the administrator's file: it says where a host really is, and how its certificate is checked.
+    """
+
+    def __init__(
+        self,
+        registries: Registries | None = None,
+        *,
+        allow_private: bool = True,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self.registries = registries or Registries.empty()
+        self.guard = Guard(self.registries, allow_private=allow_private)
+        self.client = Client(self.guard, resolver)
+        self._looks = FairQueue(MAX_LOOKS)
+        self._fetches = FairQueue(MAX_FETCHES)
+
+    async def __aenter__(self) -> Self:
+        await self.client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.client.__aexit__(kind, error, trace)
+
+    @asynccontextmanager
+    async def looking(self, namespace: str) -> AsyncIterator[None]:
+        """A turn to look at one source; namespaces have theirs one after the other."""
+        async with self._looks.turn(namespace):
+            yield
+
+    @asynccontextmanager
+    async def fetching(self, namespace: str) -> AsyncIterator[None]:
+        """A turn to fetch what is large."""
+        async with self._fetches.turn(namespace):
+            yield
+
+    async def get(self, question: Question) -> Answer:
+        """The answer, whatever its status; redirects are followed. Raises SourceError."""
+        try:
+            at = self.guard.service(question.url)
+        except Refused as refused:
+            raise SourceRefusedError(f"the address is not asked: {refused}") from None
+        try:
+            async with asyncio.timeout(question.seconds):
+                return await self._get(question, at)
+        except TimeoutError:
+            raise SourceUnreachableError(f"{at.name} did not answer within {question.seconds:g} s") from None
+        except NoAnswer as no_answer:
+            raise trouble(no_answer) from None
+
+    async def _get(self, question: Question, first: Destination) -> Answer:
+        at, credential = first, question.credential
+        for _ in range(MAX_REDIRECTS + 1):
+            headers = dict(question.headers)
+            if credential is not None:
+                headers["Authorization"] = credential.basic
+            answer = await self.client.ask("GET", at, headers, body_limit=question.limit)
+            if answer.status not in _REDIRECTS:
+                return answer
+            at = self._redirected(answer, at, question.credential)
+            if (at.origin, at.name) != (first.origin, first.name):
+                credential = None
+        raise NoAnswer(Trouble.REDIRECT, first.name, f"redirected more than {MAX_REDIRECTS} times")
+
+    def _redirected(self, answer: Answer, at: Destination, credential: Credential | None) -> Destination:
+        location = answer.headers.get("Location", "")
+        if not location:
+            raise NoAnswer(Trouble.REDIRECT, at.name, f"answered {answer.status} without saying where to go")
+        try:
+            to, why = self.guard.redirect(location, at), ""
+        except Refused as refused:
+            to, why = None, str(refused)
+        if credential is not None and credential.is_in(location):
+            to, why = None, "its URL holds the license id"
+        if to is None:
+            raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected to where we don't go: {why}")
+        return to
+
+
+def trouble(no_answer: NoAnswer) -> SourceError:
+    """Why nobody answered, as an error of a source."""
+    message = f"{no_answer.host} {no_answer.message}"
+    if no_answer.trouble in _FOR_GOOD:
+        return SourceRefusedError(message)
+    return SourceUnreachableError(message)
