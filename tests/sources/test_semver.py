@@ -91,6 +91,9 @@ def test_what_is_no_range_is_refused_with_examples(text: str) -> None:
         Range.parse(text)
 
 
+NO_VERSIONS = ["", "latest", "1", "1.2", "01.2.3", "1.2.3-", "1.2.3-01", "1.2.3.4", "v", "1.2.3 ", "9" * 30 + ".0.0"]
+
+
 @pytest.mark.parametrize("text", NO_VERSIONS)
 def test_what_is_no_whole_version_is_none(text: str) -> None:
     assert parse(text) is None

@@ -57,12 +57,14 @@ class Known:
 class Access:
     """With what a source is asked.
 
-    ``namespace`` is whose turn it is where turns are few. ``docker_config`` is the content of the Secret that the item
-    names (a dockerconfigjson), None where it names none.
+    ``namespace`` is whose turn it is where turns are few. ``license_hosts`` are the registries that may see the license
+    id. ``docker_config`` is the content of the Secret that the item names (a dockerconfigjson), None where it names
+    none.
     """
 
     license: License
     namespace: str
+    license_hosts: frozenset[str] = frozenset()
     docker_config: bytes | None = field(default=None, repr=False)
 
 

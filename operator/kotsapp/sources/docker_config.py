@@ -1,4 +1,4 @@
-"""A person's own login at a registry, out of a dockerconfigjson: ``kubectl create secret docker-registry`` makes one."""
+"""A person's own login at a registry, out of a dockerconfigjson (``kubectl create secret docker-registry``)."""
 
 import base64
 import binascii

@@ -67,8 +67,8 @@ def _repository(item: OciRef, access: Access) -> Repository:
         raise SourceRefusedError(f"Secret {item.secret} is no login (dockerconfigjson): {error}") from None
     if login is None:
         raise SourceRefusedError(
-            f"Secret {item.secret} has no login for {item.registry}; make it with: kubectl create secret"
-            f" docker-registry {item.secret} --docker-server={item.registry} --docker-username=... --docker-password=..."
+            f"Secret {item.secret} has no login for {item.registry}; make one: kubectl create secret docker-registry"
+            f" {item.secret} --docker-server={item.registry} --docker-username=USER --docker-password=PASSWORD"
         )
     return Repository(item.registry, item.repository, login)
 
@@ -133,9 +133,8 @@ class _Asker:
         self._check(blob, f"the layer of {what}")
         if not blob.complete or len(blob.body) != layer.size:
             more = "more" if not blob.complete else str(len(blob.body))
-            raise SourceContentError(
-                f"the layer of {what} has {layer.size} bytes, and {more} came: the registry lost some of it, push it again"
-            )
+            told = f"the layer of {what} has {layer.size} bytes, and {more} came"
+            raise SourceContentError(f"{told}: the registry lost some of it, push it again")
         if not await asyncio.to_thread(oci_manifest.matches, blob.body, layer.digest):
             raise SourceContentError(f"the layer of {what} came with another digest than its manifest says")
         return target, blob.body

@@ -18,6 +18,7 @@ from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.evidence import NoAnswer, Trouble
 from kotsapp.registry.guard import Destination, Guard, Refused
+from kotsapp.registry.repository import RepositoryClient
 from kotsapp.release.fair_queue import FairQueue
 from kotsapp.sources.errors import SourceError, SourceRefusedError, SourceUnreachableError
 from kotsapp.sources.limits import ASK_SECONDS, MAX_FETCHES, MAX_LOOKS, MAX_REDIRECTS
@@ -54,6 +55,7 @@ class Web:
         self.registries = registries or Registries.empty()
         self.guard = Guard(self.registries, allow_private=allow_private)
         self.client = Client(self.guard, resolver)
+        self.repositories = RepositoryClient(self.client, self.guard, self.registries)
         self._looks = FairQueue(MAX_LOOKS)
         self._fetches = FairQueue(MAX_FETCHES)
 
