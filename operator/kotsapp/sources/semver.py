@@ -20,9 +20,11 @@ _VERSION = re.compile(rf"v?({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_PRE}))?(?
 _PART = r"(?:[0-9]{1,20}|[xX*])"
 _LOOSE = rf"v?{_PART}(?:\.{_PART})?(?:\.{_PART})?(?:-{_PRE})?(?:\+{_PRE})?"
 _OPERATOR = r"(?:!=|>=|=>|<=|=<|~>|~|\^|=|>|<)?"
-_HYPHEN = re.compile(rf"\s*({_LOOSE})\s+-\s+({_LOOSE})\s*")
-_ONE = re.compile(rf"({_OPERATOR})\s*v?({_PART})(?:\.({_PART}))?(?:\.({_PART}))?(?:-({_PRE}))?(?:\+{_PRE})?")
-_ALL = re.compile(rf"\s*{_OPERATOR}\s*{_LOOSE}(?:(?:\s+|\s*,\s*){_OPERATOR}\s*{_LOOSE})*\s*")
+# In these a single blank stands for all that were written: what may be read in more than one way is tried in all.
+_BLANKS = re.compile(r"[ \t\n\f\r]+")
+_HYPHEN = re.compile(rf" ?({_LOOSE}) - ({_LOOSE}) ?")
+_ONE = re.compile(rf"({_OPERATOR}) ?v?({_PART})(?:\.({_PART}))?(?:\.({_PART}))?(?:-({_PRE}))?(?:\+{_PRE})?")
+_ALL = re.compile(rf" ?{_OPERATOR} ?{_LOOSE}(?:(?: ?, ?+| ){_OPERATOR} ?{_LOOSE})* ?")
 _SPELLINGS = {"": "=", "=>": ">=", "=<": "<=", "~>": "~"}
 
 
@@ -146,7 +148,7 @@ class Range:
         """Raises InvalidRangeError."""
         if not text.strip() or len(text) > MAX_RANGE:
             raise InvalidRangeError(text)
-        plain = _HYPHEN.sub(r">= \1, <= \2", text)
+        plain = _HYPHEN.sub(r">= \1, <= \2", _BLANKS.sub(" ", text))
         return cls(text, tuple(_comparisons(part, text) for part in plain.split("||")))
 
     def holds(self, version: Version) -> bool:
