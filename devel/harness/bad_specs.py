@@ -65,6 +65,19 @@ BAD_SPECS = (
         "spec.license.secretRef.key",
         "spec.license.secretRef.key: 'a/b'",
     ),
+    BadSpec(
+        "a digest of no key",
+        {"manifests": [{"configMapRef": {**_REF, "digest": "sha256:" + "0" * 64}}]},
+        "digest is that of one key's content",
+        "spec.manifests[0].configMapRef: digest is that of one key's content",
+        cel=True,
+    ),
+    BadSpec(
+        "a digest of another kind",
+        {"manifests": [{"secretRef": {**_REF, "key": "a", "digest": "md5:" + "0" * 32}}]},
+        "spec.manifests[0].secretRef.digest",
+        "spec.manifests[0].secretRef.digest: must be sha256:",
+    ),
     BadSpec("no manifests", {"manifests": []}, "spec.manifests", "spec.manifests: at least one source"),
     BadSpec("empty source", {"manifests": [{}]}, _ONE_SOURCE, f"spec.manifests[0]: {_ONE_SOURCE}", cel=True),
     BadSpec(

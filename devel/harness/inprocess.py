@@ -198,6 +198,8 @@ async def operating(
     signer: Signer,
     api: FakeApi | None = None,
     verdicts: Mapping[str, Verdict] | None = None,
+    settings: Settings | None = None,
+    default_account: str = "",
     web: VendorWeb | None = None,
 ) -> AsyncIterator[Operator]:
     """An operator at work until the block ends; with a license there, unless ``api`` is given, as after a restart.
@@ -206,7 +208,7 @@ async def operating(
     """
     cluster = api or fake_cluster()
     prober = KnowingProber(verdicts or {PRIVATE: Verdict.PRIVATE})
-    operator = Operator(cluster, signer, prober, web or VendorWeb(Vendor()))
+    operator = Operator(cluster, signer, prober, web or VendorWeb(Vendor()), Workers(default_account))
     if api is None:
         operator.put_license()
     client, workers = connect(cluster), operator.workers
@@ -214,8 +216,8 @@ async def operating(
     workers.watch_with(ReferenceWatch(client, workers.wake_users, workers.wake_namespace))
     keys = TrustedKeys.load(signer.folder)
     reader, metrics = InProcess(RENDER_JOBS), Metrics(operator.registry)
-    fetcher = Fetcher(operator.web)
-    services = Services(client, cache, reader, prober, fetcher, keys, Settings(), metrics, workers.follow)
+    fetcher, chosen = Fetcher(operator.web), settings or Settings()
+    services = Services(client, cache, reader, prober, fetcher, keys, chosen, metrics, workers.follow)
     watch = asyncio.create_task(operator.watch(services))
     try:
         yield operator

@@ -32,7 +32,15 @@ def helm_push(local: Registries, place: str, chart: bytes, folder: Path) -> str:
     config, packed = folder / "helm-login.json", folder / "chart.tgz"
     config.write_text(json.dumps({"auths": auths}))
     packed.write_bytes(chart)
-    command: list[str | Path] = [helm(), "push", packed, f"oci://{address}/{repository}", "--plain-http", "--registry-config", config]
+    command: list[str | Path] = [
+        helm(),
+        "push",
+        packed,
+        f"oci://{address}/{repository}",
+        "--plain-http",
+        "--registry-config",
+        config,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_HELM_SECONDS, check=False)
     if done.returncode:
         raise RuntimeError(f"helm push: {done.stderr[-2000:]}")

@@ -1,10 +1,13 @@
 """A vendor whose release service is asked in process, without a socket: for tests in virtual time."""
 
+# ruff: noqa: ARG002 - nobody has to wait for a turn here
+
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
 
+from kotsapp.fair_queue import Tenant
 from kotsapp.registry.client import Answer
 from kotsapp.sources.errors import SourceUnreachableError
 from kotsapp.sources.web import Question, Web
@@ -19,11 +22,11 @@ class VendorWeb(Web):
         self.down = False
 
     @asynccontextmanager
-    async def looking(self, namespace: str) -> AsyncIterator[None]:
+    async def looking(self, tenant: Tenant) -> AsyncIterator[None]:
         yield
 
     @asynccontextmanager
-    async def fetching(self, namespace: str) -> AsyncIterator[None]:
+    async def fetching(self, tenant: Tenant) -> AsyncIterator[None]:
         yield
 
     async def get(self, question: Question) -> Answer:

@@ -1,6 +1,7 @@
 """A vendor's releases and customers as its release service knows them, and what that answers to a question.
 
-A stand-in for the service at a license's endpoint (https://replicated.app): what the operator asks of it, and no more. ``Vendor.answer`` is a function of the state and the request; ``release_server.py`` serves it.
+A stand-in for the service at a license's endpoint (https://replicated.app): what the operator asks of it, and no more.
+``Vendor.answer`` is a function of the state and the request; ``release_server.py`` serves it.
 """
 
 from __future__ import annotations

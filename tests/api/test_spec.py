@@ -18,6 +18,7 @@ CRD = yaml.safe_load((Path(__file__).parents[2] / "crds" / "kotsapps.kotsapp.dev
 SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
 PATH_SCHEMA = SCHEMA["properties"]["imagePaths"]["items"]["properties"]["path"]
 
+DIGEST = "sha256:" + "0" * 64
 # A value for each field that the CRD has, other than its default. Two sources can't stand together.
 VALUES: Mapping[str, Any] = {
     "license.secretRef.name": "other",
@@ -26,9 +27,13 @@ VALUES: Mapping[str, Any] = {
     "license.configMapRef.key": "acme.yaml",
     "manifests[].configMapRef.name": "other",
     "manifests[].configMapRef.key": "a.yaml",
+    "manifests[].configMapRef.digest": DIGEST,
     "manifests[].secretRef.name": "other",
     "manifests[].secretRef.key": "a.yaml",
+    "manifests[].secretRef.digest": DIGEST,
     "manifests[].inline": "kind: ConfigMap",
+    "manifests[].channelRelease.versionLabel": "1.4.2",
+    "interval": "30s",
     "config.values": {"host": "shop", "tls": True, "port": 8443, "ratio": 0.5},
     "config.valuesFrom[].configMapRef.name": "other",
     "config.valuesFrom[].configMapRef.key": "values.yaml",
@@ -79,7 +84,8 @@ def with_value(path: str, value: Any) -> dict[str, Any]:
     for refs in (spec["license"], spec["manifests"][0], *spec.get("config", {}).get("valuesFrom", [])):
         for name in ("secretRef", "configMapRef"):
             if name in refs:
-                refs[name] = {"name": "my-license", **refs[name]}
+                key = {"key": "a.yaml"} if "digest" in refs[name] else {}
+                refs[name] = {"name": "my-license", **key, **refs[name]}
     for name in ("imagePaths", "ignoreFields"):
         if name in spec:
             spec[name] = [{"group": "g", "kind": "K", "path": "p", **spec[name][0]}]

@@ -22,6 +22,7 @@ from harness.shipped import (
     packed,
     templated,
 )
+from kotsapp.apply.lending import Lent
 from kotsapp.cli import run
 from kotsapp.license import Policy
 from kotsapp.registry.config import Registries
@@ -76,10 +77,10 @@ def test_with_namespaces_it_renders_the_namespaced_overlay() -> None:
     assert bare(templated({"namespaces": ["apps"]})) == bare(kustomized(DEPLOY / "overlays" / "namespaced"))
 
 
-def test_with_monitoring_and_a_network_policy_it_renders_the_components(
+def test_with_all_that_is_offered_it_renders_the_components(
     everything_shipped: dict[Identity, Object],
 ) -> None:
-    values = {"monitoring": EVERYTHING_MONITORED, "networkPolicy": {"enabled": True}}
+    values = {"monitoring": EVERYTHING_MONITORED, "networkPolicy": {"enabled": True}, "lend": "edit"}
     assert bare(templated(values)) == bare(everything_shipped)
 
 
@@ -105,6 +106,18 @@ def test_in_namespaces_it_has_no_right_for_the_whole_cluster() -> None:
     ]
 
 
+@pytest.mark.parametrize("namespaces", [[], ["one", "two"]], ids=["everywhere", "in namespaces"])
+def test_more_is_lent_where_the_operator_looks_and_nowhere_else(namespaces: list[str]) -> None:
+    role = "kotsapp-operator-lend-edit"
+
+    def bound(values: Mapping[str, Any]) -> list[str]:
+        found = templated({"namespaces": namespaces, **values}).items()
+        return [namespace for (_, namespace, _), made in found if made.get("roleRef", {}).get("name") == role]
+
+    assert bound({}) == []
+    assert bound({"lend": "edit"}) == (namespaces or [""])
+
+
 def parsed(objects: Mapping[Identity, Object]) -> argparse.Namespace:
     """The container's arguments, read by the operator's own parser."""
     parser = argparse.ArgumentParser()
@@ -116,6 +129,9 @@ def test_values_become_the_operators_own_flags() -> None:
     values = {
         "namespaces": ["one", "two"],
         "licenseVerification": "Warn",
+        "refuseV1beta1Licenses": True,
+        "lend": "edit",
+        "defaultServiceAccount": "deployer",
         "denyPrivateNetworks": True,
         "log": {"format": "text", "level": "debug"},
         "registries": [{"host": "quay.io", "endpoint": "https://mirror.example.com"}],
@@ -125,6 +141,8 @@ def test_values_become_the_operators_own_flags() -> None:
     args = parsed(templated(values))
     assert args.namespace == ["one", "two"]
     assert args.license_verification == Policy.WARN
+    assert args.refuse_v1beta1_licenses
+    assert (args.lend, args.default_service_account) == (Lent.EDIT, "deployer")
     assert args.deny_private_networks
     assert (args.log_format, args.log_level) == ("text", "debug")
     assert (args.registries, args.trusted_keys, args.helm) == (
@@ -202,6 +220,8 @@ def test_two_releases_select_pods_of_their_own() -> None:
         ({"proxy": {"https": "proxy.example.com:3128"}}, "proxy"),
         ({"proxy": {"noProxy": "10.0.0.0/8"}}, "noProxy"),
         ({"log": {"level": "trace"}}, "level"),
+        ({"lend": "everything"}, "lend"),
+        ({"defaultServiceAccount": "a/b"}, "defaultServiceAccount"),
         ({"image": {"digest": "latest"}}, "digest"),
         ({"replicas": 2}, "replicas"),
     ],

@@ -191,7 +191,7 @@ def without_what_may_change(obj: dict[str, Any]) -> dict[str, Any]:
             place = place[key]
         place[use.path[-1]] = ""
         holder: Any = blank
-        for key in (use.pull_secrets or ())[:-1]:
+        for key in next(iter(use.pull_secrets), ())[:-1]:
             holder = holder[key]
         holder.pop("imagePullSecrets", None)
     annotations = blank["metadata"].get("annotations", {})

@@ -4,8 +4,9 @@ import pytest
 
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import chart_output
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartArchive, ChartRequest
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 
 REQUEST = ChartRequest(ChartArchive("demo", "1.0.0", "demo.tgz", b""), "rel", "", {}, Place("helmchart.yaml"))
 

@@ -15,8 +15,9 @@ from kotsapp.manifests.budget import NODES, OBJECTS, TEXT
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import budget, helm_chart
 from kotsapp.release.archives import unpack
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartArchive, ChartRequest
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 
 if TYPE_CHECKING:
     from kotsapp.manifests.budget import Budget

@@ -18,12 +18,13 @@ from kotsapp.images.routing import Domains
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import archives, chart_output, charts, helm_process
 from kotsapp.release import helm as runner
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.chart_output import Hook
 from kotsapp.release.charts import ChartArchive, ChartRequest
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.helm import Cluster
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"
 

@@ -17,6 +17,7 @@ import pytest_asyncio
 from harness.charts import EXAMPLE, helm, pack_chart, pack_folder
 from harness.licensed import license_document, write
 from harness.packing import pack
+from kotsapp.fair_queue import Tenant
 from kotsapp.license import Policy, TrustedKeys, load
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import jobs
@@ -70,7 +71,7 @@ def files(**texts: bytes | str) -> tuple[SourceFile, ...]:
 async def render(reader: Reader, sources: tuple[SourceFile, ...], cluster: Cluster | None = None) -> Release:
     charts = None if cluster is None else ChartInputs(cluster)
     return await reader.run(
-        "render", Inputs(renderer(), sources), charts, namespace="apps", fingerprint="f", result=Release
+        "render", Inputs(renderer(), sources), charts, tenant=Tenant("apps"), fingerprint="f", result=Release
     )
 
 
@@ -117,7 +118,7 @@ async def test_what_the_config_lacks_comes_out_with_its_items(reader: Reader) ->
     )
     inputs = Inputs(with_license(), files(a=config, b=CONFIG_MAP))
     with pytest.raises(ConfigIncompleteError, match="host") as caught:
-        await reader.run("render", inputs, namespace="apps", fingerprint="f", result=Release)
+        await reader.run("render", inputs, tenant=Tenant("apps"), fingerprint="f", result=Release)
     assert [problem.title for problem in caught.value.problems] == ["The host"]
     with pytest.raises(ConfigIncompleteError) as here:
         jobs.render(inputs)
@@ -181,7 +182,7 @@ async def test_hostile_sources_are_refused_and_cost_the_operator_nothing(reader:
     before = resident()
     attack = asyncio.create_task(render(reader, sources, Cluster()))
     other = await reader.run(
-        "render", Inputs(renderer(), files(a=CONFIG_MAP)), namespace="other", fingerprint="o", result=Release
+        "render", Inputs(renderer(), files(a=CONFIG_MAP)), tenant=Tenant("other"), fingerprint="o", result=Release
     )
     assert len(other.objects) == 1
     with pytest.raises((ManifestError, HelmError, ReaderDiedError)) as caught:
@@ -200,7 +201,7 @@ async def test_the_example_is_read_in_a_child(reader: Reader) -> None:
         "render",
         Inputs(with_license(), sources),
         ChartInputs(Cluster()),
-        namespace="apps",
+        tenant=Tenant("apps"),
         fingerprint="f",
         result=Release,
     )

@@ -15,11 +15,12 @@ from kotsapp.cli.inputs import source_files
 from kotsapp.images.routing import Domains
 from kotsapp.release import helm as runner
 from kotsapp.release.calls import ConfigIncompleteError, Filling
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ReleaseVersion, TemplateContext
 from kotsapp.release.filling import Drawn
 from kotsapp.release.kots import Application
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 
 DATA = Path(__file__).parent / "data"
 RELEASES = sorted(folder.name for folder in (DATA / "releases").iterdir())

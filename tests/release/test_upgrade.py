@@ -7,8 +7,9 @@ import pytest
 
 from kotsapp.manifests.errors import Place
 from kotsapp.release import chart_output, upgrade
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartArchive, ChartRequest
-from kotsapp.release.reader import SourceFile, read_release, with_charts
+from kotsapp.release.reader import SourceFile, read_release
 from kotsapp.release.upgrade import Past
 
 V1 = ChartRequest(ChartArchive("demo", "1.0.0", "x", b"", digest="one"), "rel", "", {"a": 1}, Place("HelmChart demo"))

@@ -30,7 +30,8 @@ LOOSE = (
 )
 COMPOUND = (
     ">=1.2 <2", ">=1.2, <2", ">= 1.2 , < 2.0.0", "1.0 - 2.0", "1.2.3 - 2.3.4", "1.2 - 2", "<1 || >=2", "^1 || ^10",
-    "~1.2 || 2.x", ">=1.0.0-0 <2", ">=1.2.0-beta.1, <1.2.4", "1.x,   !=1.2.3", " >=  1.2\t<2 ", "1.2.3 || 1.2.3-beta.2", "1 2",
+    "~1.2 || 2.x", ">=1.0.0-0 <2", ">=1.2.0-beta.1, <1.2.4", "1.x,   !=1.2.3",
+    " >=  1.2\t<2 ", "1.2.3 || 1.2.3-beta.2", "1 2",
 )  # fmt: skip
 _TEMPLATE = (
     "{{ range $c := .Values.ranges }}{{ range $v := $.Values.versions }}{{ if semverCompare $c $v }}1{{ else }}0"
@@ -119,7 +120,9 @@ def test_the_newest_is_picked_by_precedence_and_no_prerelease_unless_asked_for(r
     assert (version.text if version else None) == picked
 
 
-@pytest.mark.parametrize("text", ["1  " * 84 + "!", "1 , " * 63 + "!", "- 1 " * 63 + "-", "a-" * 127, "1.1-" + "a." * 120])
+@pytest.mark.parametrize(
+    "text", ["1  " * 84 + "!", "1 , " * 63 + "!", "- 1 " * 63 + "-", "a-" * 127, "1.1-" + "a." * 120]
+)
 def test_what_can_be_read_in_many_ways_is_not_tried_in_all(text: str) -> None:
     """It would take for ever: 2 to the power of 80 ways."""
     with pytest.raises(InvalidRangeError):

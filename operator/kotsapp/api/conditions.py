@@ -62,6 +62,7 @@ class Reason(StrEnum):
     LICENSE_EXPIRING_SOON = "LicenseExpiringSoon"
     SOURCE_UNAVAILABLE = "SourceUnavailable"
     MANIFESTS_NOT_FOUND = "ManifestsNotFound"
+    MANIFESTS_CHANGED = "ManifestsChanged"
     INVALID_MANIFEST = "InvalidManifest"
     HELM_MISSING = "HelmMissing"
     TOO_EXPENSIVE = "TooExpensive"

@@ -26,14 +26,25 @@ _FIELDS = ((SourceKind.SECRET, "secretRef"), (SourceKind.CONFIG_MAP, "configMapR
 
 @dataclass(frozen=True, slots=True)
 class KeyRef:
-    """A Secret or ConfigMap in the app's own namespace; ``key`` None means every key, in key order."""
+    """A Secret or ConfigMap in the app's own namespace; ``key`` None means every key, in key order.
+
+    ``digest`` is that of the key's content, as ``sha256:`` and hexadecimal digits, None for any content.
+    """
 
     kind: SourceKind
     name: str
     key: str | None
+    digest: str | None = None
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}" if self.key is None else f"{self.kind} {self.name}, key {self.key}"
+
+
+def account_name(name: str) -> str:
+    """The name of a ServiceAccount; raises SpecError for what can be none."""
+    if not _NAME.fullmatch(name):
+        raise SpecError(f"{name[:80]!r} is no name of a ServiceAccount")
+    return name
 
 
 def one_ref(item: Any, where: str) -> KeyRef:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kotsapp.api.refs import MAX_ITEMS, KeyRef, SourceKind, SpecError, items, key_ref, object_name, one_ref
@@ -20,6 +20,7 @@ VALUES_KEY = "values.yaml"
 _FIELDS = ("configMapRef", "secretRef", "inline", "channelRelease", "ociRef")
 _OCI_TEXTS = ("tag", "version", "digest")
 _RELEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -120,7 +121,18 @@ def _source(item: Mapping[str, Any], name: str, index: int, chart: Chart | None)
             raise SpecError(f"{where}.inline: must be YAML text")
         return Inline(index, text)
     kind = SourceKind.SECRET if name == "secretRef" else SourceKind.CONFIG_MAP
-    return key_ref(kind, item[name], f"{where}.{name}")
+    return _pinned(key_ref(kind, item[name], f"{where}.{name}"), item[name], f"{where}.{name}")
+
+
+def _pinned(ref: KeyRef, value: Mapping[str, Any], where: str) -> KeyRef:
+    digest = value.get("digest")
+    if digest is None:
+        return ref
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise SpecError(f"{where}.digest: must be sha256: and 64 hexadecimal digits, found {str(digest)[:80]!r}")
+    if ref.key is None:
+        raise SpecError(f"{where}: digest is that of one key's content, so key must be set, too")
+    return replace(ref, digest=digest)
 
 
 def _channel_release(value: Any, where: str) -> ChannelRelease:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.objects import GroupKind, ObjectKey
@@ -11,7 +12,7 @@ from kotsapp.text import grouped
 MAX_SHOWN_REFUSALS = 5
 # Behind this come the words of an admission webhook or policy.
 DENIAL = re.compile(r"denied (?:the )?request")
-_SECRET = GroupKind("", "Secret")
+_SECRET, _NAMESPACE = GroupKind("", "Secret"), GroupKind("", "Namespace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,17 @@ class UnchangeableError(ApiError):
 def explain(error: ApiError, key: ObjectKey) -> str:
     """The message for one object; of a Secret without what may quote its content."""
     if key.group_kind == _SECRET and not isinstance(error, UnchangeableError):
-        return _without_values(error)
-    return error.message
+        return _without_values(error) + _remedy(error, key)
+    return error.message + _remedy(error, key)
+
+
+def _remedy(error: ApiError, key: ObjectKey) -> str:
+    """What to do about a namespace that is missing."""
+    if error.status == HTTPStatus.NOT_FOUND and key.namespace and error.message.startswith("namespaces "):
+        return f"; create it: kubectl create namespace {key.namespace}"
+    if error.status == HTTPStatus.FORBIDDEN and key.group_kind == _NAMESPACE:
+        return f"; create it (kubectl create namespace {key.name}), or let the account do so"
+    return ""
 
 
 def _without_values(error: ApiError) -> str:

@@ -10,6 +10,7 @@ import yaml
 
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.examples import with_examples
 from kotsapp.cli.inputs import read_answers, source_files
 from kotsapp.cli.options import add_config_values
 from kotsapp.cli.output import FORMATS, print_result, table
@@ -28,8 +29,8 @@ _NOT_ANSWERED = frozenset({"heading", "label"})
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("config", help=COMMANDS["config"], description=run.__doc__)
-    parser.add_argument("files", metavar="FILE|DIR", nargs="+", help="the release: manifests, archives, folders")
+    parser = commands.add_parser("config", help=COMMANDS["config"], description=run.__doc__, **with_examples("config"))
+    parser.add_argument("files", metavar="FILE|DIR|-", nargs="+", help="the release: manifests, archives, folders")
     add_config_values(parser)
     text = "a table (default), json, or a ConfigValues document to fill in as yaml"
     parser.add_argument("-o", "--output", choices=FORMATS, default="table", help=text)

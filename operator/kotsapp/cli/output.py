@@ -31,6 +31,12 @@ def print_result(data: Mapping[str, Any], output: str, table: Callable[[], str])
         print(masked(table()))
 
 
+def print_tables(tables: Sequence[str]) -> None:
+    """Tables for a person, one after the other, without a secret that is known."""
+    if tables:
+        print(masked("\n\n".join(tables)))
+
+
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
         return masked(value)

@@ -10,13 +10,14 @@ from typing import Any
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.examples import with_examples
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, is_source_file, read_answers, read_license, read_release, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, add_config_values, seconds
 from kotsapp.cli.output import add_output_option, print_result, table
 from kotsapp.cli.progress import Progress
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.routing import Route
-from kotsapp.images.usage import InvalidImagesError, image_users, parse_used
+from kotsapp.images.usage import InvalidImagesError, collect_users, parse_used, uses_of
 from kotsapp.license import License
 from kotsapp.pullsecret import USER_NAME, default_name
 from kotsapp.registry.config import Registries, RegistriesError
@@ -30,10 +31,10 @@ from kotsapp.verdicts.verification import Verified
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("probe", help=COMMANDS["probe"], description=run.__doc__)
+    parser = commands.add_parser("probe", help=COMMANDS["probe"], description=run.__doc__, **with_examples("probe"))
     parser.add_argument("images", metavar="IMAGE", nargs="*", help="an image reference")
     parser.add_argument(
-        "-f", "--filename", action="append", default=[], metavar="FILE|DIR", help="manifests, - for standard input"
+        "-f", "--filename", action="append", default=[], metavar="FILE|DIR|-", help="manifests; repeatable"
     )
     parser.add_argument("--license", metavar="FILE", help="also ask the proxy, with this license")
     parser.add_argument("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
@@ -42,7 +43,11 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("--registries", type=Path, metavar="FILE", help="where registries really are")
     parser.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="never probed; repeatable")
     parser.add_argument(
-        "--timeout", type=seconds, default=DEFAULT_TIMEOUT, metavar="SECONDS", help="for one image (default: 10)"
+        "--timeout",
+        type=seconds,
+        default=DEFAULT_TIMEOUT,
+        metavar="DURATION",
+        help="for asking about one image, such as 10s or 2m (default: 10s)",
     )
     parser.add_argument("--deny-private-networks", action="store_true", help="ask no registry at a private address")
     add_output_option(parser)
@@ -68,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     release = read_release(renderer, files) if files else Release()
     if files and release.is_empty and not release.reported_images:
         raise CommandError(release.nothing_found(files), EXIT_PROBLEM)
-    users = image_users(release.objects, reported=release.reported_images, local_images=release.local_images)
+    users = collect_users(uses_of(release.objects), release.reported_images, release.local_images)
     try:
         references = _distinct([*_references(args.images), *parse_used(users)])
     except InvalidImagesError as error:

@@ -12,6 +12,7 @@ from typing import Any
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.examples import with_examples
 from kotsapp.cli.folder import write_folder
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files
 from kotsapp.cli.options import DEFAULT_TIMEOUT, add_config_values, domain, image_path, object_name, seconds
@@ -20,7 +21,7 @@ from kotsapp.images.finder import unmatched
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
-from kotsapp.images.usage import collect_users
+from kotsapp.images.usage import collect_users, without_place
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
 from kotsapp.release.reader import Release
@@ -30,15 +31,16 @@ from kotsapp.render.files import SECRET_FILE, file_names
 from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
 from kotsapp.render.patched import Found, Patched, find, in_order, patch, placed, secret_namespaces, title
 from kotsapp.render.yaml_text import dump_all
+from kotsapp.text import listed
 from kotsapp.verdicts.verdict import Verdict
 
 _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("render", help=COMMANDS["render"], description=run.__doc__)
+    parser = commands.add_parser("render", help=COMMANDS["render"], description=run.__doc__, **with_examples("render"))
     add = parser.add_argument
-    add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR", help="manifests, archives")
+    add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR|-", help="manifests, archives")
     add("--license", required=True, metavar="FILE", help="the license, which the pull secret is made from")
     add("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
     add(
@@ -121,6 +123,9 @@ def _render(args: argparse.Namespace) -> int:
             _note(f"{image} becomes {reference}, which container runtimes refuse for {reference.refused_for}")
     for path in unmatched([one.obj for one in found], args.image_path):
         _note(f"--image-path {path}: no object has an image there; check group, kind and path")
+    for image, told in without_place([(title(one.obj), one.uses) for one in found]).items():
+        if image in pulls and pulls[image].needs_secret:
+            _note(f"{image}: {told}")
     for warning in release.warnings:
         _note(warning)
     for chart in release.unpatched_charts:
@@ -128,7 +133,10 @@ def _render(args: argparse.Namespace) -> int:
     patched = patch(found, pulls, renderer.pull_secret)
     namespaces = [] if args.no_secret else secret_namespaces(patched, app=release.asks_for_pull_secret)
     if not args.no_secret:
-        namespaces = list(dict.fromkeys((*namespaces, *release.application.additional_namespaces)))
+        additional = release.application.additional_namespaces
+        namespaces = list(dict.fromkeys((*namespaces, *additional)))
+        if additional:
+            _note(f"the pull secret is for {listed(additional, 5)}, too (additionalNamespaces), which have to be there")
     domains = renderer.domains(release.application).opening(pulled.values())
     secrets = [_secret(renderer.pull_secret, name or args.namespace, license, domains) for name in namespaces]
     if args.namespace and not args.kustomize:

@@ -18,14 +18,17 @@ from kubernetes.aio.config import ConfigException
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from kotsapp import __version__, handlers, logs
+from kotsapp.api.refs import SpecError, account_name
 from kotsapp.apply.cache import OwnedObjects
+from kotsapp.apply.lending import Lent
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.examples import with_examples
 from kotsapp.endpoints import serve
 from kotsapp.kube.client import KubeClient, connect
 from kotsapp.kube.connection import Connection
 from kotsapp.kube.errors import ApiError, UnknownKindError
-from kotsapp.license import Policy, TrustedKeys, TrustedKeysError
+from kotsapp.license import SAFE_VERSIONS, VERSIONS, Policy, TrustedKeys, TrustedKeysError
 from kotsapp.login import Login
 from kotsapp.names import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
 from kotsapp.reconcile.metrics import Metrics as ReconcileMetrics
@@ -49,7 +52,9 @@ API_POLL = 1.0
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("run", help=COMMANDS["run"], description="Keep KotsApps true until SIGTERM.")
+    parser = commands.add_parser(
+        "run", help=COMMANDS["run"], description="Keep KotsApps true until SIGTERM.", **with_examples("run")
+    )
     scope = parser.add_mutually_exclusive_group()
     scope.add_argument("--namespace", "-n", action="append", default=[], metavar="NS", help="only here; repeatable")
     scope.add_argument("--all-namespaces", "-A", action="store_true", help="the whole cluster (default)")
@@ -64,6 +69,24 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         choices=[str(p) for p in Policy],
         default=str(Policy.ENFORCE),
         help="what a license signature that can't be trusted means (default: Enforce)",
+    )
+    parser.add_argument(
+        "--refuse-v1beta1-licenses",
+        action="store_true",
+        help="take no license of kots.io/v1beta1, which is signed over MD5 digests",
+    )
+    parser.add_argument(
+        "--lend",
+        choices=[str(lent) for lent in Lent],
+        default=str(Lent.WORKLOADS),
+        help="what is applied for apps without an account: workloads and what they mount, or all that the ClusterRole"
+        " edit lets write (default: workloads)",
+    )
+    parser.add_argument(
+        "--default-service-account",
+        type=_account,
+        metavar="NAME",
+        help="as whom apps that name no account are applied, of their own namespace (default: nobody)",
     )
     parser.add_argument(
         "--deny-private-networks", action="store_true", help="never probe a registry at a private address"
@@ -94,6 +117,13 @@ def run(args: argparse.Namespace) -> int:
     except ApiError as error:
         raise CommandError(f"the cluster can't be reached: {error}", EXIT_PROBLEM) from None
     return EXIT_OK
+
+
+def _account(name: str) -> str:
+    try:
+        return account_name(name)
+    except SpecError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _allow_many_files() -> None:
@@ -155,7 +185,7 @@ async def _work(
 
     ``watched`` is given the watch that says whether KotsApps are seen.
     """
-    workers = Workers()
+    workers = Workers(args.default_service_account or "")
     async with contextlib.AsyncExitStack() as stack:
         client, connection = await _connected()
         stack.push_async_callback(connection.close)
@@ -168,7 +198,13 @@ async def _work(
         reader = await stack.enter_async_context(reading(RENDER_JOBS, [str(args.helm)] if args.helm else []))
         metrics.apps.set_function(lambda: len(workers))
         metrics.owned.set_function(lambda: len(cache))
-        settings = Settings(frozenset(args.namespace), Policy(args.license_verification), args.helm)
+        settings = Settings(
+            namespaces=frozenset(args.namespace),
+            lent=Lent(args.lend),
+            license_policy=Policy(args.license_verification),
+            license_versions=SAFE_VERSIONS if args.refuse_v1beta1_licenses else VERSIONS,
+            helm=args.helm,
+        )
         services = Services(
             client, cache, reader, prober, Fetcher(web), keys, settings, metrics.reconcile, workers.follow
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from kotsapp.images import image_path
 from kotsapp.images.image_path import ImagePath, Path, hits
-from kotsapp.images.known_paths import KNOWN_PATHS
+from kotsapp.images.known_paths import KNOWN_PATHS, KnownPath
 from kotsapp.images.podspec import (
     PULL_SECRETS,
     ImageUse,
@@ -35,7 +35,7 @@ def find_images(obj: Any, image_paths: Sequence[ImagePath] = ()) -> list[ImageUs
     for prefix, item in workloads(obj):
         for use in images_of(item, image_paths):
             if prefix:
-                secrets = None if use.pull_secrets is None else prefix + use.pull_secrets
+                secrets = tuple(prefix + one for one in use.pull_secrets)
                 uses.append(replace(use, path=prefix + use.path, pull_secrets=secrets))
             else:
                 uses.append(use)
@@ -67,11 +67,8 @@ def images_of(obj: Mapping[str, Any], image_paths: Sequence[ImagePath] = ()) -> 
     for wanted in image_paths:
         if wanted.matches(group, kind):
             _read_image_path(obj, wanted, uses)
-    for wanted in KNOWN_PATHS.get((group, kind), ()):
-        found: list[ImageUse] = []
-        _read_image_path(obj, wanted, found)
-        places = {use.path for use in uses}
-        uses += [use for use in found if use.path not in places and is_reference(use.image)]
+    for known in KNOWN_PATHS.get((group, kind), ()):
+        _read_known_path(obj, known, uses)
     uses = [use for use in uses if use.image != _FILLED_IN_BY_INJECTION or not _is_injected(obj, use.path)]
     return _with_distinct_names(uses) if len(uses) > 1 else uses
 
@@ -92,7 +89,16 @@ def _read_image_path(obj: Mapping[str, Any], wanted: ImagePath, uses: list[Image
     for path, image in image_path.hits(obj, wanted.steps):
         if path not in known:
             secrets = wanted.pull_secret_steps or nearest_pull_secrets(obj, path)
-            uses.append(ImageUse(image, image_path.dotted(path), path, secrets))
+            uses.append(ImageUse(image, image_path.dotted(path), path, () if secrets is None else (secrets,)))
+
+
+def _read_known_path(obj: Mapping[str, Any], known: KnownPath, uses: list[ImageUse]) -> None:
+    """What is no reference there, such as a pattern, is left alone."""
+    places = {use.path for use in uses}
+    for path, image in image_path.hits(obj, known.path.steps):
+        if path not in places and is_reference(image):
+            use = ImageUse(image, image_path.dotted(path), path, known.secret_lists(obj))
+            uses.append(replace(use, otherwise=known.otherwise) if known.otherwise else use)
 
 
 def _with_distinct_names(uses: list[ImageUse]) -> list[ImageUse]:

@@ -36,14 +36,16 @@ class ImageUse:
 
     ``container`` identifies it inside its workload: the container's name, ``volumes/<name>`` for an image volume, the
     dotted path for an image outside pod specs; where two of one object would be the same, the pod spec's path and a
-    slash come first. ``path`` is where the reference stands in the object. ``pull_secrets`` is where the list is that
-    takes the pull secret, None if the object has no place for one.
+    slash come first. ``path`` is where the reference stands in the object. ``pull_secrets`` is where the lists are that
+    take the pull secret: one, but for a resource that makes several kinds of pods; none if the object has no place for
+    it, and ``otherwise`` is how its pods may get it then.
     """
 
     image: str
     container: str
     path: Path
-    pull_secrets: Path | None
+    pull_secrets: tuple[Path, ...] = ()
+    otherwise: str = "add it to their ServiceAccount"
 
 
 def group_kind(obj: Mapping[str, Any]) -> tuple[str, str]:
@@ -102,7 +104,8 @@ def read_pod_spec(spec: Mapping[str, Any], path: Path, secrets: Path | None, use
 def _add(image: Any, name: Any, prefix: str, path: Path, secrets: Path | None, uses: list[ImageUse]) -> None:
     if isinstance(image, str) and image:
         named = isinstance(name, str) and name
-        uses.append(ImageUse(image, f"{prefix}{name}" if named else image_path.dotted(path), path, secrets))
+        lists = () if secrets is None else (secrets,)
+        uses.append(ImageUse(image, f"{prefix}{name}" if named else image_path.dotted(path), path, lists))
 
 
 def at(value: Any, path: Path) -> Any:

@@ -39,6 +39,9 @@ SCHEMES = {
         Scheme("kots.io/v1beta2", hashes.SHA256(), "v2LicenseSignature", "v2KeySignature", "v2", True),
     )
 }
+VERSIONS = frozenset(SCHEMES)
+# MD5 is broken: whoever may choose what gets signed can have two documents with one signature.
+SAFE_VERSIONS = frozenset(version for version, scheme in SCHEMES.items() if scheme.algorithm.name != "md5")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What all steps together come to: Ready or not, and when to look again. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,12 +44,18 @@ class Conclusion:
     healthy: bool
 
 
-def applied(count: int, release: Release, waiting: Mapping[ObjectKey, str]) -> Condition:
-    """How many objects are applied, what of the release is not heeded, and what is still waited for, and why."""
+def applied(count: int, release: Release, waiting: Mapping[ObjectKey, str], elsewhere: Sequence[str] = ()) -> Condition:
+    """How many objects are applied, what of the release is not heeded, and what is still waited for, and why.
+
+    ``elsewhere`` are namespaces that the operator's own rights don't reach.
+    """
     message = f"{counted(count, 'object')} applied"
     if release.unpatched_charts:
         skipped = listed(release.unpatched_charts, MAX_NAMED)
         message += f"; left by spec.helm.v2Charts: Skip, and installed by nobody here: {skipped}"
+    if elsewhere:
+        where = listed(elsewhere, MAX_NAMED)
+        message += f"; no pull secret in {where}, which the Application names: that takes spec.serviceAccountName"
     if release.unheeded_flags:
         message += f"; not heeded: {listed(release.unheeded_flags, MAX_NAMED, '; ')}"
     if waiting:

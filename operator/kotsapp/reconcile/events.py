@@ -30,6 +30,7 @@ class EventReason(StrEnum):
     RELEASE_WARNING = "ReleaseWarning"
     RELEASE_FOUND = "ReleaseFound"
     RELEASE_ROLLED_OUT = "ReleaseRolledOut"
+    SOURCE_UNAVAILABLE = "SourceUnavailable"
 
 
 @dataclass(frozen=True, slots=True)

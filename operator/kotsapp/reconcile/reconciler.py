@@ -35,7 +35,14 @@ from kotsapp.reconcile.cluster import cluster_for, looker_for
 from kotsapp.reconcile.conclusion import Conclusion, soonest
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
-from kotsapp.reconcile.inputs import license_condition, read_answers, read_license, read_sources, refuse_expired
+from kotsapp.reconcile.inputs import (
+    license_condition,
+    read_answers,
+    read_license,
+    read_sources,
+    refuse_expired,
+    with_values,
+)
 from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome, ReconcileError, of_api_error, terminal
@@ -160,8 +167,9 @@ class Reconciler:
         fetched = await remote.fetch(license)
         files = await read_sources(self._app, spec, self._services, fetched)
         answers, read_from = await read_answers(self._app, spec, self._services)
-        self._memory.redactor.learn("sources", known_secrets.of_sources([*files, *read_from]))
-        self._progress.note_sources([*files, *read_from], license.license_id.encode(), fetched)
+        every = [*with_values(files), *read_from]
+        self._memory.redactor.learn("sources", known_secrets.of_sources(every))
+        self._progress.note_sources(every, license.license_id.encode(), fetched)
         return license, files, answers, version_of(spec, fetched)
 
     async def _render_and_route(
@@ -170,12 +178,13 @@ class Reconciler:
         """The release and its images; rendered anew only where one of its inputs has changed (DESIGN 6.5)."""
         inputs = renderer.inputs(files)
         stored = await self._renderings.stored()
-        if stored is not None and self._renderings.is_current(stored, inputs, renderer):
-            self._note_secrets(stored.release, license)
-            images = await self._route(spec, license, renderer, stored.release)
-            if _local_images(stored.release, images) == stored.local_images:
-                self._renderings.note(stored)
-                return stored.release, images
+        current = await self._renderings.current(stored, inputs, renderer, files) if stored is not None else None
+        if current is not None:
+            self._note_secrets(current.release, license)
+            images = await self._route(spec, license, renderer, current.release)
+            if _local_images(current.release, images) == current.local_images:
+                self._renderings.note(current)
+                return current.release, images
         kept = self._renderings.drawn(stored)
         lost = stored is None and bool(status.stored_revision(self._progress.before))
         before = Before(release_store.past_of(stored, self._progress.ledger.inventory, lost=lost), self._looker)
@@ -202,6 +211,7 @@ class Reconciler:
                 local_images=answers,
                 request=self._app.render_at,
                 charts=release_store.records(release.charts),
+                content_inputs=renderer.inputs_of(release.content) if release.content else "",
                 looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
             ),
             kept=is_kept(release),
@@ -216,9 +226,9 @@ class Reconciler:
 
     async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
         """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""
-        users = routing.users_in(release, spec)
+        used = routing.used_in(release, spec)
         try:
-            references = parse_used(users)
+            references = parse_used(used.users)
         except InvalidImagesError as error:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
@@ -229,7 +239,7 @@ class Reconciler:
             history = history.forgotten()
         self._memory.verdicts = history
         evidence = history.evidence(references, before, spec.probe.interval, refresh=refresh)
-        async with self._services.limiter.waiting():
+        async with self._services.limiter.waiting(self._app.tenant):
             routed = await resolve_all(
                 self._services.prober,
                 references,
@@ -239,7 +249,7 @@ class Reconciler:
             )
         self._memory.refresh = False
         self._memory.verdicts = history.noted(routed.settled)
-        images = routing.result(routed, users, release, spec)
+        images = routing.result(routed, used, release, spec)
         self._progress.found(images=images.findings(), obsolete=images.obsolete())
         self._progress.found(*images.conditions())
         if obstacle := images.obstacle():
@@ -259,7 +269,7 @@ class Reconciler:
         asked_for = release.asks_for_pull_secret
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
-            return make_plan(release, images.pulls, secrets, self._app, spec, kept)
+            return make_plan(release, images.pulls, secrets, self._app, spec, kept, self._services.settings.lent)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -344,7 +354,8 @@ class Reconciler:
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._progress.ledger.inventory.entries.values())
-        self._progress.found(conclusion.applied(count, release, done.waiting))
+        elsewhere = () if self._app.account else release.application.additional_namespaces
+        self._progress.found(conclusion.applied(count, release, done.waiting, elsewhere))
 
 
 def _references(spec: Spec, license: License) -> frozenset[tuple[str, str]]:

@@ -20,17 +20,18 @@ from kotsapp.backoff import Backoff
 from kotsapp.kube.errors import ApiError
 from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.reconcile import source_report, source_store
+from kotsapp.reconcile import known_secrets, source_report, source_store
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.events import Event
 from kotsapp.reconcile.memory import Memory, SourceMemory
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.source_access import access_for, read_logins
 from kotsapp.release.files import SourceFile
 from kotsapp.release.jobs import Unpacked
 from kotsapp.release.process import ReaderDiedError
 from kotsapp.sources import newest
-from kotsapp.sources.artifact import Access, Artifact, Known, Seen
+from kotsapp.sources.artifact import Artifact, Known, Seen
 from kotsapp.sources.channel import ReleaseFacts
 from kotsapp.sources.errors import SourceContentError, SourceError
 from kotsapp.sources.items import ChannelRelease, RemoteItem
@@ -55,15 +56,20 @@ class RemoteSources:
         self._services = services
         self._memory = memory.sources
         self._progress = progress
+        self._trust = newest.Trust(services.keys, services.settings.license_versions)
         self._looking = False
         self._problems: dict[str, SourceError] = {}
+        self._redactor = memory.redactor
+        self._logins: Mapping[str, bytes | None] = {}
 
     async def newest_license(self, given: License) -> License:
         """The license that is used: a newer form of the given one, where there is one. Raises ApiError."""
         if not self._spec.remote:
             return given
         memory, now = self._memory, asyncio.get_running_loop().time()
-        asked = (self._app.generation, hashlib.sha256(given.document.encode()).digest())
+        self._logins = await read_logins(self._app, self._spec, self._services)
+        self._redactor.learn("logins", known_secrets.of_logins(self._logins.values()))
+        asked = (self._app.generation, _fingerprint(given, self._logins))
         self._looking = memory.ask_now or memory.asked != asked or now >= memory.due
         if self._looking:
             memory.asked, memory.ask_now = asked, False
@@ -77,8 +83,8 @@ class RemoteSources:
             return best
         try:
             async with self._turn():
-                found = await self._services.fetcher.newest_license(best, self._services.keys)
-            license = await asyncio.to_thread(newest.read, found.content, given, self._services.keys)
+                found = await self._services.fetcher.newest_license(best, self._trust)
+            license = await asyncio.to_thread(newest.read, found.content, given, self._trust)
         except SourceError as error:
             self._problems[newest.SLOT] = error
             return best
@@ -149,7 +155,7 @@ class RemoteSources:
             self._looking = True
         try:
             async with self._turn():
-                access = Access(license, self._app.namespace)
+                access = access_for(self._app, self._spec, license, item, self._logins)
                 seen = await self._services.fetcher.look(item, access, known)
             if known is None or seen.artifact.digest != known.artifact.digest:
                 await self._check(item, seen.artifact)
@@ -162,9 +168,9 @@ class RemoteSources:
         """Raises SourceContentError for an archive that is damaged: it must not take the place of one that isn't."""
         file, what = SourceFile(item.name, artifact.file_name, artifact.content), source_report.told(item, artifact)
         try:
-            async with self._services.limiter.waiting():
+            async with self._services.limiter.waiting(self._app.tenant):
                 await self._services.reader.run(
-                    "unpack", file, namespace=self._app.namespace, fingerprint=artifact.digest, result=Unpacked
+                    "unpack", file, tenant=self._app.tenant, fingerprint=artifact.digest, result=Unpacked
                 )
         except ManifestError as error:
             raise SourceContentError(f"{what} {error.problem}; ask the vendor") from None
@@ -173,7 +179,7 @@ class RemoteSources:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        async with self._services.limiter.waiting(), self._services.fetcher.turn(self._app.namespace):
+        async with self._services.limiter.waiting(self._app.tenant), self._services.fetcher.turn(self._app.tenant):
             yield
 
     async def _load_index(self) -> dict[str, Entry]:
@@ -203,7 +209,7 @@ class RemoteSources:
         if artifact is None or not artifact.content:
             return given
         try:
-            found = await asyncio.to_thread(newest.read, artifact.content, given, self._services.keys)
+            found = await asyncio.to_thread(newest.read, artifact.content, given, self._trust)
         except SourceContentError:
             return given
         if found.license_sequence <= given.license_sequence:
@@ -252,6 +258,14 @@ def settled(memory: SourceMemory, now: float) -> list[Event]:
         memory.due = now + AT_ONCE
     release, memory.rolling_out = memory.rolling_out, ""
     return [source_report.rolled_out(release)] if release else []
+
+
+def _fingerprint(license: License, logins: Mapping[str, bytes | None]) -> bytes:
+    """Of what opens sources: when it changes they are looked at."""
+    found = hashlib.sha256(license.document.encode())
+    for name, content in logins.items():
+        found.update(repr((name, content)).encode())
+    return found.digest()
 
 
 def opener(license: License) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
 from kotsapp.api.spec import Spec
+from kotsapp.fair_queue import Tenant
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.license import License
@@ -23,9 +24,9 @@ from kotsapp.release.context import ClusterFacts, ReleaseVersion
 from kotsapp.release.deaths import Deaths
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.helm import Cluster
-from kotsapp.release.jobs import ChartInputs, Inputs
+from kotsapp.release.jobs import ChartInputs, Content, Inputs
 from kotsapp.release.process import Reader, ReaderDiedError
-from kotsapp.release.reader import Release
+from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.remote_lookups import RemoteLookups
 from kotsapp.release.renderer import Renderer
 from kotsapp.release.upgrade import Past
@@ -61,7 +62,7 @@ def renderer_for(
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What charts may know of the cluster as it is: ``past_of`` tells by a chart's source what it was before,
+    """What charts may know of the cluster as it is: ``past_of`` tells by a chart's key what it was before,
     ``looker`` as whom it looks up."""
 
     past_of: Callable[[str], Past | None]
@@ -73,7 +74,7 @@ class ReaderFor:
     """A reader for one app's inputs, which ``digest`` tells from others; ``suspect`` ones are read after all others."""
 
     reader: Reader
-    namespace: str
+    tenant: Tenant
     digest: str
     suspect: bool = False
 
@@ -82,12 +83,23 @@ class ReaderFor:
         return await self.reader.run(
             "render",
             *(inputs, charts),
-            namespace=self.namespace,
+            tenant=self.tenant,
             fingerprint=self.digest,
             result=Release,
             suspect=self.suspect,
             charts=charts is not None,
             ports=ports,
+        )
+
+    async def content(self, files: Sequence[SourceFile]) -> Content:
+        """What the files hold. Raises ManifestError and ReaderDiedError."""
+        return await self.reader.run(
+            "content",
+            tuple(files),
+            tenant=self.tenant,
+            fingerprint=self.digest,
+            result=Content,
+            suspect=self.suspect,
         )
 
 
@@ -140,7 +152,7 @@ async def _with_charts(
     inputs: Inputs, release: Release, reader: ReaderFor, before: Before, client: KubeClient
 ) -> Release:
     cluster = Cluster(client.server_version, tuple(await client.api_versions()))
-    pasts = {request.source: before.past_of(request.source) for request in release.charts}
+    pasts = {request.key: before.past_of(request.key) for request in release.charts}
     if not any(request.looks_up for request in release.charts):
         return await reader.render(inputs, ChartInputs(cluster, pasts))
     lookups = LookupServer(await before.looker(), cluster.version, cluster.api_versions)

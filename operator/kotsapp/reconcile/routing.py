@@ -1,6 +1,6 @@
 """Every image of a release, found, asked for, routed, and checked with the license; what that means for the rollout."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kotsapp.api.conditions import IMAGES_PULLABLE, IMAGES_RESOLVED, Condition, Reason
@@ -9,7 +9,7 @@ from kotsapp.images.finder import unmatched
 from kotsapp.images.image_path import ImagePath
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
-from kotsapp.images.usage import InvalidImagesError, Users, image_users
+from kotsapp.images.usage import InvalidImagesError, Users, collect_users, uses_of, without_place
 from kotsapp.license import License
 from kotsapp.reconcile.outcome import ReconcileError, retryable, terminal
 from kotsapp.reconcile.status import ImageFindings
@@ -25,13 +25,26 @@ MIN_RECHECK = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """Every image that a release uses or asks for, with its users, and what to tell of those that stand where no pull
+    secret can be named."""
+
+    users: Users
+    without_place: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ImagesResult:
     """``withheld`` are routed images that the license can't be shown to pull, when that is enforced."""
 
     routing: Routing
-    users: Users
+    used: Used
     verify: Verify
     unmatched: tuple[ImagePath, ...] = ()
+
+    @property
+    def users(self) -> Users:
+        return self.used.users
 
     @property
     def pulls(self) -> dict[str, Pull]:
@@ -69,7 +82,8 @@ class ImagesResult:
 
     def findings(self) -> ImageFindings:
         """What status tells of the images, asked for now."""
-        return ImageFindings(self.routing.settled, self.users, self.verify is not Verify.OFF, rfc3339())
+        notes = {s.image: self.used.without_place.get(s.image, "") for s in self.routing.settled if s.is_routed}
+        return ImageFindings(self.routing.settled, self.users, self.verify is not Verify.OFF, rfc3339(), notes)
 
     def conditions(self) -> tuple[Condition, ...]:
         return (self._resolved(), *self.pullable())
@@ -126,14 +140,15 @@ class ImagesResult:
         return Condition.false(IMAGES_RESOLVED, Reason.IMAGES_UNDECIDED, message)
 
 
-def users_in(release: Release, spec: Spec) -> dict[str, list[str]]:
-    """Every image that the release uses or asks for, with its users."""
-    return image_users(release.objects, spec.image_paths, release.reported_images, release.local_images)
+def used_in(release: Release, spec: Spec) -> Used:
+    """Raises nothing: what is no reference is among the users."""
+    named = uses_of(release.objects, spec.image_paths)
+    return Used(collect_users(named, release.reported_images, release.local_images), without_place(named))
 
 
-def result(routing: Routing, users: Users, release: Release, spec: Spec) -> ImagesResult:
+def result(routing: Routing, used: Used, release: Release, spec: Spec) -> ImagesResult:
     """What settled images mean for the rollout of this release."""
-    return ImagesResult(routing, users, spec.proxy.verify, tuple(unmatched(release.objects, spec.image_paths)))
+    return ImagesResult(routing, used, spec.proxy.verify, tuple(unmatched(release.objects, spec.image_paths)))
 
 
 def policy(spec: Spec, license: License, release: Release, domains: Domains) -> Policy:

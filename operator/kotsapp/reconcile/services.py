@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kotsapp.apply.cache import OwnedObjects
+from kotsapp.apply.lending import Lent
 from kotsapp.kube.client import KubeClient
-from kotsapp.license import Policy, TrustedKeys
+from kotsapp.license import VERSIONS, Policy, TrustedKeys
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.limiter import Limiter
 from kotsapp.reconcile.metrics import Metrics
@@ -21,10 +22,13 @@ MAX_RECONCILIATIONS = 16
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The administrator's choices. ``namespaces`` is empty for the whole cluster."""
+    """The administrator's choices. ``namespaces`` is empty for the whole cluster; ``lent`` says to what the operator's
+    own rights are lent; ``license_versions`` are the versions of the License document that are taken."""
 
     namespaces: frozenset[str] = frozenset()
+    lent: Lent = Lent.WORKLOADS
     license_policy: Policy = Policy.ENFORCE
+    license_versions: frozenset[str] = VERSIONS
     helm: Path | None = None
 
 

@@ -47,7 +47,7 @@ class Report:
         known = condition_in(before, SOURCES_READY) or {}
         if known.get("status") == "False" and self._problem() in str(known.get("message")):
             return []
-        return [Event(Reason.SOURCE_UNAVAILABLE, self._problem(), warning=True)]
+        return [Event(EventReason.SOURCE_UNAVAILABLE, self._problem(), warning=True)]
 
     def _problem(self) -> str:
         return "; ".join(dict.fromkeys(str(error) for error in self.problems.values()))

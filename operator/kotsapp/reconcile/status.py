@@ -57,12 +57,15 @@ _STATES_WORST_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class ImageFindings:
-    """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too."""
+    """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too.
+
+    ``notes`` is what else is to be told of an image."""
 
     settled: tuple[Resolution, ...]
     users: Mapping[str, Sequence[str]]
     verified: bool
     at: str
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +201,7 @@ def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
     """Per-image results, worst first, and the counts of all."""
     before = {str(entry.get("image")): entry for entry in previous.get("images") or ()}
     ordered = sorted(found.settled, key=lambda s: (_badness(s), s.image))[:MAX_IMAGES]
-    entries = [
-        _image(s, before.get(s.image, {}), found.users.get(s.image, ()), found.at, found.verified) for s in ordered
-    ]
+    entries = [_image(s, before.get(s.image, {}), found) for s in ordered]
     counts = {
         "total": len(found.settled),
         "public": sum(s.verdict is Verdict.PUBLIC for s in found.settled),
@@ -223,13 +224,11 @@ def _badness(settled: Resolution) -> int:
     return 1 + _WORST_FIRST.get(settled.verdict, 0)
 
 
-def _image(
-    settled: Resolution, before: Mapping[str, Any], users: Sequence[str], now: str, verified: bool
-) -> dict[str, Any]:
+def _image(settled: Resolution, before: Mapping[str, Any], found: ImageFindings) -> dict[str, Any]:
     same = before.get("verdict") == settled.verdict
-    message = settled.message
-    if settled.verified is Verified.FALSE:
-        message += f"; {settled.verified_message}"
+    users = found.users.get(settled.image, ())
+    refused = settled.verified_message if settled.verified is Verified.FALSE else ""
+    message = "; ".join(filter(None, (settled.message, refused, found.notes.get(settled.image))))
     entry: dict[str, Any] = {
         "image": settled.image,
         "verdict": str(settled.verdict),
@@ -238,8 +237,8 @@ def _image(
         "httpStatus": settled.http_status,
         "code": settled.code,
         "message": message[:MAX_IMAGE_MESSAGE],
-        "verified": str(settled.verified) if verified and settled.is_routed else None,
-        "lastTransitionTime": before.get("lastTransitionTime", now) if same else now,
+        "verified": str(settled.verified) if found.verified and settled.is_routed else None,
+        "lastTransitionTime": before.get("lastTransitionTime", found.at) if same else found.at,
         "usedBy": [*users[:MAX_USERS], *([f"and {len(users) - MAX_USERS} more"] if len(users) > MAX_USERS else [])],
     }
     return {name: value for name, value in entry.items() if value not in (None, "", [])}

@@ -11,9 +11,11 @@ from kotsapp.reconcile.worker import Worker
 
 
 class Workers:
-    """One worker for each KotsApp that was seen."""
+    """One worker for each KotsApp that was seen. ``default_account`` is as whom one without an account applies, empty
+    for the operator itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, default_account: str = "") -> None:
+        self._default_account = default_account
         self._workers: dict[Owner, Worker] = {}
         self._references: dict[Owner, frozenset[tuple[str, str]]] = {}
         self._watch: ReferenceWatch | None = None
@@ -30,10 +32,10 @@ class Workers:
 
     def see(self, body: Mapping[str, Any]) -> Worker:
         """The app's worker, told of this newest state."""
-        app, status = App.of(body), body.get("status") or {}
+        app, status = App.of(body, self._default_account), body.get("status") or {}
         worker = self._workers.get(app.key)
         if worker is None:
-            worker = self._workers[app.key] = Worker(app, dict(status))
+            worker = self._workers[app.key] = Worker(app, dict(status), self._default_account)
         else:
             worker.see(app, status)
         return worker

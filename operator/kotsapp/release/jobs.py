@@ -9,7 +9,7 @@ from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import archives
 from kotsapp.release.budget import for_operator
 from kotsapp.release.charts import ChartRequest
-from kotsapp.release.files import SourceFile
+from kotsapp.release.files import SourceFile, content_digest, expand
 from kotsapp.release.filling import Drawn
 from kotsapp.release.helm import Cluster
 from kotsapp.release.reader import Release, read_release
@@ -32,7 +32,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class ChartInputs:
-    """What charts are rendered with; ``pasts`` are those that were there before, by their sources."""
+    """What charts are rendered with; ``pasts`` are those that were there before, by their keys."""
 
     cluster: Cluster
     pasts: Mapping[str, Past | None] = field(default_factory=dict)
@@ -60,7 +60,19 @@ class Unpacked:
 
 def unpack(file: SourceFile) -> Unpacked:
     """That the archive is whole, before it takes the place of one that is. Raises ManifestError."""
-    return Unpacked(len(archives.unpack(file.data, file.origin, for_operator())))
+    return Unpacked(len(archives.unpack((file.data,), file.origin, for_operator())))
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What ``Release.content`` would be."""
+
+    digest: str
+
+
+def content(files: Sequence[SourceFile]) -> Content:
+    """What the files hold, however they are packed. Raises ManifestError."""
+    return Content(content_digest(*expand(files, for_operator())))
 
 
 def warm_up() -> None:
@@ -72,7 +84,9 @@ def warm_up() -> None:
 
 
 def _without_data(request: ChartRequest) -> ChartRequest:
-    return replace(request, archive=replace(request.archive, data=b""), secrets=(), past=_mark(request.past))
+    return replace(
+        request, archive=replace(request.archive, data=b"", install=None), secrets=(), past=_mark(request.past)
+    )
 
 
 def _mark(past: Past | None) -> Past | None:
@@ -80,4 +94,4 @@ def _mark(past: Past | None) -> Past | None:
     return None if past is None else Past(past.digest)
 
 
-JOBS = {"render": render, "unpack": unpack}
+JOBS = {"render": render, "content": content, "unpack": unpack}

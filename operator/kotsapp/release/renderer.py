@@ -16,12 +16,13 @@ from kotsapp.manifests.budget import Budget
 from kotsapp.pullsecret import dockerconfigjson
 from kotsapp.release import sdk
 from kotsapp.release.calls import Filling
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ClusterFacts, ReleaseVersion, TemplateContext, license_fields
 from kotsapp.release.filling import Drawn
 from kotsapp.release.kots import Application
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 from kotsapp.release.upgrade import Past
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Renderer:
     ) -> Release:
         """The release with its charts' objects, too; ``cluster`` is what a chart may ask about it.
 
-        ``budget`` is what ``read`` has left of it. ``past_of`` tells by a chart's source what it was before, None for
+        ``budget`` is what ``read`` has left of it. ``past_of`` tells by a chart's key what it was before, None for
         one that is installed now.
 
         Raises ManifestError, HelmError and HelmMissingError.
@@ -104,7 +105,7 @@ class Renderer:
         from kotsapp.release import helm
 
         requests = tuple(
-            replace(self._with_license(request, release.application), past=past_of(request.source))
+            replace(self._with_license(request, release.application), past=past_of(request.key))
             for request in release.charts
         )
         outputs = await helm.render_all(requests, self._program(), self.namespace, cluster)
@@ -119,6 +120,21 @@ class Renderer:
 
     def inputs(self, files: Sequence[SourceFile]) -> str:
         """A digest of what a release is rendered from, but for the license and for what ``LocalImageName`` answers."""
+        parts = self._settings()
+        for file in files:
+            for part in (file.origin.encode(), file.name.encode(), file.data):
+                parts.update(len(part).to_bytes(8, "big") + part)
+            if file.chart is not None:
+                parts.update(file.chart.digest.encode())
+        return parts.hexdigest()
+
+    def inputs_of(self, content: str) -> str:
+        """The same of what the files hold (``Release.content``), however they are packed and wherever they stand."""
+        parts = self._settings()
+        parts.update(content.encode())
+        return parts.hexdigest()
+
+    def _settings(self) -> "hashlib._Hash":
         options = (self.namespace, self.pull_secret, self.proxy_domain, self.registry_domain, self.patch_helm_v2)
         parts = hashlib.sha256(repr(options).encode())
         parts.update(
@@ -128,10 +144,7 @@ class Renderer:
         )
         if self.version != _UNKNOWN_VERSION:  # nothing is rendered anew for a release without one
             parts.update(repr(self.version).encode())
-        for file in files:
-            for part in (file.origin.encode(), file.name.encode(), file.data):
-                parts.update(len(part).to_bytes(8, "big") + part)
-        return parts.hexdigest()
+        return parts
 
     def license_facts(self, release: Release) -> dict[str, str]:
         """Digests of the facts of the license that the release used, by their names: of another one it would be

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kotsapp.fair_queue import Tenant
 from kotsapp.license import License
 from kotsapp.sources.items import RemoteItem
 
@@ -30,7 +31,7 @@ class Artifact:
 
     ``revision`` is what people know it by, with the digest, as Flux writes it: ``1.4.2@sha256:0a1b…``. ``digest`` is
     ``sha256:`` and 64 hexadecimal digits, of ``content``. ``file_name`` says by its ending what the content is (as
-    ``.tgz`` an archive). ``facts`` are what the source told of it, for later looks and for whoever renders it; no secrets.
+    ``.tgz`` an archive). ``facts`` are what the source told of it, for later looks and whoever renders it; no secret.
     """
 
     revision: str
@@ -57,13 +58,13 @@ class Known:
 class Access:
     """With what a source is asked.
 
-    ``namespace`` is whose turn it is where turns are few. ``license_hosts`` are the registries that may see the license
+    ``tenant`` is on whose behalf, where turns are few. ``license_hosts`` are the registries that may see the license
     id. ``docker_config`` is the content of the Secret that the item names (a dockerconfigjson), None where it names
     none.
     """
 
     license: License
-    namespace: str
+    tenant: Tenant
     license_hosts: frozenset[str] = frozenset()
     docker_config: bytes | None = field(default=None, repr=False)
 

@@ -91,7 +91,7 @@ async def look(item: ChannelRelease, access: Access, known: Known | None, web: W
             return Seen(known.artifact, _available(current.channel_sequence, newer), choice.awaits_ready)
         choice = Fetch(current.channel_sequence)
     wanted = choice if isinstance(choice, Fetch) else Fetch()
-    async with web.fetching(access.namespace):
+    async with web.fetching(access.tenant):
         artifact = await _fetch(service, wanted, known, web)
     found = ReleaseFacts.of(artifact.facts)
     if current is None and item.version_label is not None:

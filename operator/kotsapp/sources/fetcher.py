@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from kotsapp.license import License, TrustedKeys
+from kotsapp.fair_queue import Tenant
+from kotsapp.license import License
 from kotsapp.sources import channel, newest, oci
 from kotsapp.sources.artifact import Access, Artifact, Known, Seen
 from kotsapp.sources.items import RemoteItem
+from kotsapp.sources.newest import Trust
 from kotsapp.sources.oci_ref import OciRef
 from kotsapp.sources.web import Web
 
@@ -18,9 +20,9 @@ class Fetcher:
         self._web = web
 
     @asynccontextmanager
-    async def turn(self, namespace: str) -> AsyncIterator[None]:
-        """A turn to ask; namespaces have theirs one after the other."""
-        async with self._web.looking(namespace):
+    async def turn(self, tenant: Tenant) -> AsyncIterator[None]:
+        """A turn to ask, which tenants have one after the other."""
+        async with self._web.looking(tenant):
             yield
 
     async def look(self, item: RemoteItem, access: Access, known: Known | None) -> Seen:
@@ -29,6 +31,6 @@ class Fetcher:
             return await oci.look(item, access, known, self._web)
         return await channel.look(item, access, known, self._web)
 
-    async def newest_license(self, license: License, keys: TrustedKeys) -> Artifact:
+    async def newest_license(self, license: License, trust: Trust) -> Artifact:
         """The license as the vendor has it now, verified. Raises SourceError."""
-        return await newest.look(license, keys, self._web)
+        return await newest.look(license, trust, self._web)

@@ -43,7 +43,7 @@ async def look(item: OciRef, access: Access, known: Known | None, web: Web) -> S
     if known is not None and digest and facts.get(MANIFEST) == digest:
         same = facts.get(TAG) == tag
         return Seen(known.artifact if same else _named(known.artifact, digest, tag))
-    async with web.fetching(access.namespace):
+    async with web.fetching(access.tenant):
         digest, content = await asker.content(digest or tag)
     return Seen(_named(Artifact("", digest_of(content), content, FILE_NAME), digest, tag))
 

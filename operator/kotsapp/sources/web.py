@@ -13,13 +13,13 @@ from typing import Self
 
 from aiohttp.abc import AbstractResolver
 
+from kotsapp.fair_queue import FairQueue, Tenant
 from kotsapp.registry.client import Answer, Client
 from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.evidence import NoAnswer, Trouble
 from kotsapp.registry.guard import Destination, Guard, Refused
 from kotsapp.registry.repository import RepositoryClient
-from kotsapp.release.fair_queue import FairQueue
 from kotsapp.sources.errors import SourceError, SourceRefusedError, SourceUnreachableError
 from kotsapp.sources.limits import ASK_SECONDS, MAX_FETCHES, MAX_LOOKS, MAX_REDIRECTS
 
@@ -69,15 +69,15 @@ class Web:
         await self.client.__aexit__(kind, error, trace)
 
     @asynccontextmanager
-    async def looking(self, namespace: str) -> AsyncIterator[None]:
-        """A turn to look at one source; namespaces have theirs one after the other."""
-        async with self._looks.turn(namespace):
+    async def looking(self, tenant: Tenant) -> AsyncIterator[None]:
+        """A turn to look at one source."""
+        async with self._looks.turn(tenant):
             yield
 
     @asynccontextmanager
-    async def fetching(self, namespace: str) -> AsyncIterator[None]:
+    async def fetching(self, tenant: Tenant) -> AsyncIterator[None]:
         """A turn to fetch what is large."""
-        async with self._fetches.turn(namespace):
+        async with self._fetches.turn(tenant):
             yield
 
     async def get(self, question: Question) -> Answer:
