@@ -12,6 +12,7 @@ from harness.licensed import license_document, write
 from harness.loopback import LICENSE_ID, OTHER_LICENSE_ID, SLUG
 from harness.oci import artifact, chart_of, flux_artifact, helm_push
 from harness.packing import pack
+from kotsapp.fair_queue import Tenant
 from kotsapp.license import License, Policy, TrustedKeys, load
 from kotsapp.registry.config import Registries
 from kotsapp.release.archives import unpack
@@ -37,7 +38,7 @@ def license_of(license_id: str) -> License:
 
 
 def access(license_id: str = LICENSE_ID, docker_config: bytes | None = None) -> Access:
-    return Access(license_of(license_id), "apps", HOSTS, docker_config)
+    return Access(license_of(license_id), Tenant("apps", "shop"), HOSTS, docker_config)
 
 
 def chart_version(content: bytes) -> str:

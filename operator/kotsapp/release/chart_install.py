@@ -16,7 +16,7 @@ def requests(
     archives: Sequence[ChartArchive],
     named: Collection[tuple[str, str]],
     taken: Mapping[HelmRelease, str],
-    budget: Budget,
+    budget: Budget | None,
 ) -> list[ChartRequest]:
     """What is asked for, in the order of the sources.
 

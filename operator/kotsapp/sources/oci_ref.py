@@ -1,5 +1,6 @@
 """An item of ``spec.manifests`` that names an artifact in an OCI registry, as a frozen value."""
 
+import re
 from dataclasses import dataclass
 
 from kotsapp.images.reference import InvalidReferenceError, canonical_host
@@ -7,6 +8,7 @@ from kotsapp.images.reference import parse as parse_reference
 from kotsapp.sources import oci_manifest, semver
 
 SCHEME = "oci://"
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
 class InvalidOciRefError(ValueError):
@@ -55,16 +57,17 @@ def read(
         raise InvalidOciRefError("exactly one of version, tag and digest must be set")
     if not url.startswith(SCHEME):
         raise InvalidOciRefError(f"url: {url[:80]!r} must begin with oci://, such as oci://ghcr.io/my-org/charts/shop")
-    place = url.removeprefix(SCHEME)
+    if tag is not None and not _TAG.fullmatch(tag):
+        raise InvalidOciRefError(f"tag: {tag[:80]!r} is not a tag")
     try:
-        reference = parse_reference(f"{place}:{tag}" if tag is not None else place)
+        reference = parse_reference(url.removeprefix(SCHEME))
     except InvalidReferenceError as error:
         raise InvalidOciRefError(f"url: {error}") from None
     if reference.domain is None:
         raise InvalidOciRefError(
             f"url: {url[:80]!r} must name a registry's host with a dot or a port, such as oci://ghcr.io/my-org/charts/shop"
         )
-    if (tag is None and reference.tag is not None) or reference.digest is not None or (tag and ":" in reference.path):
+    if reference.tag is not None or reference.digest is not None:
         raise InvalidOciRefError(f"url: {url[:80]!r} must have no tag and no digest: they are fields of their own")
     if digest is not None and not oci_manifest.is_digest(digest):
         raise InvalidOciRefError(f"digest: {digest[:80]!r} must be sha256: and 64 lower-case hexadecimal digits")
