@@ -9,7 +9,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
-from localworld.ports import LOOPBACK
+from localworld.ports import LOOPBACK, free_port
 from localworld.release_channel import Request, Vendor
 
 HOST = "replicated.app"
@@ -18,7 +18,6 @@ HOST = "replicated.app"
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
-    vendors: ClassVar[dict[str, Vendor]]
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no news."""
@@ -27,20 +26,20 @@ class _Server(ThreadingHTTPServer):
 class ReleaseServer:
     """Vendors by their apps' slugs; every one is at the same endpoint."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = LOOPBACK) -> None:
         self.vendors: dict[str, Vendor] = {}
         self._server: _Server | None = None
-        self._port = 0
+        self._address = (address, free_port())
 
     @property
     def endpoint(self) -> str:
-        return f"http://{LOOPBACK}:{self._port}"
+        host, port = self._address
+        return f"http://{host}:{port}"
 
     def start(self) -> None:
-        """Listen; on the same port as before, when it was stopped."""
+        """Listen; where it did before, when it was stopped."""
         handler = type("Handler", (_Handler,), {"vendors": self.vendors})
-        self._server = _Server((LOOPBACK, self._port), handler)
-        self._port = int(self._server.server_address[1])
+        self._server = _Server(self._address, handler)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="release server", daemon=True).start()
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from kotsapp.cli import main
-from kotsapp.cli.run import identity
+from kotsapp.operating import identity
 
 
 def test_an_operator_has_an_identity_where_its_user_has_no_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import yaml
 from harness.shipped import (
     CHART,
     DEPLOY,
+    NAME,
     Identity,
     Object,
     RefusedError,
@@ -95,7 +96,7 @@ def test_the_definition_is_kept_when_the_release_goes_and_upgraded_with_it() -> 
 def test_in_namespaces_it_has_no_right_for_the_whole_cluster() -> None:
     values = {"namespaces": ["one", "two"]}
     kinds = [kind for kind, _, _ in templated(values)]
-    assert kinds.count("RoleBinding") == 2
+    assert kinds.count("RoleBinding") == 2 + 1, "one in each, and one for the Lease"
     assert "ClusterRoleBinding" not in kinds
 
     let_go = templated({**values, "rbac": {"deletedNamespaces": True}})
@@ -104,6 +105,11 @@ def test_in_namespaces_it_has_no_right_for_the_whole_cluster() -> None:
         (["kotsapps"], ["patch"]),
         (["namespaces"], ["get"]),
     ]
+
+
+def environment(objects: Mapping[Identity, Object]) -> dict[str, str]:
+    """The variables that are written out."""
+    return {entry["name"]: entry["value"] for entry in container_in(objects)["env"] if "value" in entry}
 
 
 @pytest.mark.parametrize("namespaces", [[], ["one", "two"]], ids=["everywhere", "in namespaces"])
@@ -118,11 +124,11 @@ def test_more_is_lent_where_the_operator_looks_and_nowhere_else(namespaces: list
     assert bound({"lend": "edit"}) == (namespaces or [""])
 
 
-def parsed(objects: Mapping[Identity, Object]) -> argparse.Namespace:
+def parsed(objects: Mapping[Identity, Object], name: str = NAME) -> argparse.Namespace:
     """The container's arguments, read by the operator's own parser."""
     parser = argparse.ArgumentParser()
     run.register(parser.add_subparsers())
-    return parser.parse_args(container_in(objects)["args"])
+    return parser.parse_args(container_in(objects, name)["args"])
 
 
 def test_values_become_the_operators_own_flags() -> None:
@@ -169,13 +175,13 @@ def test_keys_and_certificates_are_files_as_they_were_given() -> None:
     data = objects["ConfigMap", "kotsapp-system", "kotsapp-operator"]["data"]
     assert data["my.key-1.pem"].strip() == KEY.strip()
     assert data["ca.crt"].strip() == PEM.strip()
-    env = {entry["name"]: entry["value"] for entry in container_in(objects)["env"]}
+    env = environment(objects)
     assert env == {"SSL_CERT_FILE": "/etc/kotsapp/ca.crt"}
 
 
 def test_proxies_are_environment_variables() -> None:
     values = {"proxy": {"https": "http://proxy.example.com:3128", "noProxy": ["10.0.0.0/8", ".svc"]}}
-    env = {entry["name"]: entry["value"] for entry in container_in(templated(values))["env"]}
+    env = environment(templated(values))
     assert env == {"HTTPS_PROXY": "http://proxy.example.com:3128", "NO_PROXY": "10.0.0.0/8,.svc"}
 
 
@@ -203,6 +209,17 @@ def test_two_releases_select_pods_of_their_own() -> None:
     assert selector != deployment_in(other, "other-kotsapp-operator")["spec"]["selector"]["matchLabels"]
 
 
+@pytest.mark.parametrize("name", ["kotsapp-operator", "other"])
+def test_the_replicas_of_a_release_have_a_lease_of_their_own_and_the_right_to_it(name: str) -> None:
+    objects = templated({"replicas": 3}, name=name)
+    (role,) = [found for (kind, _, _), found in objects.items() if kind == "Role"]
+    (rule,) = role["rules"]
+    args = parsed(objects, deployment := role["metadata"]["name"])
+    assert args.leader_elect
+    assert rule["resourceNames"] == [args.leader_election_id]
+    assert deployment_in(objects, deployment)["spec"]["replicas"] == 3
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [
@@ -223,7 +240,8 @@ def test_two_releases_select_pods_of_their_own() -> None:
         ({"lend": "everything"}, "lend"),
         ({"defaultServiceAccount": "a/b"}, "defaultServiceAccount"),
         ({"image": {"digest": "latest"}}, "digest"),
-        ({"replicas": 2}, "replicas"),
+        ({"replicas": 0}, "replicas"),
+        ({"replicaCount": 2}, "replicaCount"),
     ],
 )
 def test_a_value_that_means_nothing_is_refused_by_name(values: dict[str, Any], named: str) -> None:

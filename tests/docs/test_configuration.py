@@ -74,9 +74,9 @@ def test_the_values_are_accepted_and_render_the_same_settings(overlay: Path) -> 
     text = block("# values.yaml").replace("    ...\n", "    AAAA\n    -----END PUBLIC KEY-----\n")
     objects = templated(yaml.safe_load(text))
     assert container_in(objects)["image"] == container_in(kustomized(overlay))["image"]
-    proxies = {entry["name"]: entry["value"] for entry in container_in(kustomized(overlay))["env"]}
-    proxies.pop("SSL_CERT_FILE")
-    assert {entry["name"]: entry["value"] for entry in container_in(objects)["env"]} == proxies
+    env = {entry["name"]: entry for entry in container_in(kustomized(overlay))["env"]}
+    env.pop("SSL_CERT_FILE")
+    assert {entry["name"]: entry for entry in container_in(objects)["env"]} == env
 
 
 def test_the_registries_file_can_be_read(tmp_path: Path) -> None:

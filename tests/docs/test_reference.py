@@ -9,10 +9,10 @@ from harness import reference
 from kotsapp import names
 from kotsapp.api import conditions
 from kotsapp.api.conditions import Reason
-from kotsapp.cli.run import OperatorMetrics
 from kotsapp.images.rewrite import ORIGINAL_IMAGES
 from kotsapp.license.errors import LicenseReason
 from kotsapp.license.facts import ChangeReason
+from kotsapp.operating import OperatorMetrics
 from kotsapp.reconcile.events import EventReason
 from kotsapp.release import store, upgrade
 from kotsapp.sources import kept

@@ -9,6 +9,7 @@ from typing import Any, Final
 from kotsapp.kube.connection import WATCH_SECONDS, Connection
 from kotsapp.kube.discovery import Discovery, ResourceType
 from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.kube.fence import Fence
 from kotsapp.kube.objects import key_of
 
 FIELD_MANAGER: Final = "kotsapp"
@@ -229,13 +230,13 @@ class KubeClient:
 
 
 async def connect(
-    user_agent: str, *, context: str | None = None, kubeconfig: str | None = None
+    user_agent: str, *, context: str | None = None, kubeconfig: str | None = None, fence: Fence | None = None
 ) -> tuple[KubeClient, Connection]:
     """A client by the in-cluster account, else by a kubeconfig; the Connection is to be closed at the end.
 
     Raises ConfigException, and ApiError when the API server gives no answer that serves.
     """
-    connection = await Connection.open(user_agent, context, kubeconfig)
+    connection = await Connection.open(user_agent, context, kubeconfig, fence)
     try:
         version = await connection.json("GET", "/version", attempts=1)
     except BaseException:

@@ -56,8 +56,8 @@ class Web:
         self.guard = Guard(self.registries, allow_private=allow_private)
         self.client = Client(self.guard, resolver)
         self.repositories = RepositoryClient(self.client, self.guard, self.registries)
-        self._looks = FairQueue(MAX_LOOKS)
-        self._fetches = FairQueue(MAX_FETCHES)
+        self._looks = FairQueue(MAX_LOOKS, spare=True)
+        self._fetches = FairQueue(MAX_FETCHES, spare=True)
 
     async def __aenter__(self) -> Self:
         await self.client.__aenter__()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kotsapp import __version__
 from kotsapp.cli.options import seconds
 from kotsapp.cli.output import add_output_option
-from kotsapp.cli.plugin import ask, events, get, history, images, status, suspend, tree, why
+from kotsapp.cli.plugin import ask, events, get, history, images, report, status, suspend, tree, why
 
 _DEFAULTS = {"namespace": None, "all_namespaces": False, "context": None, "kubeconfig": None, "user": None}
 # As people name it: by hand, from `kubectl get -o name`, and by the short name.
@@ -27,6 +27,12 @@ _VERBS = (
     ("events", events.run, "what happened to the app, oldest first", "shop"),
     ("tree", tree.run, "the app's objects, and the pods that run of them", "shop"),
     ("history", history.run, "the renderings of the release that are kept", "shop"),
+    (
+        "report",
+        report.run,
+        "one page of HTML about the app, to look at or to send to the vendor",
+        "shop --to shop.html",
+    ),
     ("retry", ask.retry, "ask every registry again now", "shop --wait"),
     (
         "rerender",
@@ -78,6 +84,8 @@ def parser() -> ArgumentParser:
             command.add_argument("name", metavar="NAME", nargs="?", type=app_name, help="or kotsapp/NAME")
         if name == "why":
             command.add_argument("image", metavar="IMAGE", help="as written or as pulled, or a part that only it has")
+        if name == "report":
+            report.add_options(command)
         if name == "status":
             command.add_argument("-w", "--watch", action="store_true", help="print it again whenever it changes")
         if name in _WAITING:

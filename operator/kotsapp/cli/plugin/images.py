@@ -7,6 +7,7 @@ from typing import Any
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM
 from kotsapp.cli.output import print_result
+from kotsapp.cli.plugin import tones
 from kotsapp.cli.plugin.target import Target, outdated, ready
 from kotsapp.cli.plugin.terminal import fitted
 
@@ -36,10 +37,10 @@ def _text(images: Sequence[dict[str, Any]]) -> str:
         [
             (
                 image.get("image", ""),
-                image.get("verdict", ""),
+                tones.verdict(image.get("verdict", ""), settled="route" in image),
                 image.get("route", "undecided"),
                 image.get("httpStatus", ""),
-                image.get("verified", ""),
+                tones.verified(image.get("verified", "")),
                 ", ".join(image.get("usedBy") or ()),
                 image.get("message", ""),
             )
