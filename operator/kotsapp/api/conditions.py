@@ -17,7 +17,7 @@ MAX_MESSAGE = 4096
 # What a person reads in a table; the whole is in the condition that it is about.
 MAX_READY_MESSAGE = 300
 MAX_COMMAND = 200
-_COMMAND = re.compile(r"[.;,] ([^.;,]*kubectl .*)", re.DOTALL)
+_COMMAND = re.compile(r"[.;,] ([^.;,]*(?:kubectl|helm upgrade) .*)", re.DOTALL)
 
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
 SUSPENDED = "Suspended"

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.durations import DEFAULT_TIMEOUT, seconds
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.examples import with_examples
+from kotsapp.cli.formats import add_output_option
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, is_source_file, read_answers, read_license, read_release, source_files
-from kotsapp.cli.options import DEFAULT_TIMEOUT, add_config_values, seconds
-from kotsapp.cli.output import add_output_option, print_result, table
+from kotsapp.cli.options import add_config_values
+from kotsapp.cli.output import print_result, table
 from kotsapp.cli.progress import Progress
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.routing import Route

@@ -28,6 +28,8 @@ class EventReason(StrEnum):
     RESUMED = "Resumed"
     DELETING = "Deleting"
     RELEASE_WARNING = "ReleaseWarning"
+    LICENSE_HOSTS = "LicenseHosts"
+    LICENSE_DOMAIN_OVERRIDDEN = "LicenseDomainOverridden"
     RELEASE_FOUND = "ReleaseFound"
     RELEASE_ROLLED_OUT = "ReleaseRolledOut"
     SOURCE_UNAVAILABLE = "SourceUnavailable"

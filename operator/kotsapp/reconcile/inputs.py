@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from kotsapp.sources.artifact import Artifact
 from kotsapp.sources.items import RemoteItem
 from kotsapp.sources.oci_ref import OciRef
 
+_PLAIN_KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _YAML_ENDINGS = (".yaml", ".yml")
 
 
@@ -54,7 +56,7 @@ async def read_license(app: App, spec: Spec, services: Services) -> License:
         policy, versions = services.settings.license_policy, services.settings.license_versions
         return await asyncio.to_thread(load, document, services.keys, policy, versions)
     except LicenseError as error:
-        raise _license_error(error.reason, f"{ref}: {error.message}") from None
+        raise _license_error(error.reason, f"{ref}: {error.message}{_how_to_trust(error)}") from None
     except ValueError as error:
         raise _license_error(LicenseReason.INVALID, f"{ref}: {error}") from None
 
@@ -206,18 +208,33 @@ def _value(obj: dict[str, Any], ref: KeyRef, key: str) -> bytes:
         raise ValueError("its value is not base64") from None
 
 
+def _how_to_trust(error: LicenseError) -> str:
+    """What an administrator runs to have a key trusted in a cluster, as the end of a message."""
+    if error.reason is not LicenseReason.KEY_UNKNOWN:
+        return ""
+    # The document says the id: nothing of it is told that a shell or Helm would take for something else.
+    name = error.key_id if error.key_id and _PLAIN_KEY_ID.fullmatch(error.key_id) else "KEY-ID"
+    return (
+        f". With Helm: helm upgrade kotsapp-operator deploy/chart --namespace kotsapp-system --reuse-values --set-file"
+        f" trustedKeys.{name}={name}.pem"
+    )
+
+
 def _license_error(reason: str, message: str) -> ReconcileError:
     return terminal(reason, message, Condition.false(LICENSE_VALID, reason, message))
 
 
-def license_condition(license: License) -> Condition:
-    """Whose license it is, what of it differs from what was signed, and that it ends soon."""
+def license_condition(license: License, overridden: str = "") -> Condition:
+    """Whose license it is, what of it differs from what was signed, and that it ends soon; ``overridden`` is what else
+    is to be told of it."""
     message = f"license of {license.customer_name or 'the customer'} for {license.app_slug}"
     if license.differences:
         shown = ", ".join(license.differences[:10])
         message += f"; the document differs from what was signed in {shown}: the signed values are used"
     if license.warnings:
         message += "; " + "; ".join(license.warnings[:3])
+    if overridden:
+        message += f"; {overridden}"
     soon = events.ends_soon(license)
     if soon is None:
         return Condition.true(LICENSE_VALID, message)

@@ -43,6 +43,7 @@ from kotsapp.reconcile.inputs import (
     refuse_expired,
     with_values,
 )
+from kotsapp.reconcile.license_hosts import LicenseHosts, license_hosts
 from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome, ReconcileError, of_api_error, terminal
@@ -232,6 +233,7 @@ class Reconciler:
         except InvalidImagesError as error:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
+        self._note_hosts(license, license_hosts(license, renderer.vouched_domains, release.application, domains))
         before = self._progress.before
         history = self._memory.verdicts or VerdictHistory.of(before)
         refresh = self._memory.refresh
@@ -286,14 +288,14 @@ class Reconciler:
             self._app.applicant, cluster_for(self._app, self._services), known, self._progress.ledger, options
         )
         self._progress.plan_size = len(plan.objects)
-        changes, done = await roll_out(session, plan)
+        changes, done = await roll_out(self._app, session, plan)
         self._memory.repairs = done.repairs
         if done.applied:
             self._memory.rollout_started = time.time()
         self._progress.found(pull_secrets_ready(plan))
         removal = Removal()
         if spec.prune and not done.waiting:
-            removal = await prune(session, changes)
+            removal = await prune(self._app, session, changes)
         session.watch_only_own(plan)
         self._progress.events += events.of_rollout(done, removal)
         return done
@@ -349,8 +351,14 @@ class Reconciler:
         before = self._progress.before
         warned = (condition_in(before, LICENSE_VALID) or {}).get("reason") == Reason.LICENSE_EXPIRING_SOON
         self._progress.events += events.of_license(license, before.get("license") or {}, warned)
-        self._progress.found(license=to_status(facts(license)))
-        self._progress.found(license_condition(license))
+        hosts = (before.get("license") or {}).get("hosts")
+        self._progress.found(license_condition(license), license={**to_status(facts(license)), "hosts": hosts})
+
+    def _note_hosts(self, license: License, found: LicenseHosts) -> None:
+        told = found.events(self._progress.before.get("license") or {})
+        self._progress.events += [event for event in told if event not in self._progress.events]
+        known = {**to_status(facts(license)), "hosts": list(found.hosts)}
+        self._progress.found(license_condition(license, found.overridden), license=known)
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._progress.ledger.inventory.entries.values())

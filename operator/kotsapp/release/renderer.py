@@ -54,6 +54,11 @@ class Renderer:
     instance: str = ""
     version: ReleaseVersion = _UNKNOWN_VERSION
 
+    @property
+    def vouched_domains(self) -> tuple[str | None, ...]:
+        """Those that come from no document of the release: the user's, and what its channel's release came with."""
+        return self.proxy_domain, self.registry_domain, self.version.proxy_domain, self.version.registry_domain
+
     def domains(self, application: Application) -> Domains:
         """Which hosts the license opens, with what the release's Application says."""
         return resolve_domains(

@@ -1,9 +1,8 @@
 """``kubectl kotsapp report``: one page about an app, to look at or to send to the vendor (DESIGN 10)."""
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from kotsapp import __version__
@@ -76,7 +75,3 @@ def _todo(app: App, images: Sequence[dict[str, Any]]) -> list[str]:
         found.append(f"{told.get('reason', 'Unknown')}: {told.get('message', 'nothing is known yet')}")
     found += [f"{image.get('image')}: {advice(image, app)}" for image in bad]
     return list(dict.fromkeys(found)) or [WELL]
-
-
-def add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--to", type=Path, metavar="FILE", help="write it there instead of printing it")
