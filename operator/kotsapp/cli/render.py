@@ -25,6 +25,7 @@ from kotsapp.images.routing import Domains
 from kotsapp.images.usage import collect_users, without_place
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
+from kotsapp.release.kotsapps import not_fetched
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
 from kotsapp.render.diff import differences
@@ -127,7 +128,7 @@ def _render(args: argparse.Namespace) -> int:
     for image, told in without_place([(title(one.obj), one.uses) for one in found]).items():
         if image in pulls and pulls[image].needs_secret:
             _note(f"{image}: {told}")
-    for warning in release.warnings:
+    for warning in (*release.warnings, *(told for _, told in not_fetched(release.objects))):
         _note(warning)
     for chart in release.unpatched_charts:
         _note(f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered")

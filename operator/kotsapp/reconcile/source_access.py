@@ -17,7 +17,7 @@ from kotsapp.sources.items import RemoteItem
 from kotsapp.sources.oci_ref import OciRef
 
 
-def license_hosts(spec: Spec, license: License) -> frozenset[str]:
+def vouched_hosts(spec: Spec, license: License) -> frozenset[str]:
     """The registries that may see the license id: the vendor's own, those that ``spec.proxy`` names, and the proxy that
     the license is signed for.
 
@@ -36,7 +36,7 @@ async def read_logins(app: App, spec: Spec, services: Services) -> dict[str, byt
 
 def access_for(app: App, spec: Spec, license: License, item: RemoteItem, logins: Mapping[str, bytes | None]) -> Access:
     """Raises SourceRefusedError where the Secret that the item names has no login."""
-    hosts = license_hosts(spec, license)
+    hosts = vouched_hosts(spec, license)
     if not isinstance(item, OciRef) or item.secret is None or item.registry in hosts:
         return Access(license, app.tenant, hosts)
     login = logins.get(item.secret)
