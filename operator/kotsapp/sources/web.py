@@ -50,10 +50,11 @@ class Web:
         registries: Registries | None = None,
         *,
         allow_private: bool = True,
+        guard: Guard | None = None,
         resolver: AbstractResolver | None = None,
     ) -> None:
         self.registries = registries or Registries.empty()
-        self.guard = Guard(self.registries, allow_private=allow_private)
+        self.guard = guard or Guard(self.registries, allow_private=allow_private)
         self.client = Client(self.guard, resolver)
         self.repositories = RepositoryClient(self.client, self.guard, self.registries)
         self._looks = FairQueue(MAX_LOOKS, spare=True)
