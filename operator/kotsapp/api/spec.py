@@ -27,7 +27,8 @@ MIN_TIMEOUT, MAX_TIMEOUT = 1.0, 24 * 3600.0
 MAX_APP_NAME = 63
 MAX_ITEMS = 64
 # What an image path may name of the core group. The others, Secrets among them, hold texts that go to no registry.
-CORE_KINDS_WITH_PODS = ("Pod", "PodTemplate", "ReplicationController")
+# A ConfigMap names images for whoever makes pods of it; a Secret's content is told nowhere.
+CORE_KINDS_WITH_IMAGES = ("Pod", "PodTemplate", "ReplicationController", "ConfigMap")
 # The largest public Configs have 150 items.
 MAX_CONFIG_VALUES = 1_000
 
@@ -299,7 +300,7 @@ def _image_path(item: Any, index: int) -> ImagePath:
     where = f"spec.imagePaths[{index}]"
     if not isinstance(item, Mapping):
         raise SpecError(f"{where}: must be an object with group, kind and path")
-    if item.get("group") == "" and item.get("kind") not in (*CORE_KINDS_WITH_PODS, None):
+    if item.get("group") == "" and item.get("kind") not in (*CORE_KINDS_WITH_IMAGES, None):
         raise SpecError(
             f"{where}: a {str(item['kind'])[:MAX_APP_NAME]} of the core group has no pods: what it holds is not probed,"
             " and would be told in status; name the custom resource that runs the image"
