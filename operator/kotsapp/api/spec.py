@@ -121,6 +121,13 @@ class Config:
 
 
 @dataclass(frozen=True, slots=True)
+class Pods:
+    """Whether images of pods that others make are routed, too."""
+
+    route: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """What a KotsApp asks for, defaults filled in; durations in seconds."""
 
@@ -135,6 +142,7 @@ class Spec:
     pull_secret: str | None = None
     service_account: str | None = None
     patch_helm_v2: bool = True
+    pods: Pods = Pods()
     prune: bool = True
     wait: bool = True
     timeout: float = 600.0
@@ -189,6 +197,7 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
         pull_secret=_name(pull_secret, "name", "spec.pullSecret") if pull_secret else None,
         service_account=_name(spec, "serviceAccountName", "spec") if "serviceAccountName" in spec else None,
         patch_helm_v2=_choice(V2Charts, helm, "v2Charts", "spec.helm", V2Charts.PATCH) == V2Charts.PATCH,
+        pods=Pods(route=_flag(_mapping(spec, "pods"), "route", "spec.pods", default=False)),
         prune=_flag(spec, "prune", "spec", default=True),
         wait=_flag(spec, "wait", "spec", default=True),
         timeout=_seconds(spec, "timeout", "spec", 600.0, MIN_TIMEOUT, MAX_TIMEOUT),

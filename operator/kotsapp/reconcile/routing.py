@@ -83,11 +83,17 @@ class ImagesResult:
         wait = _soonest(self.routing.settled)
         return None if wait is None else max(MIN_RECHECK, wait)
 
-    def findings(self) -> ImageFindings:
-        """What status tells of the images, asked for now."""
-        notes = {s.image: self.used.without_place.get(s.image, "") for s in self.routing.settled if s.is_routed}
-        verified = self.verify is not Verify.OFF
-        return ImageFindings(self.routing.settled, self.users, verified, rfc3339(), notes, self.used.unhandled)
+    def findings(self, of_pods: Sequence[Resolution] = (), users: Users | None = None) -> ImageFindings:
+        """What status tells of the images, asked for now, and beside them of those ``of_pods`` with their users."""
+        return ImageFindings(
+            settled=(*self.routing.settled, *of_pods),
+            users={**self.users, **(users or {})},
+            verified=self.verify is not Verify.OFF,
+            at=rfc3339(),
+            notes={s.image: self.used.without_place.get(s.image, "") for s in self.routing.settled if s.is_routed},
+            unhandled=self.used.unhandled,
+            of_pods=frozenset(one.image for one in of_pods),
+        )
 
     def conditions(self) -> tuple[Condition, ...]:
         return (self._resolved(), *self.pullable())
@@ -156,6 +162,12 @@ def used_in(release: Release, spec: Spec) -> Used:
 def result(routing: Routing, used: Used, release: Release, spec: Spec) -> ImagesResult:
     """What settled images mean for the rollout of this release."""
     return ImagesResult(routing, used, spec.proxy.verify, tuple(unmatched(release.objects, spec.image_paths)))
+
+
+def split(routing: Routing, users: Users) -> tuple[Routing, tuple[Resolution, ...]]:
+    """The images of the release, and those that only pods use, which hold nothing back."""
+    own = tuple(one for one in routing.settled if one.image in users)
+    return Routing(routing.domains, own), tuple(one for one in routing.settled if one.image not in users)
 
 
 def policy(app: App, spec: Spec, license: License, release: Release, domains: Domains) -> Policy:
