@@ -503,7 +503,7 @@ def test_an_unpacked_chart_is_told_from_manifests(render: Render) -> None:
     render.add("shop/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n")
 
     render(code=2)
-    assert f"{render.manifests}/shop is an unpacked chart: package it" in render.errors
+    assert f"{render.manifests}/shop is an unpacked chart, and KOTS reads packed ones: helm package" in render.errors
 
 
 def test_an_unpacked_chart_in_a_hidden_folder_is_nobodys_concern(render: Render) -> None:

@@ -85,6 +85,9 @@ class Release:
         if self.unpatched_charts:
             skipped = ", ".join(self.unpatched_charts[:MAX_NAMED])
             return f"{told} but {skipped}, which v2Charts: Skip leaves to others: nothing would be installed; set Patch"
+        if self.charts and not self.left_out:
+            rendered = ", ".join(map(str, self.charts[:MAX_NAMED]))
+            return f"{told}: {rendered} came to no object with these values; check them"
         if self.chart_archives and not self.left_out:
             charts_ = ", ".join(self.chart_archives[:MAX_NAMED])
             return f"{told}; chart {charts_} is there, but no HelmChart document (kots.io) asks for it: add one"
