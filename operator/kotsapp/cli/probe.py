@@ -25,6 +25,7 @@ from kotsapp.cli.inputs import (
 from kotsapp.cli.options import add_config_values
 from kotsapp.cli.output import print_result, table
 from kotsapp.cli.progress import Progress
+from kotsapp.cli.unhandled import entries, notes
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.routing import Route
 from kotsapp.images.usage import InvalidImagesError, collect_users, parse_used, uses_of
@@ -102,7 +103,13 @@ def run(args: argparse.Namespace) -> int:
     )
     prober = Prober(registries, allow_private=not args.deny_private_networks, ask_each=True)
     settled = asyncio.run(_probe(prober, references, policy, license)).settled
-    print_result({"images": [_entry(one, license) for one in settled]}, args.output, lambda: _table(settled, license))
+    found: dict[str, Any] = {"images": [_entry(one, license) for one in settled]}
+    if release.unhandled:
+        found["unhandledImages"] = entries(release.unhandled)
+    print_result(found, args.output, lambda: _table(settled, license))
+    if args.output == "table":
+        for told in notes(release.unhandled):
+            report(f"kotsapp: {told}")
     return EXIT_OK if all(_is_good(one, license) for one in settled) else EXIT_PROBLEM
 
 

@@ -18,10 +18,12 @@ from kotsapp.cli.folder import write_folder
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files, version_of
 from kotsapp.cli.options import add_config_values, domain, image_path, object_name
 from kotsapp.cli.routes import Rules, decide
+from kotsapp.cli.unhandled import notes
 from kotsapp.images.finder import unmatched
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
+from kotsapp.images.unhandled import still_unhandled
 from kotsapp.images.usage import collect_users, without_place
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
@@ -125,9 +127,12 @@ def _render(args: argparse.Namespace) -> int:
             _note(f"{image} becomes {reference}, which container runtimes refuse for {reference.refused_for}")
     for path in unmatched([one.obj for one in found], args.image_path):
         _note(f"--image-path {path}: no object has an image there; check group, kind and path")
-    for image, told in without_place([(title(one.obj), one.uses) for one in found]).items():
+    named = [(title(one.obj), one.uses) for one in found]
+    for image, told in without_place(named).items():
         if image in pulls and pulls[image].needs_secret:
             _note(f"{image}: {told}")
+    for told in notes(still_unhandled(release.unhandled, named)):
+        _note(told)
     for warning in release.warnings:
         _note(warning)
     for chart in release.unpatched_charts:
