@@ -28,7 +28,8 @@ MIN_TIMEOUT, MAX_TIMEOUT = 1.0, 24 * 3600.0
 # Every object of an app carries its name as a label.
 MAX_APP_NAME = 63
 # What an image path may name of the core group. The others, Secrets among them, hold texts that go to no registry.
-CORE_KINDS_WITH_PODS = ("Pod", "PodTemplate", "ReplicationController")
+# A ConfigMap names images for whoever makes pods of it; a Secret's content is told nowhere.
+CORE_KINDS_WITH_IMAGES = ("Pod", "PodTemplate", "ReplicationController", "ConfigMap")
 # The largest public Configs have 150 items.
 MAX_CONFIG_VALUES = 1_000
 
@@ -78,6 +79,13 @@ class Config:
 
 
 @dataclass(frozen=True, slots=True)
+class Pods:
+    """Whether images of pods that others make are routed, too."""
+
+    route: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """What a KotsApp asks for, defaults filled in; durations in seconds."""
 
@@ -92,6 +100,7 @@ class Spec:
     pull_secret: str | None = None
     service_account: str | None = None
     patch_helm_v2: bool = True
+    pods: Pods = Pods()
     prune: bool = True
     wait: bool = True
     timeout: float = 600.0
@@ -146,6 +155,7 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
         pull_secret=object_name(pull_secret, "name", "spec.pullSecret") if pull_secret else None,
         service_account=object_name(spec, "serviceAccountName", "spec") if "serviceAccountName" in spec else None,
         patch_helm_v2=_choice(V2Charts, helm, "v2Charts", "spec.helm", V2Charts.PATCH) == V2Charts.PATCH,
+        pods=Pods(route=_flag(_mapping(spec, "pods"), "route", "spec.pods", default=False)),
         prune=_flag(spec, "prune", "spec", default=True),
         wait=_flag(spec, "wait", "spec", default=True),
         timeout=_seconds(spec, "timeout", "spec", 600.0, MIN_TIMEOUT, MAX_TIMEOUT),
@@ -177,7 +187,7 @@ def _image_path(item: Any, index: int) -> ImagePath:
     where = f"spec.imagePaths[{index}]"
     if not isinstance(item, Mapping):
         raise SpecError(f"{where}: must be an object with group, kind and path")
-    if item.get("group") == "" and item.get("kind") not in (*CORE_KINDS_WITH_PODS, None):
+    if item.get("group") == "" and item.get("kind") not in (*CORE_KINDS_WITH_IMAGES, None):
         raise SpecError(
             f"{where}: a {str(item['kind'])[:MAX_APP_NAME]} of the core group has no pods: what it holds is not probed,"
             " and would be told in status; name the custom resource that runs the image"

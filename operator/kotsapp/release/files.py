@@ -59,7 +59,9 @@ def expand_one(whole: WholeFile, budget: Budget) -> tuple[list[TextFile], list[C
             chart_archives.append(_inner_chart(member, origin, budget))
         elif member.path.lower().endswith(_YAML_ENDINGS):
             if f"/{member.path}".endswith(_UNPACKED_CHART):
-                raise ManifestError(Place(origin), "is an unpacked chart: put the chart's .tgz in its place")
+                raise ManifestError(
+                    Place(origin), "is an unpacked chart, and KOTS reads packed ones: put its .tgz in its place"
+                )
             texts.append(TextFile(origin, member.path, stream.decode(member.data, origin)))
     return texts, chart_archives
 
