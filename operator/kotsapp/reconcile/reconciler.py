@@ -35,7 +35,14 @@ from kotsapp.reconcile.cluster import cluster_for, looker_for
 from kotsapp.reconcile.conclusion import Conclusion, soonest
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
-from kotsapp.reconcile.inputs import license_condition, read_answers, read_license, read_sources, refuse_expired
+from kotsapp.reconcile.inputs import (
+    license_condition,
+    read_answers,
+    read_license,
+    read_sources,
+    refuse_expired,
+    with_values,
+)
 from kotsapp.reconcile.license_hosts import LicenseHosts, license_hosts
 from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
@@ -166,9 +173,10 @@ class Reconciler:
         fetched = await remote.fetch(license)
         files = await read_sources(self._app, spec, self._services, fetched)
         answers, read_from = await read_answers(self._app, spec, self._services)
-        self._memory.redactor.learn("sources", known_secrets.of_sources([*files, *read_from]))
+        every = [*with_values(files), *read_from]
+        self._memory.redactor.learn("sources", known_secrets.of_sources(every))
         self._quoting = not known_secrets.are_hidden(files)
-        self._progress.note_sources([*files, *read_from], license.license_id.encode(), fetched)
+        self._progress.note_sources(every, license.license_id.encode(), fetched)
         return license, files, answers, version_of(spec, fetched)
 
     async def _render_and_route(
