@@ -96,6 +96,7 @@ class Reconciler:
         self._services = services
         self._memory = memory
         self._progress = Progress(app, services.client, writer)
+        self._quoting = True  # whether what the API server says may quote the release
         self._renderings = Renderings(app, services, memory, self._progress)
         self._pods = PodRouting(app, services, memory, self._progress)
 
@@ -175,6 +176,7 @@ class Reconciler:
         answers, read_from = await read_answers(self._app, spec, self._services)
         every = [*with_values(files), *read_from]
         self._memory.redactor.learn("sources", known_secrets.of_sources(every))
+        self._quoting = not known_secrets.are_hidden(files)
         self._progress.note_sources(every, license.license_id.encode(), fetched)
         return license, files, answers, version_of(spec, fetched)
 
@@ -293,7 +295,7 @@ class Reconciler:
 
     async def _roll_out(self, spec: Spec, license: License, plan: Plan) -> ChangeSet:
         await self._check_impersonation()
-        options = SessionOptions(license.license_id.encode(), force_allowed)
+        options = SessionOptions(license.license_id.encode(), force_allowed, self._quoting)
         finished = status.finished_workloads(self._progress.before)
         known = Known(self._progress.ledger.inventory, self._memory.repairs, finished)
         session = Session(
