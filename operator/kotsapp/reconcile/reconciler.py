@@ -61,6 +61,7 @@ from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, 
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.source_access import opened_by_license
 from kotsapp.reconcile.source_report import version_of
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.reconcile.verdict_history import VerdictHistory
@@ -239,7 +240,8 @@ class Reconciler:
         except InvalidImagesError as error:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
-        self._note_hosts(license, license_hosts(license, renderer.vouched_domains, release.application, domains))
+        shown, vouched = opened_by_license(spec, license), renderer.vouched_domains
+        self._note_hosts(license, license_hosts(license, vouched, release.application, domains, shown))
         beside = await self._pods.images(spec, license, secret_name(spec, license), used.users.keys())
         references += parse_used(beside.users)
         before = self._progress.before

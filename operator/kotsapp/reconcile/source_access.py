@@ -28,6 +28,11 @@ def vouched_hosts(spec: Spec, license: License) -> frozenset[str]:
     return frozenset(canonical_host(host) for host in named if host)
 
 
+def opened_by_license(spec: Spec, license: License) -> frozenset[str]:
+    """The registries of the spec's sources to which the license id is sent."""
+    return frozenset(item.registry for item in spec.remote if isinstance(item, OciRef)) & vouched_hosts(spec, license)
+
+
 async def read_logins(app: App, spec: Spec, services: Services) -> dict[str, bytes | None]:
     """The content of the Secrets with logins that sources name, by name; None for what isn't there. Raises ApiError."""
     names = {item.secret for item in spec.remote if isinstance(item, OciRef) and item.secret is not None}
