@@ -72,7 +72,7 @@ async def test_apps_of_a_namespace_share_a_watch_that_ends_with_the_last_of_them
     watches, client = PodWatches(lambda _: None), connect(api)
     watch = await watches.follow(APP, client)
     assert await watches.follow(OTHER, client) is watch
-    assert api.watches() == ["Pod"]
+    await until(lambda: api.watches() == ["Pod"])
     assert watch.pods == {}, "nothing of another namespace"
 
     watches.unfollow(APP)
