@@ -152,11 +152,11 @@ BAD_SPECS = (
         BadSpec(
             f"image path into a {kind}",
             {"imagePaths": [{"group": "", "kind": kind, "path": "data.password"}]},
-            "of the core group only Pod, PodTemplate and ReplicationController have images",
+            "of the core group only Pod, PodTemplate, ReplicationController and ConfigMap name images",
             f"spec.imagePaths[0]: a {kind} of the core group has no pods",
             cel=True,
         )
-        for kind in ("Secret", "ConfigMap")
+        for kind in ("Secret", "Service")
     ),
     BadSpec(
         "image path that starts with a dot",

@@ -58,6 +58,7 @@ VALUES: Mapping[str, Any] = {
     "helm.v2Charts": "Skip",
     "pullSecret.name": "pulls",
     "serviceAccountName": "deployer",
+    "pods.route": True,
     "prune": False,
     "wait": False,
     "timeout": "1h",

@@ -166,6 +166,28 @@ async def test_each_message_is_shown_once(capsys: pytest.CaptureFixture[str]) ->
     assert shown.count("as Ready") == 2
 
 
+async def test_what_looks_like_an_image_is_listed_below_with_the_entry_that_would_route_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    api = fake_cluster()
+    entry = {"group": "", "kind": "ConfigMap", "path": "data['it.yaml']"}
+    unhandled = [
+        {"image": "quay.io/my-org/it:1", "object": "ConfigMap/c", "path": "data['it.yaml']", "imagePath": entry},
+        {"image": "quay.io/my-org/two:1", "object": "Thing/t", "path": "spec.it", "message": "it is split"},
+    ]
+    put_app(api, images=[IMAGES[-1]], unhandledImages=unhandled)
+
+    assert await run(api, "images", "shop") == 0
+    _, below = capsys.readouterr().out.split("These look like images, and are left as they are:")
+    first, second = below.strip().splitlines()[1:]
+    assert first.split()[:2] == ["quay.io/my-org/it:1", "ConfigMap/c"]
+    assert """{kind: ConfigMap, path: "data['it.yaml']"}""" in first
+    assert second.endswith("it is split")
+
+    assert await run(api, "images", "shop", "-o", "json") == 0
+    assert json.loads(capsys.readouterr().out)["unhandledImages"] == unhandled
+
+
 @pytest.mark.parametrize(
     ("wanted", "code", "parts"),
     [

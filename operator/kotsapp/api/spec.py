@@ -27,7 +27,8 @@ MIN_TIMEOUT, MAX_TIMEOUT = 1.0, 24 * 3600.0
 MAX_APP_NAME = 63
 MAX_ITEMS = 64
 # What an image path may name of the core group. The others, Secrets among them, hold texts that go to no registry.
-CORE_KINDS_WITH_PODS = ("Pod", "PodTemplate", "ReplicationController")
+# A ConfigMap names images for whoever makes pods of it; a Secret's content is told nowhere.
+CORE_KINDS_WITH_IMAGES = ("Pod", "PodTemplate", "ReplicationController", "ConfigMap")
 # The largest public Configs have 150 items.
 MAX_CONFIG_VALUES = 1_000
 
@@ -120,6 +121,13 @@ class Config:
 
 
 @dataclass(frozen=True, slots=True)
+class Pods:
+    """Whether images of pods that others make are routed, too."""
+
+    route: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """What a KotsApp asks for, defaults filled in; durations in seconds."""
 
@@ -134,6 +142,7 @@ class Spec:
     pull_secret: str | None = None
     service_account: str | None = None
     patch_helm_v2: bool = True
+    pods: Pods = Pods()
     prune: bool = True
     wait: bool = True
     timeout: float = 600.0
@@ -188,6 +197,7 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
         pull_secret=_name(pull_secret, "name", "spec.pullSecret") if pull_secret else None,
         service_account=_name(spec, "serviceAccountName", "spec") if "serviceAccountName" in spec else None,
         patch_helm_v2=_choice(V2Charts, helm, "v2Charts", "spec.helm", V2Charts.PATCH) == V2Charts.PATCH,
+        pods=Pods(route=_flag(_mapping(spec, "pods"), "route", "spec.pods", default=False)),
         prune=_flag(spec, "prune", "spec", default=True),
         wait=_flag(spec, "wait", "spec", default=True),
         timeout=_seconds(spec, "timeout", "spec", 600.0, MIN_TIMEOUT, MAX_TIMEOUT),
@@ -299,7 +309,7 @@ def _image_path(item: Any, index: int) -> ImagePath:
     where = f"spec.imagePaths[{index}]"
     if not isinstance(item, Mapping):
         raise SpecError(f"{where}: must be an object with group, kind and path")
-    if item.get("group") == "" and item.get("kind") not in (*CORE_KINDS_WITH_PODS, None):
+    if item.get("group") == "" and item.get("kind") not in (*CORE_KINDS_WITH_IMAGES, None):
         raise SpecError(
             f"{where}: a {str(item['kind'])[:MAX_APP_NAME]} of the core group has no pods: what it holds is not probed,"
             " and would be told in status; name the custom resource that runs the image"

@@ -41,6 +41,7 @@ from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome, ReconcileError, of_api_error, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
+from kotsapp.reconcile.pods import PodRouting
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.remote_sources import RemoteSources
 from kotsapp.reconcile.rendering import (
@@ -88,10 +89,12 @@ class Reconciler:
         self._memory = memory
         self._progress = Progress(app, services.client, writer)
         self._renderings = Renderings(app, services, memory, self._progress)
+        self._pods = PodRouting(app, services, memory, self._progress)
 
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
         if self._app.suspended:
+            self._pods.stop()
             before = self._progress.before
             now = status.suspended(before, self._app.generation, rfc3339())
             return Outcome(now, None, events=tuple(events.of_suspension(before, now)))
@@ -117,7 +120,8 @@ class Reconciler:
         if asked:  # with whatever came of it: somebody waits for the answer
             self._progress.answered(**self._app.requested)
         self._progress.found(*conditions)
-        wake_after = soonest(wake_after, early, remote_sources.until_due(self._memory.sources))
+        due = remote_sources.until_due(self._memory.sources)
+        wake_after = soonest(wake_after, early, due, self._pods.wake_after)  # pods whatever becomes of the rest
         return Outcome(self._progress.status(), wake_after, backoff, tuple(self._progress.events))
 
     async def announce(self, *conditions: Condition) -> None:
@@ -226,6 +230,8 @@ class Reconciler:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
         self._note_hosts(license, license_hosts(license, renderer.vouched_domains, release.application, domains))
+        beside = await self._pods.images(spec, license, secret_name(spec, license), used.users.keys())
+        references += parse_used(beside.users)
         before = self._progress.before
         history = self._memory.verdicts or VerdictHistory.of(before)
         refresh = self._memory.refresh
@@ -237,15 +243,19 @@ class Reconciler:
             routed = await resolve_all(
                 self._services.prober,
                 references,
-                routing.policy(spec, license, release, domains),
+                routing.policy(self._app, spec, license, release, domains),
                 Credential(USER_NAME, license.license_id, domains.hosts),
                 evidence,
             )
         self._memory.refresh = False
         self._memory.verdicts = history.noted(routed.settled)
-        images = routing.result(routed, used, release, spec)
-        self._progress.found(images=images.findings(), obsolete=images.obsolete())
+        own, of_pods = routing.split(routed, used.users)
+        images = routing.result(own, used, release, spec)
+        of_pods = beside.settled(of_pods)
+        obsolete = images.obsolete() | self._pods.obsolete(spec)
+        self._progress.found(images=images.findings(of_pods, beside.users), obsolete=obsolete)
         self._progress.found(*images.conditions())
+        await self._pods.note(spec, beside.target, own.settled, of_pods)
         if obstacle := images.obstacle():
             raise obstacle
         return images
@@ -260,7 +270,7 @@ class Reconciler:
     def _plan(
         self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
     ) -> Plan:
-        asked_for = release.asks_for_pull_secret
+        asked_for = release.asks_for_pull_secret or spec.pods.route
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
             return make_plan(release, images.pulls, secrets, self._app, spec, kept, self._services.settings.lent)

@@ -58,6 +58,7 @@ class RemoteSources:
         self._trust = newest.Trust(services.keys, services.settings.license_versions)
         self._looking = False
         self._problems: dict[str, SourceError] = {}
+        self._lost: set[str] = set()
 
     async def newest_license(self, given: License) -> License:
         """The license that is used: a newer form of the given one, where there is one. Raises ApiError."""
@@ -95,7 +96,6 @@ class RemoteSources:
             await self._forget()
             return {}
         memory, opened_by = self._memory, opener(license)
-        before = {name: one for name, one in (memory.entries or {}).items() if one.opened_by == opened_by}
         held = {name: one for name, one in memory.artifacts.items() if name == newest.SLOT}
         available: tuple[Mapping[str, Any], ...] | None = None
         awaited = ""
@@ -115,7 +115,7 @@ class RemoteSources:
                 self._progress.events.append(source_report.found(item, seen, first=known is None))
         source_report.refuse_too_large(held)
         try:
-            memory.entries = await source_store.save(self._app, before, held, opened_by, self._services.client)
+            memory.entries = await self._keep(held, opened_by)
         except ApiError:
             memory.ask_now |= self._looking  # what was fetched is lost
             raise
@@ -136,7 +136,7 @@ class RemoteSources:
         self._memory.due = inf
         self._progress.found(version={}, available=(), obsolete=frozenset({SOURCES_READY}))
         if condition_in(self._progress.before, SOURCES_READY) is not None:
-            await source_store.save(self._app, await self._load_index(), {}, "", self._services.client)
+            await source_store.save(self._app, await self._load_index(), {}, {}, self._services.client)
             self._memory.entries = None
 
     async def _seen(self, item: RemoteItem, license: License, known: Known | None) -> Seen | None:
@@ -196,7 +196,22 @@ class RemoteSources:
             return await source_store.load(self._app, entry, self._services.client)
         except KeptSourceError as error:
             logger.warning("%s: what was fetched before can't be used, fetched anew: %s", self._app.key, error)
+            self._lost.add(name)
             return entry.artifact(b"")
+
+    async def _keep(self, held: Mapping[str, Artifact], opened_by: str) -> dict[str, Entry]:
+        """Keep what is held; of what was lost and could not be fetched again, that it was there."""
+        before = self._memory.entries or {}
+        stay: dict[str, Entry] = {}
+        new: dict[str, tuple[Artifact, str]] = {}
+        for name, artifact in held.items():
+            known = before.get(name)
+            same = known is not None and known.opened_by == opened_by and known.artifact(artifact.content) == artifact
+            if known is not None and same and not (name in self._lost and artifact.content):
+                stay[name] = known
+            else:
+                new[name] = (artifact, opened_by)
+        return await source_store.save(self._app, before, stay, new, self._services.client)
 
     async def _kept_license(self, given: License) -> License:
         artifact = await self._kept(newest.SLOT, opener(given))

@@ -170,7 +170,7 @@ class Puller:
         except (TokenRefused, NoAnswer):
             known.forget()
         except asyncio.CancelledError:
-            if not exchange.queued:  # else it is others that took the time
+            if not exchange.asker.queued:  # else it is others that took the time
                 known.forget()
             raise
         return None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kotsapp.images.unhandled import UnhandledImage
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import ManifestError, Place, quote
@@ -46,7 +47,8 @@ class Release:
     which are made and never changed. ``unheeded_flags`` are those of ``helmUpgradeFlags`` that mean nothing here.
     ``holds_license`` says that a chart is given the license, for the vendor's SDK.
     ``has_calls`` says that template calls were filled in. ``content`` is the digest of the files' contents, empty for a
-    release without calls and charts, which comes to the same each time.
+    release without calls and charts, which comes to the same each time. ``unhandled`` is what looks like an image and
+    stands where none is looked for: the renderer finds it when all objects are there.
     """
 
     objects: tuple[Object, ...] = ()
@@ -69,6 +71,7 @@ class Release:
     holds_license: bool = False
     has_calls: bool = False
     content: str = ""
+    unhandled: tuple[UnhandledImage, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -5,7 +5,7 @@ every HTTP client does it, and nothing that comes after gets it back.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -42,6 +42,7 @@ class Web:
     """Asks sources. One for the whole operator; use as an async context manager.
 
     ``registries`` is the administrator's file: it says where a host really is, and how its certificate is checked.
+    ``received`` is told of bytes as they come: how many of how many, None where that is not known.
     """
 
     def __init__(
@@ -50,10 +51,11 @@ class Web:
         *,
         allow_private: bool = True,
         resolver: AbstractResolver | None = None,
+        received: Callable[[int, int | None], None] | None = None,
     ) -> None:
         self.registries = registries or Registries.empty()
         self.guard = Guard(self.registries, allow_private=allow_private)
-        self.client = Client(self.guard, resolver)
+        self.client = Client(self.guard, resolver, received)
         self._looks = FairQueue(MAX_LOOKS, spare=True)
         self._fetches = FairQueue(MAX_FETCHES, spare=True)
 
