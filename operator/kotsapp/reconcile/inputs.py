@@ -20,7 +20,7 @@ from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.known_secrets import told
 from kotsapp.reconcile.outcome import ReconcileError, terminal
-from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.services import InputServices
 from kotsapp.release import config_values
 from kotsapp.release.config_values import Answers
 from kotsapp.release.reader import SourceFile
@@ -31,7 +31,7 @@ _PLAIN_KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _YAML_ENDINGS = (".yaml", ".yml")
 
 
-async def read_license(app: App, spec: Spec, services: Services) -> License:
+async def read_license(app: App, spec: Spec, services: InputServices) -> License:
     """The license, verified; raises ReconcileError when it is missing or can't be used. It may have expired."""
     ref = spec.license
     obj = await _read(services.client, app, ref)
@@ -71,7 +71,9 @@ def refuse_expired(license: License, ref: KeyRef) -> None:
     )
 
 
-async def read_sources(app: App, spec: Spec, services: Services, fetched: Mapping[str, Artifact]) -> list[SourceFile]:
+async def read_sources(
+    app: App, spec: Spec, services: InputServices, fetched: Mapping[str, Artifact]
+) -> list[SourceFile]:
     """The files of every source, in the order of spec.manifests and of their keys; ``fetched`` is what those outside
     the cluster hold, by their names.
 
@@ -89,7 +91,7 @@ async def read_sources(app: App, spec: Spec, services: Services, fetched: Mappin
     return files
 
 
-async def read_answers(app: App, spec: Spec, services: Services) -> tuple[Answers, list[SourceFile]]:
+async def read_answers(app: App, spec: Spec, services: InputServices) -> tuple[Answers, list[SourceFile]]:
     """The answers to the release's Config, those of spec.config.values over those of valuesFrom, of which later ones
     win; and what they were read from.
 
@@ -125,7 +127,7 @@ _MANIFESTS = _Kind("manifests", Reason.MANIFESTS_NOT_FOUND, Reason.INVALID_MANIF
 _ANSWERS = _Kind("answers to the release's Config", Reason.CONFIG_INCOMPLETE, Reason.CONFIG_INCOMPLETE)
 
 
-async def _files(app: App, ref: KeyRef, services: Services, kind: _Kind) -> list[SourceFile]:
+async def _files(app: App, ref: KeyRef, services: InputServices, kind: _Kind) -> list[SourceFile]:
     obj = await _read(services.client, app, ref)
     if obj is None:
         problem = f"{ref.kind} {ref.name} with {kind.what} does not exist in namespace {app.namespace}; create it"

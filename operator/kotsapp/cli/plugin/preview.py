@@ -4,12 +4,10 @@ No registry is asked and nothing is fetched: images have the routes that the Kot
 the cluster are as the operator fetched them last.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-from prometheus_client import CollectorRegistry
+from typing import Any
 
 from kotsapp.api.spec import Spec, SpecError, parse_spec
 from kotsapp.apply.absent import without_definitions, without_namespaces
@@ -33,11 +31,10 @@ from kotsapp.reconcile.accounts import account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.inputs import read_answers, read_license, read_sources
 from kotsapp.reconcile.lookup_server import Looker
-from kotsapp.reconcile.metrics import Metrics
 from kotsapp.reconcile.outcome import ReconcileError
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
 from kotsapp.reconcile.rendering import RENDER_JOBS, Before, ReaderFor, render, renderer_for, secret_name
-from kotsapp.reconcile.services import Services, Settings
+from kotsapp.reconcile.services import Settings
 from kotsapp.reconcile.source_report import version_of
 from kotsapp.reconcile.status import finished_workloads
 from kotsapp.redact import current
@@ -55,10 +52,6 @@ from kotsapp.sources.kept import KeptSourceError
 from kotsapp.text import listed
 from kotsapp.verdicts.decision import route_of
 from kotsapp.verdicts.exemptions import classify
-
-if TYPE_CHECKING:
-    from kotsapp.sources.fetcher import Fetcher
-    from kotsapp.verdicts.prober import Prober
 
 Object = Mapping[str, Any]
 MAX_NAMED = 5
@@ -104,6 +97,18 @@ async def preview(body: Object, client: KubeClient, keys: TrustedKeys, helm: Pat
         raise CommandError(f"KotsApp {app.name}: nothing would roll out: {error}") from None
 
 
+async def _follow_nothing(_app: App, _references: frozenset[tuple[str, str]]) -> None:
+    """Nobody is woken by what changes while one looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Services:
+    client: KubeClient
+    keys: TrustedKeys
+    settings: Settings
+    follow: Callable[[App, frozenset[tuple[str, str]]], Awaitable[None]] = _follow_nothing
+
+
 class _Preview:
     def __init__(
         self, app: App, status: Mapping[str, Any], client: KubeClient, keys: TrustedKeys, helm: Path | None
@@ -116,17 +121,8 @@ class _Preview:
         self._cache = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, lambda _: None)
         # Whether a license is trusted is the operator's to say: nothing is done with it here.
         settings = Settings(license_policy=LicensePolicy.WARN, helm=helm)
-        self._services = Services(
-            client=client,
-            cache=self._cache,
-            reader=InProcess(RENDER_JOBS),
-            prober=cast("Prober", None),  # no registry is asked
-            fetcher=cast("Fetcher", None),  # nothing is fetched
-            keys=keys,
-            settings=settings,
-            metrics=Metrics(CollectorRegistry()),
-            follow=_follow_nothing,
-        )
+        self._services = _Services(client, keys, settings)
+        self._reader = InProcess(RENDER_JOBS)
 
     async def made(self) -> Preview:
         spec = parse_spec(self._app.spec)
@@ -181,7 +177,7 @@ class _Preview:
         """The stored rendering, or a new one where an input has changed, as in the operator (DESIGN 6.5)."""
         stored = await release_store.load(self._app, self._client)
         renderer, inputs = read.renderer, read.renderer.inputs(read.files)
-        reader = ReaderFor(self._services.reader, self._app.tenant, inputs)
+        reader = ReaderFor(self._reader, self._app.tenant, inputs)
         asked = stored is not None and bool(self._app.render_at) and self._app.render_at != stored.request
         if stored is not None and not asked and stored.facts == renderer.license_facts(stored.release):
             content = renderer.inputs_of((await reader.content(read.files)).digest)
@@ -210,7 +206,7 @@ class _Preview:
         told = {str(one.get("image")): one for one in self._status.get("images") or ()}
         pulls: dict[str, Pull] = {}
         unknown = []
-        policy = routing.policy(spec, read.license, release, domains)
+        policy = routing.policy(self._app, spec, read.license, release, domains)
         for reference in references:
             verdict = classify(reference, domains, policy.exclude, public_images=policy.public_images)
             route = route_of(verdict) if verdict is not None else told.get(reference.written, {}).get("route")
@@ -247,7 +243,3 @@ class _Preview:
 
 def _local(release: Release, pulls: Mapping[str, Pull]) -> dict[str, str]:
     return {image: pulls[image].reference if image in pulls else image for image in release.local_images}
-
-
-async def _follow_nothing(_app: App, _references: frozenset[tuple[str, str]]) -> None:
-    """Nobody is woken by what changes while one looks."""
