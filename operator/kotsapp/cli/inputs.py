@@ -159,6 +159,7 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
         name = file.relative_to(path)
         hidden = any(part.startswith(".") for part in name.parts)
         if file.name == CHART_FILE and not hidden:
-            raise CommandError(f"{file.parent} is an unpacked chart: package it (helm package {file.parent})")
+            chart = file.parent
+            raise CommandError(f"{chart} is an unpacked chart, and KOTS reads packed ones: helm package {chart}")
         if not hidden and _is_source(file.name) and file.is_file():
             yield file, name.as_posix()

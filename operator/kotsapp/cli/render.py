@@ -28,6 +28,7 @@ from kotsapp.images.usage import collect_users, without_place
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
 from kotsapp.release.context import ReleaseVersion
+from kotsapp.release.kotsapps import not_fetched
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
 from kotsapp.render.diff import differences
@@ -133,7 +134,7 @@ def _render(args: argparse.Namespace) -> int:
             _note(f"{image}: {told}")
     for told in notes(still_unhandled(release.unhandled, named)):
         _note(told)
-    for warning in release.warnings:
+    for warning in (*release.warnings, *(told for _, told in not_fetched(release.objects))):
         _note(warning)
     for chart in release.unpatched_charts:
         _note(f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered")

@@ -29,7 +29,7 @@ from kotsapp.names import NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
 from kotsapp.reconcile import known_secrets, release_store, routing, source_store
 from kotsapp.reconcile.accounts import account_secrets
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.inputs import read_answers, read_license, read_sources
+from kotsapp.reconcile.inputs import read_answers, read_license, read_sources, with_values
 from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.outcome import ReconcileError
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
@@ -149,7 +149,7 @@ class _Preview:
         current().learn("license", license.secrets())
         files = await read_sources(self._app, spec, self._services, fetched)
         answers, read_from = await read_answers(self._app, spec, self._services)
-        current().learn("sources", known_secrets.of_sources([*files, *read_from]))
+        current().learn("sources", known_secrets.of_sources([*with_values(files), *read_from]))
         version = version_of(spec, fetched)
         return _Read(
             license,
