@@ -518,3 +518,17 @@ def test_a_path_at_which_no_image_is_found_is_told(render: Render) -> None:
 
     render("--assume", "public", "--image-path", "monitoring.coreos.com/Prometheus:spec.imag")
     assert "--image-path monitoring.coreos.com/Prometheus:spec.imag: no object has an image there" in render.errors
+
+
+def test_what_a_kotsapp_names_in_a_registry_is_not_fetched_and_it_is_said_how_to_get_it(render: Render) -> None:
+    items = [
+        {"ociRef": {"url": "oci://ghcr.io/my-org/shop", "version": "1.x"}},
+        {"ociRef": {"url": "oci://ghcr.io/my-org/more", "digest": "sha256:0a1b"}},
+    ]
+    spec = {"license": {"secretRef": {"name": "l"}}, "manifests": items}
+    app = {"apiVersion": "kotsapp.dev/v1alpha1", "kind": "KotsApp", "metadata": {"name": "shop"}, "spec": spec}
+    render.add("app.yaml", app)
+    render()
+    assert "KotsApp/shop: spec.manifests[0] names oci://ghcr.io/my-org/shop, which is fetched in" in render.errors
+    assert "helm pull oci://ghcr.io/my-org/shop --version '1.x', and give the .tgz" in render.errors
+    assert "helm pull oci://ghcr.io/my-org/more@sha256:0a1b, and" in render.errors

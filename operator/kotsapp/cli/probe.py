@@ -33,6 +33,7 @@ from kotsapp.license import License
 from kotsapp.pullsecret import USER_NAME, default_name
 from kotsapp.registry.config import Registries, RegistriesError
 from kotsapp.registry.credential import Credential
+from kotsapp.release.kotsapps import not_fetched
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
 from kotsapp.verdicts.decision import Resolution
@@ -85,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
     release = read_release(renderer, files) if files else Release()
     if files and release.is_empty and not release.reported_images:
         raise CommandError(release.nothing_found(files), EXIT_PROBLEM)
+    for _, told in not_fetched(release.objects):
+        report(f"kotsapp: {told}")
     users = collect_users(uses_of(release.objects), release.reported_images, release.local_images)
     try:
         references = _distinct([*_references(args.images), *parse_used(users)])

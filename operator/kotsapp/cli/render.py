@@ -28,6 +28,7 @@ from kotsapp.images.usage import collect_users, without_place
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
 from kotsapp.release.context import ReleaseVersion
+from kotsapp.release.kotsapps import not_fetched
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
 from kotsapp.render.diff import differences
@@ -136,7 +137,7 @@ def _render(args: argparse.Namespace) -> int:
     if release.drawn.items or release.drawn.calls:
         what = listed([f"item {name}" for name in release.drawn.items], 5) or "in template calls"
         _note(f"passwords are drawn ({what}), others at each run: keep what you apply, or let the operator keep them")
-    for warning in release.warnings:
+    for warning in (*release.warnings, *(told for _, told in not_fetched(release.objects))):
         _note(warning)
     for chart in release.unpatched_charts:
         _note(f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered")

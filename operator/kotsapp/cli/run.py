@@ -11,7 +11,7 @@ from kubernetes.aio.config import ConfigException
 from prometheus_client import CollectorRegistry
 
 from kotsapp import logs
-from kotsapp.api.spec import SpecError, account_name
+from kotsapp.api.refs import SpecError, account_name
 from kotsapp.apply.lending import Lent
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError

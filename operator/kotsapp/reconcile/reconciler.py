@@ -35,7 +35,14 @@ from kotsapp.reconcile.cluster import cluster_for, looker_for
 from kotsapp.reconcile.conclusion import Conclusion, soonest
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
-from kotsapp.reconcile.inputs import license_condition, read_answers, read_license, read_sources, refuse_expired
+from kotsapp.reconcile.inputs import (
+    license_condition,
+    read_answers,
+    read_license,
+    read_sources,
+    refuse_expired,
+    with_values,
+)
 from kotsapp.reconcile.license_hosts import LicenseHosts, license_hosts
 from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
@@ -54,6 +61,7 @@ from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, 
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.source_access import opened_by_license
 from kotsapp.reconcile.source_report import version_of
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.reconcile.verdict_history import VerdictHistory
@@ -88,6 +96,7 @@ class Reconciler:
         self._services = services
         self._memory = memory
         self._progress = Progress(app, services.client, writer)
+        self._quoting = True  # whether what the API server says may quote the release
         self._renderings = Renderings(app, services, memory, self._progress)
         self._pods = PodRouting(app, services, memory, self._progress)
 
@@ -165,8 +174,10 @@ class Reconciler:
         fetched = await remote.fetch(license)
         files = await read_sources(self._app, spec, self._services, fetched)
         answers, read_from = await read_answers(self._app, spec, self._services)
-        self._memory.redactor.learn("sources", known_secrets.of_sources([*files, *read_from]))
-        self._progress.note_sources([*files, *read_from], license.license_id.encode(), fetched)
+        every = [*with_values(files), *read_from]
+        self._memory.redactor.learn("sources", known_secrets.of_sources(every))
+        self._quoting = not known_secrets.are_hidden(files)
+        self._progress.note_sources(every, license.license_id.encode(), fetched)
         return license, files, answers, version_of(spec, fetched)
 
     async def _render_and_route(
@@ -229,7 +240,8 @@ class Reconciler:
         except InvalidImagesError as error:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
-        self._note_hosts(license, license_hosts(license, renderer.vouched_domains, release.application, domains))
+        shown, vouched = opened_by_license(spec, license), renderer.vouched_domains
+        self._note_hosts(license, license_hosts(license, vouched, release.application, domains, shown))
         beside = await self._pods.images(spec, license, secret_name(spec, license), used.users.keys())
         references += parse_used(beside.users)
         before = self._progress.before
@@ -283,7 +295,7 @@ class Reconciler:
 
     async def _roll_out(self, spec: Spec, license: License, plan: Plan) -> ChangeSet:
         await self._check_impersonation()
-        options = SessionOptions(license.license_id.encode(), force_allowed)
+        options = SessionOptions(license.license_id.encode(), force_allowed, self._quoting)
         finished = status.finished_workloads(self._progress.before)
         known = Known(self._progress.ledger.inventory, self._memory.repairs, finished)
         session = Session(

@@ -20,17 +20,18 @@ from kotsapp.backoff import Backoff
 from kotsapp.kube.errors import ApiError
 from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.reconcile import source_report, source_store
+from kotsapp.reconcile import known_secrets, source_report, source_store
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.events import Event
 from kotsapp.reconcile.memory import Memory, SourceMemory
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.source_access import access_for, read_logins
 from kotsapp.release.files import SourceFile
 from kotsapp.release.jobs import Unpacked
 from kotsapp.release.process import ReaderDiedError
 from kotsapp.sources import newest
-from kotsapp.sources.artifact import Access, Artifact, Known, Seen
+from kotsapp.sources.artifact import Artifact, Known, Seen
 from kotsapp.sources.channel import ReleaseFacts
 from kotsapp.sources.errors import SourceContentError, SourceError
 from kotsapp.sources.items import ChannelRelease, RemoteItem
@@ -58,6 +59,8 @@ class RemoteSources:
         self._trust = newest.Trust(services.keys, services.settings.license_versions)
         self._looking = False
         self._problems: dict[str, SourceError] = {}
+        self._redactor = memory.redactor
+        self._logins: Mapping[str, bytes | None] = {}
         self._lost: set[str] = set()
 
     async def newest_license(self, given: License) -> License:
@@ -65,7 +68,9 @@ class RemoteSources:
         if not self._spec.remote:
             return given
         memory, now = self._memory, asyncio.get_running_loop().time()
-        asked = (self._app.generation, hashlib.sha256(given.document.encode()).digest())
+        self._logins = await read_logins(self._app, self._spec, self._services)
+        self._redactor.learn("logins", known_secrets.of_logins(self._logins.values()))
+        asked = (self._app.generation, _fingerprint(given, self._logins))
         self._looking = memory.ask_now or memory.asked != asked or now >= memory.due
         if self._looking:
             memory.asked, memory.ask_now = asked, False
@@ -112,7 +117,7 @@ class RemoteSources:
             awaited = seen.artifact.revision if seen.awaits_ready else awaited
             if known is None or known.artifact.revision != seen.artifact.revision:
                 memory.rolling_out = source_report.told(item, seen.artifact)
-                self._progress.events.append(source_report.found(item, seen, first=known is None))
+                self._progress.events.append(source_report.found(item, seen, known.artifact if known else None))
         source_report.refuse_too_large(held)
         try:
             memory.entries = await self._keep(held, opened_by)
@@ -150,7 +155,7 @@ class RemoteSources:
             self._looking = True
         try:
             async with self._turn():
-                access = Access(license, self._app.tenant)
+                access = access_for(self._app, self._spec, license, item, self._logins)
                 seen = await self._services.fetcher.look(item, access, known)
             if known is None or seen.artifact.digest != known.artifact.digest:
                 await self._check(item, seen.artifact)
@@ -268,6 +273,14 @@ def settled(memory: SourceMemory, now: float) -> list[Event]:
         memory.due = now + AT_ONCE
     release, memory.rolling_out = memory.rolling_out, ""
     return [source_report.rolled_out(release)] if release else []
+
+
+def _fingerprint(license: License, logins: Mapping[str, bytes | None]) -> bytes:
+    """Of what opens sources: when it changes they are looked at."""
+    found = hashlib.sha256(license.document.encode())
+    for name, content in logins.items():
+        found.update(repr((name, content)).encode())
+    return found.digest()
 
 
 def opener(license: License) -> str:

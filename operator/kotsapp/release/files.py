@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kotsapp.manifests import stream
 from kotsapp.manifests.budget import Budget
@@ -10,7 +10,8 @@ from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import archives, charts, parts
 from kotsapp.release.budget import PACKED
 from kotsapp.release.charts import ChartArchive
-from kotsapp.release.parts import SourceFile, WholeFile
+from kotsapp.release.parts import WholeFile
+from kotsapp.release.source_file import SourceFile
 
 __all__ = ["SourceFile", "TextFile", "expand"]
 
@@ -45,11 +46,13 @@ def expand_one(whole: WholeFile, budget: Budget) -> tuple[list[TextFile], list[C
     texts: list[TextFile] = []
     chart_archives: list[ChartArchive] = []
     if not archives.is_archive(whole.name, whole.pieces[0]):
+        _refuse_chart_of(whole)
         return [TextFile(whole.origin, whole.name, stream.decode(whole.data, whole.origin))], []
     members = archives.unpack(whole.pieces, whole.origin, budget)
     chart = charts.read_archive(members, whole.pieces, whole.origin, budget)
     if chart is not None:
-        return [], [chart]
+        return [], [replace(chart, install=whole.chart)]
+    _refuse_chart_of(whole)
     for member in members:
         origin = f"{whole.origin}, {member.path}"
         if archives.is_archive(member.path, member.data):
@@ -63,12 +66,19 @@ def expand_one(whole: WholeFile, budget: Budget) -> tuple[list[TextFile], list[C
     return texts, chart_archives
 
 
+def _refuse_chart_of(whole: WholeFile) -> None:
+    if whole.chart is not None and whole.chart.where:
+        problem = f"is no packaged Helm chart, which {whole.chart.where} says how to install"
+        raise ManifestError(Place(whole.origin), f"{problem}: leave that out, or name the chart alone (key)")
+
+
 def content_digest(texts: Sequence[TextFile], chart_archives: Sequence[ChartArchive]) -> str:
     """A digest of what a release is read from: archives that were packed anew, and sources of other names, which hold
     the same, are the same release (DESIGN 6.5)."""
     digest = hashlib.sha256()
     read = [("text", text.name, text.text) for text in texts]
     read += [("chart", chart.name, chart.digest) for chart in chart_archives]
+    read += [("install", chart.name, chart.install.digest) for chart in chart_archives if chart.install is not None]
     for part in (part.encode("utf-8", "surrogatepass") for one in read for part in one):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()

@@ -85,7 +85,9 @@ def warm_up() -> None:
 
 
 def _without_data(request: ChartRequest) -> ChartRequest:
-    return replace(request, archive=replace(request.archive, data=b""), secrets=(), past=_mark(request.past))
+    return replace(
+        request, archive=replace(request.archive, data=b"", install=None), secrets=(), past=_mark(request.past)
+    )
 
 
 def _mark(past: Past | None) -> Past | None:

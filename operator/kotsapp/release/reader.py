@@ -90,7 +90,8 @@ class Release:
             return f"{told}: {rendered} came to no object with these values; check them"
         if self.chart_archives and not self.left_out:
             charts_ = ", ".join(self.chart_archives[:MAX_NAMED])
-            return f"{told}; chart {charts_} is there, but no HelmChart document (kots.io) asks for it: add one"
+            problem = f"chart {charts_} is there, but no HelmChart document (kots.io) asks for it: add one"
+            return f"{told}; {problem}, or say how it is installed (chart, beside the source)"
         return f"{told}; put the app's manifests there"
 
     @property
@@ -138,7 +139,7 @@ def read_release(
     if not _sort(opened, filled, reading, sorter):
         (filling or Filling()).find_program()
         raise HelmError("template calls were left, and the engine is there only now: try again")
-    found = sorter.result()
+    found = sorter.result(budget)
     has_calls = any(one.has_calls for one in opened.raws)
     return Release(
         objects=found.objects,

@@ -138,6 +138,8 @@ class Renderer:
         for file in files:
             for part in (file.origin.encode(), file.name.encode(), file.data):
                 parts.update(len(part).to_bytes(8, "big") + part)
+            if file.chart is not None:
+                parts.update(file.chart.digest.encode())
         return parts.hexdigest()
 
     def inputs_of(self, content: str) -> str:
