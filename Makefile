@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: demo test test-unit test-pythons lint cluster real bench soak docs licenses audit pin-bases lock clean
 
-demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
+demo: $(READY) ## the minute's tour: a license, the vendor's release, its private images, and the next release
 	@$(BIN)/python examples/demo/demo.py
 
 test: $(READY) ## every test, on a real API server and real registries

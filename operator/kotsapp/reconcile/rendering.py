@@ -20,7 +20,7 @@ from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.release import deaths
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
-from kotsapp.release.context import ClusterFacts, ReleaseVersion
+from kotsapp.release.context import ClusterFacts, ReleaseVersion, distribution_of
 from kotsapp.release.deaths import Deaths
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.helm import Cluster
@@ -110,7 +110,9 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
     ConfigIncompleteError and ReaderDiedError.
     """
     try:
-        renderer = replace(inputs.renderer, cluster=ClusterFacts(client.server_version))
+        renderer = replace(
+            inputs.renderer, cluster=ClusterFacts(client.server_version, distribution_of(client.server_version))
+        )
         inputs = replace(inputs, renderer=renderer, files=tuple(inputs.files))
         release = await reader.render(inputs)
         if release.charts:
