@@ -57,7 +57,7 @@ def of_sources(files: Iterable[SourceFile]) -> Iterator[str]:
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
-    """What lines set, by what it is called: a variable's value by its name, a line of a block or a list by its field."""
+    """What lines set, by what it is called: a variable's value by its name, a block's or a list's line by its field."""
     holder = name = ""
     for field, written in _VALUE.findall(text):
         value = written.strip().strip("\"'")
