@@ -536,6 +536,6 @@ def test_what_a_kotsapp_names_in_a_registry_is_not_fetched_and_it_is_said_how_to
     app = {"apiVersion": "kotsapp.dev/v1alpha1", "kind": "KotsApp", "metadata": {"name": "shop"}, "spec": spec}
     render.add("app.yaml", app)
     render()
-    assert "KotsApp/shop: spec.manifests[0] names oci://ghcr.io/my-org/shop, which is fetched in" in render.errors
-    assert "helm pull oci://ghcr.io/my-org/shop --version '1.x', and give the .tgz" in render.errors
-    assert "helm pull oci://ghcr.io/my-org/more@sha256:0a1b, and" in render.errors
+    assert "KotsApp/shop: spec.manifests[0] names oci://ghcr.io/my-org/shop, which is not looked into" in render.errors
+    assert "kotsapp pull --license FILE oci://ghcr.io/my-org/shop --version '1.x'" in render.errors
+    assert "oci://ghcr.io/my-org/more --version 'sha256:0a1b'" in render.errors
