@@ -163,6 +163,24 @@ async def test_a_routed_image_stays_while_no_pod_has_it_and_over_a_restart_until
 
 
 @in_virtual_time
+async def test_what_was_proved_stays_routed_when_the_operator_starts_and_the_proxy_is_down(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        allow(operator)
+        operator.put_app(config_map(), deployment(image=PRIVATE), wait=False, **ROUTE)
+        make_pod(operator, "db-0", HIDDEN)
+        await until(lambda: set(routes(operator.status())) == {PRIVATE, HIDDEN})
+    async with operating(signer, operator.api, {PRIVATE: Verdict.PRIVATE, HIDDEN: Verdict.PRIVATE}) as again:
+        again.prober.verified = Verified.UNKNOWN
+        make_pod(again, "news", PUBLIC)
+        await until(lambda: PUBLIC in images(again))
+        assert set(routes(again.status())) == {PRIVATE, HIDDEN}
+
+        # Another license has proved nothing.
+        again.put_license(customerName="Somebody else", licenseID="another-id")
+        await until(lambda: not routes(again.status()))
+
+
+@in_virtual_time
 async def test_images_that_the_policy_routed_are_told_as_they_were_written(signer: Signer) -> None:
     async with operating(signer) as operator:
         allow(operator)
