@@ -121,6 +121,13 @@ def test_of_many_that_look_like_images_the_first_are_named(render: Render) -> No
     assert "20 more texts look like images" in render.errors
 
 
+def test_the_license_may_come_on_standard_input(render: Render, monkeypatch: pytest.MonkeyPatch) -> None:
+    render.add("a.yaml", deployment("web", API))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(render.license.read_bytes())))
+    render.license = Path("-")
+    assert images(render.objects("--assume", "private")[-1]) == [PROXIED]
+
+
 def test_public_images_are_left_and_need_no_secret(render: Render) -> None:
     render.add("a.yaml", deployment("web", "redis:7"))
     assert render.objects("--assume", "public") == [deployment("web", "redis:7")]
