@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from xml.etree import ElementTree
 
 from harness import fuzz
 from harness.bad_specs import GOOD
@@ -20,9 +21,13 @@ from harness.licensed import license_document
 from harness.packing import pack
 from kotsapp.api.spec import SpecError, parse_spec
 from kotsapp.license import LicenseError, Policy, TrustedKeys, load
+from kotsapp.lint.check import check
+from kotsapp.lint.formats import github, junit, sarif
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import chart_archive, charts, helm_chart
 from kotsapp.release.archives import ArchiveFile, unpack
+from kotsapp.release.source_file import SourceFile
+from kotsapp.sources import docker_config, oci_manifest, semver, tags
 
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1.5, 2**63, 10**25, "", "a", "é", "\ud83d", "\x00", "#", "#/a", "http://127.0.0.1:1/"),
@@ -46,6 +51,15 @@ SCHEMA: Any = {
     "$defs": {"n": {"type": "integer"}},
 }
 HELM_CHART = fuzz.WHOLE[3]
+FETCHED: Mapping[str, Any] = {
+    **GOOD,
+    "manifests": [
+        {
+            "ociRef": {"url": "oci://ghcr.io/a", "version": "1.x", "secretRef": {"name": "a"}},
+            "chart": {"releaseName": "a", "values": {"a": 1}, "valuesFrom": [{"secretRef": {"name": "a"}}]},
+        }
+    ],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +187,7 @@ def attempt_license(data: bytes) -> bool:
 
 
 def random_spec(numbers: random.Random) -> Mapping[str, Any]:
-    found = changed(GOOD, numbers)
+    found = changed(numbers.choice((GOOD, FETCHED)), numbers)
     return found if isinstance(found, dict) else {}
 
 
@@ -185,13 +199,70 @@ def attempt_spec(spec: Mapping[str, Any]) -> bool:
     return True
 
 
+def random_range(numbers: random.Random) -> str:
+    pieces = ("1", ".", "x", "*", " ", ",", "||", ">=", "~", "^", "-", "!=", "<", "v", "rc", "+", "\t", "é", "10", "0")
+    return "".join(numbers.choice(pieces) for _ in range(numbers.randint(0, 40)))
+
+
+def attempt_range(text: str) -> bool:
+    try:
+        semver.Range.parse(text).newest(["1.2.3", "1.2.3-rc.1", text])
+    except semver.InvalidRangeError:
+        return False
+    return True
+
+
+_LAYER = {"mediaType": oci_manifest.CHART, "digest": "sha256:" + "0" * 64, "size": 7}
+_LOGIN = {"auths": {"https://ghcr.io/v1/": {"auth": "YTpi"}, "ghcr.io/a": {"username": "a", "password": "b"}}}
+
+
+def random_registry_answer(numbers: random.Random) -> tuple[str, bytes]:
+    kind, document = numbers.choice(
+        (
+            ("manifest", {"schemaVersion": 2, "layers": [_LAYER, {"mediaType": "x.tar+gzip"}]}),
+            ("tags", {"name": "a", "tags": ["1.0.0", "latest"]}),
+            ("login", _LOGIN),
+        )
+    )
+    data = json.dumps(changed(document, numbers)).encode("utf-8", "surrogatepass")
+    cut = numbers.randrange(len(data))
+    return kind, data[:cut] + numbers.choice((b"", b"[" * 3_000, b"\xff", b"{}")) + data[cut + numbers.randint(0, 2) :]
+
+
+def attempt_registry_answer(answer: tuple[str, bytes]) -> bool:
+    kind, data = answer
+    try:
+        if kind == "manifest":
+            oci_manifest.layer_of(data)
+        elif kind == "tags":
+            tags.read(data)
+        else:
+            docker_config.credential_for(data, "ghcr.io", "a/b")
+    except ValueError:  # of which all of their errors are
+        return False
+    return True
+
+
+def attempt_lint(data: bytes) -> bool:
+    """Whether nothing is found; each form that findings are written in can be read."""
+    report = check([SourceFile("fuzz", "a.yaml", data)], "standard input", None, fuzz.no_engine)
+    ElementTree.fromstring(junit.text(report).encode())
+    sarif.text(report)
+    if len(github.text(report).splitlines()) != len(report.findings):
+        raise AssertionError("a finding over several lines")
+    return not report.findings
+
+
 KINDS = (
     Kind("YAML", fuzz.random_text, lambda data: fuzz.attempt(data, "a.yaml")),
     Kind("archives", fuzz.random_archive, lambda data: fuzz.attempt(data, "a.tgz")),
+    Kind("lint", fuzz.random_text, attempt_lint),
     Kind("JSON", random_json, lambda data: fuzz.attempt(data, "a.json")),
     Kind("schemas", random_schema, attempt_schema),
     Kind("charts", random_chart, attempt_chart),
     Kind("values", random_values, attempt_values),
     Kind("licenses", random_license, attempt_license),
     Kind("specs", random_spec, attempt_spec),
+    Kind("ranges", random_range, attempt_range),
+    Kind("answers of registries", random_registry_answer, attempt_registry_answer),
 )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from kotsapp.apply.repair_backoff import RepairHistory
+from kotsapp.pods.restart import History
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.redact import Redactor
 from kotsapp.release.deaths import Deaths
@@ -54,5 +55,6 @@ class Memory:
     rollout_started: float | None = None
     repairs: RepairHistory = field(default_factory=RepairHistory)
     may_impersonate: str = ""
+    restarts: History = field(default_factory=History)
     redactor: Redactor = field(default_factory=Redactor, repr=False)
     sources: SourceMemory = field(default_factory=SourceMemory)

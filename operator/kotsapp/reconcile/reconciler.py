@@ -35,12 +35,20 @@ from kotsapp.reconcile.cluster import cluster_for, looker_for
 from kotsapp.reconcile.conclusion import Conclusion, soonest
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
-from kotsapp.reconcile.inputs import license_condition, read_answers, read_license, read_sources, refuse_expired
+from kotsapp.reconcile.inputs import (
+    license_condition,
+    read_answers,
+    read_license,
+    read_sources,
+    refuse_expired,
+    with_values,
+)
 from kotsapp.reconcile.license_hosts import LicenseHosts, license_hosts
 from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome, ReconcileError, of_api_error, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
+from kotsapp.reconcile.pods import PodRouting
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.remote_sources import RemoteSources
 from kotsapp.reconcile.rendering import (
@@ -53,6 +61,7 @@ from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, 
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.source_access import opened_by_license
 from kotsapp.reconcile.source_report import version_of
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.reconcile.verdict_history import VerdictHistory
@@ -87,11 +96,15 @@ class Reconciler:
         self._services = services
         self._memory = memory
         self._progress = Progress(app, services.client, writer)
+        self._quoting = True  # whether what the API server says may quote the release
         self._renderings = Renderings(app, services, memory, self._progress)
+        self._pods = PodRouting(app, services, memory, self._progress)
+        self._same_license = False
 
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
         if self._app.suspended:
+            self._pods.stop()
             before = self._progress.before
             now = status.suspended(before, self._app.generation, rfc3339())
             return Outcome(now, None, events=tuple(events.of_suspension(before, now)))
@@ -117,7 +130,8 @@ class Reconciler:
         if asked:  # with whatever came of it: somebody waits for the answer
             self._progress.answered(**self._app.requested)
         self._progress.found(*conditions)
-        wake_after = soonest(wake_after, early, remote_sources.until_due(self._memory.sources))
+        due = remote_sources.until_due(self._memory.sources)
+        wake_after = soonest(wake_after, early, due, self._pods.wake_after)  # pods whatever becomes of the rest
         return Outcome(self._progress.status(), wake_after, backoff, tuple(self._progress.events))
 
     async def announce(self, *conditions: Condition) -> None:
@@ -161,9 +175,11 @@ class Reconciler:
         fetched = await remote.fetch(license)
         files = await read_sources(self._app, spec, self._services, fetched)
         answers, read_from = await read_answers(self._app, spec, self._services)
+        every = [*with_values(files), *read_from]
         # In a thread, since there may be megabytes of them.
-        await asyncio.to_thread(self._memory.redactor.learn, "sources", known_secrets.of_sources([*files, *read_from]))
-        self._progress.note_sources([*files, *read_from], license.license_id.encode(), fetched)
+        await asyncio.to_thread(self._memory.redactor.learn, "sources", known_secrets.of_sources(every))
+        self._quoting = not known_secrets.are_hidden(files)
+        self._progress.note_sources(every, license.license_id.encode(), fetched)
         return license, files, answers, version_of(spec, fetched)
 
     async def _render_and_route(
@@ -226,14 +242,19 @@ class Reconciler:
         except InvalidImagesError as error:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
-        self._note_hosts(license, license_hosts(license, renderer.vouched_domains, release.application, domains))
+        shown, vouched = opened_by_license(spec, license), renderer.vouched_domains
+        self._note_hosts(license, license_hosts(license, vouched, release.application, domains, shown))
+        beside = await self._pods.images(spec, license, secret_name(spec, license), used.users.keys())
+        references += parse_used(beside.users)
         before = self._progress.before
         history = self._memory.verdicts or VerdictHistory.of(before)
         refresh = self._memory.refresh
         if refresh:
             history = history.forgotten()
         self._memory.verdicts = history
-        evidence = history.evidence(references, before, spec.probe.interval, refresh=refresh)
+        evidence = history.evidence(
+            references, before, spec.probe.interval, refresh=refresh, same_license=self._same_license
+        )
         async with self._services.limiter.waiting(self._app.tenant):
             routed = await resolve_all(
                 self._services.prober,
@@ -244,9 +265,13 @@ class Reconciler:
             )
         self._memory.refresh = False
         self._memory.verdicts = history.noted(routed.settled)
-        images = routing.result(routed, used, release, spec)
-        self._progress.found(images=images.findings(), obsolete=images.obsolete())
+        own, of_pods = routing.split(routed, used.users)
+        images = routing.result(own, used, release, spec)
+        of_pods = beside.settled(of_pods)
+        obsolete = images.obsolete() | self._pods.obsolete(spec)
+        self._progress.found(images=images.findings(of_pods, beside.users), obsolete=obsolete)
         self._progress.found(*images.conditions())
+        await self._pods.note(spec, beside.target, own.settled, of_pods)
         if obstacle := images.obstacle():
             raise obstacle
         return images
@@ -261,7 +286,7 @@ class Reconciler:
     def _plan(
         self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
     ) -> Plan:
-        asked_for = release.asks_for_pull_secret
+        asked_for = release.asks_for_pull_secret or spec.pods.route
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
             return make_plan(release, images.pulls, secrets, self._app, spec, kept, self._services.settings.lent)
@@ -274,7 +299,7 @@ class Reconciler:
 
     async def _roll_out(self, spec: Spec, license: License, plan: Plan) -> ChangeSet:
         await self._check_impersonation()
-        options = SessionOptions(license.license_id.encode(), force_allowed)
+        options = SessionOptions(license.license_id.encode(), force_allowed, self._quoting)
         finished = status.finished_workloads(self._progress.before)
         known = Known(self._progress.ledger.inventory, self._memory.repairs, finished)
         session = Session(
@@ -342,6 +367,8 @@ class Reconciler:
 
     def _note_license(self, license: License) -> None:
         before = self._progress.before
+        known = {name: value for name, value in (before.get("license") or {}).items() if name != "hosts"}
+        self._same_license = known == status.told_license(to_status(facts(license)))
         warned = (condition_in(before, LICENSE_VALID) or {}).get("reason") == Reason.LICENSE_EXPIRING_SOON
         self._progress.events += events.of_license(license, before.get("license") or {}, warned)
         hosts = (before.get("license") or {}).get("hosts")

@@ -3,11 +3,14 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.lending import Lent
 from kotsapp.kube.client import KubeClient
 from kotsapp.license import VERSIONS, Policy, TrustedKeys
+from kotsapp.pods.installed import PolicyLook
+from kotsapp.pods.watch import PodWatches
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.limiter import Limiter
 from kotsapp.reconcile.metrics import Metrics
@@ -32,6 +35,19 @@ class Settings:
     helm: Path | None = None
 
 
+class InputServices(Protocol):
+    """What reading a KotsApp's inputs takes: so little that a person's own client will do."""
+
+    @property
+    def client(self) -> KubeClient: ...
+    @property
+    def keys(self) -> TrustedKeys: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def follow(self) -> Callable[[App, frozenset[tuple[str, str]]], Awaitable[None]]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """``fetcher`` looks at sources outside the cluster. ``follow`` makes the app wake when something of its namespace
@@ -45,5 +61,7 @@ class Services:
     keys: TrustedKeys
     settings: Settings
     metrics: Metrics
+    pods: PodWatches
+    policies: PolicyLook
     follow: Callable[[App, frozenset[tuple[str, str]]], Awaitable[None]]
     limiter: Limiter = field(default_factory=lambda: Limiter(MAX_RECONCILIATIONS))

@@ -9,11 +9,13 @@ from kotsapp.api.spec import Spec
 from kotsapp.reconcile.events import Event, EventReason
 from kotsapp.reconcile.outcome import ReconcileError, retryable, terminal
 from kotsapp.release.context import ReleaseVersion
+from kotsapp.sources import oci, tags
 from kotsapp.sources.artifact import Artifact, Seen
 from kotsapp.sources.channel import ReleaseFacts
 from kotsapp.sources.errors import SourceError
 from kotsapp.sources.items import ChannelRelease, RemoteItem
 from kotsapp.sources.limits import MAX_ARCHIVE, MIB
+from kotsapp.sources.oci_ref import OciRef
 from kotsapp.text import counted, listed
 
 MAX_NAMED = 3
@@ -75,11 +77,11 @@ def told(item: RemoteItem, artifact: Artifact) -> str:
     return f"{item.name} {artifact.revision}"
 
 
-def found(item: RemoteItem, seen: Seen, *, first: bool) -> Event:
+def found(item: RemoteItem, seen: Seen, before: Artifact | None) -> Event:
     """That something new was fetched, and is rolled out now."""
-    message = (
-        f"{told(item, seen.artifact)} fetched, {'rolled out' if first else 'rolled out in place of the one before'}"
-    )
+    message = f"{told(item, seen.artifact)} was fetched"
+    if before is not None:
+        message += f", in place of {told(item, before)}"
     if seen.awaits_ready:
         message += f"; it is required, so that {counted(len(seen.available), 'later release')} wait until it is Ready"
     return Event(EventReason.RELEASE_FOUND, message)
@@ -91,18 +93,10 @@ def rolled_out(release: str) -> Event:
 
 
 def version_of(spec: Spec, fetched: Mapping[str, Artifact]) -> ReleaseVersion:
-    """Which release of its channel the app is made from; one that says nothing for an app without such a source."""
+    """Which release of its channel the app is made from; for an app without such a source one that says nothing, but
+    for the tag of the one artifact that it is made from, if there is one."""
     for item in spec.remote:
         if isinstance(item, ChannelRelease):
-            facts = ReleaseFacts.of(fetched[item.name].facts)
-            return ReleaseVersion(
-                sequence=facts.sequence,
-                cursor=str(facts.channel_sequence),
-                channel_name=facts.channel_name,
-                version_label=facts.version_label,
-                release_notes=facts.release_notes,
-                is_required=facts.is_required,
-                proxy_domain=facts.proxy_domain,
-                registry_domain=facts.registry_domain,
-            )
-    return ReleaseVersion()
+            return ReleaseFacts.of(fetched[item.name].facts).version()
+    tags_ = [fetched[item.name].facts[oci.TAG] for item in spec.remote if isinstance(item, OciRef)]
+    return ReleaseVersion(told=tags.version_of(tags_[0]) if len(tags_) == 1 else "")

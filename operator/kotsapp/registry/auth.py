@@ -142,7 +142,7 @@ class Logins:
         if credential is None or (used is not None and used.header == credential.basic):
             return question.refused(Login.BASIC)
         if question.at.name not in credential.hosts:
-            return question.refused(Login.WITHHELD, f"the license id is not sent to {question.at.name}")
+            return question.refused(Login.WITHHELD, f"the {credential.secret} is not sent to {question.at.name}")
         return Authorization(credential.basic)
 
     def _realm(self, question: Question, bearer: Challenge) -> Destination | Evidence:
@@ -150,12 +150,12 @@ class Logins:
         try:
             realm = self._guard.realm(bearer.realm, question.at)
         except Refused as refused:
-            why = "its URL holds the license id" if shown else str(refused)
+            why = f"its URL holds {_its_secret(question)}" if shown else str(refused)
             login = Login.UNUSABLE if isinstance(refused, Unusable) else Login.REFUSED
             return question.refused(login, f"its token service is not asked: {why}")
         if question.credential is not None and not _may_see_credential(realm, question):
             whom = "a token service whose URL holds it" if shown else realm.name
-            return question.refused(Login.WITHHELD, f"the license id is not sent to {whom}")
+            return question.refused(Login.WITHHELD, f"{_its_secret(question)} is not sent to {whom}")
         return realm
 
     async def _authorize(
@@ -203,9 +203,14 @@ class Logins:
 
 
 def _wanted(question: Question, realm: Destination, bearer: Challenge) -> Wanted:
-    if question.credential is not None:
-        return Wanted(realm.url, bearer.service, question.scope, question.credential.key)
-    return Wanted(realm.url, bearer.service, bearer.scope or question.scope)
+    credential = question.credential
+    # The license is shown for nothing but the pull; a person's own login for what its registry says, such as a list.
+    scope = bearer.scope or question.scope if credential is None or credential.any_realm else question.scope
+    return Wanted(realm.url, bearer.service, scope, None if credential is None else credential.key)
+
+
+def _its_secret(question: Question) -> str:
+    return f"the {question.credential.secret}" if question.credential is not None else "the credential"
 
 
 def _may_see_credential(realm: Destination, question: Question) -> bool:
@@ -213,9 +218,9 @@ def _may_see_credential(realm: Destination, question: Question) -> bool:
     at, credential = question.at, question.credential
     if credential is None or at.name not in credential.hosts:
         return False
-    if realm.origin == at.origin:
-        return True
     is_https = realm.url.scheme == "https"
+    if realm.origin == at.origin or (credential.any_realm and (is_https or realm.is_mapped or realm.trusted)):
+        return True
     if realm.name in TOKEN_SERVICES or realm.name in credential.hosts:
         return is_https or realm.is_mapped
     # Plain http on the same host only where the administrator wrote it: never down from https.

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
@@ -45,9 +45,16 @@ class Answer:
 class Client:
     """Sends requests to Destinations. One for the whole operator: connections and TLS contexts are shared."""
 
-    def __init__(self, guard: Guard, resolver: AbstractResolver | None = None) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        resolver: AbstractResolver | None = None,
+        received: Callable[[int, int | None], None] | None = None,
+    ) -> None:
+        """``received`` is told of a body's bytes as they come: how many of how many, None where that is not known."""
         self._guard = guard
         self._resolver = resolver
+        self._received = received
         self._tls = TlsContexts()
         self._proxies = Proxies.from_environment()
         self._http: httpx.AsyncClient | None = None
@@ -126,6 +133,9 @@ class Client:
                         await large.enter_async_context(of_host.turn(tenant))
                         await large.enter_async_context(self._large_bodies.turn(tenant))
                     body += chunk
+                    if self._received is not None:
+                        length = response.headers.get("Content-Length", "")
+                        self._received(len(body), int(length) if length.isdecimal() else None)
                     if len(body) > limit:
                         return bytes(body[:limit]), False
         return bytes(body), True

@@ -10,7 +10,13 @@ from kotsapp.registry.guard import Destination
 # host asked, kind of request, and its answer, None when there was none
 Observer = Callable[[str, str, Answer | None], None]
 
-_WAITING_FOR = {"manifest_head": "the manifest", "manifest_get": "the manifest", "token": "a token"}
+_WAITING_FOR = {
+    "manifest_head": "the manifest",
+    "manifest_get": "the manifest",
+    "token": "a token",
+    "blob": "a blob",
+    "tags": "the list of tags",
+}
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """``kubectl kotsapp images``: what was found of every image."""
 
+import json
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
@@ -12,12 +13,15 @@ from kotsapp.cli.plugin.target import Target, outdated, ready
 from kotsapp.cli.plugin.terminal import fitted
 
 _HEADS = ("IMAGE", "VERDICT", "ROUTE", "HTTP", "VERIFIED", "USED BY", "MESSAGE")
+_UNHANDLED_HEADS = ("IMAGE", "OBJECT", "PATH", "SPEC.IMAGEPATHS")
 
 
 async def run(args: Namespace, target: Target) -> int:
     app = await target.app()
-    images = (app.get("status") or {}).get("images") or []
-    print_result({"images": images}, args.output, lambda: _text(images))
+    status = app.get("status") or {}
+    images, unhandled = status.get("images") or [], status.get("unhandledImages") or []
+    found = {"images": images, **({"unhandledImages": unhandled} if unhandled else {})}
+    print_result(found, args.output, lambda: _text(images) + _unhandled_text(unhandled))
     told = ready(app)
     if not images and told.get("status") != "True":
         why = f"{told['reason']}: {told['message']}" if told else outdated(app)
@@ -47,3 +51,18 @@ def _text(images: Sequence[dict[str, Any]]) -> str:
             for image in images
         ],
     )
+
+
+def _unhandled_text(unhandled: Sequence[dict[str, Any]]) -> str:
+    if not unhandled:
+        return ""
+    rows = [(one.get("image", ""), one.get("object", ""), one.get("path", ""), _remedy(one)) for one in unhandled]
+    return f"\n\nThese look like images, and are left as they are:\n{fitted(_UNHANDLED_HEADS, rows)}"
+
+
+def _remedy(unhandled: dict[str, Any]) -> str:
+    entry = unhandled.get("imagePath")
+    if not entry:
+        return str(unhandled.get("message", ""))
+    group = f"group: {entry['group']}, " if entry.get("group") else ""
+    return f"{{{group}kind: {entry.get('kind')}, path: {json.dumps(entry.get('path'))}}}"
