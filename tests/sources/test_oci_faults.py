@@ -1,11 +1,13 @@
 """Registries that answer wrongly, slowly or to somebody else: what is told, and where no credential goes."""
 
 import asyncio
+import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -189,10 +191,12 @@ async def test_a_layer_that_is_too_large_is_not_even_asked_for() -> None:
 
 
 async def test_a_registry_without_head_is_asked_by_get_and_the_digest_is_its_own() -> None:
-    async with serving(Serving(change=on("/manifests/1", 405, method="HEAD"))) as (_, web):
+    async with serving(Serving(change=on("/manifests/1", 405, method="HEAD"))) as (server, web):
         found = await look(web)
         again = await look(web, Known(found))
-    assert found.revision == again.revision == f"1@{GOOD.top.digest}"
+    assert found.revision == f"1@{GOOD.top.digest}"
+    assert again is found
+    assert len([request for request in server.requests if "/blobs/" in request.path and request.authorization]) == 1
 
 
 async def test_an_image_that_was_tagged_anew_between_head_and_get_is_none_the_less_the_one_of_the_head() -> None:
@@ -336,6 +340,39 @@ async def test_a_registry_that_sends_the_license_to_a_token_service_elsewhere_do
     async with serving(asks) as (_, web):
         with pytest.raises(SourceRefusedError, match=r"the license id is not sent to tokens\.elsewhere\.invalid"):
             await look(web)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "user", "scope"),
+    [
+        ((), "LICENSE_ID", "repository:x/shop:pull"),
+        (("another.invalid",), "me", "repository:x/shop:pull,metadata_read"),
+    ],
+)
+async def test_a_login_is_shown_for_what_its_registry_asks_and_the_license_for_pulls_alone(
+    hosts: tuple[str, ...], user: str, scope: str
+) -> None:
+    async def registry(request: Request, talk: Talk) -> None:
+        if request.authorization == "Bearer good-token":
+            await Serving(wants_basic=False)(request, talk)
+        else:
+            extra = ',service="s",scope="repository:x/shop:pull,metadata_read"'
+            await talk.challenge(f"{talk.server.endpoint}/token/x/", extra)
+
+    async def token(request: Request, talk: Talk) -> None:
+        await talk.answer(200, body=json.dumps({"token": "good-token"}).encode())
+
+    login = json.dumps({"auths": {REGISTRY: {"username": "me", "password": "my-password"}}}).encode()
+    async with HostileRegistry({"x": registry, "token:x": token}) as server:
+        entries = [{"host": REGISTRY, "endpoint": server.endpoint}]
+        async with Web(Registries.read({"registries": entries}, "test")) as web:
+            await oci.look(oci_ref.read(PLACE, tag="1", secret="login"), access(login, *hosts), None, web)
+    asked = [request for request in server.requests if "/token/" in request.path]
+    assert {parse_qs(urlsplit(request.path).query)["scope"][0] for request in asked} == {scope}
+    sent = {
+        base64.b64decode(request.authorization.removeprefix("Basic ")).decode().partition(":")[0] for request in asked
+    }
+    assert sent == {user}
 
 
 def web_outside(registries: Registries) -> Web:

@@ -99,6 +99,7 @@ class Reconciler:
         self._quoting = True  # whether what the API server says may quote the release
         self._renderings = Renderings(app, services, memory, self._progress)
         self._pods = PodRouting(app, services, memory, self._progress)
+        self._same_license = False
 
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
@@ -250,7 +251,9 @@ class Reconciler:
         if refresh:
             history = history.forgotten()
         self._memory.verdicts = history
-        evidence = history.evidence(references, before, spec.probe.interval, refresh=refresh)
+        evidence = history.evidence(
+            references, before, spec.probe.interval, refresh=refresh, same_license=self._same_license
+        )
         async with self._services.limiter.waiting(self._app.tenant):
             routed = await resolve_all(
                 self._services.prober,
@@ -363,6 +366,8 @@ class Reconciler:
 
     def _note_license(self, license: License) -> None:
         before = self._progress.before
+        known = {name: value for name, value in (before.get("license") or {}).items() if name != "hosts"}
+        self._same_license = known == status.told_license(to_status(facts(license)))
         warned = (condition_in(before, LICENSE_VALID) or {}).get("reason") == Reason.LICENSE_EXPIRING_SOON
         self._progress.events += events.of_license(license, before.get("license") or {}, warned)
         hosts = (before.get("license") or {}).get("hosts")
