@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test test-unit test-pythons lint cluster real bench soak docs lock clean
+.PHONY: demo test test-unit test-pythons lint cluster real bench soak docs licenses audit lock clean
 
 demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
 	@$(BIN)/python examples/demo/demo.py
@@ -52,8 +52,22 @@ soak: $(READY) ## kill, cut off and refuse the operator for ten minutes, and see
 	@$(BIN)/python -m localworld build
 	@$(BIN)/python bench/soak.py
 
-docs: $(READY) ## write the tables of docs/reference.md anew
+docs: $(READY) ## write the tables of docs/reference.md and the shipped policy anew
 	@$(BIN)/python -m harness.reference
+	@$(BIN)/python -m harness.shipped_policy
+
+licenses: $(READY) ## write docs/dependencies.md anew: what is in the image, under which licenses
+	@$(BIN)/python -m harness.dependencies
+
+# Fails where PyPI's list of vulnerabilities can't be read: what could not be looked up is not known to be fine.
+audit: .cache/audit/.ready ## known vulnerabilities in what is pinned; needs the network
+	@for lock in requirements.lock requirements-dev.lock requirements-build.lock; do \
+	  echo "== $$lock"; .cache/audit/bin/pip-audit --strict --disable-pip --require-hashes -r $$lock || exit 1; done
+
+.cache/audit/.ready: requirements-audit.lock
+	@$(PYTHON) -m venv .cache/audit
+	@.cache/audit/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-audit.lock
+	@touch $@
 
 lock: ## bring the lock files up to date with pyproject.toml and requirements-tools.in
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
@@ -61,6 +75,8 @@ lock: ## bring the lock files up to date with pyproject.toml and requirements-to
 	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes pyproject.toml --extra dev -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes --no-deps requirements-tools.in -o requirements-tools.lock
+	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes requirements-build.in -o requirements-build.lock
+	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes requirements-audit.in -o requirements-audit.lock
 
 clean:
 	rm -rf $(VENV) .cache/python-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -21,9 +21,12 @@ from harness.licenses import Signer
 from harness.vendors import VendorWeb
 from harness.virtual_time import quiet, until
 from kotsapp.apply.cache import OwnedObjects
+from kotsapp.fair_queue import NOBODY, Tenant
 from kotsapp.images.reference import Reference
 from kotsapp.license import TrustedKeys
 from kotsapp.names import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
+from kotsapp.pods.installed import PolicyLook
+from kotsapp.pods.watch import PodWatches
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.metrics import Metrics
 from kotsapp.reconcile.reference_watch import ReferenceWatch
@@ -57,7 +60,7 @@ class KnowingProber(Prober):
         self.fault: Exception | None = None
 
     async def probe(
-        self, reference: Reference, *, timeout: float, max_age: float, refresh: bool = False
+        self, reference: Reference, *, timeout: float, max_age: float, refresh: bool = False, tenant: Tenant = NOBODY
     ) -> ProbeResult:
         self.asked.append(reference.written)
         if self.fault is not None:
@@ -73,6 +76,7 @@ class KnowingProber(Prober):
         timeout: float,
         max_age: float,
         refresh: bool = False,
+        tenant: Tenant = NOBODY,
     ) -> Verification:
         return Verification(self.verified, "known", 200)
 
@@ -217,7 +221,9 @@ async def operating(
     keys = TrustedKeys.load(signer.folder)
     reader, metrics = InProcess(RENDER_JOBS), Metrics(operator.registry)
     fetcher, chosen = Fetcher(operator.web), settings or Settings()
-    services = Services(client, cache, reader, prober, fetcher, keys, chosen, metrics, workers.follow)
+    pods, policies = PodWatches(workers.wake), PolicyLook(client)
+    workers.watch_pods_with(pods)
+    services = Services(client, cache, reader, prober, fetcher, keys, chosen, metrics, pods, policies, workers.follow)
     watch = asyncio.create_task(operator.watch(services))
     try:
         yield operator

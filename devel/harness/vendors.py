@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from harness.oci_registry import OciRegistry
 from kotsapp.fair_queue import Tenant
 from kotsapp.registry.client import Answer
 from kotsapp.sources.errors import SourceUnreachableError
@@ -15,10 +16,11 @@ from localworld.release_channel import Request, Vendor
 
 
 class VendorWeb(Web):
-    """Every question goes to the vendor; ``down`` is a service that nobody reaches."""
+    """Every question goes to the vendor, or to the one registry; ``down`` is a service that nobody reaches."""
 
-    def __init__(self, vendor: Vendor) -> None:
+    def __init__(self, vendor: Vendor, registry: OciRegistry | None = None) -> None:
         self.vendor = vendor
+        self.registry = self.repositories = registry or OciRegistry()
         self.down = False
 
     @asynccontextmanager

@@ -137,7 +137,9 @@ def _show(world: World) -> None:
     lines = ["   ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     lines += [
         "",
+        f"public images: {', '.join(layout.SAMPLE_PUBLIC)}",
         f"private images, at the proxy for app {layout.SAMPLE_SLUG}: {', '.join(layout.SAMPLE_PRIVATE)}",
+        f"private images of the vendor's own registry: {', '.join(layout.SAMPLE_VENDOR)}",
         f"the license id that may pull them: {layout.SAMPLE_LICENSE}",
         f"for --registries:  {world.registries_file}",
         f"kubectl and helm:  {binaries.linked(world.programs)}",

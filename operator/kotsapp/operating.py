@@ -26,6 +26,8 @@ from kotsapp.kube.fence import Fence
 from kotsapp.license import TrustedKeys
 from kotsapp.login import Login
 from kotsapp.names import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
+from kotsapp.pods.installed import PolicyLook
+from kotsapp.pods.watch import PodWatches
 from kotsapp.reconcile.metrics import Metrics as ReconcileMetrics
 from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.rendering import RENDER_JOBS
@@ -150,9 +152,11 @@ class Operator:
             cache = OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, workers.wake)
             workers.watch_with(ReferenceWatch(client, workers.wake_users, workers.wake_namespace))
             metrics.show(lambda: len(workers), lambda: len(cache), lambda: fence is None or fence.seconds > 0)
+            pods = PodWatches(workers.wake)
+            workers.watch_pods_with(pods)
             services = Services(
                 *(client, cache, reader, prober, Fetcher(web), options.keys, options.settings),
-                *(metrics.reconcile, workers.follow),
+                *(metrics.reconcile, pods, PolicyLook(client), workers.follow),
             )
             watch = AppWatch(client, sorted(options.settings.namespaces), workers.versions)
             lost.add_done_callback(lambda _: watch.over.set())

@@ -10,8 +10,8 @@ import pytest
 from harness.running import ROOT
 from kotsapp.cli import main, parser
 from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.durations import period, seconds, waiting
 from kotsapp.cli.examples import EXAMPLES
-from kotsapp.cli.options import period, seconds
 
 HEAVY = ("kopf", "httpx", "kubernetes", "yaml", "cryptography", "aiohttp")
 
@@ -82,6 +82,11 @@ def test_fish_completes_commands_and_options(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(("text", "expected"), [("10", 10), ("90s", 90), ("1m30s", 90), ("10m", 600), ("0.5", 0.5)])
 def test_a_timeout_is_a_duration(text: str, expected: float) -> None:
     assert seconds(text) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("10m", 600), ("2h", 7200)])
+def test_waiting_takes_as_long_as_an_app_takes(text: str, expected: float) -> None:
+    assert waiting(text) == expected
 
 
 @pytest.mark.parametrize(("text", "expected"), [("30d", 30 * 86400), ("12h", 12 * 3600)])

@@ -70,7 +70,7 @@ def test_it_renders_what_the_kustomization_renders() -> None:
 
 def test_packed_it_is_the_same(tmp_path: Path) -> None:
     """Its links lead out of its folder; a package has what they lead to."""
-    values = {"monitoring": EVERYTHING_MONITORED}
+    values = {"monitoring": EVERYTHING_MONITORED, "pods": {"enabled": True}}
     assert templated(values, chart=packed(tmp_path)) == templated(values)
 
 
@@ -81,7 +81,8 @@ def test_with_namespaces_it_renders_the_namespaced_overlay() -> None:
 def test_with_all_that_is_offered_it_renders_the_components(
     everything_shipped: dict[Identity, Object],
 ) -> None:
-    values = {"monitoring": EVERYTHING_MONITORED, "networkPolicy": {"enabled": True}, "lend": "edit"}
+    offered = {"networkPolicy": {"enabled": True}, "lend": "edit", "pods": {"enabled": True}}
+    values = {"monitoring": EVERYTHING_MONITORED, **offered}
     assert bare(templated(values)) == bare(everything_shipped)
 
 
@@ -242,6 +243,7 @@ def test_the_replicas_of_a_release_have_a_lease_of_their_own_and_the_right_to_it
         ({"image": {"digest": "latest"}}, "digest"),
         ({"replicas": 0}, "replicas"),
         ({"replicaCount": 2}, "replicaCount"),
+        ({"pods": {"apiVersion": "v1"}}, "apiVersion"),
     ],
 )
 def test_a_value_that_means_nothing_is_refused_by_name(values: dict[str, Any], named: str) -> None:

@@ -438,14 +438,14 @@ def test_with_an_account_every_write_is_made_as_it_and_rbac_decides(tenant: Tena
 
     tenant.put_app("app", objects, serviceAccountName="deployer")
 
+    missing = tenant.wait_reason("app", "ServiceAccountNotFound")["message"]
+    assert f"there is no ServiceAccount {tenant.namespace}/deployer" in missing
+    tenant.kubectl("create", "serviceaccount", "deployer")
     # Nobody has let the operator act as the account yet; the message is the command that does.
     message = tenant.wait_reason("app", "ImpersonationForbidden")["message"]
     command = message.partition("kubectl ")[2]
     assert "rolebinding" in command
     tenant.kubectl(*command.split())
-    missing = tenant.wait_reason("app", "ServiceAccountNotFound")["message"]
-    assert f"there is no ServiceAccount {tenant.namespace}/deployer" in missing
-    tenant.kubectl("create", "serviceaccount", "deployer")
     refused = tenant.wait_reason("app", "ObjectRefused")["message"]
     assert f'User "{account}" cannot' in refused
 

@@ -150,6 +150,16 @@ def test_what_is_never_applied_may_be_anything() -> None:
     assert [(f.rule, f.level) for f in report.findings] == [("document-ignored", Level.WARNING)]
 
 
+def test_a_source_in_a_registry_that_a_kotsapp_names_is_a_note() -> None:
+    app = (
+        "apiVersion: kotsapp.dev/v1alpha1\nkind: KotsApp\nmetadata: {name: shop}\n"
+        "spec: {manifests: [{ociRef: {url: 'oci://ghcr.io/shop', tag: stable}}]}\n"
+    )
+    found = only(lint({"web.yaml": deployment(), "app.yaml": app}), "source-not-fetched")
+    assert (found.level, str(found.location)) == (Level.NOTE, "app.yaml:1")
+    assert "helm pull oci://ghcr.io/shop --version 'stable'" in found.message
+
+
 CHART = {"values.yaml": "tag: v1\n", "templates/web.yaml": deployment(image='"quay.io/my-org/api:{{ .Values.tag }}"')}
 HELM_CHART = """\
 apiVersion: kots.io/v1beta2

@@ -58,8 +58,26 @@ async def test_an_account_that_may_not_be_acted_as_is_told_with_what_an_administ
 
 
 @in_virtual_time
+async def test_an_account_without_rights_is_told_with_the_command_that_grants_them(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        with_account(operator)
+        denial = operator.api.rights.deny(user=ACCOUNT, resource="configmaps")
+        put_app(operator, config_map(a="1"))
+
+        await operator.until_reason("ObjectRefused")
+        command = f"kubectl create rolebinding deployer-edit --namespace {NAMESPACE} --clusterrole edit"
+        assert command in operator.message()
+        operator.api.rights.allow(denial)
+        await operator.until_ready()
+
+
+@in_virtual_time
 async def test_an_account_that_is_not_there_is_told_by_name(signer: Signer) -> None:
     async with operating(signer) as operator:
+        denial = operator.api.rights.deny(verb="impersonate", resource="serviceaccounts")
+        put_app(operator, config_map(a="1"))
+        await operator.until_reason("ServiceAccountNotFound")
+        operator.api.rights.allow(denial)  # that is told only when there is somebody to act as
         put_app(operator, config_map(a="1"))
         await operator.until_reason("ServiceAccountNotFound")
         assert f"there is no ServiceAccount {NAMESPACE}/deployer" in operator.message()

@@ -123,7 +123,9 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
         files = {"app.yaml": yaml.safe_dump_all([release_object(version), made])}
         web.vendor.publish(version, files, **fields)
 
-    def settle() -> None:
+    async def settle(version: str) -> None:
+        image = f"quay.io/my-org/web:{version}"
+        await until(lambda: image in str(operator.api.get("Deployment", "web", NAMESPACE)))
         live = operator.api.live("Deployment", "web", NAMESPACE)
         operator.api.change("Deployment", "web", {"status": well(live)}, NAMESPACE)
 
@@ -131,8 +133,7 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
     release("1.0.0")
     async with operating(signer, web=web) as operator:
         follow(operator, interval="1m", timeout="1h")
-        await until(lambda: running(operator) == "1.0.0")
-        settle()
+        await settle("1.0.0")
         await operator.until_ready()
         release("1.1.0", is_required=True)
         release("1.2.0")
@@ -141,9 +142,8 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
         assert running(operator) == "1.1.0", "it is not Ready yet"
         assert [one["versionLabel"] for one in operator.status()["availableReleases"]] == ["1.2.0"]
 
-        settle()
-        await until(lambda: running(operator) == "1.2.0")
-        settle()
+        await settle("1.1.0")
+        await settle("1.2.0")
         await operator.until_ready()
         assert "availableReleases" not in operator.status()
 
@@ -223,3 +223,125 @@ async def test_without_anything_fetched_the_app_says_what_to_do(signer: Signer, 
         assert "answered 401" in operator.whole_message()
         assert "ask the vendor" in operator.whole_message()
         assert LICENSE_ID not in str(operator.api.get(KIND, "my-app", NAMESPACE))
+
+
+def kept(operator: Operator) -> list[str]:
+    return sorted(
+        s["metadata"]["name"] for s in operator.api.all("Secret", NAMESPACE) if "source" in s["metadata"]["name"]
+    )
+
+
+@in_virtual_time
+@pytest.mark.parametrize("lost", ["content", "index", "changed"])
+async def test_what_is_lost_of_what_was_kept_is_fetched_and_kept_anew(
+    signer: Signer, web: VendorWeb, lost: str
+) -> None:
+    async with operating(signer, web=web) as operator:
+        follow(operator)
+        await operator.until_ready()
+        api = operator.api
+    before = kept(operator)
+    assert len(before) == 2
+    name = before[1] if lost == "index" else before[0]
+    if lost == "changed":
+        api.change("Secret", name, {"data": {"content": "b3RoZXI="}}, NAMESPACE)
+    else:
+        api.delete("Secret", name, NAMESPACE)
+
+    async with operating(signer, api, web=web) as operator:
+        await until(lambda: kept(operator) == before)
+        await quiet(30)
+        assert running(operator) == "1.0.0"
+        assert operator.ready()[0] == "True"
+    asked = len(web.vendor.asked("release"))
+    web.down = True
+    async with operating(signer, api, web=web) as operator:
+        await quiet(30)
+        assert "is used on" in condition(operator, "SourcesReady")["message"]
+    assert len(web.vendor.asked("release")) == asked
+
+
+@in_virtual_time
+async def test_an_app_that_has_its_manifests_elsewhere_now_keeps_nothing(signer: Signer, web: VendorWeb) -> None:
+    async with operating(signer, web=web) as operator:
+        follow(operator)
+        await operator.until_ready()
+        operator.put_app(config_map(a="1"))
+        await until(lambda: operator.api.get("ConfigMap", "settings", NAMESPACE) is not None)
+        await operator.until_ready()
+
+        assert kept(operator) == []
+        assert condition(operator, "SourcesReady") == {}
+        assert "release" not in operator.status()
+        asked = len(web.vendor.requests)
+        await quiet(3000)
+        assert len(web.vendor.requests) == asked
+
+
+@in_virtual_time
+async def test_a_suspended_app_asks_nobody(signer: Signer, web: VendorWeb) -> None:
+    async with operating(signer, web=web) as operator:
+        follow(operator)
+        await operator.until_ready()
+        follow(operator, suspend=True)
+        await quiet(10)
+        asked = len(web.vendor.requests)
+        publish(web.vendor, "1.1.0")
+        await quiet(3000)
+        assert len(web.vendor.requests) == asked
+
+        follow(operator)
+        await until(lambda: running(operator) == "1.1.0")
+
+
+@in_virtual_time
+async def test_a_release_that_can_not_be_read_is_left_for_the_next_one(signer: Signer, web: VendorWeb) -> None:
+    async with operating(signer, web=web) as operator:
+        follow(operator, interval="5m")
+        await operator.until_ready()
+        web.vendor.publish("1.1.0", {"app.yaml": "kind: {"})
+        await operator.until_reason("InvalidManifest")
+        assert "channelRelease" in operator.whole_message()
+        assert running(operator) == "1.0.0"
+        assert operator.status()["release"]["versionLabel"] == "1.0.0", "that is the one that runs"
+
+        publish(web.vendor, "1.1.1")
+        await until(lambda: running(operator) == "1.1.1")
+
+
+@in_virtual_time
+async def test_a_server_that_asks_to_be_left_alone_is(signer: Signer, web: VendorWeb) -> None:
+    async with operating(signer, web=web) as operator:
+        follow(operator, interval="10s")
+        await operator.until_ready()
+        web.vendor.faults["pending"] = lambda *_: Response(429, b"", {"Retry-After": "600"})
+        await quiet(20)
+        asked = len(web.vendor.requests)
+        await quiet(570)
+        assert len(web.vendor.requests) == asked
+        await quiet(60)
+        assert len(web.vendor.requests) > asked
+
+
+@in_virtual_time
+async def test_an_app_without_anything_is_not_looked_for_each_time_it_is_woken(signer: Signer, web: VendorWeb) -> None:
+    web.down = True
+    web.vendor.requests.clear()
+    calls: list[float] = []
+    get = web.get
+
+    async def counted(question: Any) -> Any:
+        calls.append(0.0)
+        return await get(question)
+
+    web.get = counted  # type: ignore[method-assign]
+    async with operating(signer, web=web) as operator:
+        follow(operator, interval="10m", config={"valuesFrom": [{"configMapRef": {"name": "answers"}}]})
+        await operator.until_reason("SourceUnavailable")
+        await quiet(2)
+        before = len(calls)
+        for number in range(20):
+            operator.api.put({**config_map("answers", a=str(number))})
+            await quiet(0.3)
+
+        assert len(calls) <= before + 2

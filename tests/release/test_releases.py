@@ -13,6 +13,7 @@ import yaml
 from harness.charts import helm, pack_folder
 from kotsapp.cli.inputs import source_files
 from kotsapp.images.routing import Domains
+from kotsapp.images.unhandled import find_unhandled
 from kotsapp.release import helm as runner
 from kotsapp.release.calls import ConfigIncompleteError, Filling
 from kotsapp.release.chart_objects import with_charts
@@ -25,6 +26,9 @@ from kotsapp.release.reader import Release, SourceFile, read_release
 DATA = Path(__file__).parent / "data"
 RELEASES = sorted(folder.name for folder in (DATA / "releases").iterdir())
 # What a person has to answer; every other release needs nothing.
+# What an operator makes pods of, by its custom resource and by default: it looks like an image, and is one.
+DB = "quay.io/my-org/db:14"
+LOOK_LIKE_IMAGES = {("Cluster/main", DB), ("Deployment/db-operator", DB)}
 ANSWERS: dict[str, dict[str, Any]] = {"web-shop": {"hostname": "shop.example.com"}}
 FIELDS = {
     "customerName": "Acme",
@@ -65,6 +69,12 @@ def test_every_release_is_rendered_and_the_same_again_with_what_was_drawn(name: 
     again = rendered(name, first.drawn)
     assert again.objects == first.objects
     assert again.drawn == first.drawn
+
+
+@pytest.mark.parametrize("name", RELEASES)
+def test_nothing_is_taken_for_an_image_that_is_none(name: str) -> None:
+    found = {(one.user, one.image) for one in find_unhandled(rendered(name).objects)}
+    assert found == (LOOK_LIKE_IMAGES if name == "operator-with-custom-resources" else set())
 
 
 def test_a_shop_with_its_own_database() -> None:

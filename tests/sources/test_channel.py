@@ -37,6 +37,7 @@ async def test_the_head_is_fetched_with_what_the_service_says_of_it(
     assert seen.artifact.revision == f"1.1.0@{seen.artifact.digest}"
     assert (facts.channel_sequence, facts.version_label, facts.is_required) == (2, "1.1.0", True)
     assert (facts.channel_name, facts.proxy_domain, facts.registry_domain) == ("Stable", "images.vendor.example", "")
+    assert facts.release_notes == "new"
 
 
 async def test_each_question_carries_what_the_protocol_asks_for(license: License, web: Web, service: Vendor) -> None:
@@ -46,7 +47,8 @@ async def test_each_question_carries_what_the_protocol_asks_for(license: License
     release, after_first, pending, required = service.requests
     every = {"licenseSequence": "3", "selectedChannelId": "stable", "isSemverSupported": "true"}
     assert release.query == {**every, "channelSequence": "", "versionLabel": "1.0.0"}
-    assert after_first.query == pending.query == {**every, "channelSequence": "1"}
+    assert after_first.query == {**every, "channelSequence": "0"}  # the list has its notes, too
+    assert pending.query == {**every, "channelSequence": "1"}
     assert required.query == {**every, "channelSequence": "2"}
     assert {request.user for request in service.requests} == {(LICENSE_ID, LICENSE_ID)}
     assert [request.kind for request in service.requests] == ["release", "pending", "pending", "release"]

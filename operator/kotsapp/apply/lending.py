@@ -68,15 +68,14 @@ class Loan:
         key = key_of(obj)
         if key.kind in WORKLOADS.get(key.group, ()):
             return None if self.lent is Lent.EDIT else self._reaches_beyond(obj)
-        if self.lent is Lent.EDIT and _is_edits(key):
+        if self.lent is Lent.EDIT and is_of_edit(key):
             return None
         return f"{_named(key)} is not among the kinds that are applied without an account"
 
     def way_out(self, obj: Mapping[str, Any]) -> str:
         """What else helps than an account, to be added to the message; empty where nothing does."""
         key = key_of(obj)
-        known = key.kind in WORKLOADS.get(key.group, ()) or _is_edits(key)
-        return ", or have the operator run with --lend edit" if known and self.lent is not Lent.EDIT else ""
+        return ", or have the operator run with --lend edit" if is_of_edit(key) and self.lent is not Lent.EDIT else ""
 
     def _reaches_beyond(self, obj: Mapping[str, Any]) -> str | None:
         """What the object does to others than the app's own pods; None for nothing."""
@@ -99,8 +98,9 @@ class Loan:
         return (group, str(target.get("kind")), str(target.get("name"))) in self.brought
 
 
-def _is_edits(key: ObjectKey) -> bool:
-    return key.kind in EDIT.get(key.group, ())
+def is_of_edit(key: ObjectKey) -> bool:
+    """Whether the ClusterRole ``edit`` lets write objects of the kind; of those that may be lent, that is."""
+    return any(key.kind in kinds.get(key.group, ()) for kinds in (WORKLOADS, EDIT))
 
 
 def _named(key: ObjectKey) -> str:

@@ -40,6 +40,11 @@ class RefusedError(Exception):
         super().__init__(grouped(map(str, refusals), MAX_SHOWN_REFUSALS))
         self.refusals = tuple(refusals)
 
+    def with_others(self, refusals: Sequence[Refusal]) -> "RefusedError":
+        """The same, and those of ``refusals`` whose objects are not among them."""
+        known = {refusal.key for refusal in self.refusals}
+        return RefusedError([*self.refusals, *(refusal for refusal in refusals if refusal.key not in known)])
+
     @property
     def transient(self) -> bool:
         return all(refusal.transient for refusal in self.refusals)

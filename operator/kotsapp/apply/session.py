@@ -87,30 +87,39 @@ class Session:
 
         Raises ClaimedError, NotOursError and RefusedError when an object must not or can't be applied, ApiError.
         """
-        client = self._cluster.client
+        client, owner = self._cluster.client, self._applicant.owner
         plan = await without_namespaces(plan, client)
+        entries = self._ledger.inventory.entries.values()
+        self._cluster.cache.expect(owner, [*plan.keys, *(entry.key for entry in entries)])
         reader = self._reader(await self._watch(plan.keys))
         plan = await without_definitions(plan, client, self._ledger.inventory, reader)
         plan = await _without_kept_owners(plan, reader)
-        await claim(self._applicant, plan, reader, self._cluster.holds)
+        inside = [key for key in plan.keys if key.namespace == owner.namespace]
+        await claim(self._applicant, plan, inside, reader, self._cluster.holds)
         digests = PlanDigests.of(plan, self._options.digest_key)
         changes = await find_changes(plan, digests, reader, self._known)
-        await refuse_taken(self._applicant, [obj for obj in changes.due if key_of(obj) in plan.exclusive], client)
+        exclusive = [obj for obj in changes.due if key_of(obj) in plan.exclusive]
+        unread = await refuse_taken(self._applicant, exclusive, client)
         new: frozenset[ObjectKey] = frozenset()
         self._applier = self._new_applier(changes)
         if changes.changed:
             try:
                 stored = await self._applier.rehearse(changes.changed)
-            except RefusedError:
+            except RefusedError as error:
                 if client.user is None:
                     # Whose it is says more than why it can't be applied over.
                     await self._refuse_strangers([obj for obj in changes.due if key_of(obj) not in plan.exclusive])
-                raise
+                raise error.with_others(unread) from None
             refuse_controlled(self._applicant, stored)
             # The server gives an object that it would make no resourceVersion yet.
             new = frozenset(key_of(obj) for obj in stored if not obj["metadata"].get("resourceVersion"))
+        if unread:
+            raise RefusedError(unread)
         if client.user is None:
             await self._refuse_strangers([obj for obj in changes.due if key_of(obj) not in new | plan.exclusive])
+        # Whoever may not apply there must not keep others off their own objects, not for a moment.
+        outside = [key for key in plan.keys if key.namespace != owner.namespace]
+        await claim(self._applicant, plan, outside, reader, self._cluster.holds)
         return changes
 
     async def _refuse_strangers(self, objects: Sequence[Object]) -> None:

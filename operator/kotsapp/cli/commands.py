@@ -2,6 +2,7 @@
 
 COMMANDS = {
     "run": "run the operator",
+    "pull": "fetch the vendor's release with the license",
     "probe": "find out which images are private, and what the license opens",
     "license": "check a license file, or sign one with your own keys",
     "config": "list what a release asks for, or print a file to answer it with",

@@ -11,9 +11,10 @@ import yaml
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.examples import with_examples
+from kotsapp.cli.formats import FORMATS
 from kotsapp.cli.inputs import read_answers, source_files
 from kotsapp.cli.options import add_config_values
-from kotsapp.cli.output import FORMATS, print_result, table
+from kotsapp.cli.output import print_result, table
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import actions
 from kotsapp.release.budget import for_command_line

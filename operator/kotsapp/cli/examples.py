@@ -5,6 +5,7 @@ from typing import Any
 
 EXAMPLES = {
     "run": ("kotsapp run -n apps --log-format json",),
+    "pull": ("kotsapp pull --license license.yaml --version 1.4.2 --to release/",),
     "probe": ("kotsapp probe quay.io/my-org/api:v1", "kotsapp probe -f release/ --license license.yaml -o json"),
     "license": ("kotsapp license verify license.yaml",),
     "license verify": (

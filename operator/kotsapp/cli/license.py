@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.durations import period
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.examples import with_examples
-from kotsapp.cli.options import period
-from kotsapp.cli.output import add_output_option, print_result, print_tables
+from kotsapp.cli.formats import add_output_option
+from kotsapp.cli.output import print_result, print_tables
 from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
 from kotsapp.license.document import MAX_BYTES
 from kotsapp.license.facts import timestamp

@@ -11,7 +11,7 @@ from kubernetes.aio.config import ConfigException
 from prometheus_client import CollectorRegistry
 
 from kotsapp import logs
-from kotsapp.api.spec import SpecError, account_name
+from kotsapp.api.refs import SpecError, account_name
 from kotsapp.apply.lending import Lent
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
@@ -95,6 +95,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT."""
     logs.configure(args.log_format, args.log_level)
+    _forbid_core_dumps()
     _allow_many_files()
     try:
         registries = Registries.load(args.registries) if args.registries else Registries.empty()
@@ -115,6 +116,11 @@ def _account(name: str) -> str:
         return account_name(name)
     except SpecError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _forbid_core_dumps() -> None:
+    """Licenses and Secrets are in its memory, and in that of what it starts, which inherits this."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _allow_many_files() -> None:

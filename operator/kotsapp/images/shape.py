@@ -18,7 +18,7 @@ from kotsapp.images.podspec import (
 )
 
 # Policies hold container lists as patterns to compare pods with, not as images to pull.
-_PATTERN_GROUPS = frozenset(
+PATTERN_GROUPS = frozenset(
     {
         "kyverno.io",
         "policies.kyverno.io",
@@ -27,7 +27,7 @@ _PATTERN_GROUPS = frozenset(
         "templates.gatekeeper.sh",
     }
 )
-_NO_PODS = frozenset({"", "apiextensions.k8s.io", *_PATTERN_GROUPS})
+_NO_PODS = frozenset({"", "apiextensions.k8s.io", *PATTERN_GROUPS})
 _NOT_SEARCHED_AT_TOP = frozenset({"apiVersion", "kind", "metadata", "status"})
 
 # prometheus-operator's specs have imagePullSecrets beside the image, whether or not they list containers.

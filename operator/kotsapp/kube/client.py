@@ -98,12 +98,22 @@ class KubeClient:
         return await self._json("POST", kind.path(key.namespace), body=obj, query=query)
 
     async def delete(
-        self, kind: ResourceType, name: str, namespace: str | None, *, uid: str | None, propagation: str = "Background"
+        self,
+        kind: ResourceType,
+        name: str,
+        namespace: str | None,
+        *,
+        uid: str | None,
+        version: str | None = None,
+        propagation: str = "Background",
     ) -> bool:
-        """Delete the object with this uid; False when it is gone already or another has taken its name."""
+        """Delete the object with this uid; False when it is gone already or another has taken its name.
+
+        With a ``version`` only as it was then: raises ApiError with status 409 when it has changed meanwhile.
+        """
         options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
         if uid:
-            options["preconditions"] = {"uid": uid}
+            options["preconditions"] = {"uid": uid, **({"resourceVersion": version} if version else {})}
         try:
             await self._json("DELETE", kind.path(namespace, name), body=options)
         except ApiError as error:

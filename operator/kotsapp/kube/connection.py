@@ -17,6 +17,7 @@ from kubernetes.aio.config import ConfigException
 from kotsapp.kube.access import Access, find_access
 from kotsapp.kube.errors import ApiError, from_answer
 from kotsapp.kube.fence import READING, Fence, FencedError, fenced_socket
+from kotsapp.kube.lines import EventTooLargeError, lines
 from kotsapp.net.tls import certificate_problem
 
 MAX_CONNECTIONS = 256
@@ -186,7 +187,7 @@ class Connection:
         try:
             response = await self._send("GET", path, None, query, accept, "application/json", user, watching=True)
             async with response:
-                async for line in response.content:
+                async for line in lines(response.content.iter_any()):
                     yield json.loads(line)
         except (*_FAILURES, ValueError) as error:
             raise ApiError(0, "Unavailable", f"the watch of {path} was cut: {_reason(error)}") from None
@@ -224,7 +225,7 @@ def _reason(error: Exception) -> str:
     if problem is not None:
         return f"its certificate does not verify: {problem}"
     match error:
-        case NoCredentialsError() | FencedError():
+        case NoCredentialsError() | EventTooLargeError() | FencedError():
             return str(error)
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return "the proxy does not lead there"

@@ -74,7 +74,7 @@ def verify(signature: Value, scheme: Scheme, keys: TrustedKeys) -> SignedData:
         raise LicenseError(
             LicenseReason.KEY_UNKNOWN,
             f"it is signed with the key {shown(key_id)}, which is not trusted; if the key is yours, add its public "
-            "half as <key id>.pem to the folder of trusted keys",
+            "half as <key id>.pem to the folder of --trusted-keys",
             key_id=key_id,
         )
     if not verifies(global_key, _field(key_signature, "signature"), app_pem, scheme):

@@ -24,6 +24,7 @@ from kotsapp.release.calls import FilledRelease, Filling
 from kotsapp.release.charts import ChartArchive, ChartRequest
 from kotsapp.release.config_values import Answers
 from kotsapp.release.files import SourceFile
+from kotsapp.release.kotsapps import not_fetched
 from kotsapp.release.raw import Opened
 from kotsapp.release.roles import Role
 from kotsapp.release.sorter import Sorter
@@ -75,6 +76,9 @@ def _check(sources: Sequence[SourceFile], filling: Filling, recorder: Recorder) 
     if recorder.whole and not rendered.objects and not any(one.is_applied for one in objects):
         message = "nothing in the release is applied: put the app's manifests there, or a HelmChart and its chart"
         recorder.tell("no-objects", Level.ERROR, message, Place(sources[0].origin))
+    for one in objects:
+        for _, told in not_fetched([one.document.value]):
+            recorder.tell("source-not-fetched", Level.NOTE, told, one.document.place)
     users += [*rendered.images, *_asked_for_by_calls(opened, filled, recorder)]
     _images(objects, users, recorder)
     at = recorder.places.locate

@@ -33,6 +33,7 @@ RULES = {
     "no-objects": "Nothing in the release is applied",
     "object-twice": "An object is defined twice",
     "release": "The release can't be filled in",
+    "source-not-fetched": "A source in a registry that a KotsApp names, which was not looked into",
     "template-call": "A template call can't be filled in",
 }
 

@@ -70,9 +70,9 @@ def contested(found: Contested) -> ReconcileError:
     return retryable(Reason.FIELD_CONTESTED, found.message, condition, retry_after=found.wait)
 
 
-def soonest(wake_after: float | None, *moments: float) -> float | None:
+def soonest(wake_after: float | None, *moments: float | None) -> float | None:
     """The first of the alarms; of ``moments`` those that are not still to come count for nothing."""
-    waits = [moment for moment in moments if moment > 0]
+    waits = [moment for moment in moments if moment is not None and moment > 0]
     return min(waits if wake_after is None else [wake_after, *waits], default=None)
 
 

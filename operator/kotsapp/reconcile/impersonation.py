@@ -20,9 +20,10 @@ def client_of(app: App, account: str, services: Services) -> KubeClient:
 
 
 async def check_impersonation(app: App, account: str, services: Services) -> None:
-    """Raises ReconcileError when the operator may not act as the account, telling which RoleBinding lets it."""
+    """Raises ReconcileError when the account isn't there, which is told first, since a right to act as nobody helps
+    nobody; or when the operator may not act as it, telling which RoleBinding lets it."""
+    await _check_there(app, account, services.client)
     if await _may_impersonate(services.client, app.namespace, account):
-        await _check_there(app, account, services.client)
         return
     message = (
         f"{app.account_named}: the operator may not act as ServiceAccount {app.namespace}/{account}; an"

@@ -4,13 +4,14 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from kotsapp.api.conditions import LICENSE_VALID, Condition, Reason
-from kotsapp.api.spec import Inline, KeyRef, SourceKind, Spec
+from kotsapp.api.spec import Inline, Item, KeyRef, SourceKind, Spec
 from kotsapp.kube.client import KubeClient
 from kotsapp.license import License, LicenseError, LicenseReason, load
 from kotsapp.manifests import documents
@@ -22,10 +23,12 @@ from kotsapp.reconcile.outcome import ReconcileError, terminal
 from kotsapp.reconcile.services import Services
 from kotsapp.release import config_values
 from kotsapp.release.config_values import Answers
-from kotsapp.release.reader import SourceFile
+from kotsapp.release.source_file import ChartInstall, SourceFile
 from kotsapp.sources.artifact import Artifact
 from kotsapp.sources.items import RemoteItem
+from kotsapp.sources.oci_ref import OciRef
 
+_PLAIN_KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _YAML_ENDINGS = (".yaml", ".yml")
 
 
@@ -53,7 +56,7 @@ async def read_license(app: App, spec: Spec, services: Services) -> License:
         policy, versions = services.settings.license_policy, services.settings.license_versions
         return await asyncio.to_thread(load, document, services.keys, policy, versions)
     except LicenseError as error:
-        raise _license_error(error.reason, f"{ref}: {error.message}") from None
+        raise _license_error(error.reason, f"{ref}: {error.message}{_how_to_trust(error)}") from None
     except ValueError as error:
         raise _license_error(LicenseReason.INVALID, f"{ref}: {error}") from None
 
@@ -76,15 +79,32 @@ async def read_sources(app: App, spec: Spec, services: Services, fetched: Mappin
     Raises ReconcileError when one is missing.
     """
     files: list[SourceFile] = []
-    for source in spec.manifests:
+    for item in spec.manifests:
+        source, install = item.source, await _install(app, item, services)
         if isinstance(source, Inline):
             files.append(SourceFile(str(source), f"manifests-{source.index}.yaml", source.text.encode()))
         elif isinstance(source, RemoteItem):
             artifact = fetched[source.name]
-            files.append(SourceFile(source.name, artifact.file_name, artifact.content))
+            files.append(SourceFile(source.name, artifact.file_name, artifact.content, install))
         else:
-            files += await _files(app, source, services, _MANIFESTS)
+            files += [replace(file, chart=install) for file in await _files(app, source, services, _MANIFESTS)]
     return files
+
+
+def with_values(files: Sequence[SourceFile]) -> list[SourceFile]:
+    """The files, and those with their charts' values."""
+    return [*files, *(values for file in files if file.chart is not None for values in file.chart.values_files)]
+
+
+async def _install(app: App, item: Item, services: Services) -> ChartInstall | None:
+    """How a chart of the item is installed; a chart that was fetched is, if nobody says how, in its own name."""
+    chart = item.chart
+    if chart is None:
+        return ChartInstall() if isinstance(item.source, OciRef) else None
+    values: list[SourceFile] = []
+    for ref in chart.values_from:
+        values += await _files(app, ref, services, _VALUES)
+    return ChartInstall(chart.where, chart.release_name, chart.namespace, chart.values, tuple(values))
 
 
 async def read_answers(app: App, spec: Spec, services: Services) -> tuple[Answers, list[SourceFile]]:
@@ -120,6 +140,7 @@ class _Kind:
 
 
 _MANIFESTS = _Kind("manifests", Reason.MANIFESTS_NOT_FOUND, Reason.INVALID_MANIFEST)
+_VALUES = _Kind("values of a chart", Reason.MANIFESTS_NOT_FOUND, Reason.INVALID_MANIFEST)
 _ANSWERS = _Kind("answers to the release's Config", Reason.CONFIG_INCOMPLETE, Reason.CONFIG_INCOMPLETE)
 
 
@@ -162,6 +183,16 @@ async def _read(client: KubeClient, app: App, ref: KeyRef) -> dict[str, Any] | N
     return await client.get(await client.resource_type("v1", ref.kind), ref.name, app.namespace)
 
 
+async def read_key(app: App, kind: SourceKind, name: str, key: str, services: Services) -> bytes | None:
+    """A key's content; None where object or key isn't there, or the value is no base64. Raises ApiError."""
+    ref = KeyRef(kind, name, key)
+    obj = await _read(services.client, app, ref)
+    try:
+        return _value(obj, ref, key) if obj is not None and key in _keys(obj) else None
+    except ValueError:
+        return None
+
+
 def _keys(obj: dict[str, Any]) -> set[str]:
     return {*(obj.get("data") or {}), *(obj.get("binaryData") or {})}
 
@@ -177,18 +208,33 @@ def _value(obj: dict[str, Any], ref: KeyRef, key: str) -> bytes:
         raise ValueError("its value is not base64") from None
 
 
+def _how_to_trust(error: LicenseError) -> str:
+    """What an administrator runs to have a key trusted in a cluster, as the end of a message."""
+    if error.reason is not LicenseReason.KEY_UNKNOWN:
+        return ""
+    # The document says the id: nothing of it is told that a shell or Helm would take for something else.
+    name = error.key_id if error.key_id and _PLAIN_KEY_ID.fullmatch(error.key_id) else "KEY-ID"
+    return (
+        f". With Helm: helm upgrade kotsapp-operator deploy/chart --namespace kotsapp-system --reuse-values --set-file"
+        f" trustedKeys.{name}={name}.pem"
+    )
+
+
 def _license_error(reason: str, message: str) -> ReconcileError:
     return terminal(reason, message, Condition.false(LICENSE_VALID, reason, message))
 
 
-def license_condition(license: License) -> Condition:
-    """Whose license it is, what of it differs from what was signed, and that it ends soon."""
+def license_condition(license: License, overridden: str = "") -> Condition:
+    """Whose license it is, what of it differs from what was signed, and that it ends soon; ``overridden`` is what else
+    is to be told of it."""
     message = f"license of {license.customer_name or 'the customer'} for {license.app_slug}"
     if license.differences:
         shown = ", ".join(license.differences[:10])
         message += f"; the document differs from what was signed in {shown}: the signed values are used"
     if license.warnings:
         message += "; " + "; ".join(license.warnings[:3])
+    if overridden:
+        message += f"; {overridden}"
     soon = events.ends_soon(license)
     if soon is None:
         return Condition.true(LICENSE_VALID, message)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,6 +39,15 @@ def of_sources(files: Iterable[SourceFile]) -> Iterator[str]:
             for field, value in _VALUE.findall(file.data.decode("utf-8", "replace")):
                 if field.lower() not in _TOLD:
                     yield from _parts(value.strip().strip("\"'"))
+
+
+def of_logins(contents: Iterable[bytes | None]) -> Iterator[str]:
+    """Passwords, and what they are packed into, of registries' logins (dockerconfigjson)."""
+    for content in contents:
+        for text in _logins((content or b"").decode("utf-8", "replace")):
+            yield text
+            with contextlib.suppress(binascii.Error, UnicodeDecodeError):
+                yield base64.b64decode(text, validate=True).decode().partition(":")[2]
 
 
 def of_release(release: Release) -> Iterator[str]:

@@ -1,9 +1,11 @@
 """What the operator remembers of an app between reconciliations; all of it may be lost at a restart."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from math import inf
 
 from kotsapp.apply.repair_backoff import RepairHistory
+from kotsapp.pods.restart import History
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.redact import Redactor
 from kotsapp.release.deaths import Deaths
@@ -36,6 +38,15 @@ class SourceMemory:
 
 
 @dataclass(slots=True)
+class PodsMemory:
+    """Of pods that others make: what was deleted, and since when an image is known to be routed."""
+
+    history: History = field(default_factory=History)
+    routed_at: dict[str, datetime] = field(default_factory=dict)
+    is_first: bool = True
+
+
+@dataclass(slots=True)
 class Memory:
     """Changed by the Reconciler alone.
 
@@ -54,5 +65,6 @@ class Memory:
     rollout_started: float | None = None
     repairs: RepairHistory = field(default_factory=RepairHistory)
     may_impersonate: str = ""
+    pods: PodsMemory = field(default_factory=PodsMemory)
     redactor: Redactor = field(default_factory=Redactor, repr=False)
     sources: SourceMemory = field(default_factory=SourceMemory)

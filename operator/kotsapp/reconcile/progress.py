@@ -42,6 +42,11 @@ class Progress:
         """The status as it was last written."""
         return self._writer.status
 
+    @property
+    def sources_changed(self) -> bool:
+        """Whether the sources are others than those of the status that is there."""
+        return bool(self._change)
+
     def found(self, *conditions: Condition, **findings: Any) -> None:
         """Take what a step found: fields of ``Findings``, and conditions beside those that are known."""
         known = self._findings

@@ -35,11 +35,20 @@ from kotsapp.reconcile.cluster import cluster_for, looker_for
 from kotsapp.reconcile.conclusion import Conclusion, soonest
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
-from kotsapp.reconcile.inputs import license_condition, read_answers, read_license, read_sources, refuse_expired
+from kotsapp.reconcile.inputs import (
+    license_condition,
+    read_answers,
+    read_license,
+    read_sources,
+    refuse_expired,
+    with_values,
+)
+from kotsapp.reconcile.license_hosts import LicenseHosts, license_hosts
 from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome, ReconcileError, of_api_error, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
+from kotsapp.reconcile.pods import PodRouting
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.remote_sources import RemoteSources
 from kotsapp.reconcile.rendering import (
@@ -87,10 +96,12 @@ class Reconciler:
         self._memory = memory
         self._progress = Progress(app, services.client, writer)
         self._renderings = Renderings(app, services, memory, self._progress)
+        self._pods = PodRouting(app, services, memory, self._progress)
 
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
         if self._app.suspended:
+            self._pods.stop()
             before = self._progress.before
             now = status.suspended(before, self._app.generation, rfc3339())
             return Outcome(now, None, events=tuple(events.of_suspension(before, now)))
@@ -116,7 +127,8 @@ class Reconciler:
         if asked:  # with whatever came of it: somebody waits for the answer
             self._progress.answered(**self._app.requested)
         self._progress.found(*conditions)
-        wake_after = soonest(wake_after, early, remote_sources.until_due(self._memory.sources))
+        due = remote_sources.until_due(self._memory.sources)
+        wake_after = soonest(wake_after, early, due, self._pods.wake_after)  # pods whatever becomes of the rest
         return Outcome(self._progress.status(), wake_after, backoff, tuple(self._progress.events))
 
     async def announce(self, *conditions: Condition) -> None:
@@ -160,8 +172,9 @@ class Reconciler:
         fetched = await remote.fetch(license)
         files = await read_sources(self._app, spec, self._services, fetched)
         answers, read_from = await read_answers(self._app, spec, self._services)
-        self._memory.redactor.learn("sources", known_secrets.of_sources([*files, *read_from]))
-        self._progress.note_sources([*files, *read_from], license.license_id.encode(), fetched)
+        every = [*with_values(files), *read_from]
+        self._memory.redactor.learn("sources", known_secrets.of_sources(every))
+        self._progress.note_sources(every, license.license_id.encode(), fetched)
         return license, files, answers, version_of(spec, fetched)
 
     async def _render_and_route(
@@ -224,6 +237,9 @@ class Reconciler:
         except InvalidImagesError as error:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
+        self._note_hosts(license, license_hosts(license, renderer.vouched_domains, release.application, domains))
+        beside = await self._pods.images(spec, license, secret_name(spec, license), used.users.keys())
+        references += parse_used(beside.users)
         before = self._progress.before
         history = self._memory.verdicts or VerdictHistory.of(before)
         refresh = self._memory.refresh
@@ -235,15 +251,19 @@ class Reconciler:
             routed = await resolve_all(
                 self._services.prober,
                 references,
-                routing.policy(spec, license, release, domains),
+                routing.policy(self._app, spec, license, release, domains),
                 Credential(USER_NAME, license.license_id, domains.hosts),
                 evidence,
             )
         self._memory.refresh = False
         self._memory.verdicts = history.noted(routed.settled)
-        images = routing.result(routed, used, release, spec)
-        self._progress.found(images=images.findings(), obsolete=images.obsolete())
+        own, of_pods = routing.split(routed, used.users)
+        images = routing.result(own, used, release, spec)
+        of_pods = beside.settled(of_pods)
+        obsolete = images.obsolete() | self._pods.obsolete(spec)
+        self._progress.found(images=images.findings(of_pods, beside.users), obsolete=obsolete)
         self._progress.found(*images.conditions())
+        await self._pods.note(spec, beside.target, own.settled, of_pods)
         if obstacle := images.obstacle():
             raise obstacle
         return images
@@ -258,7 +278,7 @@ class Reconciler:
     def _plan(
         self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
     ) -> Plan:
-        asked_for = release.asks_for_pull_secret
+        asked_for = release.asks_for_pull_secret or spec.pods.route
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
             return make_plan(release, images.pulls, secrets, self._app, spec, kept, self._services.settings.lent)
@@ -278,14 +298,14 @@ class Reconciler:
             self._app.applicant, cluster_for(self._app, self._services), known, self._progress.ledger, options
         )
         self._progress.plan_size = len(plan.objects)
-        changes, done = await roll_out(session, plan)
+        changes, done = await roll_out(self._app, session, plan)
         self._memory.repairs = done.repairs
         if done.applied:
             self._memory.rollout_started = time.time()
         self._progress.found(pull_secrets_ready(plan))
         removal = Removal()
         if spec.prune and not done.waiting:
-            removal = await prune(session, changes)
+            removal = await prune(self._app, session, changes)
         session.watch_only_own(plan)
         self._progress.events += events.of_rollout(done, removal)
         return done
@@ -341,8 +361,14 @@ class Reconciler:
         before = self._progress.before
         warned = (condition_in(before, LICENSE_VALID) or {}).get("reason") == Reason.LICENSE_EXPIRING_SOON
         self._progress.events += events.of_license(license, before.get("license") or {}, warned)
-        self._progress.found(license=to_status(facts(license)))
-        self._progress.found(license_condition(license))
+        hosts = (before.get("license") or {}).get("hosts")
+        self._progress.found(license_condition(license), license={**to_status(facts(license)), "hosts": hosts})
+
+    def _note_hosts(self, license: License, found: LicenseHosts) -> None:
+        told = found.events(self._progress.before.get("license") or {})
+        self._progress.events += [event for event in told if event not in self._progress.events]
+        known = {**to_status(facts(license)), "hosts": list(found.hosts)}
+        self._progress.found(license_condition(license, found.overridden), license=known)
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._progress.ledger.inventory.entries.values())

@@ -20,17 +20,18 @@ from kotsapp.backoff import Backoff
 from kotsapp.kube.errors import ApiError
 from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.reconcile import source_report, source_store
+from kotsapp.reconcile import known_secrets, source_report, source_store
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.events import Event
 from kotsapp.reconcile.memory import Memory, SourceMemory
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.source_access import access_for, read_logins
 from kotsapp.release.files import SourceFile
 from kotsapp.release.jobs import Unpacked
 from kotsapp.release.process import ReaderDiedError
 from kotsapp.sources import newest
-from kotsapp.sources.artifact import Access, Artifact, Known, Seen
+from kotsapp.sources.artifact import Artifact, Known, Seen
 from kotsapp.sources.channel import ReleaseFacts
 from kotsapp.sources.errors import SourceContentError, SourceError
 from kotsapp.sources.items import ChannelRelease, RemoteItem
@@ -58,13 +59,18 @@ class RemoteSources:
         self._trust = newest.Trust(services.keys, services.settings.license_versions)
         self._looking = False
         self._problems: dict[str, SourceError] = {}
+        self._redactor = memory.redactor
+        self._logins: Mapping[str, bytes | None] = {}
+        self._lost: set[str] = set()
 
     async def newest_license(self, given: License) -> License:
         """The license that is used: a newer form of the given one, where there is one. Raises ApiError."""
         if not self._spec.remote:
             return given
         memory, now = self._memory, asyncio.get_running_loop().time()
-        asked = (self._app.generation, hashlib.sha256(given.document.encode()).digest())
+        self._logins = await read_logins(self._app, self._spec, self._services)
+        self._redactor.learn("logins", known_secrets.of_logins(self._logins.values()))
+        asked = (self._app.generation, _fingerprint(given, self._logins))
         self._looking = memory.ask_now or memory.asked != asked or now >= memory.due
         if self._looking:
             memory.asked, memory.ask_now = asked, False
@@ -95,7 +101,6 @@ class RemoteSources:
             await self._forget()
             return {}
         memory, opened_by = self._memory, opener(license)
-        before = {name: one for name, one in (memory.entries or {}).items() if one.opened_by == opened_by}
         held = {name: one for name, one in memory.artifacts.items() if name == newest.SLOT}
         available: tuple[Mapping[str, Any], ...] | None = None
         awaited = ""
@@ -115,7 +120,7 @@ class RemoteSources:
                 self._progress.events.append(source_report.found(item, seen, first=known is None))
         source_report.refuse_too_large(held)
         try:
-            memory.entries = await source_store.save(self._app, before, held, opened_by, self._services.client)
+            memory.entries = await self._keep(held, opened_by)
         except ApiError:
             memory.ask_now |= self._looking  # what was fetched is lost
             raise
@@ -136,7 +141,7 @@ class RemoteSources:
         self._memory.due = inf
         self._progress.found(version={}, available=(), obsolete=frozenset({SOURCES_READY}))
         if condition_in(self._progress.before, SOURCES_READY) is not None:
-            await source_store.save(self._app, await self._load_index(), {}, "", self._services.client)
+            await source_store.save(self._app, await self._load_index(), {}, {}, self._services.client)
             self._memory.entries = None
 
     async def _seen(self, item: RemoteItem, license: License, known: Known | None) -> Seen | None:
@@ -150,7 +155,7 @@ class RemoteSources:
             self._looking = True
         try:
             async with self._turn():
-                access = Access(license, self._app.tenant)
+                access = access_for(self._app, self._spec, license, item, self._logins)
                 seen = await self._services.fetcher.look(item, access, known)
             if known is None or seen.artifact.digest != known.artifact.digest:
                 await self._check(item, seen.artifact)
@@ -196,7 +201,22 @@ class RemoteSources:
             return await source_store.load(self._app, entry, self._services.client)
         except KeptSourceError as error:
             logger.warning("%s: what was fetched before can't be used, fetched anew: %s", self._app.key, error)
+            self._lost.add(name)
             return entry.artifact(b"")
+
+    async def _keep(self, held: Mapping[str, Artifact], opened_by: str) -> dict[str, Entry]:
+        """Keep what is held; of what was lost and could not be fetched again, that it was there."""
+        before = self._memory.entries or {}
+        stay: dict[str, Entry] = {}
+        new: dict[str, tuple[Artifact, str]] = {}
+        for name, artifact in held.items():
+            known = before.get(name)
+            same = known is not None and known.opened_by == opened_by and known.artifact(artifact.content) == artifact
+            if known is not None and same and not (name in self._lost and artifact.content):
+                stay[name] = known
+            else:
+                new[name] = (artifact, opened_by)
+        return await source_store.save(self._app, before, stay, new, self._services.client)
 
     async def _kept_license(self, given: License) -> License:
         artifact = await self._kept(newest.SLOT, opener(given))
@@ -253,6 +273,14 @@ def settled(memory: SourceMemory, now: float) -> list[Event]:
         memory.due = now + AT_ONCE
     release, memory.rolling_out = memory.rolling_out, ""
     return [source_report.rolled_out(release)] if release else []
+
+
+def _fingerprint(license: License, logins: Mapping[str, bytes | None]) -> bytes:
+    """Of what opens sources: when it changes they are looked at."""
+    found = hashlib.sha256(license.document.encode())
+    for name, content in logins.items():
+        found.update(repr((name, content)).encode())
+    return found.digest()
 
 
 def opener(license: License) -> str:

@@ -9,8 +9,10 @@ from kotsapp.images.finder import unmatched
 from kotsapp.images.image_path import ImagePath
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
+from kotsapp.images.unhandled import UnhandledImage, still_unhandled
 from kotsapp.images.usage import InvalidImagesError, Users, collect_users, uses_of, without_place
 from kotsapp.license import License
+from kotsapp.reconcile.app import App
 from kotsapp.reconcile.outcome import ReconcileError, retryable, terminal
 from kotsapp.reconcile.status import ImageFindings
 from kotsapp.release.reader import Release
@@ -26,11 +28,12 @@ MIN_RECHECK = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Every image that a release uses or asks for, with its users, and what to tell of those that stand where no pull
-    secret can be named."""
+    """Every image that a release uses or asks for, with its users; what to tell of those that stand where no pull
+    secret can be named; and what looks like an image and is not handled."""
 
     users: Users
     without_place: Mapping[str, str]
+    unhandled: tuple[UnhandledImage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,17 @@ class ImagesResult:
         wait = _soonest(self.routing.settled)
         return None if wait is None else max(MIN_RECHECK, wait)
 
-    def findings(self) -> ImageFindings:
-        """What status tells of the images, asked for now."""
-        notes = {s.image: self.used.without_place.get(s.image, "") for s in self.routing.settled if s.is_routed}
-        return ImageFindings(self.routing.settled, self.users, self.verify is not Verify.OFF, rfc3339(), notes)
+    def findings(self, of_pods: Sequence[Resolution] = (), users: Users | None = None) -> ImageFindings:
+        """What status tells of the images, asked for now, and beside them of those ``of_pods`` with their users."""
+        return ImageFindings(
+            settled=(*self.routing.settled, *of_pods),
+            users={**self.users, **(users or {})},
+            verified=self.verify is not Verify.OFF,
+            at=rfc3339(),
+            notes={s.image: self.used.without_place.get(s.image, "") for s in self.routing.settled if s.is_routed},
+            unhandled=self.used.unhandled,
+            of_pods=frozenset(one.image for one in of_pods),
+        )
 
     def conditions(self) -> tuple[Condition, ...]:
         return (self._resolved(), *self.pullable())
@@ -134,6 +144,8 @@ class ImagesResult:
             message = f"{counted(total, 'image')} resolved"
             if self.unmatched:
                 message += f"; spec.imagePaths finds no image at {', '.join(map(str, self.unmatched[:MAX_NAMED]))}"
+            if self.used.unhandled:
+                message += f"; looking like images elsewhere: {len(self.used.unhandled)}, see status.unhandledImages"
             return Condition.true(IMAGES_RESOLVED, message)
         told = [f"{s.image} ({listed(self.users[s.image], MAX_NAMED)}): {s.message}" for s in undecided]
         message = f"{len(undecided)} of {total} images undecided: {listed(told, MAX_NAMED, '; ')}"
@@ -143,7 +155,8 @@ class ImagesResult:
 def used_in(release: Release, spec: Spec) -> Used:
     """Raises nothing: what is no reference is among the users."""
     named = uses_of(release.objects, spec.image_paths)
-    return Used(collect_users(named, release.reported_images, release.local_images), without_place(named))
+    users = collect_users(named, release.reported_images, release.local_images)
+    return Used(users, without_place(named), still_unhandled(release.unhandled, named))
 
 
 def result(routing: Routing, used: Used, release: Release, spec: Spec) -> ImagesResult:
@@ -151,7 +164,13 @@ def result(routing: Routing, used: Used, release: Release, spec: Spec) -> Images
     return ImagesResult(routing, used, spec.proxy.verify, tuple(unmatched(release.objects, spec.image_paths)))
 
 
-def policy(spec: Spec, license: License, release: Release, domains: Domains) -> Policy:
+def split(routing: Routing, users: Users) -> tuple[Routing, tuple[Resolution, ...]]:
+    """The images of the release, and those that only pods use, which hold nothing back."""
+    own = tuple(one for one in routing.settled if one.image in users)
+    return Routing(routing.domains, own), tuple(one for one in routing.settled if one.image not in users)
+
+
+def policy(app: App, spec: Spec, license: License, release: Release, domains: Domains) -> Policy:
     """How the app's images are to be settled; ``domains`` are those that the license opens for them."""
     return Policy(
         domains=domains,
@@ -162,6 +181,7 @@ def policy(spec: Spec, license: License, release: Release, domains: Domains) -> 
         on_undecided=spec.probe.on_undecided,
         timeout=spec.probe.timeout,
         max_age=spec.probe.interval,
+        tenant=app.tenant,
     )
 
 

@@ -8,6 +8,8 @@ from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.lending import Lent
 from kotsapp.kube.client import KubeClient
 from kotsapp.license import VERSIONS, Policy, TrustedKeys
+from kotsapp.pods.installed import PolicyLook
+from kotsapp.pods.watch import PodWatches
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.limiter import Limiter
 from kotsapp.reconcile.metrics import Metrics
@@ -45,5 +47,7 @@ class Services:
     keys: TrustedKeys
     settings: Settings
     metrics: Metrics
+    pods: PodWatches
+    policies: PolicyLook
     follow: Callable[[App, frozenset[tuple[str, str]]], Awaitable[None]]
     limiter: Limiter = field(default_factory=lambda: Limiter(MAX_RECONCILIATIONS))

@@ -94,15 +94,5 @@ def version_of(spec: Spec, fetched: Mapping[str, Artifact]) -> ReleaseVersion:
     """Which release of its channel the app is made from; one that says nothing for an app without such a source."""
     for item in spec.remote:
         if isinstance(item, ChannelRelease):
-            facts = ReleaseFacts.of(fetched[item.name].facts)
-            return ReleaseVersion(
-                sequence=facts.sequence,
-                cursor=str(facts.channel_sequence),
-                channel_name=facts.channel_name,
-                version_label=facts.version_label,
-                release_notes=facts.release_notes,
-                is_required=facts.is_required,
-                proxy_domain=facts.proxy_domain,
-                registry_domain=facts.registry_domain,
-            )
+            return ReleaseFacts.of(fetched[item.name].facts).version()
     return ReleaseVersion()

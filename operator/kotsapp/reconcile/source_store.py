@@ -24,31 +24,32 @@ async def load(app: App, entry: Entry, client: KubeClient) -> Artifact:
 
 
 async def save(
-    app: App, before: Mapping[str, Entry], artifacts: Mapping[str, Artifact], opened_by: str, client: KubeClient
+    app: App,
+    before: Mapping[str, Entry],
+    stay: Mapping[str, Entry],
+    new: Mapping[str, tuple[Artifact, str]],
+    client: KubeClient,
 ) -> dict[str, Entry]:
-    """Keep these artifacts, fetched with the license that ``opened_by`` tells; what is kept then. Raises ApiError.
-
-    What is there already, by ``before``, is not written again; one without content stays as it was.
-    """
+    """Keep the entries that ``stay`` as they are, and ``new`` artifacts, each with what tells its license; what is kept
+    then. ``before`` is what was. Raises ApiError."""
     metadata = {"namespace": app.namespace, "ownerReferences": [app.owner_reference]}
-    entries: dict[str, Entry] = {}
-    for name, artifact in artifacts.items():
-        known = before.get(name)
-        if known is not None and known.opened_by == opened_by and known.artifact(artifact.content) == artifact:
-            entries[name] = known
-            continue
+    entries = dict(stay)
+    for name, (artifact, opened_by) in new.items():
         entries[name], packed = await asyncio.to_thread(kept.pack, artifact, opened_by)
         for secret in kept.part_secrets(app.name, entries[name], packed, metadata):
             await client.apply(secret)
-    if entries != before:
-        await client.apply(kept.index_secret(app.name, entries, metadata))
+    if new or entries != before:
+        if entries:
+            await client.apply(kept.index_secret(app.name, entries, metadata))
         await _prune(app, entries, client)
     return entries
 
 
 async def _prune(app: App, entries: Mapping[str, Entry], client: KubeClient) -> None:
     """Drop what no entry names any more, whoever left it behind."""
-    wanted = {kept.index_name(app.name), *(name for one in entries.values() for name in kept.part_names(app.name, one))}
+    wanted = {name for one in entries.values() for name in kept.part_names(app.name, one)}
+    if entries:
+        wanted.add(kept.index_name(app.name))
     kind = await client.resource_type("v1", "Secret")
     found, _ = await client.list(kind, app.namespace, labels=f"{SOURCES_LABEL}={app.name}")
     for secret in found:

@@ -20,7 +20,9 @@ from kotsapp.api.conditions import (
 from kotsapp.apply.inventory import Inventory
 from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
+from kotsapp.images.unhandled import UnhandledImage
 from kotsapp.kube.objects import ObjectKey
+from kotsapp.pods.routing import ORIGIN
 from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
@@ -29,6 +31,7 @@ Status = Mapping[str, Any]
 # The API server stores at most 1.5 MiB of one object, and an entry can take 1 KiB.
 MAX_IMAGES = 500
 MAX_WORKLOADS = 500
+MAX_UNHANDLED = 50
 MAX_USERS = 20
 MAX_IMAGE_MESSAGE = 512
 # Of status.release: which release of its channel it is.
@@ -40,6 +43,7 @@ _WORST_FIRST = {
     Verdict.UNREACHABLE: 0,
     Verdict.RATE_LIMITED: 0,
     Verdict.NOT_FOUND: 0,
+    Verdict.PENDING: 0,
     Verdict.PRIVATE: 2,
     Verdict.REPLICATED: 3,
     Verdict.PROXIED: 3,
@@ -59,13 +63,17 @@ _STATES_WORST_FIRST = (
 class ImageFindings:
     """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too.
 
-    ``notes`` is what else is to be told of an image."""
+    ``notes`` is what else is to be told of an image. ``unhandled`` look like images and are left as they are.
+    ``of_pods`` are those of pods that others make, which no manifest names.
+    """
 
     settled: tuple[Resolution, ...]
     users: Mapping[str, Sequence[str]]
     verified: bool
     at: str
     notes: Mapping[str, str] = field(default_factory=dict)
+    unhandled: Sequence[UnhandledImage] = ()
+    of_pods: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,7 @@ class Findings:
     ``version`` which release of its channel is rolled out (empty for none), ``available`` newer ones, and ``config``
     the names of the Config's items, as status has them (``config`` is empty for a release without one); ``answered``
     are requests that were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
+    ``pods`` is what the admission policy reads, empty where it is to route nothing.
     """
 
     license: Mapping[str, Any] | None = None
@@ -85,6 +94,7 @@ class Findings:
     config: Mapping[str, Any] | None = None
     sources: Sequence[Mapping[str, str]] | None = None
     images: ImageFindings | None = None
+    pods: Mapping[str, Any] | None = None
     workloads: Mapping[ObjectKey, Health] | None = None
     answered: Mapping[str, str] = field(default_factory=dict)
     conditions: tuple[Condition, ...] = ()
@@ -109,7 +119,11 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
     if findings.sources is not None:
         status["sources"] = [dict(source) for source in findings.sources]
     if findings.images is not None:
-        status |= _images(previous, findings.images)
+        status.pop("unhandledImages", None)
+        status |= _images(previous, findings.images) | _unhandled(findings.images.unhandled)
+    if findings.pods is not None:
+        status.pop("pods", None)
+        status |= {"pods": dict(findings.pods)} if findings.pods else {}
     if findings.workloads is not None:
         status["workloads"] = _workloads(findings.workloads)
     status |= findings.answered
@@ -200,7 +214,7 @@ def _release(previous: Status, findings: Findings) -> dict[str, Any]:
 def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
     """Per-image results, worst first, and the counts of all."""
     before = {str(entry.get("image")): entry for entry in previous.get("images") or ()}
-    ordered = sorted(found.settled, key=lambda s: (_badness(s), s.image))[:MAX_IMAGES]
+    ordered = worst_first(found.settled)[:MAX_IMAGES]
     entries = [_image(s, before.get(s.image, {}), found) for s in ordered]
     counts = {
         "total": len(found.settled),
@@ -214,6 +228,17 @@ def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
     answered = any(s.probed and s.basis is Basis.VERDICT for s in found.settled)
     probed_at = found.at if answered else previous.get("lastProbeTime", found.at)
     return {"images": entries, "imageSummary": counts, "lastProbeTime": probed_at}
+
+
+def worst_first(settled: Iterable[Resolution]) -> list[Resolution]:
+    """Images as status shows them, worst first; what pods pull with the license is before what they pull without."""
+    return sorted(settled, key=lambda s: (_badness(s), s.image))
+
+
+def _unhandled(found: Sequence[UnhandledImage]) -> dict[str, Any]:
+    """At most a screen of them: they are counted in the condition ImagesResolved."""
+    told = [one.to_status() for one in found[:MAX_UNHANDLED]]
+    return {"unhandledImages": told} if told else {}
 
 
 def _badness(settled: Resolution) -> int:
@@ -240,6 +265,7 @@ def _image(settled: Resolution, before: Mapping[str, Any], found: ImageFindings)
         "verified": str(settled.verified) if found.verified and settled.is_routed else None,
         "lastTransitionTime": before.get("lastTransitionTime", found.at) if same else found.at,
         "usedBy": [*users[:MAX_USERS], *([f"and {len(users) - MAX_USERS} more"] if len(users) > MAX_USERS else [])],
+        "origin": ORIGIN if settled.image in found.of_pods else None,
     }
     return {name: value for name, value in entry.items() if value not in (None, "", [])}
 

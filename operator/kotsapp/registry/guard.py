@@ -72,10 +72,15 @@ class Guard:
 
     def registry(self, reference: Reference) -> Destination:
         """Where the reference's manifest is asked for; raises Refused."""
+        return self.at(reference.host, f"/v2/{reference.repository}/manifests/{reference.target}")
+
+    def at(self, registry: str, path: str, query: str = "") -> Destination:
+        """Where a path of a registry's API is, which the caller has written or checked; raises Refused."""
         try:
-            host = self._registries.host(reference.host)
-            path = f"/v2/{reference.repository}/manifests/{reference.target}"
+            host = self._registries.host(registry)
             url = host.endpoint.with_path(path, encoded=True)
+            if query:
+                url = URL(f"{url}?{query}", encoded=True)
             if not host.trusted:
                 self._check_host(url)
         except UNREADABLE:

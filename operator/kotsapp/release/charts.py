@@ -10,6 +10,7 @@ from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import archives, chart_archive
 from kotsapp.release.archives import Pieces
+from kotsapp.release.source_file import ChartInstall
 from kotsapp.release.upgrade import Past, digest_of
 
 _SDK = frozenset({"replicated", "replicated-sdk"})
@@ -20,7 +21,8 @@ class ChartArchive:
     """A packaged chart; ``data`` may be in pieces, as ``archives.unpack`` takes them.
 
     ``outer_schema`` says that a schema of its values refers to somewhere outside; ``digest`` is of its files, however
-    they are packed; ``looks_up`` says that its templates may ask the cluster.
+    they are packed; ``looks_up`` says that its templates may ask the cluster. ``install`` says how it is installed,
+    None for one that HelmChart documents ask for.
     """
 
     name: str
@@ -31,6 +33,7 @@ class ChartArchive:
     digest: str = ""
     looks_up: bool = False
     sdk_at: str | None = None
+    install: ChartInstall | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests.errors import ManifestError, Place, quote
-from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.release.annotations import Object, boolean, name
+from kotsapp.release.chart_install import merge
 from kotsapp.release.charts import ChartArchive, ChartRequest, HelmRelease, UpgradeFlags
 
 _NO_HOOKS, _SKIP_CRDS = "--no-hooks", "--skip-crds"
@@ -30,12 +30,16 @@ def excluded(obj: Object, place: Place) -> bool:
     return value not in (None, "") and boolean(value, f"spec.exclude of {name(obj)}", place)
 
 
+def named(obj: Object, place: Place) -> tuple[str, str]:
+    """Name and version of the chart that a HelmChart names, empty where it says nothing. Raises ManifestError."""
+    chart = _mapping(_spec(obj, place), "chart", obj, place)
+    return _text(chart, "name", "spec.chart", obj, place), _text(chart, "chartVersion", "spec.chart", obj, place)
+
+
 def request(obj: Object, place: Place, found: Sequence[ChartArchive]) -> ChartRequest:
     """What a HelmChart asks for, with its archive. Raises ManifestError: no such archive, a wrong type."""
     spec = _spec(obj, place)
-    chart = _mapping(spec, "chart", obj, place)
-    chart_name = _text(chart, "name", "spec.chart", obj, place)
-    version = _text(chart, "chartVersion", "spec.chart", obj, place)
+    chart_name, version = named(obj, place)
     if not chart_name or not version:
         raise ManifestError(place, f"{name(obj)} has no spec.chart.name and spec.chart.chartVersion: name its chart")
     archive = next((a for a in found if (a.name, a.version) == (chart_name, version)), None)
@@ -91,20 +95,10 @@ def merged_values(obj: Object, place: Place) -> dict[str, Any]:
         more = copy.deepcopy(_mapping(item, "values", obj, place, at))
         recursive = item.get("recursiveMerge")
         if recursive is not None and boolean(recursive, f"{at}.recursiveMerge of {name(obj)}", place):
-            _merge(values, more, 0)
+            merge(values, more)
         else:
             values |= more
     return values
-
-
-def _merge(values: dict[str, Any], more: Mapping[str, Any], depth: int) -> None:
-    """Merge into ``values``, which is the caller's own copy; ``more`` becomes part of it."""
-    for key, value in more.items():
-        old = values.get(key)
-        if isinstance(old, dict) and isinstance(value, dict) and depth < MAX_DEPTH:
-            _merge(old, value, depth + 1)
-        else:
-            values[key] = value
 
 
 def _weight(spec: Mapping[str, Any], obj: Object, place: Place) -> int:

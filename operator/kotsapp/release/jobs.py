@@ -48,6 +48,7 @@ def render(inputs: Inputs, charts: ChartInputs | None = None) -> Release:
     release = renderer.read(inputs.files, inputs.local_images, inputs.kept, budget)
     if charts is not None:
         release = asyncio.run(renderer.with_charts(release, charts.cluster, budget, charts.pasts.get))
+    release = renderer.with_unhandled(release)
     return replace(release, charts=tuple(_without_data(request) for request in release.charts), filler=None)
 
 
@@ -84,7 +85,9 @@ def warm_up() -> None:
 
 
 def _without_data(request: ChartRequest) -> ChartRequest:
-    return replace(request, archive=replace(request.archive, data=b""), secrets=(), past=_mark(request.past))
+    return replace(
+        request, archive=replace(request.archive, data=b"", install=None), secrets=(), past=_mark(request.past)
+    )
 
 
 def _mark(past: Past | None) -> Past | None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kotsapp.manifests.errors import ManifestError, Place
+from kotsapp.release.source_file import ChartInstall, SourceFile
 from kotsapp.text import listed
 
 _PART = re.compile(r"(.+\.(?:tgz|tar\.gz))\.([0-9]{2,3})", re.IGNORECASE)
@@ -19,21 +20,13 @@ _IN_SECRET = "Secret "  # noqa: S105 - a kind, not a password
 
 
 @dataclass(frozen=True, slots=True)
-class SourceFile:
-    """One file: ``origin`` is how messages name it, ``name`` is its file name or key."""
-
-    origin: str
-    name: str
-    data: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class WholeFile:
-    """One file, of whatever number of parts; ``pieces`` are their contents in order."""
+    """One file, of whatever number of parts; ``pieces`` are their contents in order. ``chart`` is as a SourceFile's."""
 
     origin: str
     name: str
     pieces: tuple[bytes, ...] = field(repr=False)
+    chart: ChartInstall | None = None
 
     @property
     def data(self) -> bytes:
@@ -56,7 +49,7 @@ def joined(files: Sequence[SourceFile]) -> list[WholeFile]:
     for file in files:
         match = _PART.fullmatch(file.name)
         if match is None:
-            whole.append(WholeFile(file.origin, file.name, (file.data,)))
+            whole.append(WholeFile(file.origin, file.name, (file.data,), file.chart))
             continue
         name, number = match[1], int(match[2])
         if name not in archives:
@@ -83,4 +76,4 @@ def _whole(name: str, parts: dict[int, SourceFile]) -> WholeFile:
     shown = next((part for part in parts.values() if part.origin.startswith(_IN_SECRET)), last)
     # The last one may well be what is missing, which only its reader notices: so it is told how many there are.
     origin = shown.origin if len(parts) == 1 else f"{shown.origin}, one of {len(parts)} parts"
-    return WholeFile(origin, name, pieces)
+    return WholeFile(origin, name, pieces, parts[0].chart)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kotsapp.images.unhandled import UnhandledImage
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import ManifestError, Place, quote
@@ -46,7 +47,8 @@ class Release:
     which are made and never changed. ``unheeded_flags`` are those of ``helmUpgradeFlags`` that mean nothing here.
     ``holds_license`` says that a chart is given the license, for the vendor's SDK.
     ``has_calls`` says that template calls were filled in. ``content`` is the digest of the files' contents, empty for a
-    release without calls and charts, which comes to the same each time.
+    release without calls and charts, which comes to the same each time. ``unhandled`` is what looks like an image and
+    stands where none is looked for: the renderer finds it when all objects are there.
     """
 
     objects: tuple[Object, ...] = ()
@@ -69,6 +71,7 @@ class Release:
     holds_license: bool = False
     has_calls: bool = False
     content: str = ""
+    unhandled: tuple[UnhandledImage, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -82,9 +85,13 @@ class Release:
         if self.unpatched_charts:
             skipped = ", ".join(self.unpatched_charts[:MAX_NAMED])
             return f"{told} but {skipped}, which v2Charts: Skip leaves to others: nothing would be installed; set Patch"
+        if self.charts and not self.left_out:
+            rendered = ", ".join(map(str, self.charts[:MAX_NAMED]))
+            return f"{told}: {rendered} came to no object with these values; check them"
         if self.chart_archives and not self.left_out:
             charts_ = ", ".join(self.chart_archives[:MAX_NAMED])
-            return f"{told}; chart {charts_} is there, but no HelmChart document (kots.io) asks for it: add one"
+            problem = f"chart {charts_} is there, but no HelmChart document (kots.io) asks for it: add one"
+            return f"{told}; {problem}, or say how it is installed (chart, beside the source)"
         return f"{told}; put the app's manifests there"
 
     @property
@@ -132,7 +139,7 @@ def read_release(
     if not _sort(opened, filled, reading, sorter):
         (filling or Filling()).find_program()
         raise HelmError("template calls were left, and the engine is there only now: try again")
-    found = sorter.result()
+    found = sorter.result(budget)
     has_calls = any(one.has_calls for one in opened.raws)
     return Release(
         objects=found.objects,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kotsapp.images.routing import Domains
+from kotsapp.images.unhandled import find_unhandled
 from kotsapp.license import License
 from kotsapp.license.domains import resolve_domains
 from kotsapp.manifests.budget import Budget
@@ -53,6 +54,11 @@ class Renderer:
     cluster: ClusterFacts = field(default_factory=ClusterFacts)
     instance: str = ""
     version: ReleaseVersion = _UNKNOWN_VERSION
+
+    @property
+    def vouched_domains(self) -> tuple[str | None, ...]:
+        """Those that come from no document of the release: the user's, and what its channel's release came with."""
+        return self.proxy_domain, self.registry_domain, self.version.proxy_domain, self.version.registry_domain
 
     def domains(self, application: Application) -> Domains:
         """Which hosts the license opens, with what the release's Application says."""
@@ -112,6 +118,14 @@ class Renderer:
         # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
         return await asyncio.to_thread(with_charts, replace(release, charts=requests), outputs, budget)
 
+    def with_unhandled(self, release: Release) -> Release:
+        """The release with what looks like an image and is none that is looked for. What calls have answered is what
+        pods can pull already. Not for use on an event loop's thread."""
+        if not release.objects:
+            return release
+        found = find_unhandled(release.objects, release.reported_images)
+        return replace(release, unhandled=tuple(one for one in found if one.image not in release.local_images))
+
     def _program(self) -> Path:
         # Running processes costs imports that a release without charts or such calls need not pay for.
         from kotsapp.release import helm
@@ -124,6 +138,8 @@ class Renderer:
         for file in files:
             for part in (file.origin.encode(), file.name.encode(), file.data):
                 parts.update(len(part).to_bytes(8, "big") + part)
+            if file.chart is not None:
+                parts.update(file.chart.digest.encode())
         return parts.hexdigest()
 
     def inputs_of(self, content: str) -> str:

@@ -58,12 +58,14 @@ class Known:
 class Access:
     """With what a source is asked.
 
-    ``tenant`` is on whose behalf, where turns are few. ``docker_config`` is the content of the Secret that the item
-    names (a dockerconfigjson), None where it names none.
+    ``tenant`` is on whose behalf, where turns are few. ``license_hosts`` are the registries that may see the license
+    id. ``docker_config`` is the content of the Secret that the item names (a dockerconfigjson), None where it names
+    none.
     """
 
     license: License
     tenant: Tenant
+    license_hosts: frozenset[str] = frozenset()
     docker_config: bytes | None = field(default=None, repr=False)
 
 

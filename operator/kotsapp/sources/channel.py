@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kotsapp.license.domains import is_domain
 from kotsapp.registry.client import Answer
+from kotsapp.release.context import ReleaseVersion
 from kotsapp.sources import pending
 from kotsapp.sources.artifact import Access, Artifact, Known, Seen, digest_of
 from kotsapp.sources.choice import Current, Fetch, Pending, Stay, choose, newer_than
-from kotsapp.sources.errors import SourceContentError
+from kotsapp.sources.errors import SourceContentError, SourceError
 from kotsapp.sources.items import ChannelRelease
 from kotsapp.sources.limits import FETCH_SECONDS, MAX_ARCHIVE, MAX_AVAILABLE, MAX_LABEL
 from kotsapp.sources.service import Service
@@ -71,6 +72,19 @@ class ReleaseFacts:
             sequence=_whole(facts.get("sequence")) or 0,
         )
 
+    def version(self) -> ReleaseVersion:
+        """What template calls are told of it."""
+        return ReleaseVersion(
+            sequence=self.sequence,
+            cursor=str(self.channel_sequence),
+            channel_name=self.channel_name,
+            version_label=self.version_label,
+            release_notes=self.release_notes,
+            is_required=self.is_required,
+            proxy_domain=self.proxy_domain,
+            registry_domain=self.registry_domain,
+        )
+
     def __str__(self) -> str:
         """Such as ``1.4.2 (12)``: labels may come twice in a channel, places don't."""
         return f"{self.version_label} ({self.channel_sequence})" if self.version_label else str(self.channel_sequence)
@@ -93,12 +107,23 @@ async def look(item: ChannelRelease, access: Access, known: Known | None, web: W
     wanted = choice if isinstance(choice, Fetch) else Fetch()
     async with web.fetching(access.tenant):
         artifact = await _fetch(service, wanted, known, web)
+    if current is None:
+        artifact, newer = await _with_list(artifact, service, web)
     found = ReleaseFacts.of(artifact.facts)
-    if current is None and item.version_label is not None:
-        newer = await _pending(service, found.channel_sequence, web)
     more = newer_than(found.channel_sequence, newer)
     follows = any(one.version_label == item.version_label for one in more) if item.version_label else bool(more)
     return Seen(artifact, _available(found.channel_sequence, newer), awaits_ready=follows and found.is_required)
+
+
+async def _with_list(artifact: Artifact, service: Service, web: Web) -> tuple[Artifact, tuple[Pending, ...]]:
+    """The first release with its notes, which only the list has, and those that are newer; the list can do without."""
+    facts = ReleaseFacts.of(artifact.facts)
+    try:
+        listed = await _pending(service, max(0, facts.channel_sequence - 1), web)
+    except SourceError:
+        return artifact, ()
+    notes = next((one.release_notes for one in listed if one.channel_sequence == facts.channel_sequence), "")
+    return replace(artifact, facts=replace(facts, release_notes=notes).to_facts()), listed
 
 
 async def _pending(service: Service, after: int, web: Web) -> tuple[Pending, ...]:

@@ -1,17 +1,16 @@
 """Looks at sources of every kind: which module does which. One for the whole operator."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from kotsapp.fair_queue import Tenant
 from kotsapp.license import License
-from kotsapp.sources import channel, newest
-from kotsapp.sources.artifact import Access, Artifact, Known, Look, Seen
-from kotsapp.sources.items import ChannelRelease, RemoteItem
+from kotsapp.sources import channel, newest, oci
+from kotsapp.sources.artifact import Access, Artifact, Known, Seen
+from kotsapp.sources.items import RemoteItem
 from kotsapp.sources.newest import Trust
+from kotsapp.sources.oci_ref import OciRef
 from kotsapp.sources.web import Web
-
-_LOOKS: Mapping[type[RemoteItem], Look] = {ChannelRelease: channel.look}
 
 
 class Fetcher:
@@ -28,7 +27,9 @@ class Fetcher:
 
     async def look(self, item: RemoteItem, access: Access, known: Known | None) -> Seen:
         """What is to be used of the source now. Raises SourceError."""
-        return await _LOOKS[type(item)](item, access, known, self._web)
+        if isinstance(item, OciRef):
+            return await oci.look(item, access, known, self._web)
+        return await channel.look(item, access, known, self._web)
 
     async def newest_license(self, license: License, trust: Trust) -> Artifact:
         """The license as the vendor has it now, verified. Raises SourceError."""

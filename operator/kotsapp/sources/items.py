@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from kotsapp.sources.oci_ref import OciRef
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelRelease:
@@ -16,4 +18,4 @@ class ChannelRelease:
         return "channelRelease"
 
 
-RemoteItem = ChannelRelease
+RemoteItem = ChannelRelease | OciRef

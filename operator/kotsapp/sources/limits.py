@@ -22,3 +22,9 @@ MAX_LABEL = 256
 MAX_NOTES = 16 * 1024
 # Of status.availableReleases.
 MAX_AVAILABLE = 10
+# A chart's or an artifact's manifest: real ones stay under 5 KiB, those of images under 50.
+MAX_MANIFEST = 256 * 1024
+# Tags from which a version is picked: 1,000 a page, in registries that heed it, of which each is 20 to 60 bytes.
+MAX_TAGS_BODY = 256 * 1024
+MAX_TAGS = 10_000
+MAX_TAG_PAGES = 100

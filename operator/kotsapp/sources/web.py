@@ -5,7 +5,7 @@ every HTTP client does it, and nothing that comes after gets it back.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -19,6 +19,7 @@ from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.evidence import NoAnswer, Trouble
 from kotsapp.registry.guard import Destination, Guard, Refused
+from kotsapp.registry.repository import RepositoryClient
 from kotsapp.sources.errors import SourceError, SourceRefusedError, SourceUnreachableError
 from kotsapp.sources.limits import ASK_SECONDS, MAX_FETCHES, MAX_LOOKS, MAX_REDIRECTS
 
@@ -42,6 +43,7 @@ class Web:
     """Asks sources. One for the whole operator; use as an async context manager.
 
     ``registries`` is the administrator's file: it says where a host really is, and how its certificate is checked.
+    ``received`` is told of bytes as they come: how many of how many, None where that is not known.
     """
 
     def __init__(
@@ -49,11 +51,14 @@ class Web:
         registries: Registries | None = None,
         *,
         allow_private: bool = True,
+        guard: Guard | None = None,
         resolver: AbstractResolver | None = None,
+        received: Callable[[int, int | None], None] | None = None,
     ) -> None:
         self.registries = registries or Registries.empty()
-        self.guard = Guard(self.registries, allow_private=allow_private)
-        self.client = Client(self.guard, resolver)
+        self.guard = guard or Guard(self.registries, allow_private=allow_private)
+        self.client = Client(self.guard, resolver, received)
+        self.repositories = RepositoryClient(self.client, self.guard, self.registries)
         self._looks = FairQueue(MAX_LOOKS, spare=True)
         self._fetches = FairQueue(MAX_FETCHES, spare=True)
 

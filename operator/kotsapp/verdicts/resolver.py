@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kotsapp.fair_queue import NOBODY, Tenant
 from kotsapp.images.reference import Reference, parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
@@ -17,7 +18,8 @@ from kotsapp.verdicts.verification import Verified
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a KotsApp says about its images. ``timeout`` and ``max_age`` are seconds.
+    """What a KotsApp says about its images. ``timeout`` and ``max_age`` are seconds, ``tenant`` is on whose behalf
+    registries are asked.
 
     ``verify`` asks the proxy with the license for every routed image; undecided ones are asked for in any case.
     """
@@ -30,6 +32,7 @@ class Policy:
     on_undecided: OnUndecided = OnUndecided.WAIT
     timeout: float = 10.0
     max_age: float = 3600.0
+    tenant: Tenant = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,9 @@ async def resolve(
     elif known is not None:
         result = known
     else:
-        result = await prober.probe(reference, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh)
+        result = await prober.probe(
+            reference, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh, tenant=policy.tenant
+        )
     route = route_of(result.verdict)
     if route is None and previous is not None:
         route = route_of(previous.verdict)
@@ -133,7 +138,7 @@ async def resolve(
     if credential is not None and wanted and route is not Route.DIRECT:
         pull = parse(pull_reference(reference, route or Route.PROXY, policy.domains, policy.app_slug))
         verification = await prober.verify(
-            pull, credential, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh
+            pull, credential, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh, tenant=policy.tenant
         )
     return resolution(
         reference,
