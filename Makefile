@@ -7,9 +7,9 @@ READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test test-unit test-pythons lint cluster real bench soak docs licenses audit lock clean
+.PHONY: demo test test-unit test-pythons lint cluster real bench soak docs licenses audit pin-bases lock clean
 
-demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
+demo: $(READY) ## the minute's tour: a license, the vendor's release, its private images, and the next release
 	@$(BIN)/python examples/demo/demo.py
 
 test: $(READY) ## every test, on a real API server and real registries
@@ -58,6 +58,9 @@ docs: $(READY) ## write the tables of docs/reference.md and the shipped policy a
 
 licenses: $(READY) ## write docs/dependencies.md anew: what is in the image, under which licenses
 	@$(BIN)/python -m harness.dependencies
+
+pin-bases: $(READY) ## pin the image's bases by digest in deploy/Dockerfile; needs their registries
+	@$(BIN)/python -m harness.base_images
 
 # Fails where PyPI's list of vulnerabilities can't be read: what could not be looked up is not known to be fine.
 audit: .cache/audit/.ready ## known vulnerabilities in what is pinned; needs the network

@@ -142,6 +142,12 @@ BAD_SPECS = (
         "chart.releaseName",
         "spec.manifests[0].chart.releaseName: must be a name of lower-case letters, digits and dashes",
     ),
+    BadSpec(
+        "values from 17 objects",
+        _chart(valuesFrom=[{"secretRef": _REF}] * 17),
+        "valuesFrom",
+        "at most 16 items are possible",
+    ),
     BadSpec("values that are a list", _chart(values=[1]), "chart.values", "chart.values: must be an object"),
     BadSpec("values from nowhere", _chart(valuesFrom=[{}]), _ONE_LICENSE, "chart.valuesFrom[0]: exactly one", cel=True),
     BadSpec("empty inline", {"manifests": [{"inline": ""}]}, "spec.manifests[0].inline", "spec.manifests[0].inline"),

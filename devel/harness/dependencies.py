@@ -30,6 +30,8 @@ _TAIL = """
 Each version is pinned by its hash: `requirements.lock`, `requirements-tools.lock` (helm), `requirements-build.lock`
 (setuptools, which builds the package and is not in the image). `make audit` asks PyPI for known vulnerabilities of what
 is pinned. It is not part of CI, whose machines need not reach that list, and it fails where the list can't be read.
+`make pin-bases` pins the base images by digest in `deploy/Dockerfile`, where their registries can be reached; until
+somebody has run it they are named by tag alone.
 """
 
 

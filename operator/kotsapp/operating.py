@@ -140,7 +140,9 @@ class Operator:
             prober = await stack.enter_async_context(
                 Prober(options.registries, metrics=metrics.probes, allow_private=options.allow_private)
             )
-            web = await stack.enter_async_context(Web(options.registries, allow_private=options.allow_private))
+            web = await stack.enter_async_context(
+                Web(options.registries, allow_private=options.allow_private, observe=metrics.probes.requested)
+            )
             helm = options.settings.helm
             reader = await stack.enter_async_context(reading(RENDER_JOBS, [str(helm)] if helm else []))
             lost = await stack.enter_async_context(self._leading(fence))

@@ -182,6 +182,21 @@ def test_what_an_oci_reference_means() -> None:
     assert read("oci://registry.apps.svc:5000/shop", version="v1.2.3+b").version == "v1.2.3+b"
 
 
+def test_a_version_that_is_no_range_is_told_where_tags_go() -> None:
+    item = {"ociRef": {"url": "oci://ghcr.io/shop", "version": "latest"}}
+    with pytest.raises(SpecError) as caught:
+        parse_spec({**GOOD, "manifests": [item]})
+    told = "spec.manifests[0].ociRef.version: 'latest' is no version and no range of versions such as 1.4.2, 1.x, ~1.4"
+    assert str(caught.value).startswith(told)
+    assert str(caught.value).endswith("other tags go into tag")
+
+
+def test_values_come_from_no_more_objects_than_can_be_read_each_time() -> None:
+    item = {"secretRef": {"name": "s"}, "chart": {"valuesFrom": [{"secretRef": {"name": "v"}}] * 13}}
+    with pytest.raises(SpecError, match=r"at most 64 items of chart\.valuesFrom are possible in all"):
+        parse_spec({**GOOD, "manifests": [item] * 5})
+
+
 def test_one_chart_may_be_installed_twice_under_two_names() -> None:
     def item(name: str) -> dict[str, Any]:
         return {"ociRef": {"url": "oci://ghcr.io/redis", "version": "1.x"}, "chart": {"releaseName": name}}

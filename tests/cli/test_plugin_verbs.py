@@ -99,7 +99,21 @@ def test_what_makes_no_sense_is_bad_usage(words: list[str], capsys: pytest.Captu
 
 @pytest.mark.parametrize(
     "verb",
-    ["get", "status", "images", "why", "events", "tree", "history", "report", "retry", "rerender", "suspend", "resume"],
+    [
+        "get",
+        "status",
+        "images",
+        "why",
+        "events",
+        "tree",
+        "diff",
+        "history",
+        "report",
+        "retry",
+        "rerender",
+        "suspend",
+        "resume",
+    ],
 )
 def test_each_verb_has_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

@@ -183,6 +183,22 @@ ATTEMPTS = {
         [obj("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "all")],
         ["MutatingWebhookConfiguration/all"],
     ),
+    "policy-for-pods": Attempt(
+        [obj("admissionregistration.k8s.io/v1", "MutatingAdmissionPolicy", "kotsapp-pods")],
+        ["MutatingAdmissionPolicy/kotsapp-pods"],
+    ),
+    "policy-for-pods-bound-to-all": Attempt(
+        [obj("admissionregistration.k8s.io/v1", "MutatingAdmissionPolicyBinding", "mine")],
+        ["MutatingAdmissionPolicyBinding/mine"],
+    ),
+    "namespace-allowed-for-routed-pods": Attempt(
+        [obj("v1", "Namespace", ELSEWHERE, metadata={"labels": {"kotsapp.dev/route-pods": "enabled"}})],
+        [f"Namespace/{ELSEWHERE}"],
+    ),
+    "kotsapp-with-a-status": Attempt(
+        [obj("kotsapp.dev/v1alpha1", "KotsApp", "inner", status={"pods": {"pullSecret": "x", "hosts": ["evil"]}})],
+        ["KotsApp/inner"],
+    ),
     "definition": Attempt(
         [obj("apiextensions.k8s.io/v1", "CustomResourceDefinition", "kotsapps.kotsapp.dev")],
         ["CustomResourceDefinition/kotsapps.kotsapp.dev"],

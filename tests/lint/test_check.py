@@ -222,6 +222,20 @@ def test_without_helm_what_could_not_be_looked_at_is_said() -> None:
     assert [(f.rule, f.level) for f in report.findings] == [("calls-not-filled-in", Level.NOTE)]
 
 
+def test_without_helm_what_is_wrong_as_it_is_written_is_told_all_the_same() -> None:
+    def missing() -> Path:
+        raise HelmMissingError("there is no helm on PATH")
+
+    config = CONFIG.replace('default: "2"', "default: repl{{ Namespace | upper }}")
+    files = {
+        "bad.yaml": deployment("bad", replicas="repl{{ nobody }}"),
+        "ok.yaml": deployment(replicas="repl{{ if true }}1repl{{ end }}"),
+        "config.yaml": config,
+    }
+    report = check([SourceFile(n, n, t.encode()) for n, t in files.items()], "standard input", None, missing)
+    assert told(report) == [("bad.yaml:5", "template-call"), ("the release", "calls-not-filled-in")]
+
+
 def test_lines_in_an_archive_are_of_the_file_in_it(tmp_path: Path) -> None:
     folder = tmp_path / "release"
     folder.mkdir()

@@ -127,6 +127,20 @@ async def test_an_account_that_is_brought_is_made_where_as_much_is_lent(signer: 
 
 
 @in_virtual_time
+async def test_what_is_no_longer_lent_does_not_keep_an_app_for_ever(signer: Signer) -> None:
+    async with operating(signer, settings=Settings(lent=Lent.EDIT)) as operator:
+        operator.put_app(obj("ServiceAccount", "runner"), config_map(a="1"))
+        await operator.until_ready()
+    api = operator.api
+    api.rights.deny(verb="delete", resource="serviceaccounts")
+
+    async with operating(signer, api):
+        api.delete(KIND, "my-app", NAMESPACE)
+        await until(lambda: api.get(KIND, "my-app", NAMESPACE) is None)
+        await until(lambda: api.get("ServiceAccount", "runner", NAMESPACE) is None)
+
+
+@in_virtual_time
 async def test_an_app_that_names_no_account_any_more_is_cleaned_up_as_the_one_that_applied(signer: Signer) -> None:
     async with operating(signer) as operator:
         operator.api.without_garbage_collector()

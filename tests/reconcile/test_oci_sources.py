@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.charts import helm
+from harness.charts import helm, pack_chart
 from harness.cluster import NAMESPACE
 from harness.inprocess import Operator, operating
 from harness.licenses import LICENSE_ID, Signer
@@ -89,6 +89,23 @@ async def test_a_chart_that_the_license_opens_is_installed_in_its_own_name(
         assert data(operator) == {"v": "1.4.2", "greeting": "none"}
         assert operator.status()["sources"] == [{"name": URL, "revision": f"1.4.2@{digest}"}]
         assert condition(operator, "SourcesReady")["message"] == f"{URL} 1.4.2@{digest} fetched"
+
+
+@in_virtual_time
+async def test_a_chart_with_the_vendors_sdk_gets_the_license(
+    signer: Signer, web: VendorWeb, registry: OciRegistry
+) -> None:
+    text = "apiVersion: v1\nkind: Secret\nmetadata: {name: sdk}\nstringData:\n"
+    text += "  of: {{ .Values.global.replicated.customerName }}\n  license: {{ .Values.license | toJson }}\n"
+    packed = pack_chart("replicated", {"templates/a.yaml": text, "values.yaml": ""})
+    registry.push(PLACE, "1.0.0", artifact([(CHART_LAYER, packed)]))
+    async with operating(signer, web=web) as operator:
+        put(operator, tag="1.0.0")
+        await operator.until_ready()
+        held = operator.api.live("Secret", "sdk", NAMESPACE)["data"]
+        assert base64.b64decode(held["of"]) == b"Acme"
+        assert LICENSE_ID in base64.b64decode(held["license"]).decode()
+        assert LICENSE_ID not in json.dumps(operator.status())
 
 
 @in_virtual_time
@@ -234,6 +251,11 @@ async def test_a_domain_that_spec_proxy_names_sees_the_license_and_one_that_a_re
         operator.put_app(manifests=items, proxy={"registryDomain": "images.acme.com"})
         await until(lambda: any(host == "images.acme.com" for _, host, _ in registry.asked))
         assert {password for _, host, password in registry.asked if host == "images.acme.com"} == {LICENSE_ID}
+        assert "images.acme.com" in operator.status()["license"]["hosts"]
+        put(operator, tag="stable")  # the vendor's own registry, in whose place spec.proxy names none any more
+        registry.push(PLACE, "stable", folder("1"))
+        await operator.until_ready()
+        assert operator.status()["license"]["hosts"] == ["proxy.replicated.com", "registry.replicated.com"]
 
 
 @in_virtual_time

@@ -163,6 +163,24 @@ async def test_a_routed_image_stays_while_no_pod_has_it_and_over_a_restart_until
 
 
 @in_virtual_time
+async def test_what_was_proved_stays_routed_when_the_operator_starts_and_the_proxy_is_down(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        allow(operator)
+        operator.put_app(config_map(), deployment(image=PRIVATE), wait=False, **ROUTE)
+        make_pod(operator, "db-0", HIDDEN)
+        await until(lambda: set(routes(operator.status())) == {PRIVATE, HIDDEN})
+    async with operating(signer, operator.api, {PRIVATE: Verdict.PRIVATE, HIDDEN: Verdict.PRIVATE}) as again:
+        again.prober.verified = Verified.UNKNOWN
+        make_pod(again, "news", PUBLIC)
+        await until(lambda: PUBLIC in images(again))
+        assert set(routes(again.status())) == {PRIVATE, HIDDEN}
+
+        # Another license has proved nothing.
+        again.put_license(customerName="Somebody else", licenseID="another-id")
+        await until(lambda: not routes(again.status()))
+
+
+@in_virtual_time
 async def test_images_that_the_policy_routed_are_told_as_they_were_written(signer: Signer) -> None:
     async with operating(signer) as operator:
         allow(operator)
@@ -274,13 +292,14 @@ async def test_a_pod_that_never_ran_is_deleted_once_when_its_image_is_routed(sig
         (told,) = events(operator, "PodDeleted")
         assert "Pod/db-0 of Database/main" in told
         assert PROXY + HIDDEN in told
-        # The policy does not work, and its controller makes it as it was: that is told, and nothing is done again.
-        operator.api.put(obj("Pod", "db-0", metadata={"ownerReferences": [OWNER]}, spec=_spec(HIDDEN)))
-        not_pulled(operator, "db-0")
-        await quiet(1800)
-        assert len(deleted(operator)) == 1
-        assert "Pod/db-0" in message(operator)
-        assert "left for you to delete" in message(operator)
+        # The policy missed the next one: that is told, and tried again after a while, and after twice that while.
+        for number, seconds in ((1, 550), (2, 1150)):
+            operator.api.put(obj("Pod", "db-0", metadata={"ownerReferences": [OWNER]}, spec=_spec(HIDDEN)))
+            not_pulled(operator, "db-0")
+            await quiet(seconds)
+            assert len(deleted(operator)) == number
+            assert "Pod/db-0 (the policy did not route it" in message(operator)
+            await until(lambda number=number: len(deleted(operator)) == number + 1)
 
 
 def _spec(image: str) -> Object:

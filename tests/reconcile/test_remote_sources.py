@@ -63,6 +63,7 @@ async def test_a_license_is_enough(signer: Signer, web: VendorWeb) -> None:
         assert [source["name"] for source in status["sources"]] == ["channelRelease"]
         assert status["sources"][0]["revision"].startswith("1.0.0@sha256:")
         assert condition(operator, "SourcesReady")["status"] == "True"
+        assert "replicated.app" in status["license"]["hosts"], "the endpoint is shown the license id, too"
         assert operator.events().count("ReleaseFound") == 1
         assert operator.events().count("ReleaseRolledOut") == 1
 

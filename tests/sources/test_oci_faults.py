@@ -189,10 +189,12 @@ async def test_a_layer_that_is_too_large_is_not_even_asked_for() -> None:
 
 
 async def test_a_registry_without_head_is_asked_by_get_and_the_digest_is_its_own() -> None:
-    async with serving(Serving(change=on("/manifests/1", 405, method="HEAD"))) as (_, web):
+    async with serving(Serving(change=on("/manifests/1", 405, method="HEAD"))) as (server, web):
         found = await look(web)
         again = await look(web, Known(found))
-    assert found.revision == again.revision == f"1@{GOOD.top.digest}"
+    assert found.revision == f"1@{GOOD.top.digest}"
+    assert again is found
+    assert len([request for request in server.requests if "/blobs/" in request.path and request.authorization]) == 1
 
 
 async def test_an_image_that_was_tagged_anew_between_head_and_get_is_none_the_less_the_one_of_the_head() -> None:

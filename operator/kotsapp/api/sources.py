@@ -14,6 +14,8 @@ from kotsapp.sources.oci_ref import InvalidOciRefError, OciRef
 MAX_VERSION_LABEL = 256
 # Helm's own bound: names that a chart makes of it have 63 characters.
 MAX_RELEASE_NAME = 53
+# Of one chart, and of all together: each may be 1 MiB, and is read in each reconciliation.
+MAX_VALUES_FROM, MAX_ALL_VALUES_FROM = 16, 64
 # Helm's own name for a chart's values.
 VALUES_KEY = "values.yaml"
 
@@ -77,6 +79,8 @@ def read_manifests(value: Any) -> tuple[Item, ...]:
     found = tuple(_item(item, index) for index, item in enumerate(value))
     if sum(isinstance(item.source, ChannelRelease) for item in found) > 1:
         raise SpecError("spec.manifests: at most one channelRelease is possible: a license has one channel")
+    if sum(len(item.chart.values_from) for item in found if item.chart is not None) > MAX_ALL_VALUES_FROM:
+        raise SpecError(f"spec.manifests: at most {MAX_ALL_VALUES_FROM} items of chart.valuesFrom are possible in all")
     _refuse_twice(found)
     return found
 
@@ -177,7 +181,10 @@ def _chart(value: Any, where: str) -> Chart:
         raise SpecError(f"{where}.values: must be an object, as a values.yaml is")
     if _too_deep(values):
         raise SpecError(f"{where}.values: nested deeper than {MAX_DEPTH} levels")
-    refs = tuple(one_ref(item, f"{where}.valuesFrom[{n}]") for n, item in enumerate(items(value, "valuesFrom", where)))
+    given = items(value, "valuesFrom", where)
+    if len(given) > MAX_VALUES_FROM:
+        raise SpecError(f"{where}.valuesFrom: at most {MAX_VALUES_FROM} items are possible, found {len(given)}")
+    refs = tuple(one_ref(item, f"{where}.valuesFrom[{n}]") for n, item in enumerate(given))
     return Chart(
         where,
         release_name=_text(value, "releaseName", where, _RELEASE_NAME, MAX_RELEASE_NAME),

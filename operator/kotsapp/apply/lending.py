@@ -103,5 +103,10 @@ def is_of_edit(key: ObjectKey) -> bool:
     return any(key.kind in kinds.get(key.group, ()) for kinds in (WORKLOADS, EDIT))
 
 
+def is_lent_on_request(key: ObjectKey) -> bool:
+    """Whether the operator has rights for objects of the kind by ``--lend edit`` alone."""
+    return key.kind in EDIT.get(key.group, ())
+
+
 def _named(key: ObjectKey) -> str:
     return f"{key.kind} ({key.group})" if key.group else key.kind

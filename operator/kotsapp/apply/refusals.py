@@ -58,9 +58,9 @@ class UnchangeableError(ApiError):
     """The live object can't become what is wanted; the message names the fields, never a value."""
 
 
-def explain(error: ApiError, key: ObjectKey) -> str:
-    """The message for one object; of a Secret without what may quote its content."""
-    if key.group_kind == _SECRET and not isinstance(error, UnchangeableError):
+def explain(error: ApiError, key: ObjectKey, *, quoting: bool = True) -> str:
+    """The message for one object; of a Secret, and where ``quoting`` is False, without what may quote its content."""
+    if (key.group_kind == _SECRET or not quoting) and not isinstance(error, UnchangeableError):
         return _without_values(error) + _remedy(error, key)
     return error.message + _remedy(error, key)
 
@@ -75,10 +75,10 @@ def _remedy(error: ApiError, key: ObjectKey) -> str:
 
 
 def _without_values(error: ApiError) -> str:
-    """What the API server says about a Secret, less what may quote the Secret's content."""
+    """What the API server says about an object, less what may quote its content."""
     denied = DENIAL.search(error.message)
     if denied:
-        return f"{error.message[: denied.end()]} (its words are left out: they may quote the Secret)"
+        return f"{error.message[: denied.end()]} (its words are left out: they may quote a Secret)"
     if error.invalid:
         return "the API server finds it invalid" + (f" at {', '.join(error.fields)}" if error.fields else "")
     return error.message

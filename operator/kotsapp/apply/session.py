@@ -58,10 +58,11 @@ class Cluster:
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
     """``digest_key`` keys the digests of Secrets in the inventory; ``force`` says whether an object may be deleted and
-    made anew when a field can't be changed."""
+    made anew when a field can't be changed; ``quoting`` whether refusals may quote what is in the objects."""
 
     digest_key: bytes = field(default=b"", repr=False)
     force: Callable[[Object], bool] = lambda _: False
+    quoting: bool = True
 
 
 class Session:
@@ -186,6 +187,7 @@ class Session:
             adoption=adoption(self._applicant, self._ledger.inventory, changes.plan),
             force=self._options.force,
             waiting=self._cluster.waiting,
+            quoting=self._options.quoting,
         )
         return Applier(self._cluster.client, self._cluster.cache, options)
 

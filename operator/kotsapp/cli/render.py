@@ -134,6 +134,9 @@ def _render(args: argparse.Namespace) -> int:
             _note(f"{image}: {told}")
     for told in notes(still_unhandled(release.unhandled, named)):
         _note(told)
+    if release.drawn.items or release.drawn.calls:
+        what = listed([f"item {name}" for name in release.drawn.items], 5) or "in template calls"
+        _note(f"passwords are drawn ({what}), others at each run: keep what you apply, or let the operator keep them")
     for warning in (*release.warnings, *(told for _, told in not_fetched(release.objects))):
         _note(warning)
     for chart in release.unpatched_charts:

@@ -20,7 +20,7 @@ from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.known_secrets import told
 from kotsapp.reconcile.outcome import ReconcileError, terminal
-from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.services import InputServices
 from kotsapp.release import config_values
 from kotsapp.release.config_values import Answers
 from kotsapp.release.source_file import ChartInstall, SourceFile
@@ -32,7 +32,7 @@ _PLAIN_KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _YAML_ENDINGS = (".yaml", ".yml")
 
 
-async def read_license(app: App, spec: Spec, services: Services) -> License:
+async def read_license(app: App, spec: Spec, services: InputServices) -> License:
     """The license, verified; raises ReconcileError when it is missing or can't be used. It may have expired."""
     ref = spec.license
     obj = await _read(services.client, app, ref)
@@ -72,7 +72,9 @@ def refuse_expired(license: License, ref: KeyRef) -> None:
     )
 
 
-async def read_sources(app: App, spec: Spec, services: Services, fetched: Mapping[str, Artifact]) -> list[SourceFile]:
+async def read_sources(
+    app: App, spec: Spec, services: InputServices, fetched: Mapping[str, Artifact]
+) -> list[SourceFile]:
     """The files of every source, in the order of spec.manifests and of their keys; ``fetched`` is what those outside
     the cluster hold, by their names.
 
@@ -96,7 +98,7 @@ def with_values(files: Sequence[SourceFile]) -> list[SourceFile]:
     return [*files, *(values for file in files if file.chart is not None for values in file.chart.values_files)]
 
 
-async def _install(app: App, item: Item, services: Services) -> ChartInstall | None:
+async def _install(app: App, item: Item, services: InputServices) -> ChartInstall | None:
     """How a chart of the item is installed; a chart that was fetched is, if nobody says how, in its own name."""
     chart = item.chart
     if chart is None:
@@ -107,7 +109,7 @@ async def _install(app: App, item: Item, services: Services) -> ChartInstall | N
     return ChartInstall(chart.where, chart.release_name, chart.namespace, chart.values, tuple(values))
 
 
-async def read_answers(app: App, spec: Spec, services: Services) -> tuple[Answers, list[SourceFile]]:
+async def read_answers(app: App, spec: Spec, services: InputServices) -> tuple[Answers, list[SourceFile]]:
     """The answers to the release's Config, those of spec.config.values over those of valuesFrom, of which later ones
     win; and what they were read from.
 
@@ -144,7 +146,7 @@ _VALUES = _Kind("values of a chart", Reason.MANIFESTS_NOT_FOUND, Reason.INVALID_
 _ANSWERS = _Kind("answers to the release's Config", Reason.CONFIG_INCOMPLETE, Reason.CONFIG_INCOMPLETE)
 
 
-async def _files(app: App, ref: KeyRef, services: Services, kind: _Kind) -> list[SourceFile]:
+async def _files(app: App, ref: KeyRef, services: InputServices, kind: _Kind) -> list[SourceFile]:
     obj = await _read(services.client, app, ref)
     if obj is None:
         problem = f"{ref.kind} {ref.name} with {kind.what} does not exist in namespace {app.namespace}; create it"
@@ -183,7 +185,7 @@ async def _read(client: KubeClient, app: App, ref: KeyRef) -> dict[str, Any] | N
     return await client.get(await client.resource_type("v1", ref.kind), ref.name, app.namespace)
 
 
-async def read_key(app: App, kind: SourceKind, name: str, key: str, services: Services) -> bytes | None:
+async def read_key(app: App, kind: SourceKind, name: str, key: str, services: InputServices) -> bytes | None:
     """A key's content; None where object or key isn't there, or the value is no base64. Raises ApiError."""
     ref = KeyRef(kind, name, key)
     obj = await _read(services.client, app, ref)

@@ -39,10 +39,15 @@ class LicenseHosts:
 
 
 def license_hosts(
-    license: License, vouched: Collection[str | None], application: Application, domains: Domains
+    license: License,
+    vouched: Collection[str | None],
+    application: Application,
+    domains: Domains,
+    fetched_from: Collection[str] = (),
 ) -> LicenseHosts:
     """``vouched`` are the hosts that count more than the Application's: the KotsApp's own wish, and what the endpoint
-    that the license has signed says of the channel's release."""
+    that the license has signed says of the channel's release. ``fetched_from`` are registries of sources that the
+    license opens."""
     signed = license.proxy_domain if license.verified else None
     named = (application.proxy_domain, application.registry_domain, application.embedded_proxy_domain)
     unsigned = {host for host in named if host} & domains.hosts - {*vouched, signed}
@@ -53,4 +58,5 @@ def license_hosts(
             f" place of {signed}, which the license has signed. If it is not the vendor's, set spec.proxy.domain to"
             f" {signed}"
         )
-    return LicenseHosts(tuple(sorted(domains.hosts)[:MAX_HOSTS]), tuple(sorted(unsigned)), overridden)
+    hosts = sorted({*domains.hosts, *fetched_from})
+    return LicenseHosts(tuple(hosts[:MAX_HOSTS]), tuple(sorted(unsigned)), overridden)

@@ -1,7 +1,6 @@
 """What the operator remembers of an app between reconciliations; all of it may be lost at a restart."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from math import inf
 
 from kotsapp.apply.repair_backoff import RepairHistory
@@ -38,15 +37,6 @@ class SourceMemory:
 
 
 @dataclass(slots=True)
-class PodsMemory:
-    """Of pods that others make: what was deleted, and since when an image is known to be routed."""
-
-    history: History = field(default_factory=History)
-    routed_at: dict[str, datetime] = field(default_factory=dict)
-    is_first: bool = True
-
-
-@dataclass(slots=True)
 class Memory:
     """Changed by the Reconciler alone.
 
@@ -65,6 +55,6 @@ class Memory:
     rollout_started: float | None = None
     repairs: RepairHistory = field(default_factory=RepairHistory)
     may_impersonate: str = ""
-    pods: PodsMemory = field(default_factory=PodsMemory)
+    restarts: History = field(default_factory=History)
     redactor: Redactor = field(default_factory=Redactor, repr=False)
     sources: SourceMemory = field(default_factory=SourceMemory)

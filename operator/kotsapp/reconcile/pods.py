@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
 
 from kotsapp.api.conditions import PODS_ROUTED, Condition, Reason, condition_in
 from kotsapp.api.spec import Spec
@@ -20,7 +18,6 @@ from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.pods_condition import RoutedPods
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.services import Services
-from kotsapp.text import parse_rfc3339
 from kotsapp.verdicts.decision import Resolution
 
 # What was just written reaches the API server's own view of KotsApps a moment later.
@@ -52,7 +49,7 @@ class PodRouting:
         self.wake_after: float | None = None
         self._app = app
         self._services = services
-        self._memory = memory.pods
+        self._memory = memory
         self._progress = progress
         self._watch: PodWatch | None = None
 
@@ -122,28 +119,12 @@ class PodRouting:
             self._look_in(SETTLED)
             return Restarts(), ""
         now = asyncio.get_running_loop().time()
-        routed_at = self._routed_at(before, known, since)
-        decided = restarts(pods, known, routed_at, self._memory.history, now)
+        decided = restarts(pods, known, self._memory.restarts, now)
         done, refused = await self._delete(decided.due)
-        self._memory.history = noted(self._memory.history, done, pods, now)
+        self._memory.restarts = noted(self._memory.restarts, done, pods, now)
         self._progress.events += events.of_restarts(done)
         self._look_in(decided.wait)
         return decided, refused
-
-    def _routed_at(
-        self, before: Mapping[str, Any], known: Collection[str], since: Mapping[str, Any]
-    ) -> dict[str, datetime]:
-        """Since when the policy routes each image, as far as it is known: an earlier operator's words, then our own."""
-        now = datetime.now(UTC)
-        told = {str(entry["image"]): parse_rfc3339(entry.get("lastTransitionTime")) for entry in before["images"]}
-        earlier = self._memory.routed_at
-        first = self._memory.is_first
-        self._memory.routed_at = {
-            image: earlier.get(image) or ((told[image] or now) if first else now) for image in known
-        }
-        self._memory.is_first = False
-        began = parse_rfc3339(since.get("lastTransitionTime")) or now
-        return {image: max(moment, began) for image, moment in self._memory.routed_at.items()}
 
     async def _delete(self, due: Sequence[Restart]) -> tuple[list[Restart], str]:
         """Those that were deleted, and the refusal that ended it. A pod that has changed meanwhile is left."""

@@ -61,6 +61,7 @@ from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, 
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.source_access import opened_by_license
 from kotsapp.reconcile.source_report import version_of
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.reconcile.verdict_history import VerdictHistory
@@ -95,8 +96,10 @@ class Reconciler:
         self._services = services
         self._memory = memory
         self._progress = Progress(app, services.client, writer)
+        self._quoting = True  # whether what the API server says may quote the release
         self._renderings = Renderings(app, services, memory, self._progress)
         self._pods = PodRouting(app, services, memory, self._progress)
+        self._same_license = False
 
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
@@ -174,6 +177,7 @@ class Reconciler:
         answers, read_from = await read_answers(self._app, spec, self._services)
         every = [*with_values(files), *read_from]
         self._memory.redactor.learn("sources", known_secrets.of_sources(every))
+        self._quoting = not known_secrets.are_hidden(files)
         self._progress.note_sources(every, license.license_id.encode(), fetched)
         return license, files, answers, version_of(spec, fetched)
 
@@ -237,7 +241,8 @@ class Reconciler:
         except InvalidImagesError as error:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
-        self._note_hosts(license, license_hosts(license, renderer.vouched_domains, release.application, domains))
+        shown, vouched = opened_by_license(spec, license), renderer.vouched_domains
+        self._note_hosts(license, license_hosts(license, vouched, release.application, domains, shown))
         beside = await self._pods.images(spec, license, secret_name(spec, license), used.users.keys())
         references += parse_used(beside.users)
         before = self._progress.before
@@ -246,7 +251,9 @@ class Reconciler:
         if refresh:
             history = history.forgotten()
         self._memory.verdicts = history
-        evidence = history.evidence(references, before, spec.probe.interval, refresh=refresh)
+        evidence = history.evidence(
+            references, before, spec.probe.interval, refresh=refresh, same_license=self._same_license
+        )
         async with self._services.limiter.waiting(self._app.tenant):
             routed = await resolve_all(
                 self._services.prober,
@@ -291,7 +298,7 @@ class Reconciler:
 
     async def _roll_out(self, spec: Spec, license: License, plan: Plan) -> ChangeSet:
         await self._check_impersonation()
-        options = SessionOptions(license.license_id.encode(), force_allowed)
+        options = SessionOptions(license.license_id.encode(), force_allowed, self._quoting)
         finished = status.finished_workloads(self._progress.before)
         known = Known(self._progress.ledger.inventory, self._memory.repairs, finished)
         session = Session(
@@ -359,6 +366,8 @@ class Reconciler:
 
     def _note_license(self, license: License) -> None:
         before = self._progress.before
+        known = {name: value for name, value in (before.get("license") or {}).items() if name != "hosts"}
+        self._same_license = known == status.told_license(to_status(facts(license)))
         warned = (condition_in(before, LICENSE_VALID) or {}).get("reason") == Reason.LICENSE_EXPIRING_SOON
         self._progress.events += events.of_license(license, before.get("license") or {}, warned)
         hosts = (before.get("license") or {}).get("hosts")

@@ -117,7 +117,7 @@ class RemoteSources:
             awaited = seen.artifact.revision if seen.awaits_ready else awaited
             if known is None or known.artifact.revision != seen.artifact.revision:
                 memory.rolling_out = source_report.told(item, seen.artifact)
-                self._progress.events.append(source_report.found(item, seen, first=known is None))
+                self._progress.events.append(source_report.found(item, seen, known.artifact if known else None))
         source_report.refuse_too_large(held)
         try:
             memory.entries = await self._keep(held, opened_by)

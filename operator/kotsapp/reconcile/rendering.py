@@ -13,14 +13,14 @@ from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.pullsecret import default_name
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.known_secrets import told
+from kotsapp.reconcile.known_secrets import helm_told, told
 from kotsapp.reconcile.lookup_server import Looker, LookupServer
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.release import deaths
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
-from kotsapp.release.context import ClusterFacts, ReleaseVersion
+from kotsapp.release.context import ClusterFacts, ReleaseVersion, distribution_of
 from kotsapp.release.deaths import Deaths
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.helm import Cluster
@@ -110,7 +110,9 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
     ConfigIncompleteError and ReaderDiedError.
     """
     try:
-        renderer = replace(inputs.renderer, cluster=ClusterFacts(client.server_version))
+        renderer = replace(
+            inputs.renderer, cluster=ClusterFacts(client.server_version, distribution_of(client.server_version))
+        )
         inputs = replace(inputs, renderer=renderer, files=tuple(inputs.files))
         release = await reader.render(inputs)
         if release.charts:
@@ -120,7 +122,7 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
     except ManifestError as error:
         raise terminal(Reason.INVALID_MANIFEST, told(error)) from None
     except HelmError as error:
-        raise terminal(Reason.INVALID_MANIFEST, str(error)) from None
+        raise terminal(Reason.INVALID_MANIFEST, helm_told(error, inputs.files)) from None
     except HelmMissingError as error:
         raise terminal(Reason.HELM_MISSING, str(error)) from None
     if release.is_empty:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.lending import Lent
@@ -32,6 +33,19 @@ class Settings:
     license_policy: Policy = Policy.ENFORCE
     license_versions: frozenset[str] = VERSIONS
     helm: Path | None = None
+
+
+class InputServices(Protocol):
+    """What reading a KotsApp's inputs takes: so little that a person's own client will do."""
+
+    @property
+    def client(self) -> KubeClient: ...
+    @property
+    def keys(self) -> TrustedKeys: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def follow(self) -> Callable[[App, frozenset[tuple[str, str]]], Awaitable[None]]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,11 +75,11 @@ def told(item: RemoteItem, artifact: Artifact) -> str:
     return f"{item.name} {artifact.revision}"
 
 
-def found(item: RemoteItem, seen: Seen, *, first: bool) -> Event:
+def found(item: RemoteItem, seen: Seen, before: Artifact | None) -> Event:
     """That something new was fetched, and is rolled out now."""
-    message = (
-        f"{told(item, seen.artifact)} fetched, {'rolled out' if first else 'rolled out in place of the one before'}"
-    )
+    message = f"{told(item, seen.artifact)} was fetched"
+    if before is not None:
+        message += f", in place of {told(item, before)}"
     if seen.awaits_ready:
         message += f"; it is required, so that {counted(len(seen.available), 'later release')} wait until it is Ready"
     return Event(EventReason.RELEASE_FOUND, message)

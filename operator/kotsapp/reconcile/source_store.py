@@ -51,7 +51,7 @@ async def _prune(app: App, entries: Mapping[str, Entry], client: KubeClient) -> 
     if entries:
         wanted.add(kept.index_name(app.name))
     kind = await client.resource_type("v1", "Secret")
-    found, _ = await client.list(kind, app.namespace, labels=f"{SOURCES_LABEL}={app.name}")
+    found, _ = await client.list(kind, app.namespace, labels=f"{SOURCES_LABEL}={app.name}", metadata_only=True)
     for secret in found:
         metadata = secret["metadata"]
         if metadata["name"] not in wanted and _is_own(app, secret):

@@ -108,7 +108,7 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
     """
     status = {name: value for name, value in previous.items() if name not in ("conditions", "inventory", "release")}
     if findings.license is not None:
-        status["license"] = {name: value for name, value in findings.license.items() if value not in (None, "")}
+        status["license"] = told_license(findings.license)
     status |= _release(previous, findings)
     if findings.available is not None:
         status.pop("availableReleases", None)
@@ -228,6 +228,11 @@ def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
     answered = any(s.probed and s.basis is Basis.VERDICT for s in found.settled)
     probed_at = found.at if answered else previous.get("lastProbeTime", found.at)
     return {"images": entries, "imageSummary": counts, "lastProbeTime": probed_at}
+
+
+def told_license(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a license that there are."""
+    return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
 def worst_first(settled: Iterable[Resolution]) -> list[Resolution]:

@@ -53,12 +53,10 @@ class LoginRefusedError(Exception):
 class RepositoryClient:
     """Asks registries; what questions share is the client and the tokens, which are kept per credential."""
 
-    def __init__(
-        self, client: Client, guard: Guard, registries: Registries, observe: Observer = lambda *_: None
-    ) -> None:
+    def __init__(self, client: Client, guard: Guard, registries: Registries, observe: Observer | None = None) -> None:
         self._client = client
         self._guard = guard
-        self._observe = observe
+        self._observe = observe or (lambda *_: None)
         self._logins = Logins(client, guard, registries)
 
     async def ask(self, of: Repository, wanted: Wanted) -> Answer:

@@ -8,6 +8,7 @@ from kotsapp.manifests import documents
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_DEPTH
+from kotsapp.release.budget import PACKED
 from kotsapp.release.charts import ChartArchive, ChartRequest, HelmRelease
 from kotsapp.release.source_file import ChartInstall
 
@@ -43,6 +44,8 @@ def requests(
 def _values(install: ChartInstall, budget: Budget | None) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for file in install.values_files:
+        if budget is not None:
+            budget.take(PACKED, len(file.data), Place(file.origin))
         merge(values, documents.read_mapping(file.data, file.origin, budget))
     merge(values, copy.deepcopy(dict(install.values)))
     return values

@@ -34,6 +34,15 @@ class ReleaseVersion:
         return {**label, "channelSequence": int(self.cursor)}
 
 
+# What the version of an API server tells of who made it: its suffix, and KOTS's word.
+_DISTRIBUTIONS = {"+k3s": "k3s", "+rke2": "rke2", "+k0s": "k0s", "-gke.": "gke", "-eks-": "eks"}
+
+
+def distribution_of(version: str) -> str:
+    """KOTS's word for the distribution whose API servers have such a version; empty for one that can't be told."""
+    return next((name for mark, name in _DISTRIBUTIONS.items() if mark in version), "")
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """What a release may ask about the cluster: ``version`` as ``v1.37.2``, empty where there is none."""

@@ -26,5 +26,6 @@ def _told(ref: Mapping[str, Any]) -> str:
     which = f"@{digest}" if digest else f" --version {str(ref.get('version') or ref.get('tag') or '')[:256]!r}"
     return (
         f"{url}, which is fetched in the cluster alone, and not looked into here; to have it here, too: helm pull"
-        f" {url}{which}, and give the .tgz with its HelmChart document"
+        f" {url}{which}, and give the .tgz with its HelmChart document (at the vendor's registry, helm registry login"
+        " with user LICENSE_ID and the license id as password)"
     )

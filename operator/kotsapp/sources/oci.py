@@ -7,11 +7,11 @@ that nobody between us and the registry can put another one in its place (DESIGN
 import asyncio
 from dataclasses import dataclass, replace
 
-from kotsapp.registry import manifest
 from kotsapp.registry.client import Answer
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.evidence import NoAnswer
 from kotsapp.registry.host_state import retry_after
+from kotsapp.registry.manifest import ACCEPT, first_code
 from kotsapp.registry.repository import LoginRefusedError, Repository, Wanted
 from kotsapp.sources import docker_config, oci_manifest, oci_refusals, tags
 from kotsapp.sources.artifact import Access, Artifact, Known, Seen, digest_of
@@ -39,12 +39,16 @@ async def look(item: OciRef, access: Access, known: Known | None, web: Web) -> S
     if item.digest is not None and facts.get(MANIFEST) == item.digest and known is not None:
         return Seen(known.artifact)  # what a digest stands for never changes
     tag = await asker.tag()
-    digest = item.digest or await asker.digest(tag)
-    if known is not None and digest and facts.get(MANIFEST) == digest:
+    digest, manifest = item.digest or await asker.digest(tag), b""
+    if not digest:
+        digest, manifest = await asker.manifest(tag)
+    if known is not None and facts.get(MANIFEST) == digest:
         same = facts.get(TAG) == tag
         return Seen(known.artifact if same else _named(known.artifact, digest, tag))
     async with web.fetching(access.tenant):
-        digest, content = await asker.content(digest or tag)
+        if not manifest:
+            digest, manifest = await asker.manifest(digest)
+        content = await asker.content(digest, manifest)
     return Seen(_named(Artifact("", digest_of(content), content, FILE_NAME), digest, tag))
 
 
@@ -109,11 +113,10 @@ class _Asker:
         digest: str = answer.headers.get(_DIGEST_HEADER, "")
         return digest if oci_manifest.is_digest(digest) else ""
 
-    async def content(self, target: str) -> tuple[str, bytes]:
-        """The digest of the manifest, and the content of its layer; ``target`` is a tag or a digest."""
-        item = self.item
+    async def manifest(self, target: str) -> tuple[str, bytes]:
+        """The manifest with its digest; ``target`` is a tag or a digest."""
         at = "@" if oci_manifest.is_digest(target) else ":"
-        what = f"{item.place}{at}{target}"
+        what = f"{self.item.place}{at}{target}"
         answer = await self._ask(self._manifest("GET", target), ASK_SECONDS)
         self._check(answer, what)
         if not answer.complete:
@@ -125,8 +128,13 @@ class _Asker:
                 raise SourceContentError(f"{what}: the manifest that came is not the one of the digest beside it")
         elif not oci_manifest.matches(answer.body, target):
             raise SourceContentError(f"{what}: what came has another digest, so it is not what was asked for")
+        return target, answer.body
+
+    async def content(self, digest: str, manifest: bytes) -> bytes:
+        """The content of the manifest's layer."""
+        what = f"{self.item.place}@{digest}"
         try:
-            layer = await asyncio.to_thread(oci_manifest.layer_of, answer.body)
+            layer = await asyncio.to_thread(oci_manifest.layer_of, manifest)
         except NoArtifactError as error:
             raise SourceContentError(f"{what} can't be used: {error}") from None
         blob = await self._ask(Wanted("blob", f"/blobs/{layer.digest}", limit=layer.size), FETCH_SECONDS)
@@ -137,7 +145,7 @@ class _Asker:
             raise SourceContentError(f"{told}: the registry lost some of it, push it again")
         if not await asyncio.to_thread(oci_manifest.matches, blob.body, layer.digest):
             raise SourceContentError(f"the layer of {what} came with another digest than its manifest says")
-        return target, blob.body
+        return blob.body
 
     async def _tags(self) -> list[str]:
         found: list[str] = []
@@ -161,7 +169,7 @@ class _Asker:
         )
 
     def _manifest(self, method: str, target: str) -> Wanted:
-        kind, headers = f"manifest_{method.lower()}", {"Accept": manifest.ACCEPT}
+        kind, headers = f"manifest_{method.lower()}", {"Accept": ACCEPT}
         return Wanted(kind, f"/manifests/{target}", "", method, headers, MAX_MANIFEST)
 
     async def _ask(self, wanted: Wanted, seconds: float) -> Answer:
@@ -177,6 +185,6 @@ class _Asker:
 
     def _check(self, answer: Answer, what: str) -> None:
         if answer.status != 200:
-            code = manifest.first_code(answer.body)
+            code = first_code(answer.body)
             wish = retry_after(answer.headers.get("Retry-After"))
             raise oci_refusals.of_status(answer.status, code, wish, what, self.repository.credential)

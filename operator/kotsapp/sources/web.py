@@ -18,6 +18,7 @@ from kotsapp.registry.client import Answer, Client
 from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.evidence import NoAnswer, Trouble
+from kotsapp.registry.exchange import Observer
 from kotsapp.registry.guard import Destination, Guard, Refused
 from kotsapp.registry.repository import RepositoryClient
 from kotsapp.sources.errors import SourceError, SourceRefusedError, SourceUnreachableError
@@ -54,11 +55,12 @@ class Web:
         guard: Guard | None = None,
         resolver: AbstractResolver | None = None,
         received: Callable[[int, int | None], None] | None = None,
+        observe: Observer | None = None,
     ) -> None:
         self.registries = registries or Registries.empty()
         self.guard = guard or Guard(self.registries, allow_private=allow_private)
         self.client = Client(self.guard, resolver, received)
-        self.repositories = RepositoryClient(self.client, self.guard, self.registries)
+        self.repositories = RepositoryClient(self.client, self.guard, self.registries, observe)
         self._looks = FairQueue(MAX_LOOKS, spare=True)
         self._fetches = FairQueue(MAX_FETCHES, spare=True)
 

@@ -13,7 +13,7 @@ from kotsapp.verdicts.decision import OnUndecided, Previous, Resolution, resolut
 from kotsapp.verdicts.exemptions import classify
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.verdict import ProbeResult
-from kotsapp.verdicts.verification import Verified
+from kotsapp.verdicts.verification import Verified, shown_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,14 @@ class Evidence:
     """What is known of images from before, by the reference as written.
 
     ``fresh`` are verdicts for which the registry isn't asked; ``previous`` are the last decisive ones, however old.
-    ``refresh`` asks for everything anew.
+    ``refresh`` asks for everything anew. ``proved`` are references that this license was shown to pull, as pods use
+    them: an outage takes no proof back.
     """
 
     fresh: Mapping[str, ProbeResult] = field(default_factory=dict)
     previous: Mapping[str, Previous] = field(default_factory=dict)
     refresh: bool = False
+    proved: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ async def resolve_all(
             previous=known.previous.get(reference.written),
             known=known.fresh.get(reference.written),
             refresh=known.refresh,
+            proved=known.proved,
         )
         done()
         return settled
@@ -114,6 +117,7 @@ async def resolve(
     previous: Previous | None = None,
     known: ProbeResult | None = None,
     refresh: bool = False,
+    proved: frozenset[str] = frozenset(),
 ) -> Resolution:
     """Settle one image. Never raises for what a registry does; run many at once, the prober limits.
 
@@ -140,6 +144,8 @@ async def resolve(
         verification = await prober.verify(
             pull, credential, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh, tenant=policy.tenant
         )
+        if verification.verified is Verified.UNKNOWN and pull.written in proved:
+            verification = shown_before(verification)
     return resolution(
         reference,
         result,

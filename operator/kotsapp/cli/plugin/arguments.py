@@ -28,6 +28,12 @@ _VERBS = (
     ("why", "why.run", "all that is known of one image, and what to do about it", "shop quay.io/my-org/api:v1"),
     ("events", "events.run", "what happened to the app, oldest first", "shop"),
     ("tree", "tree.run", "the app's objects, and the pods that run of them", "shop"),
+    (
+        "diff",
+        "diff.run",
+        "what the next roll-out would change, by dry runs; exit code 1 if anything, 2 if it can't be known",
+        "shop",
+    ),
     ("history", "history.run", "the renderings of the release that are kept", "shop"),
     (
         "report",
@@ -89,6 +95,13 @@ def parser() -> ArgumentParser:
             command.add_argument("name", metavar="NAME", nargs="?", type=app_name, help="or kotsapp/NAME")
         if name == "why":
             command.add_argument("image", metavar="IMAGE", help="as written or as pulled, or a part that only it has")
+        if name == "diff":
+            text = (
+                "the license keys that the operator trusts beside the vendor's, where sources are outside the cluster"
+            )
+            command.add_argument("--trusted-keys", type=Path, metavar="DIR", help=text)
+            text = "the helm that renders charts, where they are rendered anew (default: the one on PATH)"
+            command.add_argument("--helm", type=Path, metavar="PROGRAM", help=text)
         if name == "report":
             text = "write it there instead of printing it"
             command.add_argument("--to", type=Path, metavar="FILE", help=text)

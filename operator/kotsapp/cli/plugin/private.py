@@ -32,7 +32,7 @@ _ON_PORT = re.compile(r"(?<![\w./:@-])([a-z][-a-z0-9_]*):(\d{2,5})(?![\w.-])", r
 _IN_URL = re.compile(r"(?<=://)[^\s/\"'<>]+")
 _OF_NODE = re.compile(r"(\bnodes? (?:named )?\"?)([a-z0-9][-a-z0-9.]*[0-9.][-a-z0-9.]*)", re.IGNORECASE)
 _LONG = re.compile(r"(?<![\w/+=])[A-Za-z0-9+/_=-]{24,}(?![\w/+=])")
-_VERSION = re.compile(r"v?\d+(?:\.\d+)*(?:[-+.][\w.]+)?", re.IGNORECASE)
+_VERSION = re.compile(r"v?\d++(?:\.\d++)*+(?:[-+][\w.]++)?|v?\d++\.[\w.]++", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
