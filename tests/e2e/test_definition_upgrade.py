@@ -163,7 +163,9 @@ def test_under_todays_definition_all_is_valid_and_nothing_that_runs_changes(
             )
             assert tenant.condition(name)["status"] == "True"
 
-        operator.start()
+        at = len(operator.said())
+        operator.start(ready=False)
+        until(lambda: "watching KotsApps" in operator.said(at), "it watches KotsApps", 120)
         for name in APPS:
             tenant.kubectl("annotate", "kotsapp", name, "kotsapp.dev/requestedAt=upgraded")
         for name in APPS:
