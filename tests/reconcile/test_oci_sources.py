@@ -251,11 +251,11 @@ async def test_a_domain_that_spec_proxy_names_sees_the_license_and_one_that_a_re
         operator.put_app(manifests=items, proxy={"registryDomain": "images.acme.com"})
         await until(lambda: any(host == "images.acme.com" for _, host, _ in registry.asked))
         assert {password for _, host, password in registry.asked if host == "images.acme.com"} == {LICENSE_ID}
-        assert "images.acme.com" in operator.status()["license"]["hosts"]
+        await until(lambda: "images.acme.com" in operator.status()["license"]["hosts"])
         put(operator, tag="stable")  # the vendor's own registry, in whose place spec.proxy names none any more
         registry.push(PLACE, "stable", folder("1"))
-        await operator.until_ready()
-        assert operator.status()["license"]["hosts"] == ["proxy.replicated.com", "registry.replicated.com"]
+        vendors = ["proxy.replicated.com", "registry.replicated.com"]
+        await until(lambda: operator.status()["license"]["hosts"] == vendors)
 
 
 @in_virtual_time
