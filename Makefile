@@ -14,6 +14,7 @@ demo: $(READY) ## the minute's tour: a license, the vendor's release, its privat
 
 test: $(READY) ## every test, on a real API server and real registries
 	@command -v lua5.1 >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq lua5.1)
+	@command -v chromium >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium) || echo "no Chromium, so reports are opened in none"
 	$(BIN)/python -m localworld build
 	$(BIN)/pytest
 
