@@ -73,6 +73,9 @@ audit: .cache/audit/.ready ## known vulnerabilities in what is pinned; needs the
 	@.cache/audit/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-audit.lock
 	@touch $@
 
+version: $(READY) ## write a version to where it is read, and name the change log's part: make version VERSION=0.2.0
+	@$(BIN)/python -m harness.version $(VERSION)
+
 lock: ## bring the lock files up to date with pyproject.toml and requirements-tools.in
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q uv
