@@ -365,7 +365,9 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 @pytest.mark.parametrize("columns", [80, 160])
-@pytest.mark.parametrize("words", [["get", "-A"], ["get"], ["status", "shop"], ["images", "shop"]])
+@pytest.mark.parametrize(
+    "words", [["get", "-A"], ["get"], ["status", "shop"], ["images", "shop"], ["why", "shop", "far"]]
+)
 async def test_what_is_shown_fits_the_terminal(
     words: list[str], columns: int, terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
