@@ -365,7 +365,9 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 @pytest.mark.parametrize("columns", [80, 160])
-@pytest.mark.parametrize("words", [["get", "-A"], ["get"], ["status", "shop"], ["images", "shop"]])
+@pytest.mark.parametrize(
+    "words", [["get", "-A"], ["get"], ["status", "shop"], ["images", "shop"], ["why", "shop", "far"]]
+)
 async def test_what_is_shown_fits_the_terminal(
     words: list[str], columns: int, terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -398,3 +400,12 @@ async def test_nor_does_it_in_what_is_known_of_an_image(capsys: pytest.CaptureFi
     put_app(api, images=[{"image": "a:1", "verdict": "Error", "message": "bad \x1b[2J"}])
     await run(api, "why", "shop", "a:1")
     assert "\x1b" not in capsys.readouterr().out
+
+
+async def test_status_says_which_release_of_the_channel_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    newer = [{"channelSequence": 9 - number, "versionLabel": f"1.{9 - number}"} for number in range(5)]
+    put_app(api, release={"versionLabel": "1.4", "channelSequence": 4}, availableReleases=newer)
+    await run(api, "status", "shop")
+
+    assert "Release     1.4 (4); newer in the channel: 1.9, 1.8, 1.7 and 2 more" in capsys.readouterr().out.splitlines()

@@ -147,6 +147,8 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
         await settle("1.2.0")
         await operator.until_ready()
         assert "availableReleases" not in operator.status()
+        asked = [request.query["channelSequence"] for request in web.vendor.asked("release")]
+        assert asked == ["", "2", "3"], "each is fetched once"
 
 
 @in_virtual_time

@@ -8,6 +8,7 @@ from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.output import cell, print_result
 from kotsapp.cli.plugin.images import is_bad
 from kotsapp.cli.plugin.target import App, Target
+from kotsapp.cli.plugin.terminal import told
 from kotsapp.text import listed
 
 Image = dict[str, Any]
@@ -104,4 +105,4 @@ def _text(image: Image, used: Sequence[dict[str, Any]], todo: str) -> str:
         ),
         ("To do", todo),
     ]
-    return "\n".join(f"{head:<{_WIDTH}} {cell(text)}" for head, text in lines if text)
+    return "\n".join(told(head, cell(text), _WIDTH) for head, text in lines if text)
