@@ -8,6 +8,7 @@ import sys
 import time
 from typing import Any
 
+from harness.definitions import wait_established
 from harness.running import ROOT
 from harness.waiting import until
 from kotsapp.names import ROUTED_LABEL
@@ -91,7 +92,7 @@ def main() -> int:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     with World.start(node=False) as world:
         world.kubectl("apply", "-f", str(ROOT / "crds" / "kotsapps.kotsapp.dev.yaml"))
-        world.kubectl("wait", "--for=condition=Established", "crd/kotsapps.kotsapp.dev", "--timeout=20s")
+        wait_established(world)
         world.kubectl("apply", "-f", str(ROOT / "deploy" / "components" / "pods" / "policy.yaml"))
         for namespace in (WITHOUT, WITH):
             world.create_namespace(namespace)

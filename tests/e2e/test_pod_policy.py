@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.definitions import wait_established
 from harness.running import ROOT
 from harness.waiting import until
 from kotsapp.names import ROUTED_LABEL
@@ -97,7 +98,7 @@ def lone_world() -> Iterator[World]:
     """An API server with the definition and the policy, and nobody who works with them."""
     with World.start(node=False) as world:
         world.kubectl("apply", "-f", str(ROOT / "crds" / "kotsapps.kotsapp.dev.yaml"))
-        world.kubectl("wait", "--for=condition=Established", "crd/kotsapps.kotsapp.dev", "--timeout=20s")
+        wait_established(world)
         if world.programs.minor < 36:
             pytest.skip(f"Kubernetes {world.version} has no such policies")
         world.kubectl("apply", "-f", str(ROOT / "deploy" / "components" / "pods" / "policy.yaml"))
