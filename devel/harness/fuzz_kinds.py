@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from xml.etree import ElementTree
 
 from harness import fuzz
 from harness.bad_specs import GOOD
@@ -20,10 +21,14 @@ from harness.licensed import license_document
 from harness.packing import pack
 from kotsapp.api.spec import SpecError, parse_spec
 from kotsapp.license import LicenseError, Policy, TrustedKeys, load
+from kotsapp.lint.check import check
+from kotsapp.lint.formats import github, junit, sarif
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import chart_archive, charts, helm_chart
+from kotsapp.release import chart_archive, charts, helm_chart, installation
 from kotsapp.release.archives import ArchiveFile, unpack
-from kotsapp.sources import docker_config, oci_manifest, semver, tags
+from kotsapp.release.source_file import SourceFile
+from kotsapp.sources import docker_config, oci_manifest, pending, semver, tags
+from kotsapp.sources.errors import SourceContentError
 
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1.5, 2**63, 10**25, "", "a", "é", "\ud83d", "\x00", "#", "#/a", "http://127.0.0.1:1/"),
@@ -239,9 +244,44 @@ def attempt_registry_answer(answer: tuple[str, bytes]) -> bool:
     return True
 
 
+_PENDING = {"channelReleases": [{"channelSequence": 1, "versionLabel": "1", "isRequired": True, "releaseNotes": "a"}]}
+_INSTALLATION = {"apiVersion": "kots.io/v1beta1", "kind": "Installation", "spec": {"updateCursor": "1"}}
+
+
+def random_vendor_answer(numbers: random.Random) -> tuple[str, Any]:
+    if numbers.random() < 0.5:
+        return "installation", changed(_INSTALLATION, numbers)
+    data = json.dumps(changed(_PENDING, numbers)).encode("utf-8", "surrogatepass")
+    cut = numbers.randrange(len(data))
+    return "pending", data[:cut] + numbers.choice((b"", b"[" * 3_000, b"\xff", b"{}", b"1e9")) + data[cut:]
+
+
+def attempt_vendor_answer(answer: tuple[str, Any]) -> bool:
+    kind, data = answer
+    try:
+        if kind == "pending":
+            return bool(pending.read(data, "host"))
+        return isinstance(data, dict) and installation.version(data) is not None
+    except SourceContentError as error:
+        if "\n" in str(error):
+            raise AssertionError(f"an error over several lines: {error!r}") from error
+        return False
+
+
+def attempt_lint(data: bytes) -> bool:
+    """Whether nothing is found; each form that findings are written in can be read."""
+    report = check([SourceFile("fuzz", "a.yaml", data)], "standard input", None, fuzz.no_engine)
+    ElementTree.fromstring(junit.text(report).encode())
+    sarif.text(report)
+    if len(github.text(report).splitlines()) != len(report.findings):
+        raise AssertionError("a finding over several lines")
+    return not report.findings
+
+
 KINDS = (
     Kind("YAML", fuzz.random_text, lambda data: fuzz.attempt(data, "a.yaml")),
     Kind("archives", fuzz.random_archive, lambda data: fuzz.attempt(data, "a.tgz")),
+    Kind("lint", fuzz.random_text, attempt_lint),
     Kind("JSON", random_json, lambda data: fuzz.attempt(data, "a.json")),
     Kind("schemas", random_schema, attempt_schema),
     Kind("charts", random_chart, attempt_chart),
@@ -250,4 +290,5 @@ KINDS = (
     Kind("specs", random_spec, attempt_spec),
     Kind("ranges", random_range, attempt_range),
     Kind("answers of registries", random_registry_answer, attempt_registry_answer),
+    Kind("answers of vendors", random_vendor_answer, attempt_vendor_answer),
 )

@@ -43,6 +43,10 @@ def test_help_is_plain_words(command: list[str], capsys: pytest.CaptureFixture[s
     assert set(COMMANDS) <= set(told.split()) if not command else f"kotsapp {' '.join(command)}" in told
 
 
+def test_each_command_has_an_example() -> None:
+    assert COMMANDS.keys() <= EXAMPLES.keys()
+
+
 @pytest.mark.parametrize("command", EXAMPLES)
 def test_each_command_ends_its_help_with_an_example_that_it_takes(
     command: str, capsys: pytest.CaptureFixture[str]

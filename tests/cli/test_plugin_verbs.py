@@ -226,6 +226,15 @@ async def test_why_says_of_an_image_of_pods_that_others_make_that_it_is_theirs(
         assert part in shown
 
 
+async def test_why_tells_where_something_looks_like_the_image_that_is_meant() -> None:
+    api = fake_cluster()
+    put_app(
+        api, images=IMAGES, unhandledImages=[{"image": "quay.io/a/it:1", "object": "ConfigMap/c", "path": "data.it"}]
+    )
+    with pytest.raises(CommandError, match=r"looks like an image, and is left as it is, at ConfigMap/c, data\.it"):
+        await run(api, "why", "shop", "quay.io/a/it:1")
+
+
 async def test_why_names_the_images_that_there_are_when_none_or_many_are_meant() -> None:
     api = fake_cluster()
     put_app(api, images=IMAGES)
@@ -368,7 +377,9 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 @pytest.mark.parametrize("columns", [80, 160])
-@pytest.mark.parametrize("words", [["get", "-A"], ["get"], ["status", "shop"], ["images", "shop"]])
+@pytest.mark.parametrize(
+    "words", [["get", "-A"], ["get"], ["status", "shop"], ["images", "shop"], ["why", "shop", "far"]]
+)
 async def test_what_is_shown_fits_the_terminal(
     words: list[str], columns: int, terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -401,3 +412,12 @@ async def test_nor_does_it_in_what_is_known_of_an_image(capsys: pytest.CaptureFi
     put_app(api, images=[{"image": "a:1", "verdict": "Error", "message": "bad \x1b[2J"}])
     await run(api, "why", "shop", "a:1")
     assert "\x1b" not in capsys.readouterr().out
+
+
+async def test_status_says_which_release_of_the_channel_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    newer = [{"channelSequence": 9 - number, "versionLabel": f"1.{9 - number}"} for number in range(5)]
+    put_app(api, release={"versionLabel": "1.4", "channelSequence": 4}, availableReleases=newer)
+    await run(api, "status", "shop")
+
+    assert "Release     1.4 (4); newer in the channel: 1.9, 1.8, 1.7 and 2 more" in capsys.readouterr().out.splitlines()

@@ -159,6 +159,17 @@ def test_values_become_the_operators_own_flags() -> None:
     )
 
 
+def test_the_hardened_values_take_away_what_most_can_do_without() -> None:
+    objects = templated(yaml.safe_load((CHART / "values-hardened.yaml").read_text()))
+    args = parsed(objects)
+
+    assert (args.lend, args.default_service_account) == (Lent.WORKLOADS, "deployer")
+    assert args.refuse_v1beta1_licenses
+    assert args.deny_private_networks
+    assert args.license_verification == Policy.ENFORCE
+    assert ("NetworkPolicy", "kotsapp-system", "kotsapp-operator") in objects
+
+
 def test_the_registries_are_a_file_that_the_operator_reads() -> None:
     entries = [
         {"host": "quay.io", "endpoint": "https://mirror.example.com:8443", "maxConcurrent": 2},

@@ -157,7 +157,7 @@ def test_a_source_in_a_registry_that_a_kotsapp_names_is_a_note() -> None:
     )
     found = only(lint({"web.yaml": deployment(), "app.yaml": app}), "source-not-fetched")
     assert (found.level, str(found.location)) == (Level.NOTE, "app.yaml:1")
-    assert "helm pull oci://ghcr.io/shop --version 'stable'" in found.message
+    assert "pull --license FILE oci://ghcr.io/shop --version 'stable'" in found.message
 
 
 CHART = {"values.yaml": "tag: v1\n", "templates/web.yaml": deployment(image='"quay.io/my-org/api:{{ .Values.tag }}"')}
@@ -220,6 +220,20 @@ def test_without_helm_what_could_not_be_looked_at_is_said() -> None:
     text = deployment(replicas="repl{{ if true }}1repl{{ end }}")
     report = check([SourceFile("web.yaml", "web.yaml", text.encode())], "standard input", None, missing)
     assert [(f.rule, f.level) for f in report.findings] == [("calls-not-filled-in", Level.NOTE)]
+
+
+def test_without_helm_what_is_wrong_as_it_is_written_is_told_all_the_same() -> None:
+    def missing() -> Path:
+        raise HelmMissingError("there is no helm on PATH")
+
+    config = CONFIG.replace('default: "2"', "default: repl{{ Namespace | upper }}")
+    files = {
+        "bad.yaml": deployment("bad", replicas="repl{{ nobody }}"),
+        "ok.yaml": deployment(replicas="repl{{ if true }}1repl{{ end }}"),
+        "config.yaml": config,
+    }
+    report = check([SourceFile(n, n, t.encode()) for n, t in files.items()], "standard input", None, missing)
+    assert told(report) == [("bad.yaml:5", "template-call"), ("the release", "calls-not-filled-in")]
 
 
 def test_lines_in_an_archive_are_of_the_file_in_it(tmp_path: Path) -> None:

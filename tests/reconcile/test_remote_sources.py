@@ -63,6 +63,7 @@ async def test_a_license_is_enough(signer: Signer, web: VendorWeb) -> None:
         assert [source["name"] for source in status["sources"]] == ["channelRelease"]
         assert status["sources"][0]["revision"].startswith("1.0.0@sha256:")
         assert condition(operator, "SourcesReady")["status"] == "True"
+        assert "replicated.app" in status["license"]["hosts"], "the endpoint is shown the license id, too"
         assert operator.events().count("ReleaseFound") == 1
         assert operator.events().count("ReleaseRolledOut") == 1
 
@@ -146,6 +147,8 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
         await settle("1.2.0")
         await operator.until_ready()
         assert "availableReleases" not in operator.status()
+        asked = [request.query["channelSequence"] for request in web.vendor.asked("release")]
+        assert asked == ["", "2", "3"], "each is fetched once"
 
 
 @in_virtual_time

@@ -16,7 +16,7 @@ from kubernetes.aio.config import ConfigException
 
 from kotsapp.kube.access import Access, find_access
 from kotsapp.kube.errors import ApiError, from_answer
-from kotsapp.kube.fence import READING, Fence, FencedError, fenced_socket
+from kotsapp.kube.fence import READING, Fence, FencedError, FencedRequest, fenced_socket
 from kotsapp.kube.lines import EventTooLargeError, lines
 from kotsapp.net.tls import certificate_problem
 
@@ -73,7 +73,7 @@ class Connection:
         configuration.client_session_kwargs = {"trust_env": False, "middlewares": (self._authorize,)}
         if self._fence is not None:
             connector = self._connector(connections)
-            configuration.client_session_kwargs["connector"] = connector
+            configuration.client_session_kwargs |= {"connector": connector, "request_class": FencedRequest}
             self._connectors.append(connector)
         client = aio_client.ApiClient(configuration)
         client.rest_client.ssl_context = access.tls or True
@@ -113,6 +113,8 @@ class Connection:
         seconds = self._fence.seconds
         if not seconds:
             raise FencedError
+        if isinstance(request, FencedRequest):
+            request.fence = self._fence
         try:
             async with asyncio.timeout(seconds):
                 return await handler(request)
@@ -138,6 +140,7 @@ class Connection:
             headers={"User-Agent": self._user_agent},
             proxy=self._access.proxy,
             trust_env=False,
+            request_class=FencedRequest,
             middlewares=(*middlewares, self._authorize),
         )
 

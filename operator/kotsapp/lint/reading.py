@@ -152,10 +152,7 @@ class Reading:
         try:
             filled = calls.fill_release(opened, without_license(domains), self._filling, application, archives)
         except HelmMissingError as error:
-            self.recorder.whole = False
-            self.recorder.tell(
-                "calls-not-filled-in", Level.NOTE, f"template calls were not filled in: {error}", Place("")
-            )
+            self._unfilled(str(error))
             return FilledRelease()
         except HelmError as error:
             self.recorder.whole = False
@@ -164,11 +161,18 @@ class Reading:
         except ManifestError as error:
             self.recorder.stop("config", error)
             return FilledRelease()
+        if any(one.key not in filled.texts.keys() | filled.failures.keys() for one in opened.waiting):
+            self._unfilled("there is no helm on PATH: install it or give its path")
         missing = filled.config.verdict.missing if filled.config else ()
         self.recorder.unknowns = unknowns_of(config, missing)
         if config is not None:
             config_checks.filled_in(opened, config, filled, self.recorder)
         return filled
+
+    def _unfilled(self, why: str) -> None:
+        self.recorder.whole = False
+        message = f"template calls were not filled in: {why}"
+        self.recorder.tell("calls-not-filled-in", Level.NOTE, message, Place(""))
 
     def sorted(self, opened: Opened, filled: FilledRelease, sorter: Sorter) -> Iterator[ReadObject]:
         for one, found in zip(opened.raws, opened.found, strict=True):

@@ -159,6 +159,9 @@ def fill_release(
         secrets=tuple(_secrets(found, given, filling.kept)),
     )
     filled = fill(request, filling.find_program)
+    if found and not found.names_of_items <= filled.items.keys():
+        # Without an engine what is wrong as it is written is all that is known.
+        return FilledRelease(failures=_failures_by_key(filled), secrets=context.secrets)
     drawn = _drawn(found, given, filling.kept, filled)
     result = _config_result(found, answers, filled, drawn) if found else None
     if result and result.verdict.problems and not filling.may_lack_answers:

@@ -27,7 +27,8 @@ _KINDS = {**dict.fromkeys(("Used by", "Pulled", "Pods"), "names"), **dict.fromke
 MAX_ROWS = 500
 PRIVACY = (
     "The license id and the contents of Secrets are not in this page. Masked are addresses, nodes, values of the "
-    "configuration, and hosts that no image names. Names of objects and images are as the release has them."
+    "configuration, and hosts that no image is from. Names of objects and images are as the release has them, and "
+    "where images are pulled from is told."
 )
 
 
@@ -88,6 +89,7 @@ class _Page:
     def _release(self) -> Iterator[str]:
         license, release = self._status.get("license") or {}, self._status.get("release") or {}
         config = self._status.get("config") or {}
+        available = self._status.get("availableReleases") or ()
         ends = license.get("expiresAt") or ("never" if license else "")
         rows = [
             ("Application", license.get("appSlug")),
@@ -96,6 +98,7 @@ class _Page:
             ("License", " ".join(str(license[key]) for key in ("licenseType",) if license.get(key))),
             ("License ends", ends),
             ("Version", release.get("versionLabel")),
+            ("Newer versions", ", ".join(str(one.get("versionLabel")) for one in available if one.get("versionLabel"))),
             ("Channel sequence", release.get("channelSequence")),
             ("Rendering", release.get("revision")),
             ("Rendered", release.get("renderedAt")),
