@@ -22,7 +22,7 @@ from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
 from kotsapp.images.unhandled import UnhandledImage
 from kotsapp.kube.objects import ObjectKey
-from kotsapp.pods.routing import ORIGIN
+from kotsapp.names import OF_PODS
 from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
@@ -276,7 +276,7 @@ def _image(settled: Resolution, before: Mapping[str, Any], found: ImageFindings)
         "verified": str(settled.verified) if found.verified and settled.is_routed else None,
         "lastTransitionTime": before.get("lastTransitionTime", found.at) if same else found.at,
         "usedBy": [*users[:MAX_USERS], *([f"and {len(users) - MAX_USERS} more"] if len(users) > MAX_USERS else [])],
-        "origin": ORIGIN if settled.image in found.of_pods else None,
+        "origin": OF_PODS if settled.image in found.of_pods else None,
     }
     return {name: value for name, value in entry.items() if value not in (None, "", [])}
 
