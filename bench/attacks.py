@@ -76,11 +76,13 @@ class Watch:
 
     def _ask(self) -> None:
         while not self._end.wait(TICK):
-            self.slowest = max(self.slowest, answered_after(self.operator.port))
+            took = answered_after(self.operator.port)
+            self.slowest = max(self.slowest, took)
 
     def _ask_idle(self) -> None:
         while not self._end.wait(TICK):
-            self.idle = max(self.idle, answered_after(self.idle_port))
+            took = answered_after(self.idle_port)
+            self.idle = max(self.idle, took)
 
     def _look(self) -> None:
         while not self._end.wait(TICK):

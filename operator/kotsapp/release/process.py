@@ -127,8 +127,8 @@ class Reader:
 
         ``fingerprint`` tells the inputs; ``charts`` says that it runs helm, ``ports`` of this machine are all that the
         child may connect to. A job is suspect if its reader died before, was at work when the operator did, or is
-        not quick: it comes after all others. Raises ReaderDiedError, ReaderUnavailableError, and what the job raises that
-        is meant for the author.
+        not quick: it comes after all others. Raises ReaderDiedError, ReaderUnavailableError, and what the job raises
+        that is meant for the author.
         """
         name = fingerprint[:_MAX_NAME]
         request = packed(job, arguments)
