@@ -43,8 +43,8 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY = 15.0
 # Many apps that an operator took up at one moment must not look at one moment for ever.
 EARLY = 0.1
-# An app is looked at every few seconds while it rolls out, and many may roll out at once. Most releases are smaller; the
-# largest, were they of many apps, would take all memory.
+# An app is looked at every few seconds while it rolls out, and many may roll out at once. Most releases are smaller;
+# the largest, were they of many apps, would take all memory.
 MAX_AT_HAND = 1024 * 1024
 # Time to write the status that says what is Ready.
 AT_ONCE = 0.1
