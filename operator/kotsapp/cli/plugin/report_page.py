@@ -27,7 +27,8 @@ _KINDS = {**dict.fromkeys(("Used by", "Pulled", "Pods"), "names"), **dict.fromke
 MAX_ROWS = 500
 PRIVACY = (
     "The license id and the contents of Secrets are not in this page. Masked are addresses, nodes, values of the "
-    "configuration, and hosts that no image names. Names of objects and images are as the release has them."
+    "configuration, and hosts that no image is from. Names of objects and images are as the release has them, and "
+    "where images are pulled from is told."
 )
 
 
