@@ -214,6 +214,18 @@ async def test_why_says_all_that_is_known_of_an_image_and_what_to_do(
         assert part in shown
 
 
+async def test_why_says_of_an_image_of_pods_that_others_make_that_it_is_theirs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    api, theirs = fake_cluster(), "quay.io/theirs/db:1"
+    row = {"image": theirs, "verdict": "Private", "route": "Direct", "pull": theirs, "origin": "Pods"}
+    put_app(api, images=[{**row, "usedBy": ["Pod/db-0"]}])
+    assert await run(api, "why", "shop", "theirs") == 0
+    shown = capsys.readouterr().out
+    for part in ("pods that others make", "Pod/db-0", "a pull secret of their own"):
+        assert part in shown
+
+
 async def test_why_tells_where_something_looks_like_the_image_that_is_meant() -> None:
     api = fake_cluster()
     put_app(
