@@ -457,3 +457,13 @@ async def test_pods_that_may_not_be_watched(signer: Signer) -> None:
         await until(lambda: condition(operator) == ("False", "PodsNotWatched"))
         assert f"namespace {NAMESPACE}" in message(operator)
         await operator.until_ready()
+
+
+@in_virtual_time
+async def test_pods_that_nobody_lists_hold_nothing_back(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        allow(operator)
+        operator.api.fail(500, match=Match("list", "Pod"), times=10_000)
+        operator.put_app(config_map(), deployment(image=PRIVATE), wait=False, **ROUTE)
+        await operator.until_ready()
+        assert routes(operator.status()) == {PRIVATE: PROXY + PRIVATE}

@@ -43,6 +43,9 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY = 15.0
 # Many apps that an operator took up at one moment must not look at one moment for ever.
 EARLY = 0.1
+# An app is looked at every few seconds while it rolls out, and many may roll out at once. Most releases are smaller;
+# the largest, were they of many apps, would take all memory.
+MAX_AT_HAND = 1024 * 1024
 # Time to write the status that says what is Ready.
 AT_ONCE = 0.1
 
@@ -132,7 +135,7 @@ class RemoteSources:
             memory.problems, memory.awaits_ready = self._problems, awaited
             self._plan_next()
             self._progress.found(available=available)
-        memory.artifacts = usable
+        memory.artifacts = at_hand(usable)
         left = memory.due - asyncio.get_running_loop().time()
         report = source_report.Report(self._spec.remote, usable, memory.problems, left)
         self._progress.events += report.events(self._progress.before)
@@ -257,6 +260,11 @@ class RemoteSources:
         wait = Backoff(FIRST_RETRY, self._spec.interval, 0.2).after(memory.failures)
         wishes = [error.retry_after for error in self._problems.values() if error.retry_after is not None]
         memory.due = asyncio.get_running_loop().time() + max([wait, *wishes])
+
+
+def at_hand(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
+    """Those whose content stays in memory while the app rolls out; the others are read anew at each look."""
+    return {name: artifact for name, artifact in artifacts.items() if len(artifact.content) <= MAX_AT_HAND}
 
 
 def until_due(memory: SourceMemory) -> float:
