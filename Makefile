@@ -5,7 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
-export PYTHONDONTWRITEBYTECODE := 1
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
+
+# One for each core; end-to-end tests have a control plane of their own in each (about 1 GiB).
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
 .PHONY: demo test test-unit test-pythons lint cluster real bench soak docs lock clean
 
@@ -15,7 +18,7 @@ demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
 test: $(READY) ## every test, on a real API server and real registries
 	@command -v lua5.1 >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq lua5.1)
 	$(BIN)/python -m localworld build
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 PYTHONS := 3.11 3.12 3.13 3.14
 OF_PYENV = $(lastword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/$(1).*/bin/python3))
