@@ -10,9 +10,9 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 # One for each core; end-to-end tests have a control plane of their own in each (about 1 GiB).
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
-.PHONY: demo test test-unit test-pythons lint cluster real bench soak docs lock clean
+.PHONY: demo test test-unit test-pythons lint cluster real bench soak docs licenses audit pin-bases lock clean
 
-demo: $(READY) ## the two minutes' tour: a private image found, routed, pulled
+demo: $(READY) ## the minute's tour: a license, the vendor's release, its private images, and the next release
 	@$(BIN)/python examples/demo/demo.py
 
 test: $(READY) ## every test, on a real API server and real registries
@@ -55,8 +55,25 @@ soak: $(READY) ## kill, cut off and refuse the operator for ten minutes, and see
 	@$(BIN)/python -m localworld build
 	@$(BIN)/python bench/soak.py
 
-docs: $(READY) ## write the tables of docs/reference.md anew
+docs: $(READY) ## write the tables of docs/reference.md and the shipped policy anew
 	@$(BIN)/python -m harness.reference
+	@$(BIN)/python -m harness.shipped_policy
+
+licenses: $(READY) ## write docs/dependencies.md anew: what is in the image, under which licenses
+	@$(BIN)/python -m harness.dependencies
+
+pin-bases: $(READY) ## pin the image's bases by digest in deploy/Dockerfile; needs their registries
+	@$(BIN)/python -m harness.base_images
+
+# Fails where PyPI's list of vulnerabilities can't be read: what could not be looked up is not known to be fine.
+audit: .cache/audit/.ready ## known vulnerabilities in what is pinned; needs the network
+	@for lock in requirements.lock requirements-dev.lock requirements-build.lock; do \
+	  echo "== $$lock"; .cache/audit/bin/pip-audit --strict --disable-pip --require-hashes -r $$lock || exit 1; done
+
+.cache/audit/.ready: requirements-audit.lock
+	@$(PYTHON) -m venv .cache/audit
+	@.cache/audit/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-audit.lock
+	@touch $@
 
 lock: ## bring the lock files up to date with pyproject.toml and requirements-tools.in
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
@@ -64,6 +81,8 @@ lock: ## bring the lock files up to date with pyproject.toml and requirements-to
 	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes pyproject.toml --extra dev -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes --no-deps requirements-tools.in -o requirements-tools.lock
+	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes requirements-build.in -o requirements-build.lock
+	$(BIN)/uv pip compile -q --universal --no-annotate --no-header --python-version 3.11 --generate-hashes requirements-audit.in -o requirements-audit.lock
 
 clean:
 	rm -rf $(VENV) .cache/python-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

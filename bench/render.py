@@ -25,7 +25,7 @@ from typing import Any
 
 import yaml
 
-from kotsapp.images.podspec import find_images
+from kotsapp.images.finder import find_images
 from kotsapp.license.signing import SigningKeys, sign
 from kotsapp.manifests.documents import load
 

@@ -1,12 +1,14 @@
 """The filter where messages leave: what is masked in which spelling, what is not, and at what cost."""
 
 import base64
+import random
+import string
 import time
 from urllib.parse import quote
 
 import pytest
 
-from kotsapp.redact import MASK, MAX_SECRETS, MIN_SECRET, Redactor, is_word
+from kotsapp.redact import MASK, MAX_SECRETS, MIN_SECRET, Redactor, is_name, is_word
 
 SECRET = "2aBc/Def+9hIjKl mNoP?"
 ID = "2eFdA9sLq0WnTYxkQmZr1HcVb7P"
@@ -89,6 +91,72 @@ def test_words_are_no_secrets(text: str) -> None:
 @pytest.mark.parametrize("text", ["hunter2hunter2", "correcthorsebattery", "pa55word", "aBcDeFgH", "p@ssw0rd"])
 def test_what_may_be_a_password_is_no_word(text: str) -> None:
     assert not is_word(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "web-shop",
+        "my-kots-app-registry",
+        "/var/lib/postgresql/data",
+        "app.kubernetes.io/name",
+        "shop.example.com:8443",
+        "https://shop.example.com/login",
+        "RollingUpdate",
+        "IfNotPresent",
+        "ReadWriteOnce",
+        "configuration",
+        "512Mi",
+        "1.27.4-alpine",
+        "apps/v1beta1",
+        "10.96.0.0/16",
+        "2026-11-26",
+        "/bin/sh -c sleep 3600",
+        "LOG_LEVEL=debug",
+        "every word of a plain sentence",
+        "registry.k8s.io/pause:3.9",
+    ],
+)
+def test_names_paths_hosts_and_sentences_are_told(text: str) -> None:
+    assert is_name(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ID,
+        SECRET,
+        "hunter2hunter2",
+        "Tr0ub4dor-and-3-more",
+        "pa55word",
+        "p@ssw0rd",
+        "aBcDeFgHiJ",
+        "correcthorsebattery",
+        "qwjzkxvbmpfh",
+        "9f86d081884c7d65",
+        "0b5c9a6e-8f1d-4f6b-9a57-2f0d3a1c4e7b",
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+        "c2VjcmV0LXZhbHVl",
+        "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC",
+        "word with $pecial characters!",
+    ],
+)
+def test_what_may_be_drawn_is_no_name(text: str) -> None:
+    assert not is_name(text)
+
+
+def test_not_one_in_a_thousand_of_what_is_drawn_is_a_name() -> None:
+    rng = random.Random(7)
+    alphabets = {
+        "letters and digits": string.ascii_letters + string.digits,
+        "hexadecimal": string.hexdigits[:16],
+        "lower case and digits": string.ascii_lowercase + string.digits,
+        "base64": string.ascii_letters + string.digits + "+/",
+    }
+    for name, alphabet in alphabets.items():
+        drawn = ["".join(rng.choices(alphabet, k=24)) for _ in range(5_000)]
+        assert sum(map(is_name, drawn)) < len(drawn) / 1_000, name
 
 
 def test_masking_is_bounded_by_the_message_however_much_is_known() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kotsapp.images.podspec import find_images
+from kotsapp.images.finder import find_images
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference

@@ -32,7 +32,18 @@ class BadSpec:
 
 _REF = {"name": "one"}
 _ONE_LICENSE = "exactly one of secretRef and configMapRef must be set"
-_ONE_SOURCE = "exactly one of configMapRef, secretRef and inline must be set"
+_ONE_SOURCE = "exactly one of configMapRef, secretRef, inline, channelRelease and ociRef must be set"
+_ONE_VERSION = "exactly one of version, tag and digest must be set"
+_NO_CHART = "chart goes with ociRef, or with the configMapRef or secretRef of a chart's archive"
+
+
+def _oci(**fields: Any) -> dict[str, Any]:
+    return {"manifests": [{"ociRef": {"url": "oci://ghcr.io/shop", **fields}}]}
+
+
+def _chart(**fields: Any) -> dict[str, Any]:
+    return {"manifests": [{"configMapRef": _REF, "chart": fields}]}
+
 
 BAD_SPECS = (
     BadSpec(
@@ -65,6 +76,19 @@ BAD_SPECS = (
         "spec.license.secretRef.key",
         "spec.license.secretRef.key: 'a/b'",
     ),
+    BadSpec(
+        "a digest of no key",
+        {"manifests": [{"configMapRef": {**_REF, "digest": "sha256:" + "0" * 64}}]},
+        "digest is that of one key's content",
+        "spec.manifests[0].configMapRef: digest is that of one key's content",
+        cel=True,
+    ),
+    BadSpec(
+        "a digest of another kind",
+        {"manifests": [{"secretRef": {**_REF, "key": "a", "digest": "md5:" + "0" * 32}}]},
+        "spec.manifests[0].secretRef.digest",
+        "spec.manifests[0].secretRef.digest: must be sha256:",
+    ),
     BadSpec("no manifests", {"manifests": []}, "spec.manifests", "spec.manifests: at least one source"),
     BadSpec("empty source", {"manifests": [{}]}, _ONE_SOURCE, f"spec.manifests[0]: {_ONE_SOURCE}", cel=True),
     BadSpec(
@@ -74,6 +98,58 @@ BAD_SPECS = (
         f"spec.manifests[1]: {_ONE_SOURCE}",
         cel=True,
     ),
+    BadSpec("oci without version", _oci(), _ONE_VERSION, f"spec.manifests[0].ociRef: {_ONE_VERSION}", cel=True),
+    BadSpec("oci with two versions", _oci(tag="a", version="1"), _ONE_VERSION, f"ociRef: {_ONE_VERSION}", cel=True),
+    BadSpec(
+        "oci by https",
+        _oci(url="https://ghcr.io/shop", tag="a"),
+        "must begin with oci://, such as oci://ghcr.io/my-org/charts/shop",
+        "spec.manifests[0].ociRef.url: 'https://ghcr.io/shop' must begin with oci://, such as oci://",
+        cel=True,
+    ),
+    BadSpec(
+        "oci with a tag in its url",
+        _oci(url="oci://ghcr.io/shop:1.4.2", version="1"),
+        "must be oci://HOST/REPOSITORY; tag, version and digest are fields of their own",
+        "spec.manifests[0].ociRef.url: 'oci://ghcr.io/shop:1.4.2' must have no tag and no digest: they are fields",
+        cel=True,
+    ),
+    BadSpec(
+        "oci with a tag no registry has",
+        _oci(tag="a b"),
+        "spec.manifests[0].ociRef.tag",
+        "spec.manifests[0].ociRef.tag: 'a b' is not a tag",
+    ),
+    BadSpec(
+        "oci with half a digest",
+        _oci(digest="sha256:0a1b"),
+        "spec.manifests[0].ociRef.digest",
+        "spec.manifests[0].ociRef.digest: 'sha256:0a1b' must be sha256: and 64 lower-case hexadecimal digits",
+    ),
+    BadSpec(
+        "oci login without name", _oci(tag="a", secretRef={}), "ociRef.secretRef.name", "ociRef.secretRef.name: must be"
+    ),
+    BadSpec(
+        "chart beside inline",
+        {"manifests": [{"inline": "a: b", "chart": {}}]},
+        _NO_CHART,
+        "spec.manifests[0].chart: goes with ociRef, or with the configMapRef or secretRef of a chart's archive, not",
+        cel=True,
+    ),
+    BadSpec(
+        "chart of a release in capitals",
+        _chart(releaseName="Shop"),
+        "chart.releaseName",
+        "spec.manifests[0].chart.releaseName: must be a name of lower-case letters, digits and dashes",
+    ),
+    BadSpec(
+        "values from 17 objects",
+        _chart(valuesFrom=[{"secretRef": _REF}] * 17),
+        "valuesFrom",
+        "at most 16 items are possible",
+    ),
+    BadSpec("values that are a list", _chart(values=[1]), "chart.values", "chart.values: must be an object"),
+    BadSpec("values from nowhere", _chart(valuesFrom=[{}]), _ONE_LICENSE, "chart.valuesFrom[0]: exactly one", cel=True),
     BadSpec("empty inline", {"manifests": [{"inline": ""}]}, "spec.manifests[0].inline", "spec.manifests[0].inline"),
     BadSpec("65 sources", {"manifests": [{"configMapRef": _REF}] * 65}, "spec.manifests", "at most 64"),
     BadSpec("unknown verify", {"proxy": {"verify": "Perhaps"}}, "spec.proxy.verify", "one of Off, Report, Enforce"),
@@ -139,11 +215,11 @@ BAD_SPECS = (
         BadSpec(
             f"image path into a {kind}",
             {"imagePaths": [{"group": "", "kind": kind, "path": "data.password"}]},
-            "of the core group only Pod, PodTemplate and ReplicationController have images",
+            "of the core group only Pod, PodTemplate, ReplicationController and ConfigMap name images",
             f"spec.imagePaths[0]: a {kind} of the core group has no pods",
             cel=True,
         )
-        for kind in ("Secret", "ConfigMap")
+        for kind in ("Secret", "Service")
     ),
     BadSpec(
         "image path that starts with a dot",

@@ -14,13 +14,13 @@ from harness.waiting import until
 from localworld.api import ApiError
 
 IMAGES = (PRIVATE, PUBLIC, VENDOR)
-KINDS = ("deployments", "configmaps", "secrets", "serviceaccounts")
+KINDS = ("deployments", "configmaps", "secrets", "services")
 NAME_LABEL, NAMESPACE_LABEL = "kotsapp.dev/name", "kotsapp.dev/namespace"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What one app holds: a Deployment with this image, so many ConfigMaps with this value, an account of its own."""
+    """What one app holds: a Deployment with this image, so many ConfigMaps with this value, a Service of its own."""
 
     image: str = PRIVATE
     value: int = 0
@@ -28,8 +28,9 @@ class Wanted:
 
     def objects(self, name: str) -> list[Object]:
         maps = [config_map(f"{name}-{i}", value=str(self.value)) for i in range(self.maps)]
-        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
-        return [deployment(name, self.image, serviceAccountName=name), account, *maps]
+        ports = {"selector": {"app": name}, "ports": [{"port": 80}]}
+        service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": ports}
+        return [deployment(name, self.image), service, *maps]
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ if __name__ == "__main__":
 
 from harness.charts import pack_chart
 from harness.packing import pack
-from kotsapp.images.podspec import find_images
+from kotsapp.images.finder import find_images
 from kotsapp.images.routing import Domains
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release.calls import Filling

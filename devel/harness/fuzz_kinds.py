@@ -21,8 +21,9 @@ from harness.packing import pack
 from kotsapp.api.spec import SpecError, parse_spec
 from kotsapp.license import LicenseError, Policy, TrustedKeys, load
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import chart_archive, charts
+from kotsapp.release import chart_archive, charts, helm_chart
 from kotsapp.release.archives import ArchiveFile, unpack
+from kotsapp.sources import docker_config, oci_manifest, semver, tags
 
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1.5, 2**63, 10**25, "", "a", "é", "\ud83d", "\x00", "#", "#/a", "http://127.0.0.1:1/"),
@@ -46,6 +47,15 @@ SCHEMA: Any = {
     "$defs": {"n": {"type": "integer"}},
 }
 HELM_CHART = fuzz.WHOLE[3]
+FETCHED: Mapping[str, Any] = {
+    **GOOD,
+    "manifests": [
+        {
+            "ociRef": {"url": "oci://ghcr.io/a", "version": "1.x", "secretRef": {"name": "a"}},
+            "chart": {"releaseName": "a", "values": {"a": 1}, "valuesFrom": [{"secretRef": {"name": "a"}}]},
+        }
+    ],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +157,7 @@ def random_values(numbers: random.Random) -> Any:
 
 def attempt_values(obj: Any) -> bool:
     try:
-        charts.merged_values(obj, Place("fuzz"))
+        helm_chart.merged_values(obj, Place("fuzz"))
     except ManifestError:
         return False
     return True
@@ -173,7 +183,7 @@ def attempt_license(data: bytes) -> bool:
 
 
 def random_spec(numbers: random.Random) -> Mapping[str, Any]:
-    found = changed(GOOD, numbers)
+    found = changed(numbers.choice((GOOD, FETCHED)), numbers)
     return found if isinstance(found, dict) else {}
 
 
@@ -181,6 +191,50 @@ def attempt_spec(spec: Mapping[str, Any]) -> bool:
     try:
         parse_spec(spec)
     except SpecError:
+        return False
+    return True
+
+
+def random_range(numbers: random.Random) -> str:
+    pieces = ("1", ".", "x", "*", " ", ",", "||", ">=", "~", "^", "-", "!=", "<", "v", "rc", "+", "\t", "é", "10", "0")
+    return "".join(numbers.choice(pieces) for _ in range(numbers.randint(0, 40)))
+
+
+def attempt_range(text: str) -> bool:
+    try:
+        semver.Range.parse(text).newest(["1.2.3", "1.2.3-rc.1", text])
+    except semver.InvalidRangeError:
+        return False
+    return True
+
+
+_LAYER = {"mediaType": oci_manifest.CHART, "digest": "sha256:" + "0" * 64, "size": 7}
+_LOGIN = {"auths": {"https://ghcr.io/v1/": {"auth": "YTpi"}, "ghcr.io/a": {"username": "a", "password": "b"}}}
+
+
+def random_registry_answer(numbers: random.Random) -> tuple[str, bytes]:
+    kind, document = numbers.choice(
+        (
+            ("manifest", {"schemaVersion": 2, "layers": [_LAYER, {"mediaType": "x.tar+gzip"}]}),
+            ("tags", {"name": "a", "tags": ["1.0.0", "latest"]}),
+            ("login", _LOGIN),
+        )
+    )
+    data = json.dumps(changed(document, numbers)).encode("utf-8", "surrogatepass")
+    cut = numbers.randrange(len(data))
+    return kind, data[:cut] + numbers.choice((b"", b"[" * 3_000, b"\xff", b"{}")) + data[cut + numbers.randint(0, 2) :]
+
+
+def attempt_registry_answer(answer: tuple[str, bytes]) -> bool:
+    kind, data = answer
+    try:
+        if kind == "manifest":
+            oci_manifest.layer_of(data)
+        elif kind == "tags":
+            tags.read(data)
+        else:
+            docker_config.credential_for(data, "ghcr.io", "a/b")
+    except ValueError:  # of which all of their errors are
         return False
     return True
 
@@ -194,4 +248,6 @@ KINDS = (
     Kind("values", random_values, attempt_values),
     Kind("licenses", random_license, attempt_license),
     Kind("specs", random_spec, attempt_spec),
+    Kind("ranges", random_range, attempt_range),
+    Kind("answers of registries", random_registry_answer, attempt_registry_answer),
 )

@@ -8,6 +8,7 @@ import resource
 from collections import Counter
 
 from harness import fuzz, fuzz_kinds
+from kotsapp.fair_queue import Tenant
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.jobs import Inputs
@@ -45,7 +46,7 @@ async def _some(reader: Reader, outcomes: Counter[str], count: int, seed: int) -
         data = make(numbers)
         inputs = Inputs(Renderer(None, "pull", "apps", helm=HELM), (SourceFile("fuzz", name, data),))
         try:
-            await reader.run("render", inputs, namespace=str(seed), fingerprint="fuzz", result=Release)
+            await reader.run("render", inputs, tenant=Tenant(str(seed)), fingerprint="fuzz", result=Release)
             outcomes["taken"] += 1
         except (ManifestError, HelmError, HelmMissingError):
             outcomes["refused"] += 1

@@ -18,11 +18,15 @@ from prometheus_client import CollectorRegistry
 from harness.cluster import NAMESPACE, Object, fake_cluster
 from harness.fakekube import FakeApi, connect
 from harness.licenses import Signer
+from harness.vendors import VendorWeb
 from harness.virtual_time import quiet, until
 from kotsapp.apply.cache import OwnedObjects
+from kotsapp.fair_queue import NOBODY, Tenant
 from kotsapp.images.reference import Reference
 from kotsapp.license import TrustedKeys
 from kotsapp.names import API_VERSION, FINALIZER, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
+from kotsapp.pods.installed import PolicyLook
+from kotsapp.pods.watch import PodWatches
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.metrics import Metrics
 from kotsapp.reconcile.reference_watch import ReferenceWatch
@@ -31,9 +35,11 @@ from kotsapp.reconcile.services import Services, Settings
 from kotsapp.reconcile.workers import Workers
 from kotsapp.registry.credential import Credential
 from kotsapp.release.process import InProcess
+from kotsapp.sources.fetcher import Fetcher
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.verdict import ProbeResult, Verdict
 from kotsapp.verdicts.verification import Verification, Verified
+from localworld.release_channel import Vendor
 
 PRIVATE, PUBLIC = "quay.io/my-org/api:v1", "quay.io/my-org/web:v1"
 PROXIED = f"proxy.replicated.com/proxy/my-kots-app/{PRIVATE}"
@@ -54,7 +60,7 @@ class KnowingProber(Prober):
         self.fault: Exception | None = None
 
     async def probe(
-        self, reference: Reference, *, timeout: float, max_age: float, refresh: bool = False
+        self, reference: Reference, *, timeout: float, max_age: float, refresh: bool = False, tenant: Tenant = NOBODY
     ) -> ProbeResult:
         self.asked.append(reference.written)
         if self.fault is not None:
@@ -70,6 +76,7 @@ class KnowingProber(Prober):
         timeout: float,
         max_age: float,
         refresh: bool = False,
+        tenant: Tenant = NOBODY,
     ) -> Verification:
         return Verification(self.verified, "known", 200)
 
@@ -81,6 +88,7 @@ class Operator:
     api: FakeApi
     signer: Signer
     prober: KnowingProber
+    web: VendorWeb
     workers: Workers = field(default_factory=Workers)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     sets_finalizers: bool = True
@@ -191,12 +199,20 @@ class Operator:
 
 @asynccontextmanager
 async def operating(
-    signer: Signer, api: FakeApi | None = None, verdicts: Mapping[str, Verdict] | None = None
+    signer: Signer,
+    api: FakeApi | None = None,
+    verdicts: Mapping[str, Verdict] | None = None,
+    settings: Settings | None = None,
+    default_account: str = "",
+    web: VendorWeb | None = None,
 ) -> AsyncIterator[Operator]:
-    """An operator at work until the block ends; with a license there, unless ``api`` is given, as after a restart."""
+    """An operator at work until the block ends; with a license there, unless ``api`` is given, as after a restart.
+
+    ``web`` is what answers for the vendor's release service.
+    """
     cluster = api or fake_cluster()
     prober = KnowingProber(verdicts or {PRIVATE: Verdict.PRIVATE})
-    operator = Operator(cluster, signer, prober)
+    operator = Operator(cluster, signer, prober, web or VendorWeb(Vendor()), Workers(default_account))
     if api is None:
         operator.put_license()
     client, workers = connect(cluster), operator.workers
@@ -204,7 +220,10 @@ async def operating(
     workers.watch_with(ReferenceWatch(client, workers.wake_users, workers.wake_namespace))
     keys = TrustedKeys.load(signer.folder)
     reader, metrics = InProcess(RENDER_JOBS), Metrics(operator.registry)
-    services = Services(client, cache, reader, prober, keys, Settings(), metrics, workers.follow)
+    fetcher, chosen = Fetcher(operator.web), settings or Settings()
+    pods, policies = PodWatches(workers.wake), PolicyLook(client)
+    workers.watch_pods_with(pods)
+    services = Services(client, cache, reader, prober, fetcher, keys, chosen, metrics, pods, policies, workers.follow)
     watch = asyncio.create_task(operator.watch(services))
     try:
         yield operator

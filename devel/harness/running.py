@@ -112,6 +112,13 @@ class Operator:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(10)
 
+    def pause(self) -> None:
+        """As a machine does that has no time for it."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
     @property
     def port(self) -> int:
         """Of metrics and health."""

@@ -46,8 +46,8 @@ def deployment_in(objects: Mapping[Identity, Object], name: str = NAME) -> Objec
     return objects["Deployment", NAMESPACE, name]
 
 
-def container_in(objects: Mapping[Identity, Object]) -> Object:
-    container: Object = deployment_in(objects)["spec"]["template"]["spec"]["containers"][0]
+def container_in(objects: Mapping[Identity, Object], name: str = NAME) -> Object:
+    container: Object = deployment_in(objects, name)["spec"]["template"]["spec"]["containers"][0]
     return container
 
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localworld import layout
+from localworld import layout, release_server
 from localworld.process import ProcessError
 from localworld.programs import apt, binaries, clients, from_go
 from localworld.progress import to_stderr
@@ -132,11 +132,14 @@ def _show(world: World) -> None:
     rows = [("STANDS FOR", "LISTENS ON", "AUTH", "WHO MAY PULL")]
     rows.append((f"Kubernetes API {world.version}", world.server, "certificate", "-"))
     rows += [(host.name, world.registries[host.name].endpoint, _AUTH[host.auth], _who(host)) for host in layout.HOSTS]
+    rows.append((f"{release_server.HOST} (releases)", world.releases.endpoint, "Basic", "who has a license id"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["   ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     lines += [
         "",
+        f"public images: {', '.join(layout.SAMPLE_PUBLIC)}",
         f"private images, at the proxy for app {layout.SAMPLE_SLUG}: {', '.join(layout.SAMPLE_PRIVATE)}",
+        f"private images of the vendor's own registry: {', '.join(layout.SAMPLE_VENDOR)}",
         f"the license id that may pull them: {layout.SAMPLE_LICENSE}",
         f"for --registries:  {world.registries_file}",
         f"kubectl and helm:  {binaries.linked(world.programs)}",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 
-from localworld import kubeconfig, layout
+from localworld import kubeconfig, layout, release_server
 from localworld.api import Api, ApiError
 from localworld.controlplane import ApiServer, ControllerManager, Etcd, ServerOptions, admin_pair
 from localworld.folder import MARKER, fresh
@@ -28,6 +28,7 @@ from localworld.realnode import programs as realnode_programs
 from localworld.realnode.network import Network
 from localworld.realnode.node import RealNode, Scheduler
 from localworld.registries.registries import Registries, greeting
+from localworld.release_server import ReleaseServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,7 +45,8 @@ class World:
     """One world in one folder. `with World.start(folder) as world:` stops it at the end.
 
     The parts are there to be disturbed: `etcd`, `apiserver`, `controller_manager`, `node` and
-    `registries[HOST]` can each be paused, resumed and killed; `restart_*` brings them back as they were.
+    `registries[HOST]` can each be paused, resumed and killed; `restart_*` brings them back as they were. `releases`
+    is the vendors' release service, which answers what it is told to.
     """
 
     def __init__(
@@ -66,6 +68,8 @@ class World:
         self.audit_log = self.folder / "audit.log" if audit else None
         contents_of = functools.partial(contents.of, node_programs) if node_programs else greeting
         self.registries = Registries(programs_, self.folder, address, contents_of)
+        self.releases = ReleaseServer(address)
+        self.registries.add_endpoint(release_server.HOST, self.releases.endpoint)
         self.etcd = Etcd(programs_, self.folder)
         options = ServerOptions(audit_log=self.audit_log, address=address, extra=tuple(apiserver_flags))
         self.apiserver = ApiServer(programs_, self.folder, self.etcd.url, options)
@@ -153,6 +157,7 @@ class World:
         for child in reversed(self.children):
             child.stop()
         self.registries.stop()
+        self.releases.stop()
         self.api.close()
         if self.network is not None:
             self.network.close()
@@ -265,6 +270,7 @@ class World:
         with step(say, "etcd and registries are up"):
             self.etcd.start()
             self.registries.start()
+            self.releases.start()
             self.etcd.wait_ready()
             self.apiserver.start()
             self.registries.wait_ready()

@@ -1,10 +1,15 @@
-"""The two minutes' tour: a private image is found, routed through the proxy, and its pod runs.
+"""The minute's tour: a license is enough.
 
-Everything is real but the node: API server, registries, license proxy, and the pull itself. With NODE=real (as root)
-the node is real, too: containerd and a kubelet run the containers, the operator's own among them, from its own image.
+The vendor's release is fetched with it, filled in, its private images are routed through the proxy, and its pods run;
+then the vendor releases another version, and it is followed.
+
+Everything is real but the node and the vendor's release service: API server, registries, license proxy, and the pull
+itself. With NODE=real (as root) the node is real, too: containerd and a kubelet run the containers, the operator's own
+among them, from its own image.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,12 +20,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import in_cluster
+from localworld import layout
+from localworld.release_channel import Customer
 from localworld.world import World
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "my-kots-app"
 BIN = Path(sys.executable).parent
-APP, NAMESPACE = "my-kots-app", "apps"
+APP, NAMESPACE, CHANNEL = "my-kots-app", "apps", "stable"
+
+
+def programs(world: World) -> tuple[str, ...]:
+    """Folders with kotsapp, its plugin, kubectl and helm."""
+    return str(BIN), str(world.programs.kubectl.parent), str(world.programs.helm.parent)
 
 
 class Demo:
@@ -31,7 +43,7 @@ class Demo:
         self.folder = folder
         self.environment = os.environ | {
             "KUBECONFIG": str(world.kubeconfig),
-            "PATH": os.pathsep.join((str(BIN), str(world.programs.kubectl.parent), os.environ["PATH"])),
+            "PATH": os.pathsep.join((*programs(world), os.environ["PATH"])),
         }
 
     def run(self, *command: str, shown: str | None = None, quiet: bool = False) -> str:
@@ -115,42 +127,64 @@ def install(demo: Demo) -> subprocess.Popen[bytes]:
         )
 
 
+def say(text: str) -> None:
+    """What happens next, and what to look at."""
+    print(f"\n\033[36m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}", flush=True)
+
+
+def release(demo: Demo, version: str) -> None:
+    """The vendor releases the folder of this version, with the images in it."""
+    vendor = demo.world.releases.vendor(APP)
+    folder = EXAMPLE / "release" / version
+    vendor.customers.setdefault(
+        layout.SAMPLE_LICENSE, Customer((demo.folder / "license.yaml").read_bytes(), 3, CHANNEL)
+    )
+    for image in set(re.findall(r"image: (quay\.io/\S+)", (folder / "app.yaml").read_text())):
+        demo.world.push_image(image, proxied_for=APP)
+    vendor.publish(version, {file.name: file.read_bytes() for file in sorted(folder.iterdir())}, CHANNEL)
+
+
 def tour(demo: Demo) -> None:
+    release(demo, "1.0.1")
     demo.kubectl("create", "namespace", NAMESPACE, quiet=True)
-    license_file = demo.folder / "license.yaml"
+    say("1. What the vendor gave you: a license. It names the channel of its releases, and is the key to them.")
     demo.run(
-        *(
-            "kubectl",
-            "-n",
-            NAMESPACE,
-            "create",
-            "secret",
-            "generic",
-            "my-license",
-            f"--from-file=license.yaml={license_file}",
-        ),
+        *("kubectl", "-n", NAMESPACE, "create", "secret", "generic", "my-license"),
+        f"--from-file=license.yaml={demo.folder / 'license.yaml'}",
         shown=f"kubectl -n {NAMESPACE} create secret generic my-license --from-file=license.yaml",
     )
-    demo.run(
-        *("kubectl", "-n", NAMESPACE, "create", "configmap", "app-manifests"),
-        f"--from-file=app.yaml={EXAMPLE / 'app-manifests.yaml'}",
-        shown=f"kubectl -n {NAMESPACE} create configmap app-manifests"
-        " --from-file=app.yaml=examples/my-kots-app/app-manifests.yaml",
-    )
+    say("2. Eight lines. The release is fetched, filled in, its images probed, and rolled out.")
+    demo.run("cat", str((EXAMPLE / "kotsapp.yaml").relative_to(ROOT)))
     started = time.monotonic()
     demo.kubectl("apply", "-f", str((EXAMPLE / "kotsapp.yaml").relative_to(ROOT)))
     demo.kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", f"kotsapp/{APP}", "--timeout=120s")
     print(f"(Ready {time.monotonic() - started:.1f} s after the apply)")
     demo.kubectl("-n", NAMESPACE, "get", "kotsapps")
-    demo.kubectl("-n", NAMESPACE, "get", "kotsapps", "-o", "wide")
+    say("3. Look at the images: which are private, from where pods pull them, and whether the license opens them.")
     demo.run("kubectl", "kotsapp", "images", APP, "-n", NAMESPACE)
     columns = "custom-columns=KIND:.kind,NAME:.metadata.name,IMAGES:..image,PULL_SECRETS:..imagePullSecrets[*].name"
     demo.run(
         *("kubectl", "-n", NAMESPACE, "get", "deployments,cronjobs", "-o", columns),
         shown=f"kubectl -n {NAMESPACE} get deployments,cronjobs -o '{columns}'",
     )
+    say("4. Look at what was filled in: the Config's default, the license, the version. The password was drawn once.")
+    demo.kubectl("-n", NAMESPACE, "get", "configmap", "settings", "-o", "jsonpath={.data}")
+    password = _password(demo)
+    say("5. The vendor releases 1.1.0. Nobody touches the cluster; the channel is looked at every 10 s.")
+    release(demo, "1.1.0")
+    new_version = "--for=jsonpath={.status.release.versionLabel}=1.1.0"
+    demo.kubectl("-n", NAMESPACE, "wait", new_version, f"kotsapp/{APP}", "--timeout=60s")
+    demo.kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", f"kotsapp/{APP}", "--timeout=120s")
+    demo.kubectl("-n", NAMESPACE, "get", "kotsapps")
+    kept = "is the one that was drawn at first" if _password(demo) == password else "CHANGED, which is a fault"
+    print(f"(the administrator's password {kept})")
+    say("6. Look at what happened, and at the pods: they pull with the secret that was made from the license.")
+    demo.run("kubectl", "kotsapp", "events", APP, "-n", NAMESPACE)
     demo.kubectl("-n", NAMESPACE, "get", "pods")
-    print("\nThe pods run because the node pulled their images with the pull secret made from the license.")
+
+
+def _password(demo: Demo) -> str:
+    return demo.kubectl("-n", NAMESPACE, "get", "secret", "admin", "-o", "jsonpath={.data.PASSWORD}", quiet=True)
 
 
 def look_inside(demo: Demo) -> None:
@@ -167,7 +201,7 @@ def hint() -> int:
 
 
 def keep_up(demo: Demo) -> int:
-    folders = os.pathsep.join((str(BIN), str(demo.world.programs.kubectl.parent)))
+    folders = os.pathsep.join(programs(demo.world))
     print("The world stays up until Ctrl-C. In another terminal:")
     print(f"  export KUBECONFIG={demo.world.kubeconfig} PATH={folders}:$PATH")
     print(f"  kubectl -n {NAMESPACE} edit kotsapp {APP}    # or delete a Deployment and see it come back")

@@ -23,11 +23,19 @@ def configure(style: str, level: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Kopf's own lines tell of its mechanics, and at debug level quote the objects it patches.
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    handler.addFilter(_said_elsewhere)
 
 
 def formatter(style: str) -> logging.Formatter:
     """What makes a line of a record, in the ``style``."""
     return _Json() if style == "json" else _Text()
+
+
+def _said_elsewhere(record: logging.LogRecord) -> bool:
+    """False for Kopf's traceback of what the API server answered: the operator says it in one line (DESIGN 15)."""
+    error = record.exc_info[1] if record.exc_info else None
+    answered = type(error).__module__.startswith(("kopf._cogs.", "aiohttp"))
+    return not (answered and record.name.startswith("kopf."))
 
 
 class _Text(logging.Formatter):

@@ -14,6 +14,8 @@ PRUNE_ANNOTATION = f"{GROUP}/prune"
 FORCE_ANNOTATION = f"{GROUP}/force"
 # On a KotsApp: from whom it takes over what they applied before.
 ADOPT_ANNOTATION = f"{GROUP}/adopt"
+# On a namespace, by an administrator: images of any pod there may be routed.
+ROUTED_LABEL = f"{GROUP}/route-pods"
 # A new value of either annotation asks for a fresh probe now; the status field tells which value was acted on last.
 # The first pair is what `flux reconcile` writes and waits for.
 REQUEST_ANNOTATION = f"{GROUP}/requestedAt"

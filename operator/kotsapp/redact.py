@@ -6,6 +6,7 @@ it there; in any case, since kinds and hosts are lower-cased on their way; and w
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from urllib.parse import quote
@@ -15,11 +16,20 @@ MASK = "***"
 MIN_SECRET = 8
 # Letters alone in one case are a word up to here: production, enterprise, postgresql.
 MAX_WORD = 11
+# Of names made of words: a longer run is one word, or several in camel case, and none of those is longer.
+MAX_PIECE, MIN_PART, MAX_PART = 7, 3, 14
 # An app's Secrets may hold megabytes. Whatever is beyond these is not looked for.
 MAX_SECRETS = 2_000
 MAX_SPELLED = 1_024
 
 _FOLDED = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_NAME = re.compile(r"[A-Za-z0-9 ._,:/=-]{1,253}")
+_PIECES = re.compile(r"[ ._,:/=-]")
+_VOWEL = re.compile("[aeiouy]", re.IGNORECASE)
+_CONSONANTS = re.compile("[^aeiouy]{5}", re.IGNORECASE)
+# v1beta1, sha256, Node2, 512Mi
+_SHORT = re.compile(r"[a-z]*+\d*+[a-z]*+\d*+|[A-Z]++[a-z]*+\d*+|\d++[A-Za-z]{1,2}")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _CUT = ("...", "\u2026")
 
 
@@ -91,6 +101,32 @@ def masked(message: str) -> str:
 def is_word(text: str) -> bool:
     """Whether it may well stand in a message without being meant: too short, or a word."""
     return len(text) < MIN_SECRET or (len(text) <= MAX_WORD and text.isalpha() and text[1:] == text[1:].lower())
+
+
+def is_name(text: str) -> bool:
+    """Whether it is made of words and short numbers, as names, paths, hosts and plain sentences are: ``web-shop``,
+    ``/var/lib/data``, ``app.example.com``, ``RollingUpdate``, ``512Mi``.
+
+    What is drawn at random is not: it has a run of more than ``MAX_PIECE`` letters and digits that is no word, or
+    characters that names have not. A password of words between hyphens is taken for a name, so where somebody says that
+    a value is secret this is not asked.
+    """
+    return _NAME.fullmatch(text) is not None and all(_is_plain(piece) for piece in _PIECES.split(text) if piece)
+
+
+def _is_plain(piece: str) -> bool:
+    if piece.isdigit() or (len(piece) <= MAX_PIECE and _SHORT.fullmatch(piece)):
+        return True
+    words = _WORDS.findall(piece)
+    # Camel case by chance has many short words, and words without a vowel.
+    return "".join(words) == piece and len(words) * MIN_PART <= len(piece) and all(map(_is_spoken, words))
+
+
+def _is_spoken(word: str) -> bool:
+    """Whether letters may be a word, or stand for one."""
+    if len(word) <= MIN_PART or (word.isupper() and len(word) <= MAX_PIECE):
+        return len(word) > 1
+    return len(word) <= MAX_PART and _CONSONANTS.search(word) is None and _VOWEL.search(word) is not None
 
 
 def spellings(secret: str) -> set[str]:

@@ -41,6 +41,7 @@ class AppWatch:
     ) -> None:
         self.over = asyncio.Event()
         self.reason = ""
+        self.stood = False  # whether KotsApps were ever watched
         self._client = client
         self._known = known
         self._clock = clock
@@ -109,6 +110,7 @@ class AppWatch:
         if problem is not None:
             logger.warning("the watch of KotsApps is cut: %s", problem)
         elif self.problem() is None:
+            self.stood = True
             logger.info("watching KotsApps")
 
 

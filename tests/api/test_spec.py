@@ -11,13 +11,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.bad_specs import BAD_SPECS, GOOD, BadSpec
-from kotsapp.api.spec import Inline, KeyRef, SourceKind, SpecError, check_name, parse_spec
+from kotsapp.api.spec import Inline, Item, KeyRef, SourceKind, SpecError, check_name, parse_spec
 from kotsapp.images.image_path import MAX_STEPS, InvalidImagePathError, parse_steps
 
 CRD = yaml.safe_load((Path(__file__).parents[2] / "crds" / "kotsapps.kotsapp.dev.yaml").read_text())
 SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
 PATH_SCHEMA = SCHEMA["properties"]["imagePaths"]["items"]["properties"]["path"]
 
+DIGEST = "sha256:" + "0" * 64
 # A value for each field that the CRD has, other than its default. Two sources can't stand together.
 VALUES: Mapping[str, Any] = {
     "license.secretRef.name": "other",
@@ -26,9 +27,25 @@ VALUES: Mapping[str, Any] = {
     "license.configMapRef.key": "acme.yaml",
     "manifests[].configMapRef.name": "other",
     "manifests[].configMapRef.key": "a.yaml",
+    "manifests[].configMapRef.digest": DIGEST,
     "manifests[].secretRef.name": "other",
     "manifests[].secretRef.key": "a.yaml",
+    "manifests[].secretRef.digest": DIGEST,
     "manifests[].inline": "kind: ConfigMap",
+    "manifests[].channelRelease.versionLabel": "1.4.2",
+    "manifests[].ociRef.url": "oci://ghcr.io/other",
+    "manifests[].ociRef.version": "1.x",
+    "manifests[].ociRef.tag": "stable",
+    "manifests[].ociRef.digest": DIGEST,
+    "manifests[].ociRef.secretRef.name": "login",
+    "manifests[].chart.releaseName": "shop",
+    "manifests[].chart.namespace": "apps",
+    "manifests[].chart.values": {"replicas": 2, "images": [{"tag": "v1"}]},
+    "manifests[].chart.valuesFrom[].configMapRef.name": "other",
+    "manifests[].chart.valuesFrom[].configMapRef.key": "a.yaml",
+    "manifests[].chart.valuesFrom[].secretRef.name": "other",
+    "manifests[].chart.valuesFrom[].secretRef.key": "a.yaml",
+    "interval": "30s",
     "config.values": {"host": "shop", "tls": True, "port": 8443, "ratio": 0.5},
     "config.valuesFrom[].configMapRef.name": "other",
     "config.valuesFrom[].configMapRef.key": "values.yaml",
@@ -53,6 +70,7 @@ VALUES: Mapping[str, Any] = {
     "helm.v2Charts": "Skip",
     "pullSecret.name": "pulls",
     "serviceAccountName": "deployer",
+    "pods.route": True,
     "prune": False,
     "wait": False,
     "timeout": "1h",
@@ -76,10 +94,22 @@ def with_value(path: str, value: Any) -> dict[str, Any]:
     for part in reversed(path.split(".")):
         built = {part.removesuffix("[]"): [built] if part.endswith("[]") else built}
     spec: dict[str, Any] = {**GOOD, **built}
-    for refs in (spec["license"], spec["manifests"][0], *spec.get("config", {}).get("valuesFrom", [])):
+    item = spec["manifests"][0]
+    if "ociRef" in item:
+        given = item["ociRef"]
+        item["ociRef"] = {
+            "url": "oci://ghcr.io/one",
+            **({} if {*given} & {"tag", "digest"} else {"version": "1"}),
+            **given,
+        }
+    elif "chart" in item:
+        item |= GOOD["manifests"][0]
+    of_chart = item.get("chart", {}).get("valuesFrom", [])
+    for refs in (spec["license"], item, *of_chart, *spec.get("config", {}).get("valuesFrom", [])):
         for name in ("secretRef", "configMapRef"):
             if name in refs:
-                refs[name] = {"name": "my-license", **refs[name]}
+                key = {"key": "a.yaml"} if "digest" in refs[name] else {}
+                refs[name] = {"name": "my-license", **key, **refs[name]}
     for name in ("imagePaths", "ignoreFields"):
         if name in spec:
             spec[name] = [{"group": "g", "kind": "K", "path": "p", **spec[name][0]}]
@@ -105,7 +135,7 @@ def test_what_is_left_out_has_the_defaults_of_the_crd() -> None:
 
     assert spec == parse_spec({**GOOD, **_defaults(SCHEMA)})
     assert spec.license == KeyRef(SourceKind.SECRET, "my-license", "license.yaml")
-    assert spec.manifests == (KeyRef(SourceKind.CONFIG_MAP, "app-manifests", None),)
+    assert spec.manifests == (Item(KeyRef(SourceKind.CONFIG_MAP, "app-manifests", None)),)
 
 
 def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,16 +150,59 @@ def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_every_named_secret_and_config_map_is_a_reference() -> None:
-    sources = [{"inline": "a: b"}, {"secretRef": {"name": "s"}}, {"configMapRef": {"name": "c", "key": "k"}}]
+    values = [{"secretRef": {"name": "v"}}, {"configMapRef": {"name": "w", "key": "k"}}]
+    oci = {"url": "oci://ghcr.io/my-org/shop", "version": "1.x", "secretRef": {"name": "login"}}
+    sources = [
+        {"inline": "a: b"},
+        {"secretRef": {"name": "s"}},
+        {"configMapRef": {"name": "c", "key": "k"}},
+        {"ociRef": oci, "chart": {"valuesFrom": values}},
+    ]
 
     spec = parse_spec({"license": {"configMapRef": {"name": "lic"}}, "manifests": sources})
 
-    assert spec.manifests[0] == Inline(0, "a: b")
+    assert spec.manifests[0].source == Inline(0, "a: b")
     assert spec.references == {
         (SourceKind.CONFIG_MAP, "lic"),
         (SourceKind.SECRET, "s"),
         (SourceKind.CONFIG_MAP, "c"),
+        (SourceKind.SECRET, "login"),
+        (SourceKind.SECRET, "v"),
+        (SourceKind.CONFIG_MAP, "w"),
     }
+
+
+def test_what_an_oci_reference_means() -> None:
+    def read(url: str, **version: str) -> Any:
+        return parse_spec({**GOOD, "manifests": [{"ociRef": {"url": url, **version}}]}).manifests[0].source
+
+    hub = read("oci://docker.io/library/shop", tag="1")
+    assert (hub.registry, hub.repository, hub.tag) == ("docker.io", "library/shop", "1")
+    assert read("oci://GHCR.io:443/my-org/shop", version="1.x").registry == "ghcr.io"
+    assert read("oci://registry.apps.svc:5000/shop", version="v1.2.3+b").version == "v1.2.3+b"
+
+
+def test_a_version_that_is_no_range_is_told_where_tags_go() -> None:
+    item = {"ociRef": {"url": "oci://ghcr.io/shop", "version": "latest"}}
+    with pytest.raises(SpecError) as caught:
+        parse_spec({**GOOD, "manifests": [item]})
+    told = "spec.manifests[0].ociRef.version: 'latest' is no version and no range of versions such as 1.4.2, 1.x, ~1.4"
+    assert str(caught.value).startswith(told)
+    assert str(caught.value).endswith("other tags go into tag")
+
+
+def test_values_come_from_no_more_objects_than_can_be_read_each_time() -> None:
+    item = {"secretRef": {"name": "s"}, "chart": {"valuesFrom": [{"secretRef": {"name": "v"}}] * 13}}
+    with pytest.raises(SpecError, match=r"at most 64 items of chart\.valuesFrom are possible in all"):
+        parse_spec({**GOOD, "manifests": [item] * 5})
+
+
+def test_one_chart_may_be_installed_twice_under_two_names() -> None:
+    def item(name: str) -> dict[str, Any]:
+        return {"ociRef": {"url": "oci://ghcr.io/redis", "version": "1.x"}, "chart": {"releaseName": name}}
+
+    spec = parse_spec({**GOOD, "manifests": [item("cache"), item("queue")]})
+    assert [one.name for one in spec.remote] == [f"oci://ghcr.io/redis (release {n})" for n in ("cache", "queue")]
 
 
 @pytest.mark.parametrize("bad", BAD_SPECS, ids=str)

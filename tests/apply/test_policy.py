@@ -1,55 +1,18 @@
-"""What the operator's own rights are lent to, and that they are those of its shipped role."""
+"""What the operator's own rights are lent to."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from kotsapp.apply.policy import PERMITTED_KINDS, misleading, refusal
+from kotsapp.apply.lending import Lent, Loan
+from kotsapp.apply.policy import misleading, refusal
 
-RBAC = Path(__file__).parents[2] / "deploy" / "base" / "rbac.yaml"
 LABELS = {"kotsapp.dev/namespace": "apps", "kotsapp.dev/name": "app"}
 
 
 def obj(kind: str = "ConfigMap", api_version: str = "v1", **fields: Any) -> dict[str, Any]:
     metadata = {"name": "it", "namespace": "apps", **fields.pop("metadata", {})}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
-
-
-def resources(kinds: frozenset[str]) -> set[str]:
-    plurals = {"Ingress": "ingresses", "NetworkPolicy": "networkpolicies"}
-    return {plurals.get(kind, f"{kind.lower()}s") for kind in kinds}
-
-
-def test_the_shipped_role_lets_the_operator_apply_these_kinds_and_no_others() -> None:
-    [role] = [
-        document
-        for document in yaml.safe_load_all(RBAC.read_text())
-        if document["kind"] == "ClusterRole" and document["metadata"]["name"] == "kotsapp-operator"
-    ]
-    granted: dict[str, set[str]] = {}
-    for rule in role["rules"]:
-        if "create" in rule["verbs"] and rule["resources"] != ["events"]:
-            [group] = rule["apiGroups"]
-            granted.setdefault(group, set()).update(rule["resources"])
-            assert set(rule["verbs"]) == {"get", "list", "watch", "create", "patch", "delete"}
-
-    assert granted == {group: resources(kinds) for group, kinds in PERMITTED_KINDS.items()}
-
-
-def test_the_shipped_role_gives_no_right_to_give_rights() -> None:
-    """Nobody who may write a KotsApp may come to bind roles, impersonate or read tokens by it."""
-    [role] = [
-        document
-        for document in yaml.safe_load_all(RBAC.read_text())
-        if document["kind"] == "ClusterRole" and document["metadata"]["name"] == "kotsapp-operator"
-    ]
-    verbs = {verb for rule in role["rules"] for verb in rule["verbs"]}
-    asked = {resource for rule in role["rules"] for resource in rule["resources"]}
-
-    assert not verbs & {"*", "impersonate", "bind", "escalate", "deletecollection"}
-    assert not asked & {"*", "pods/exec", "serviceaccounts/token", "nodes", "roles", "clusterroles"}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +35,9 @@ def test_the_shipped_role_gives_no_right_to_give_rights() -> None:
     ],
 )
 def test_rights_are_lent_inside_their_bounds(target: dict[str, Any], pods: list[Any], named: str | None) -> None:
-    found = refusal(target, pods, "apps", {"own"})
+    loan = Loan.to([obj("ServiceAccount", metadata={"name": "own"})], Lent.EDIT)
+
+    found = refusal(target, pods, "apps", loan)
 
     assert (found is None) == (named is None)
     if named is not None:

@@ -709,6 +709,42 @@ async def test_a_server_that_fails_is_no_reason_to_write() -> None:
         assert all(record.status == 503 for record in bench.api.audit)
 
 
+@in_virtual_time
+async def test_who_may_not_apply_elsewhere_keeps_nobody_there_off_their_own() -> None:
+    """Not even while it is found out."""
+    async with cluster(NAMESPACE, "elsewhere") as bench:
+        theirs = config_map("theirs", namespace="elsewhere", a="1")
+        neighbour = replace_owner(bench, Owner("elsewhere", "neighbour"))
+        stranger = replace(bench, account="deployer", client=bench.client.impersonating(ACCOUNT))
+        bench.api.rights.deny(user=ACCOUNT, verb="patch", namespace="elsewhere")
+
+        with bench.api.paused(Match("apply", "ConfigMap", "theirs")) as pause:
+            trying = asyncio.create_task(stranger.roll_out(config_map("theirs", namespace="elsewhere", a="2")))
+            await pause.reached.wait()
+            reserved = bench.cache.reserve(neighbour.owner, [key_of(theirs)])
+            bench.cache.release(neighbour.owner)
+        with pytest.raises(RefusedError):
+            await trying
+
+        assert reserved == {}
+        await neighbour.roll_out(theirs)
+
+
+@in_virtual_time
+async def test_two_that_may_apply_elsewhere_do_not_both_get_it() -> None:
+    async with cluster(NAMESPACE, "elsewhere") as bench:
+        other = replace_owner(bench, OTHER)
+        made = config_map("one", namespace="elsewhere", a="theirs")
+        ledger = Ledger(other.inventory, other._save)
+        with other.session(ledger) as session:
+            changes = await session.check(plan_of([owned_by(OTHER, made)]))
+            with pytest.raises(ClaimedError):
+                await bench.roll_out({**made, "data": {"a": "1"}})
+            await session.apply(changes)
+
+        assert bench.api.live("ConfigMap", "one", "elsewhere")["data"] == {"a": "theirs"}
+
+
 def replace_owner(bench: Bench, owner: Owner) -> Bench:
     """Another app in the same cluster, seen by the same operator."""
     return replace(bench, owner=owner, inventory=Inventory({}))

@@ -104,6 +104,23 @@ async def test_who_owns_it_is_told_when_somebody_changes_it_or_deletes_it() -> N
 
 
 @in_virtual_time
+async def test_who_is_named_by_labels_that_anybody_can_write_is_not_told() -> None:
+    async with watching(config_map(a="1")) as seen:
+        seen.cache.expect(APP, [key_of(config_map())])
+        forged = owned_by(APP, config_map("forged", namespace="apps", a="1"))
+        seen.api.put(forged)
+        for value in ("2", "3"):
+            seen.api.change("ConfigMap", "forged", {"data": {"a": value}}, "apps")
+        seen.api.delete("ConfigMap", "forged", "apps")
+        await seen.caught_up()
+        assert seen.told.take() == []
+
+        seen.api.change("ConfigMap", "settings", {"data": {"a": "other"}}, "apps")
+        await seen.caught_up()
+        assert seen.told.take() == [APP], "of what is its own it is"
+
+
+@in_virtual_time
 async def test_fields_that_nobody_applied_are_nobodys_business() -> None:
     async with watching(config_map(a="1")) as seen:
         seen.api.change("ConfigMap", "settings", {"data": {"b": "theirs"}}, "apps")

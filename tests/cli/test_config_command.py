@@ -71,7 +71,7 @@ def test_what_is_asked_for_is_a_table(folder: Path, capsys: pytest.CaptureFixtur
         ["tls", "bool", "-", "-", "1", "TLS"],
         ["db", "select_one", "-", "-", "embedded", "-"],
         ["parts", "select_many", "-", "-", "-", "Parts"],
-        ["dsn", "password", "yes", "-", "-", "-"],
+        ["dsn", "password", "if", "asked", "-", "-          -"],
         ["admin", "password", "-", "-", "***", "-"],
         ["port", "text", "-", "-", "8443", "-"],
         ["notes", "textarea", "yes", "-", "a:", "b - c   -"],
@@ -91,7 +91,8 @@ def test_a_document_to_fill_in_is_one_that_is_read_back(
 ) -> None:
     assert main(["config", str(folder), "-o", "yaml"]) == 0
     text = capsys.readouterr().out
-    assert yaml.safe_load(text)["spec"]["values"] == {"hostname": {"value": ""}, "dsn": {"value": ""}}
+    assert yaml.safe_load(text)["spec"]["values"] == {"hostname": {"value": ""}}, "what is required anyway"
+    assert "    # dsn (password; required if asked; when: repl{{ ConfigOptionEquals" in text
     assert "    # Host name (text; required)\n    # Where users find the shop.\n    hostname:\n" in text
 
     assert "    # Parts: Search (bool)\n    # search:\n" in text
@@ -103,13 +104,33 @@ def test_a_document_to_fill_in_is_one_that_is_read_back(
     assert yaml.safe_load(capsys.readouterr().out)["data"] == {"url": "https://shop:8443", "notes": "a: b\n- c"}
 
 
+def test_a_document_in_which_nothing_is_required_is_read_back(
+    folder: Path, signer: Signer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "config.yaml").write_text(CONFIG.replace("required: true", "required: false"))
+    assert main(["config", str(folder), "-o", "yaml"]) == 0
+    (tmp_path / "values.yaml").write_text(capsys.readouterr().out)
+    assert render(folder, signer, "--config-values", tmp_path / "values.yaml") == 0
+
+
+def test_what_a_release_draws_is_said_to_be_others_at_each_run(
+    folder: Path, signer: Signer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "config.yaml").write_text(CONFIG.replace("required: true", "required: false"))
+    (folder / "secret.yaml").write_text(
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {p: 'repl{{ ConfigOption \"generated\" }}'}\n"
+    )
+    assert render(folder, signer) == 0
+    assert "passwords are drawn (item generated), others at each run" in capsys.readouterr().err
+
+
 def test_what_is_given_is_in_the_document_that_is_printed_anew(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "values.yaml").write_text("port: 80\nhostname: shop\n")
     assert main(["config", str(folder), "-o", "yaml", "--config-values", str(tmp_path / "values.yaml")]) == 0
     values = yaml.safe_load(capsys.readouterr().out)["spec"]["values"]
-    assert values == {"hostname": {"value": "shop"}, "port": {"value": 80}, "dsn": {"value": ""}}
+    assert values == {"hostname": {"value": "shop"}, "port": {"value": 80}}
 
 
 def test_what_is_missing_and_wrong_is_told_line_by_line(

@@ -1,14 +1,17 @@
 """What the command line says of itself: at once, in plain words, and to a shell that completes it."""
 
+import re
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 from harness.running import ROOT
-from kotsapp.cli import main
+from kotsapp.cli import main, parser
 from kotsapp.cli.commands import COMMANDS
-from kotsapp.cli.options import period, seconds
+from kotsapp.cli.durations import period, seconds, waiting
+from kotsapp.cli.examples import EXAMPLES
 
 HEAVY = ("kopf", "httpx", "kubernetes", "yaml", "cryptography", "aiohttp")
 
@@ -18,7 +21,7 @@ def test_help_and_version_import_no_library(words: list[str]) -> None:
     """Each of them takes longer than all of Python."""
     code = f"""
 import sys
-from kotsapp.cli import main
+from kotsapp.cli import main, parser
 try:
     main({words!r})
 except SystemExit:
@@ -38,6 +41,21 @@ def test_help_is_plain_words(command: list[str], capsys: pytest.CaptureFixture[s
     assert ended.value.code == 0
     assert "``" not in told
     assert set(COMMANDS) <= set(told.split()) if not command else f"kotsapp {' '.join(command)}" in told
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_each_command_ends_its_help_with_an_example_that_it_takes(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    _, _, shown = capsys.readouterr().out.partition("\nExample")
+    lines = [line.strip() for line in shown.splitlines()[1:]]
+    assert lines == list(EXAMPLES[command])
+    for line in lines:
+        (words,) = re.findall(r"(?:^|[|(] ?)kotsapp ([^|>)]*)", line)
+        top = parser([words.split()[0]])
+        top.parse_args(shlex.split(words))
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
@@ -64,6 +82,11 @@ def test_fish_completes_commands_and_options(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(("text", "expected"), [("10", 10), ("90s", 90), ("1m30s", 90), ("10m", 600), ("0.5", 0.5)])
 def test_a_timeout_is_a_duration(text: str, expected: float) -> None:
     assert seconds(text) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("10m", 600), ("2h", 7200)])
+def test_waiting_takes_as_long_as_an_app_takes(text: str, expected: float) -> None:
+    assert waiting(text) == expected
 
 
 @pytest.mark.parametrize(("text", "expected"), [("30d", 30 * 86400), ("12h", 12 * 3600)])

@@ -1,6 +1,7 @@
 """``kotsapp license verify`` and ``kotsapp license sign``, as somebody types them."""
 
 import argparse
+import io
 import json
 import stat
 from datetime import UTC, datetime, timedelta
@@ -189,3 +190,27 @@ def test_a_license_that_ends_soon_fails_a_check_that_asks_for_it(
     assert told == (
         f"kotsapp: {file}: LicenseExpiringSoon: it expires on {ends}; have it renewed\n" if expected else ""
     )
+
+
+def test_several_licenses_are_each_told_and_the_worst_decides(
+    tmp_path: Path,
+    vendor: Vendor,
+    trusted_keys: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    good, soon = tmp_path / "good.yaml", tmp_path / "soon.yaml"
+    good.write_bytes(vendor.license())
+    ends = (datetime.now(UTC) + timedelta(days=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    soon.write_bytes(vendor.license(entitlements={"expires_at": {"value": ends}}))
+    keys = ["--trusted-keys", trusted_keys]
+    assert run("verify", good, soon, *keys) == 0
+    told = capsys.readouterr()
+    assert [line.split()[1] for line in told.out.splitlines() if line.startswith("FILE")] == [str(good), str(soon)]
+    assert run("verify", good, soon, *keys, "--within", "30d", "-o", "json") == 1
+    told = capsys.readouterr()
+    assert [one["file"] for one in json.loads(told.out)["licenses"]] == [str(good), str(soon)]
+    assert told.err.startswith(f"kotsapp: {soon}: LicenseExpiringSoon") and str(good) not in told.err
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"kind: Nothing")))
+    assert run("verify", good, "-", *keys) == 1
+    assert capsys.readouterr().err.startswith("kotsapp: -: ")

@@ -12,9 +12,11 @@ from harness.inprocess import PRIVATE, PUBLIC, operating
 from harness.licenses import Signer
 from harness.virtual_time import in_virtual_time, quiet, until
 from kotsapp.cli.errors import CommandError
+from kotsapp.cli.plugin import tones
 from kotsapp.cli.plugin.arguments import parse
 from kotsapp.cli.plugin.target import Target
 from kotsapp.cli.plugin.terminal import fitted
+from kotsapp.cli.plugin.tones import Tone
 from kotsapp.names import API_VERSION, KIND
 from kotsapp.verdicts.verdict import Verdict
 
@@ -97,7 +99,21 @@ def test_what_makes_no_sense_is_bad_usage(words: list[str], capsys: pytest.Captu
 
 @pytest.mark.parametrize(
     "verb",
-    ["get", "status", "images", "why", "events", "tree", "history", "retry", "rerender", "suspend", "resume"],
+    [
+        "get",
+        "status",
+        "images",
+        "why",
+        "events",
+        "tree",
+        "diff",
+        "history",
+        "report",
+        "retry",
+        "rerender",
+        "suspend",
+        "resume",
+    ],
 )
 def test_each_verb_has_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
@@ -148,6 +164,28 @@ async def test_each_message_is_shown_once(capsys: pytest.CaptureFixture[str]) ->
     shown = capsys.readouterr().out
     assert shown.count(message) == 1
     assert shown.count("as Ready") == 2
+
+
+async def test_what_looks_like_an_image_is_listed_below_with_the_entry_that_would_route_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    api = fake_cluster()
+    entry = {"group": "", "kind": "ConfigMap", "path": "data['it.yaml']"}
+    unhandled = [
+        {"image": "quay.io/my-org/it:1", "object": "ConfigMap/c", "path": "data['it.yaml']", "imagePath": entry},
+        {"image": "quay.io/my-org/two:1", "object": "Thing/t", "path": "spec.it", "message": "it is split"},
+    ]
+    put_app(api, images=[IMAGES[-1]], unhandledImages=unhandled)
+
+    assert await run(api, "images", "shop") == 0
+    _, below = capsys.readouterr().out.split("These look like images, and are left as they are:")
+    first, second = below.strip().splitlines()[1:]
+    assert first.split()[:2] == ["quay.io/my-org/it:1", "ConfigMap/c"]
+    assert """{kind: ConfigMap, path: "data['it.yaml']"}""" in first
+    assert second.endswith("it is split")
+
+    assert await run(api, "images", "shop", "-o", "json") == 0
+    assert json.loads(capsys.readouterr().out)["unhandledImages"] == unhandled
 
 
 @pytest.mark.parametrize(
@@ -289,9 +327,56 @@ def test_colour_is_for_terminals_that_want_it(
     monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "160")
-    shown = fitted(("CONDITION", "STATUS"), [("Ready", "False")])
+    shown = fitted(("CONDITION", "STATUS"), [("Ready", tones.verified("False"))])
     assert ("\x1b[31mFalse\x1b[0m" in shown) is coloured
     assert shown.splitlines()[1].startswith("Ready  ")
+
+
+@pytest.mark.parametrize(
+    ("type_", "status", "tone"),
+    [
+        ("Ready", "True", Tone.GOOD),
+        ("Ready", "False", Tone.BAD),
+        ("Ready", "Unknown", Tone.BUSY),
+        ("Stalled", "True", Tone.BAD),
+        ("Reconciling", "True", Tone.BUSY),
+        ("Suspended", "True", Tone.BUSY),
+        ("LicenseValid", "False", Tone.BAD),
+    ],
+)
+def test_true_is_no_good_news_of_a_condition_that_says_what_is_wrong(type_: str, status: str, tone: Tone) -> None:
+    assert [one.tone for one in tones.condition(type_, status, "SomeReason")] == [tone, tone]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    monkeypatch.setattr("kotsapp.cli.plugin.terminal.is_terminal", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    return lambda columns: monkeypatch.setenv("COLUMNS", str(columns))
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+@pytest.mark.parametrize("words", [["get", "-A"], ["get"], ["status", "shop"], ["images", "shop"]])
+async def test_what_is_shown_fits_the_terminal(
+    words: list[str], columns: int, terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    api = fake_cluster()
+    long = "quay.io/my-org/lost:v1 (Deployment/lost): check name and tag: quay.io knows no such image, and so on"
+    conditions = [condition("Ready", "False", "ImagesUndecided", long), condition("Stalled", "True", "Why", "more")]
+    put_app(api, images=IMAGES, conditions=conditions, imageSummary={"total": 4, "proxied": 2})
+    terminal(columns)
+    await run(api, *words)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert "message " not in {line.strip()[:8] for line in lines} or words[0] == "images"
+
+
+def test_a_long_name_begins_a_line_and_columns_without_anything_are_left_out() -> None:
+    name = "registry.example.com/" + "a" * 70
+    shown = fitted(("NAME", "EMPTY", "MESSAGE"), [("web", "", f"it is {name} that is not there")], 60)
+    assert name[:20] in [line.strip()[:20] for line in shown.splitlines()]
+    assert max(map(len, shown.splitlines())) <= 60
+    assert "EMPTY" not in shown
 
 
 @pytest.mark.parametrize("width", [None, 30, 60])

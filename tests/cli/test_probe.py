@@ -228,3 +228,22 @@ def test_an_image_is_not_taken_for_a_file_of_its_name(
 
     assert probe(local, "busybox:1.36", "-o", "json") == 0
     assert [image["verdict"] for image in printed(capsys)] == ["Public"]
+
+
+def test_what_looks_like_an_image_elsewhere_is_told_and_not_asked_for(
+    local: LocalRegistries, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env = [{"name": "WORKER", "value": "quay.io/my-org/worker:v1"}]
+    pod = {"containers": [{"name": "api", "image": "busybox:1.36", "env": env}]}
+    file = tmp_path / "manifests.yaml"
+    file.write_text(yaml.safe_dump({**DEPLOYMENT, "spec": {"template": {"spec": pod}}}))
+
+    assert probe(local, "-o", "json", "-f", file) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["image"] for one in found["images"]] == ["busybox:1.36"]
+    (told,) = found["unhandledImages"]
+    path = "spec.template.spec.containers[name=api].env[name=WORKER].value"
+    assert told["imagePath"] == {"group": "apps", "kind": "Deployment", "path": path}
+
+    assert probe(local, "-f", file) == 0
+    assert f"to route it: --image-path 'apps/Deployment:{path}'" in capsys.readouterr().err

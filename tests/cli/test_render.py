@@ -15,13 +15,14 @@ from harness.kustomize import by_identity, kustomize
 from harness.licenses import LICENSE_ID, Signer
 from harness.loopback import start_registries
 from kotsapp.cli import main
-from kotsapp.images.podspec import find_images
+from kotsapp.images.finder import find_images
 from kotsapp.images.rewrite import ORIGINAL_IMAGES
 from kotsapp.manifests.documents import load
 from localworld.registries.registries import Registries as LocalRegistries
 
 API = "quay.io/my-org/api:v1.0.1"
 PROXIED = f"proxy.replicated.com/proxy/my-kots-app/{API}"
+WORKER = "quay.io/my-org/worker:v1"
 SECRET = "my-kots-app-registry"
 
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "jobs"}}
@@ -93,6 +94,31 @@ def test_private_images_go_through_the_proxy_with_the_secret_first(render: Rende
     config = json.loads(base64.b64decode(objects[1]["data"][".dockerconfigjson"]))
     assert base64.b64decode(config["auths"]["proxy.replicated.com"]["auth"]) == f"LICENSE_ID:{LICENSE_ID}".encode()
     assert render.errors == ""
+
+
+def test_what_looks_like_an_image_elsewhere_is_told_with_what_would_route_it(render: Render) -> None:
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}, "data": {"worker": WORKER}}
+    render.add("a.yaml", deployment("web", API), settings)
+    *_, found, _ = sorted(render.objects("--assume", "private"), key=lambda obj: str(obj["kind"]))[:2]
+    assert found["data"] == {"worker": WORKER}
+    option = "ConfigMap:data.worker"
+    assert f"ConfigMap/it, data.worker: {WORKER} looks like an image, and is left as it is" in render.errors
+    assert f"--image-path '{option}'" in render.errors
+
+    routed = render.objects("--assume", "private", "--image-path", option)
+    assert [obj["data"] for obj in routed if obj["kind"] == "ConfigMap"] == [
+        {"worker": f"proxy.replicated.com/proxy/my-kots-app/{WORKER}"}
+    ]
+    assert "looks like an image" not in render.errors
+    assert f"{WORKER}: ConfigMap/it can't give its pods the pull secret" in render.errors
+
+
+def test_of_many_that_look_like_images_the_first_are_named(render: Render) -> None:
+    data = {f"image-{n}": f"quay.io/my-org/worker:{n}" for n in range(30)}
+    render.add("a.yaml", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}, "data": data})
+    render("--assume", "private")
+    assert render.errors.count("looks like an image") == 10
+    assert "20 more texts look like images" in render.errors
 
 
 def test_public_images_are_left_and_need_no_secret(render: Render) -> None:
@@ -477,7 +503,7 @@ def test_an_unpacked_chart_is_told_from_manifests(render: Render) -> None:
     render.add("shop/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n")
 
     render(code=2)
-    assert f"{render.manifests}/shop is an unpacked chart: package it" in render.errors
+    assert f"{render.manifests}/shop is an unpacked chart, and KOTS reads packed ones: helm package" in render.errors
 
 
 def test_an_unpacked_chart_in_a_hidden_folder_is_nobodys_concern(render: Render) -> None:
@@ -492,3 +518,17 @@ def test_a_path_at_which_no_image_is_found_is_told(render: Render) -> None:
 
     render("--assume", "public", "--image-path", "monitoring.coreos.com/Prometheus:spec.imag")
     assert "--image-path monitoring.coreos.com/Prometheus:spec.imag: no object has an image there" in render.errors
+
+
+def test_what_a_kotsapp_names_in_a_registry_is_not_fetched_and_it_is_said_how_to_get_it(render: Render) -> None:
+    items = [
+        {"ociRef": {"url": "oci://ghcr.io/my-org/shop", "version": "1.x"}},
+        {"ociRef": {"url": "oci://ghcr.io/my-org/more", "digest": "sha256:0a1b"}},
+    ]
+    spec = {"license": {"secretRef": {"name": "l"}}, "manifests": items}
+    app = {"apiVersion": "kotsapp.dev/v1alpha1", "kind": "KotsApp", "metadata": {"name": "shop"}, "spec": spec}
+    render.add("app.yaml", app)
+    render()
+    assert "KotsApp/shop: spec.manifests[0] names oci://ghcr.io/my-org/shop, which is fetched in" in render.errors
+    assert "helm pull oci://ghcr.io/my-org/shop --version '1.x', and give the .tgz" in render.errors
+    assert "helm pull oci://ghcr.io/my-org/more@sha256:0a1b, and" in render.errors

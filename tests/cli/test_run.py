@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from kotsapp.cli import main
-from kotsapp.cli.run import identity
+from kotsapp.operating import identity
 
 
 def test_an_operator_has_an_identity_where_its_user_has_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +35,19 @@ def test_a_port_that_is_taken_is_told_in_one_line(capsys: pytest.CaptureFixture[
     told = capsys.readouterr().err.splitlines()[-1]
     assert told.startswith(f"kotsapp: metrics and health can't be served on 127.0.0.1:{port}: ")
     assert told.endswith("choose with --bind and --port")
+
+
+def test_neither_it_nor_what_it_starts_leaves_its_memory_in_a_file() -> None:
+    script = (
+        "import resource, subprocess; from kotsapp.cli import main\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)\n"
+        "main(['run', '--registries', '/nowhere'])\n"
+        "subprocess.run(['sh', '-c', 'ulimit -S -c; ulimit -H -c'], check=True)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["0", "0"]
 
 
 @pytest.mark.parametrize("module", ["kotsapp.cli.run", "kotsapp.cli.plugin"])

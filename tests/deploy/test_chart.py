@@ -13,6 +13,7 @@ import yaml
 from harness.shipped import (
     CHART,
     DEPLOY,
+    NAME,
     Identity,
     Object,
     RefusedError,
@@ -22,6 +23,7 @@ from harness.shipped import (
     packed,
     templated,
 )
+from kotsapp.apply.lending import Lent
 from kotsapp.cli import run
 from kotsapp.license import Policy
 from kotsapp.registry.config import Registries
@@ -68,7 +70,7 @@ def test_it_renders_what_the_kustomization_renders() -> None:
 
 def test_packed_it_is_the_same(tmp_path: Path) -> None:
     """Its links lead out of its folder; a package has what they lead to."""
-    values = {"monitoring": EVERYTHING_MONITORED}
+    values = {"monitoring": EVERYTHING_MONITORED, "pods": {"enabled": True}}
     assert templated(values, chart=packed(tmp_path)) == templated(values)
 
 
@@ -76,10 +78,11 @@ def test_with_namespaces_it_renders_the_namespaced_overlay() -> None:
     assert bare(templated({"namespaces": ["apps"]})) == bare(kustomized(DEPLOY / "overlays" / "namespaced"))
 
 
-def test_with_monitoring_and_a_network_policy_it_renders_the_components(
+def test_with_all_that_is_offered_it_renders_the_components(
     everything_shipped: dict[Identity, Object],
 ) -> None:
-    values = {"monitoring": EVERYTHING_MONITORED, "networkPolicy": {"enabled": True}}
+    offered = {"networkPolicy": {"enabled": True}, "lend": "edit", "pods": {"enabled": True}}
+    values = {"monitoring": EVERYTHING_MONITORED, **offered}
     assert bare(templated(values)) == bare(everything_shipped)
 
 
@@ -94,7 +97,7 @@ def test_the_definition_is_kept_when_the_release_goes_and_upgraded_with_it() -> 
 def test_in_namespaces_it_has_no_right_for_the_whole_cluster() -> None:
     values = {"namespaces": ["one", "two"]}
     kinds = [kind for kind, _, _ in templated(values)]
-    assert kinds.count("RoleBinding") == 2
+    assert kinds.count("RoleBinding") == 2 + 1, "one in each, and one for the Lease"
     assert "ClusterRoleBinding" not in kinds
 
     let_go = templated({**values, "rbac": {"deletedNamespaces": True}})
@@ -105,17 +108,37 @@ def test_in_namespaces_it_has_no_right_for_the_whole_cluster() -> None:
     ]
 
 
-def parsed(objects: Mapping[Identity, Object]) -> argparse.Namespace:
+def environment(objects: Mapping[Identity, Object]) -> dict[str, str]:
+    """The variables that are written out."""
+    return {entry["name"]: entry["value"] for entry in container_in(objects)["env"] if "value" in entry}
+
+
+@pytest.mark.parametrize("namespaces", [[], ["one", "two"]], ids=["everywhere", "in namespaces"])
+def test_more_is_lent_where_the_operator_looks_and_nowhere_else(namespaces: list[str]) -> None:
+    role = "kotsapp-operator-lend-edit"
+
+    def bound(values: Mapping[str, Any]) -> list[str]:
+        found = templated({"namespaces": namespaces, **values}).items()
+        return [namespace for (_, namespace, _), made in found if made.get("roleRef", {}).get("name") == role]
+
+    assert bound({}) == []
+    assert bound({"lend": "edit"}) == (namespaces or [""])
+
+
+def parsed(objects: Mapping[Identity, Object], name: str = NAME) -> argparse.Namespace:
     """The container's arguments, read by the operator's own parser."""
     parser = argparse.ArgumentParser()
     run.register(parser.add_subparsers())
-    return parser.parse_args(container_in(objects)["args"])
+    return parser.parse_args(container_in(objects, name)["args"])
 
 
 def test_values_become_the_operators_own_flags() -> None:
     values = {
         "namespaces": ["one", "two"],
         "licenseVerification": "Warn",
+        "refuseV1beta1Licenses": True,
+        "lend": "edit",
+        "defaultServiceAccount": "deployer",
         "denyPrivateNetworks": True,
         "log": {"format": "text", "level": "debug"},
         "registries": [{"host": "quay.io", "endpoint": "https://mirror.example.com"}],
@@ -125,6 +148,8 @@ def test_values_become_the_operators_own_flags() -> None:
     args = parsed(templated(values))
     assert args.namespace == ["one", "two"]
     assert args.license_verification == Policy.WARN
+    assert args.refuse_v1beta1_licenses
+    assert (args.lend, args.default_service_account) == (Lent.EDIT, "deployer")
     assert args.deny_private_networks
     assert (args.log_format, args.log_level) == ("text", "debug")
     assert (args.registries, args.trusted_keys, args.helm) == (
@@ -132,6 +157,17 @@ def test_values_become_the_operators_own_flags() -> None:
         Path("/etc/kotsapp"),
         Path("/opt/helm"),
     )
+
+
+def test_the_hardened_values_take_away_what_most_can_do_without() -> None:
+    objects = templated(yaml.safe_load((CHART / "values-hardened.yaml").read_text()))
+    args = parsed(objects)
+
+    assert (args.lend, args.default_service_account) == (Lent.WORKLOADS, "deployer")
+    assert args.refuse_v1beta1_licenses
+    assert args.deny_private_networks
+    assert args.license_verification == Policy.ENFORCE
+    assert ("NetworkPolicy", "kotsapp-system", "kotsapp-operator") in objects
 
 
 def test_the_registries_are_a_file_that_the_operator_reads() -> None:
@@ -151,13 +187,13 @@ def test_keys_and_certificates_are_files_as_they_were_given() -> None:
     data = objects["ConfigMap", "kotsapp-system", "kotsapp-operator"]["data"]
     assert data["my.key-1.pem"].strip() == KEY.strip()
     assert data["ca.crt"].strip() == PEM.strip()
-    env = {entry["name"]: entry["value"] for entry in container_in(objects)["env"]}
+    env = environment(objects)
     assert env == {"SSL_CERT_FILE": "/etc/kotsapp/ca.crt"}
 
 
 def test_proxies_are_environment_variables() -> None:
     values = {"proxy": {"https": "http://proxy.example.com:3128", "noProxy": ["10.0.0.0/8", ".svc"]}}
-    env = {entry["name"]: entry["value"] for entry in container_in(templated(values))["env"]}
+    env = environment(templated(values))
     assert env == {"HTTPS_PROXY": "http://proxy.example.com:3128", "NO_PROXY": "10.0.0.0/8,.svc"}
 
 
@@ -185,6 +221,17 @@ def test_two_releases_select_pods_of_their_own() -> None:
     assert selector != deployment_in(other, "other-kotsapp-operator")["spec"]["selector"]["matchLabels"]
 
 
+@pytest.mark.parametrize("name", ["kotsapp-operator", "other"])
+def test_the_replicas_of_a_release_have_a_lease_of_their_own_and_the_right_to_it(name: str) -> None:
+    objects = templated({"replicas": 3}, name=name)
+    (role,) = [found for (kind, _, _), found in objects.items() if kind == "Role"]
+    (rule,) = role["rules"]
+    args = parsed(objects, deployment := role["metadata"]["name"])
+    assert args.leader_elect
+    assert rule["resourceNames"] == [args.leader_election_id]
+    assert deployment_in(objects, deployment)["spec"]["replicas"] == 3
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [
@@ -202,8 +249,12 @@ def test_two_releases_select_pods_of_their_own() -> None:
         ({"proxy": {"https": "proxy.example.com:3128"}}, "proxy"),
         ({"proxy": {"noProxy": "10.0.0.0/8"}}, "noProxy"),
         ({"log": {"level": "trace"}}, "level"),
+        ({"lend": "everything"}, "lend"),
+        ({"defaultServiceAccount": "a/b"}, "defaultServiceAccount"),
         ({"image": {"digest": "latest"}}, "digest"),
-        ({"replicas": 2}, "replicas"),
+        ({"replicas": 0}, "replicas"),
+        ({"replicaCount": 2}, "replicaCount"),
+        ({"pods": {"apiVersion": "v1"}}, "apiVersion"),
     ],
 )
 def test_a_value_that_means_nothing_is_refused_by_name(values: dict[str, Any], named: str) -> None:

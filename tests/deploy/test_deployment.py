@@ -8,8 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from harness.shipped import DEPLOY, Identity, Object, container_in, deployment_in, kustomized, templated
-from kotsapp.cli.run import DEFAULT_PORT
-from kotsapp.endpoints import serve
+from kotsapp.cli.run import DEFAULT_LEASE, DEFAULT_PORT
+from kotsapp.endpoints import Readiness, serve
 
 # Seconds for a process that starts while its node starts everything else.
 SLOW_START = 60
@@ -26,7 +26,7 @@ async def test_every_probe_asks_for_what_the_operator_serves(base: Mapping[Ident
     container = container_in(base)
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     async with (
-        serve("127.0.0.1", 0, CollectorRegistry(), lambda: None) as port,
+        serve("127.0.0.1", 0, CollectorRegistry(), lambda: Readiness(True)) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
     ):
         for name in PROBES:
@@ -62,6 +62,35 @@ def test_its_namespace_enforces_pod_security_at_a_version_and_warns_of_the_newes
     assert {levels[mode] for mode in ("enforce", "audit", "warn")} == {"restricted"}
     assert levels["enforce-version"].startswith("v1.")
     assert levels["audit-version"] == levels["warn-version"] == "latest"
+
+
+def test_its_replicas_lead_by_a_lease_that_they_alone_may_use(base: Mapping[Identity, Object]) -> None:
+    spec, args = deployment_in(base)["spec"], container_in(base)["args"]
+    assert spec["replicas"] == 2
+    assert "--leader-elect" in args
+    assert [entry["name"] for entry in container_in(base)["env"]] == ["POD_NAME"]
+    assert base["Role", "kotsapp-system", "kotsapp-operator"]["rules"] == [
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": [DEFAULT_LEASE],
+            "verbs": ["get", "create", "update"],
+        }
+    ]
+    granted = [rule for (kind, _, _), role in base.items() if kind == "ClusterRole" for rule in role["rules"]]
+    assert not any("coordination.k8s.io" in rule["apiGroups"] for rule in granted)
+
+
+def test_one_node_is_enough_for_them_and_each_may_go_while_the_other_stays(base: Mapping[Identity, Object]) -> None:
+    spec = deployment_in(base)["spec"]
+    (spread,) = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    budget = base["PodDisruptionBudget", "kotsapp-system", "kotsapp-operator"]["spec"]
+    labels = spec["template"]["metadata"]["labels"]
+    assert budget["maxUnavailable"] == 1
+    for selector in (budget["selector"], spread["labelSelector"]):
+        assert selector["matchLabels"].items() <= labels.items()
 
 
 def ports(rules: list[dict[str, Any]]) -> set[tuple[str, Any]]:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from harness.prometheus import program, promtool
 from harness.shipped import DEPLOY, Identity, Object, deployment_in
-from kotsapp.cli.run import OperatorMetrics
+from kotsapp.operating import OperatorMetrics
 from localworld.programs.apt import AptError
 
 MONITORING = DEPLOY / "components" / "monitoring"
@@ -25,6 +25,7 @@ ENDS = 'kotsapp_license_expiration_timestamp_seconds{namespace="apps",name="shop
 UNDECIDED = 'kotsapp_images{namespace="apps",name="shop",state="undecided"}'
 UNVERIFIED = 'kotsapp_images{namespace="apps",name="shop",state="unverified"}'
 ERRORS = 'kotsapp_reconcile_errors_total{cause="api"}'
+LEADS, FOLLOWS = (f'kotsapp_leader{{job="operator",pod="{pod}"}}' for pod in "ab")
 DAY = 86400
 
 
@@ -33,7 +34,13 @@ def shown() -> dict[str, set[str]]:
     registry = CollectorRegistry()
     metrics = OperatorMetrics.register(registry)
     series: dict[str, set[str]] = {}
-    for collector in (*vars(metrics.reconcile).values(), *vars(metrics.probes).values(), metrics.apps, metrics.owned):
+    for collector in (
+        *vars(metrics.reconcile).values(),
+        *vars(metrics.probes).values(),
+        metrics.apps,
+        metrics.owned,
+        metrics.leader,
+    ):
         for family in collector.describe() if hasattr(collector, "describe") else ():
             labels = set(collector._labelnames)
             if family.type == "histogram":
@@ -72,7 +79,7 @@ def test_every_series_that_is_asked_for_exists(where: str, expression: str) -> N
 @pytest.mark.parametrize(("where", "expression"), list(expressions()))
 def test_every_label_that_is_asked_for_exists(where: str, expression: str) -> None:
     """Those of the target, too."""
-    targets = {"instance", "pod"}
+    targets = {"instance", "job", "pod"}
     names = re.findall(r"\b(?:kotsapp|process)_\w+", expression)
     there = set().union(*(SHOWN[name] for name in names)) | targets
     for matchers in re.findall(r"\{([^}]*)\}", expression):
@@ -119,6 +126,9 @@ def test_promtool_accepts_the_rules(rules: Path) -> None:
     [
         pytest.param("KotsAppOperatorDown", {}, "9m", "11m", id="nobody is scraped"),
         pytest.param("KotsAppOperatorDown", {"kotsapp_apps": "0x60"}, "1h", None, id="an operator without apps"),
+        pytest.param("KotsAppOperatorNoLeader", {LEADS: "0x60", FOLLOWS: "0x60"}, "4m", "6m", id="no leader"),
+        pytest.param("KotsAppOperatorNoLeader", {LEADS: "1x60", FOLLOWS: "0x60"}, "1h", None, id="one leader"),
+        pytest.param("KotsAppOperatorNoLeader", {LEADS: "1x10 0x50", FOLLOWS: "0x12 1x48"}, "1h", None, id="another"),
         pytest.param("KotsAppNotReady", {READY: "0x60"}, "14m", "16m", id="not Ready"),
         pytest.param("KotsAppNotReady", {READY: "0x60", PAUSED: "1x60"}, "1h", None, id="not Ready, but suspended"),
         pytest.param("KotsAppNotReady", {READY: "0x60", PAUSED: "0x60"}, "14m", "16m", id="not Ready, not suspended"),

@@ -74,9 +74,9 @@ def test_the_values_are_accepted_and_render_the_same_settings(overlay: Path) -> 
     text = block("# values.yaml").replace("    ...\n", "    AAAA\n    -----END PUBLIC KEY-----\n")
     objects = templated(yaml.safe_load(text))
     assert container_in(objects)["image"] == container_in(kustomized(overlay))["image"]
-    proxies = {entry["name"]: entry["value"] for entry in container_in(kustomized(overlay))["env"]}
-    proxies.pop("SSL_CERT_FILE")
-    assert {entry["name"]: entry["value"] for entry in container_in(objects)["env"]} == proxies
+    env = {entry["name"]: entry for entry in container_in(kustomized(overlay))["env"]}
+    env.pop("SSL_CERT_FILE")
+    assert {entry["name"]: entry for entry in container_in(objects)["env"]} == env
 
 
 def test_the_registries_file_can_be_read(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_the_registries_file_can_be_read(tmp_path: Path) -> None:
 def test_the_tables_name_every_field_flag_and_alert() -> None:
     assert first_column(section("The registries file")) == _KEYS
     flags = {flag for action in _actions() for flag in action.option_strings if flag.startswith("--")}
-    told = set(re.findall(r"--[a-z][a-z-]+", PAGE.split("\n## ", 1)[0]))
+    told = set(re.findall(r"--[a-z][a-z0-9-]+", PAGE.split("\n## ", 1)[0]))
     assert told == flags - {"--help"}
     alerts = {rule["alert"] for group in yaml.safe_load(RULES.read_text())["spec"]["groups"] for rule in group["rules"]}
     assert first_column(section("Monitoring")) == alerts

@@ -9,12 +9,13 @@ from harness import reference
 from kotsapp import names
 from kotsapp.api import conditions
 from kotsapp.api.conditions import Reason
-from kotsapp.cli.run import OperatorMetrics
 from kotsapp.images.rewrite import ORIGINAL_IMAGES
 from kotsapp.license.errors import LicenseReason
 from kotsapp.license.facts import ChangeReason
+from kotsapp.operating import OperatorMetrics
 from kotsapp.reconcile.events import EventReason
 from kotsapp.release import store, upgrade
+from kotsapp.sources import kept
 
 PAGE = reference.PAGE.read_text()
 TYPES = {value for name, value in vars(conditions).items() if name.isupper() and isinstance(value, str)}
@@ -56,7 +57,14 @@ def test_every_event_is_named() -> None:
 def test_every_label_and_annotation_of_ours_is_named() -> None:
     ours = {value for value in vars(names).values() if isinstance(value, str) and value.startswith(f"{names.GROUP}/")}
     ours -= {names.API_VERSION}
-    ours |= {ORIGINAL_IMAGES, store.RELEASE_LABEL, store.REVISION_LABEL, upgrade.RUN_MARK, *names.REQUESTS}
+    ours |= {
+        ORIGINAL_IMAGES,
+        store.RELEASE_LABEL,
+        store.REVISION_LABEL,
+        kept.SOURCES_LABEL,
+        upgrade.RUN_MARK,
+        *names.REQUESTS,
+    }
     told = {name for name in named(section("Labels and annotations")) if "kotsapp.dev/" in name or "fluxcd" in name}
     assert told == ours
 

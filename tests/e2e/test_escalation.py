@@ -1,7 +1,7 @@
 """Whoever may only create KotsApps gains nothing by it: what they may not do, the operator doesn't do for them."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from harness.deployer import make_deployer
 from harness.licenses import Signer
 from harness.running import Operator
 from harness.waiting import until
+from kotsapp.apply.lending import EDIT, WORKLOADS
 from localworld.world import World
 
 OPERATOR = "system:serviceaccount:kotsapp-system:kotsapp-operator"
@@ -87,13 +88,62 @@ ATTEMPTS = {
         [pod("mine", serviceAccountName="default", serviceAccount="powerful")], ["Pod/mine", "powerful"]
     ),
     "cron-job-as-another-account": Attempt([cron_job("mine", "powerful")], ["CronJob/mine", "powerful"]),
-    "account-taken-over": Attempt(
-        [obj("v1", "ServiceAccount", "powerful"), pod("mine", serviceAccountName="powerful")],
-        ["ServiceAccount/powerful", "is there already"],
+    "account": Attempt(
+        [
+            obj(
+                "v1",
+                "ServiceAccount",
+                "mine",
+                metadata={"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1"}},
+            )
+        ],
+        ["ServiceAccount/mine", "--lend edit"],
     ),
-    "default-account-taken-over": Attempt(
-        [obj("v1", "ServiceAccount", "default", imagePullSecrets=[{"name": "mine"}])],
-        ["ServiceAccount/default", "is there already"],
+    "traffic": Attempt(
+        [obj("networking.k8s.io/v1", "NetworkPolicy", "mine", spec={"podSelector": {}})],
+        ["NetworkPolicy/mine", "--lend edit"],
+    ),
+    "evictions": Attempt(
+        [obj("policy/v1", "PodDisruptionBudget", "mine", spec={"selector": {}, "maxUnavailable": 0})],
+        ["PodDisruptionBudget/mine", "--lend edit"],
+    ),
+    "host-of-another": Attempt(
+        [obj("networking.k8s.io/v1", "Ingress", "mine", spec={"rules": [{"host": "shop.example.com"}]})],
+        ["Ingress/mine", "--lend edit"],
+    ),
+    "way-in-from-outside": Attempt(
+        [
+            obj(
+                "v1",
+                "Service",
+                "mine",
+                spec={"type": "NodePort", "selector": {"app": "victim"}, "ports": [{"port": 1}]},
+            )
+        ],
+        ["Service/mine", "type NodePort"],
+    ),
+    "name-for-another-host": Attempt(
+        [obj("v1", "Service", "mine", spec={"type": "ExternalName", "externalName": "example.com"})],
+        ["Service/mine", "type ExternalName"],
+    ),
+    "address-of-another": Attempt(
+        [obj("v1", "Service", "mine", spec={"externalIPs": ["192.0.2.1"], "ports": [{"port": 53}]})],
+        ["Service/mine", "spec.externalIPs"],
+    ),
+    "replicas-of-another": Attempt(
+        [
+            obj(
+                "autoscaling/v2",
+                "HorizontalPodAutoscaler",
+                "mine",
+                spec={
+                    "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "victim"},
+                    "minReplicas": 9,
+                    "maxReplicas": 9,
+                },
+            )
+        ],
+        ["HorizontalPodAutoscaler/mine", "does not bring"],
     ),
     "workload-taken-over": Attempt([deployment("victim", PUBLIC)], ["Deployment/victim", "is there already"]),
     "workload-replaced": Attempt([FORCED], ["Deployment/victim", "is there already"]),
@@ -133,6 +183,22 @@ ATTEMPTS = {
         [obj("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "all")],
         ["MutatingWebhookConfiguration/all"],
     ),
+    "policy-for-pods": Attempt(
+        [obj("admissionregistration.k8s.io/v1", "MutatingAdmissionPolicy", "kotsapp-pods")],
+        ["MutatingAdmissionPolicy/kotsapp-pods"],
+    ),
+    "policy-for-pods-bound-to-all": Attempt(
+        [obj("admissionregistration.k8s.io/v1", "MutatingAdmissionPolicyBinding", "mine")],
+        ["MutatingAdmissionPolicyBinding/mine"],
+    ),
+    "namespace-allowed-for-routed-pods": Attempt(
+        [obj("v1", "Namespace", ELSEWHERE, metadata={"labels": {"kotsapp.dev/route-pods": "enabled"}})],
+        [f"Namespace/{ELSEWHERE}"],
+    ),
+    "kotsapp-with-a-status": Attempt(
+        [obj("kotsapp.dev/v1alpha1", "KotsApp", "inner", status={"pods": {"pullSecret": "x", "hosts": ["evil"]}})],
+        ["KotsApp/inner"],
+    ),
     "definition": Attempt(
         [obj("apiextensions.k8s.io/v1", "CustomResourceDefinition", "kotsapps.kotsapp.dev")],
         ["CustomResourceDefinition/kotsapps.kotsapp.dev"],
@@ -140,25 +206,44 @@ ATTEMPTS = {
     "persistent-volume": Attempt([obj("v1", "PersistentVolume", "disk")], ["PersistentVolume/disk"]),
 }
 
+# Accounts among them.
+WITH_MORE = {
+    "account-taken-over": Attempt(
+        [obj("v1", "ServiceAccount", "powerful"), pod("mine", serviceAccountName="powerful")],
+        ["ServiceAccount/powerful", "is there already"],
+    ),
+    "default-account-taken-over": Attempt(
+        [obj("v1", "ServiceAccount", "default", imagePullSecrets=[{"name": "mine"}])],
+        ["ServiceAccount/default", "is there already"],
+    ),
+    **{
+        name: ATTEMPTS[name] for name in ("role-binding", "pod-as-another-account", "token-secret", "another-namespace")
+    },
+}
+
 
 def victims(tenant: Tenant) -> dict[str, str]:
-    """Everything that is there and not the tenant's, by its resourceVersion."""
+    """Everything that is there and not the tenant's, by its uid and content."""
     found = {
         f"{plural}/{item['metadata']['name']}": item["metadata"]["uid"] + json.dumps(item.get("spec", item.get("data")))
-        for plural in ("serviceaccounts", "secrets", "configmaps", "deployments")
+        for plural in ("serviceaccounts", "secrets", "configmaps", "services", "deployments")
         for item in tenant.all(plural)
     }
     there = tenant.world.api.get(f"/api/v1/namespaces/{ELSEWHERE}/configmaps/settings")
     return found | {"elsewhere": there["metadata"]["resourceVersion"]}
 
 
-@pytest.fixture(scope="module")
-def attempted(
-    world: World, signer: Signer, shared_operator: Operator
-) -> Iterator[tuple[Tenant, dict[str, str], dict[str, str]]]:
-    """All attempts at once beside objects that somebody else made, and those objects before and after."""
-    if not shared_operator.running:
-        shared_operator.start()
+@dataclass(frozen=True)
+class Attempted:
+    """What was there before and after, and what each app's conditions were, by type."""
+
+    before: dict[str, str]
+    after: dict[str, str]
+    conditions: dict[str, dict[str, Object]]
+
+
+def attempt(world: World, signer: Signer, operator: Operator, attempts: Mapping[str, Attempt]) -> Attempted:
+    """All of them at once, beside objects that somebody else made; the apps are gone afterwards."""
     world.create_namespace(ELSEWHERE)
     tenant = Tenant.make(world, signer)
     tenant.kubectl("-n", ELSEWHERE, "create", "configmap", "settings", "--from-literal=a=b")
@@ -168,31 +253,80 @@ def attempted(
     tenant.kubectl("create", "-f", "-", stdin=json.dumps(victim))
     until(lambda: tenant.get("configmaps", "kube-root-ca.crt"), "the namespace is furnished")
     before = victims(tenant)
-    for name, attempt in ATTEMPTS.items():
-        tenant.put_app(name, [config_map(f"beside-{name}"), *attempt.objects])
-    judged = ("True", "False")
-    until(lambda: all(tenant.condition(name).get("status") in judged for name in ATTEMPTS), "all attempts are judged")
-    yield tenant, before, victims(tenant)
+    operator.start()
+    try:
+        for name, tried in attempts.items():
+            tenant.put_app(name, [config_map(f"beside-{name}"), *tried.objects])
+        judged = ("True", "False")
+        until(lambda: all(tenant.condition(n).get("status") in judged for n in attempts), "all attempts are judged")
+        after = victims(tenant)
+        found = {n: {c["type"]: c for c in tenant.app(n)["status"]["conditions"]} for n in attempts}
+        tenant.kubectl("delete", "kotsapps", "--all")
+        tenant.kubectl("delete", "namespace", ELSEWHERE)
+    finally:
+        operator.stop()
+    return Attempted(before, after, found)
+
+
+@pytest.fixture(scope="module")
+def attempted(
+    world: World, signer: Signer, shared_operator: Operator, tmp_path_factory: pytest.TempPathFactory
+) -> Attempted:
+    """As the operator is shipped: it lends no more than workloads need."""
+    if shared_operator.running:
+        shared_operator.stop()
+    return attempt(world, signer, Operator(world, tmp_path_factory.mktemp("narrow"), signer.folder), ATTEMPTS)
+
+
+@pytest.fixture(scope="module")
+def attempted_with_more(
+    world: World, signer: Signer, shared_operator: Operator, tmp_path_factory: pytest.TempPathFactory
+) -> Attempted:
+    """As where it lends all that ``edit`` grants."""
+    if shared_operator.running:
+        shared_operator.stop()
+    lending = Operator(world, tmp_path_factory.mktemp("lending"), signer.folder, "--lend", "edit")
+    return attempt(world, signer, lending, WITH_MORE)
+
+
+def assert_refused(found: Attempted, name: str, named: Sequence[str]) -> None:
+    ready = found.conditions[name]["Ready"]
+    assert ready["reason"] == "ObjectRefused", ready
+    assert found.conditions[name]["Stalled"]["message"].startswith(ready["message"].partition(" ... ")[0])
+    assert len(ready["message"]) <= 300
+    for part in named:
+        assert part in found.conditions[name]["Stalled"]["message"]
 
 
 @pytest.mark.parametrize("name", ATTEMPTS)
-def test_an_escalation_is_refused_by_name(attempted: tuple[Tenant, dict[str, str], dict[str, str]], name: str) -> None:
-    tenant, *_ = attempted
-    ready = tenant.condition(name)
-
-    assert ready["reason"] == "ObjectRefused", ready
-    assert tenant.condition(name, "Stalled")["message"].startswith(ready["message"].partition(" ... ")[0])
-    assert len(ready["message"]) <= 300
-    for part in ATTEMPTS[name].named:
-        assert part in ready["message"]
+def test_an_escalation_is_refused_by_name(attempted: Attempted, name: str) -> None:
+    assert_refused(attempted, name, ATTEMPTS[name].named)
 
 
-def test_no_attempt_changed_anything_nor_was_applied_in_part(
-    attempted: tuple[Tenant, dict[str, str], dict[str, str]],
-) -> None:
-    _, before, after = attempted
+def test_no_attempt_changed_anything_nor_was_applied_in_part(attempted: Attempted) -> None:
+    assert attempted.after == attempted.before
 
-    assert after == before
+
+@pytest.mark.parametrize("name", WITH_MORE)
+def test_where_more_is_lent_nobodys_account_is(attempted_with_more: Attempted, name: str) -> None:
+    assert_refused(attempted_with_more, name, WITH_MORE[name].named)
+    assert attempted_with_more.after == attempted_with_more.before
+
+
+def test_no_more_is_lent_than_the_clusters_own_edit_role_grants(world: World) -> None:
+    role = world.api.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/system:aggregate-to-edit")
+    granted = {
+        (group, resource)
+        for rule in role["rules"]
+        if {"create", "patch", "delete"} <= set(rule["verbs"])
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+    plurals = {"Ingress": "ingresses", "NetworkPolicy": "networkpolicies"}
+    for kinds in (WORKLOADS, EDIT):
+        lent = {(group, plurals.get(kind, f"{kind.lower()}s")) for group, of in kinds.items() for kind in of}
+        assert lent - granted == set()
 
 
 def test_a_person_who_may_create_kotsapps_alone_gets_an_app_and_no_more(tenant: Tenant) -> None:
@@ -320,14 +454,14 @@ def test_with_an_account_every_write_is_made_as_it_and_rbac_decides(tenant: Tena
 
     tenant.put_app("app", objects, serviceAccountName="deployer")
 
+    missing = tenant.wait_reason("app", "ServiceAccountNotFound")["message"]
+    assert f"there is no ServiceAccount {tenant.namespace}/deployer" in missing
+    tenant.kubectl("create", "serviceaccount", "deployer")
     # Nobody has let the operator act as the account yet; the message is the command that does.
     message = tenant.wait_reason("app", "ImpersonationForbidden")["message"]
     command = message.partition("kubectl ")[2]
     assert "rolebinding" in command
     tenant.kubectl(*command.split())
-    missing = tenant.wait_reason("app", "ServiceAccountNotFound")["message"]
-    assert f"there is no ServiceAccount {tenant.namespace}/deployer" in missing
-    tenant.kubectl("create", "serviceaccount", "deployer")
     refused = tenant.wait_reason("app", "ObjectRefused")["message"]
     assert f'User "{account}" cannot' in refused
 
@@ -337,8 +471,8 @@ def test_with_an_account_every_write_is_made_as_it_and_rbac_decides(tenant: Tena
     tenant.wait_ready("app")
 
     # A kind that the operator's own rights would have made, and the account's do not.
-    tenant.put_app("app", [*objects, obj("v1", "ServiceAccount", "extra")], serviceAccountName="deployer")
-    assert "ServiceAccount/extra" in tenant.wait_reason("app", "ObjectRefused")["message"]
+    tenant.put_app("app", [*objects, obj("v1", "PersistentVolumeClaim", "extra")], serviceAccountName="deployer")
+    assert "PersistentVolumeClaim/extra" in tenant.wait_reason("app", "ObjectRefused")["message"]
     tenant.put_app("app", objects[:1], serviceAccountName="deployer")
     until(lambda: not tenant.get("configmaps", "settings"), "what left the manifests is pruned")
     tenant.wait_ready("app")

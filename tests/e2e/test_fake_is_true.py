@@ -395,6 +395,7 @@ STEPS: dict[str, Step] = {
     # -- deletion
     "gone already": lambda s: s.delete("ConfigMap", "labelled"),
     "deleted as another": lambda s: _raw_delete(s, "settings", "22222222-2222-4222-8222-222222222222"),
+    "deleted as it was": lambda s: _deleted_as_it_was(s, "settings"),
     "held by a finalizer": lambda s: s.apply(HELD),
     "deleted and held": lambda s: _raw_delete(s, "held", None),
     "deleted twice": lambda s: _raw_delete(s, "held", None),
@@ -469,11 +470,20 @@ async def _names(server: Server, count: int) -> list[Any]:
     return [(event["type"], [row["cells"][0] for row in event["object"]["rows"]]) for event in events]
 
 
-async def _raw_delete(server: Server, name: str, uid: str | None) -> Object:
+async def _raw_delete(server: Server, name: str, uid: str | None, version: str | None = None) -> Object:
     body: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
-    if uid:
-        body["preconditions"] = {"uid": uid}
+    if uid or version:
+        wanted = {"uid": uid, "resourceVersion": version}
+        body["preconditions"] = {name: value for name, value in wanted.items() if value}
     return await server.connection.json("DELETE", _CONFIG_MAPS.path(NAMESPACE, name), body=body)
+
+
+async def _deleted_as_it_was(server: Server, name: str) -> object:
+    """Refused, by words that tell the live version, which is another one on each server."""
+    try:
+        return await _raw_delete(server, name, None, version="1")
+    except ApiError as error:
+        return error.status, error.reason, re.sub(r"record \([0-9]+\)", "record (N)", error.message)
 
 
 async def _review(server: Server) -> Object:

@@ -73,6 +73,48 @@ def test_a_suspended_app_is_not_taken_for_one_that_is_well(world: World, tenant:
     assert set(tenant.app("shop")["metadata"]["annotations"]) == {"kotsapp.dev/requestedAt", "kotsapp.dev/renderAt"}
 
 
+def test_diff_tells_what_resuming_changes_and_nothing_once_that_is_done(world: World, tenant: Tenant) -> None:
+    tenant.put_app("shop", [deployment("api", PRIVATE), deployment("old", PUBLIC)])
+    tenant.wait_ready("shop")
+    assert plugin(world, "diff", "shop", "-n", tenant.namespace).stdout == ""
+    tenant.put_app("shop", [deployment("api", PRIVATE, replicas=2), deployment("new", PUBLIC)], suspend=True)
+
+    found = plugin(world, "diff", "shop", "-n", tenant.namespace)
+    assert found.returncode == 1, found.stderr
+    lines = found.stdout.splitlines()
+    assert [line for line in lines if line.startswith(("---", "+++"))] == [
+        "--- live/Deployment/api",
+        "+++ next/Deployment/api",
+        "--- /dev/null",
+        "+++ next/Deployment/new",
+        "--- live/Deployment/old",
+        "+++ /dev/null",
+    ]
+    api = lines[: lines.index("--- /dev/null")]
+    assert {line.strip("+- ") for line in api if line[0] in "+-"} - {
+        "",
+        "live/Deployment/api",
+        "next/Deployment/api",
+    } == {
+        "replicas: 1",
+        "replicas: 2",
+    }
+    assert plugin(world, "resume", "shop", "-n", tenant.namespace).returncode == 0
+    tenant.wait_ready("shop")
+    done = plugin(world, "diff", "shop", "-n", tenant.namespace)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_a_report_is_made_of_an_app_that_runs(world: World, tenant: Tenant, tmp_path: Path) -> None:
+    tenant.put_app("shop", [deployment("api", PRIVATE)])
+    tenant.wait_ready("shop")
+    made = plugin(world, "report", "shop", "-n", tenant.namespace, "--to", str(tmp_path / "shop.html"))
+    assert made.returncode == 0, made.stderr
+    page = (tmp_path / "shop.html").read_text()
+    assert PRIVATE in page and "Nothing: the app is as it should be." in page
+    assert "local-license-id" not in page and "127.0.0.1" not in page
+
+
 def test_what_is_not_there_is_one_clear_line(world: World, tenant: Tenant, tmp_path: Path) -> None:
     nobody = plugin(world, "status", "nobody", "-n", tenant.namespace)
     assert (nobody.returncode, nobody.stderr.count("\n")) == (1, 1)

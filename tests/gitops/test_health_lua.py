@@ -9,7 +9,17 @@ import yaml
 
 from harness import lua
 from harness.conditions_rules import violations
-from kotsapp.api.conditions import Condition, Reason, failed, merge, progressing, retrying, stalled, succeeded
+from kotsapp.api.conditions import (
+    PODS_ROUTED,
+    Condition,
+    Reason,
+    failed,
+    merge,
+    progressing,
+    retrying,
+    stalled,
+    succeeded,
+)
 
 ARGOCD = Path(__file__).parents[2] / "deploy" / "argocd"
 SCRIPT = ARGOCD / "health.lua"
@@ -54,6 +64,12 @@ def test_the_test_data_is_what_an_operator_could_have_written(case: dict[str, An
         (stalled(Reason.INVALID_MANIFEST, "line 3"), 2, ("Degraded", "InvalidManifest: line 3")),
         (stalled(Reason.INVALID_MANIFEST, "line 3"), 1, ("Degraded", "InvalidManifest: line 3")),
         (failed(Reason.WORKLOADS_UNHEALTHY, "api"), 2, ("Degraded", "WorkloadsUnhealthy: api")),
+        # What the manifests name works without it.
+        (
+            [*succeeded("all is well"), Condition.false(PODS_ROUTED, Reason.POLICY_MISSING, "install it")],
+            2,
+            ("Healthy", "all is well"),
+        ),
     ],
 )
 def test_the_conditions_that_the_operator_makes(

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kotsapp.images.accounts import Account, account_of, accounts_in_use, carried, secrets_in_manifests
+from kotsapp.images.finder import images_of
 from kotsapp.images.image_path import ImagePath
-from kotsapp.images.podspec import images_of
 from kotsapp.images.rewrite import Pull, rewrite
 
 PRIVATE, PROXIED, SECRET = "quay.io/o/api:1", "proxy.example.com/proxy/app/quay.io/o/api:1", "app-registry"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import ImagePath
-from kotsapp.images.podspec import find_images
 from kotsapp.images.rewrite import Pull, rewrite
 
 PRIVATE, PROXIED = "quay.io/my-org/it:1", "proxy.example.com/proxy/slug/quay.io/my-org/it:1"
@@ -34,7 +34,45 @@ def custom(group: str, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
             {"image": PROXIED, "podTemplate": {"spec": {"imagePullSecrets": SECRETS}}},
         ),
         ("ceph.rook.io", "CephCluster", {"cephVersion": {"image": PRIVATE}}, {"cephVersion": {"image": PROXIED}}),
-        ("minio.min.io", "Tenant", {"image": PRIVATE}, {"image": PROXIED}),
+        (
+            "minio.min.io",
+            "Tenant",
+            {"image": PRIVATE},
+            {"image": PROXIED, "imagePullSecret": {"name": "pull"}},
+        ),
+        (
+            "minio.min.io",
+            "Tenant",
+            {"image": PRIVATE, "imagePullSecret": {"name": "theirs"}},
+            {"image": PROXIED, "imagePullSecret": {"name": "theirs"}},
+        ),
+        (
+            "elasticsearch.k8s.elastic.co",
+            "Elasticsearch",
+            {"image": PRIVATE, "nodeSets": [{"name": "a"}, {"name": "b", "podTemplate": {"spec": {"x": 1}}}]},
+            {
+                "image": PROXIED,
+                "nodeSets": [
+                    {"name": "a", "podTemplate": {"spec": {"imagePullSecrets": SECRETS}}},
+                    {"name": "b", "podTemplate": {"spec": {"x": 1, "imagePullSecrets": SECRETS}}},
+                ],
+            },
+        ),
+        (
+            "beat.k8s.elastic.co",
+            "Beat",
+            {"image": PRIVATE, "daemonSet": {}},
+            {"image": PROXIED, "daemonSet": {"podTemplate": {"spec": {"imagePullSecrets": SECRETS}}}},
+        ),
+        (
+            "agent.k8s.elastic.co",
+            "Agent",
+            {"image": PRIVATE, "statefulSet": {"replicas": 2}},
+            {
+                "image": PROXIED,
+                "statefulSet": {"replicas": 2, "podTemplate": {"spec": {"imagePullSecrets": SECRETS}}},
+            },
+        ),
         (
             "kafka.strimzi.io",
             "Kafka",
@@ -59,4 +97,4 @@ def test_what_is_no_reference_there_and_other_groups_are_left() -> None:
 def test_a_path_that_a_person_gives_comes_first() -> None:
     own = ImagePath("minio.min.io", "Tenant", "spec.image", "spec.mySecrets")
     (use,) = find_images(custom("minio.min.io", "Tenant", {"image": PRIVATE}), [own])
-    assert use.pull_secrets == ("spec", "mySecrets")
+    assert use.pull_secrets == (("spec", "mySecrets"),)

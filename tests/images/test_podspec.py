@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kotsapp.images.finder import find_images, unmatched
 from kotsapp.images.image_path import ImagePath, InvalidImagePathError, dotted
-from kotsapp.images.podspec import find_images, unmatched
 
 
 def obj(api_version: str, kind: str, **fields: Any) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def images(found: Any, *paths: ImagePath) -> list[str]:
 
 
 def secret_places(found: Any, *paths: ImagePath) -> list[str | None]:
-    return [None if use.pull_secrets is None else dotted(use.pull_secrets) for use in find_images(found, paths)]
+    return [dotted(*use.pull_secrets) if use.pull_secrets else None for use in find_images(found, paths)]
 
 
 POD = {
@@ -64,7 +64,7 @@ TEMPLATE = {"template": {"spec": POD}}
 def test_every_kind_of_pod_spec(api_version: str, kind: str, fields: dict[str, Any], place: str) -> None:
     uses = find_images(obj(api_version, kind, **fields))
     assert {use.container: use.image for use in uses} == {"main": "c", "init": "i", "debug": "e", "volumes/data": "v"}
-    assert {dotted(use.pull_secrets or ()) for use in uses} == {f"{place}.imagePullSecrets"}
+    assert {dotted(one) for use in uses for one in use.pull_secrets} == {f"{place}.imagePullSecrets"}
     assert f"{place}.containers[0].image" in {dotted(use.path) for use in uses}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotsapp.images.podspec import find_images
+from kotsapp.images.finder import find_images
 
 
 def gateway(**metadata: object) -> dict[str, object]:

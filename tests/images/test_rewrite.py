@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.applications import SECRET, decisions, workloads
+from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import ImagePath
-from kotsapp.images.podspec import find_images
 from kotsapp.images.rewrite import ORIGINAL_IMAGES, Pull, rewrite
 
 PROXIED = "proxy.replicated.com/proxy/slug/quay.io/o/api:1"
@@ -191,7 +191,7 @@ def without_what_may_change(obj: dict[str, Any]) -> dict[str, Any]:
             place = place[key]
         place[use.path[-1]] = ""
         holder: Any = blank
-        for key in (use.pull_secrets or ())[:-1]:
+        for key in next(iter(use.pull_secrets), ())[:-1]:
             holder = holder[key]
         holder.pop("imagePullSecrets", None)
     annotations = blank["metadata"].get("annotations", {})

@@ -1,8 +1,11 @@
 """What of the environment reaches the API server, and what must not."""
 
 import asyncio
+import contextlib
+import json
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ from aiohttp.test_utils import TestServer
 
 from kotsapp.kube.access import Access, environment_proxy
 from kotsapp.kube.connection import Connection
+from kotsapp.kube.errors import ApiError
+from kotsapp.kube.lines import MAX_EVENT
 
 
 @pytest.fixture
@@ -93,3 +98,40 @@ async def test_watches_take_no_connection_from_requests(monkeypatch: pytest.Monk
         for stream in streams:
             assert [event async for event in stream] == []
         await connection.close()
+
+
+async def test_a_watch_goes_on_after_an_object_of_any_size() -> None:
+    """Whoever may label an object of theirs must not cut the watch that everybody's objects are seen by."""
+    sent = [{"type": "ADDED", "object": {"data": "x" * size}} for size in (10, 5 * 2**20, 200_000, 10)]
+    async with streaming(*(json.dumps(event).encode() + b"\n" for event in sent)) as connection:
+        got = [event async for event in connection.stream("/watch", (), "application/json", None)]
+
+    assert got == sent
+
+
+async def test_a_line_that_never_ends_is_not_kept() -> None:
+    async with streaming(*(b"x" * 2**20 for _ in range(MAX_EVENT // 2**20 + 2))) as connection:
+        with pytest.raises(ApiError, match=r"an event of more than 32 MiB"):
+            [event async for event in connection.stream("/watch", (), "application/json", None)]
+
+
+@asynccontextmanager
+async def streaming(*chunks: bytes) -> AsyncIterator[Connection]:
+    """A server whose watch is these bytes."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionResetError):
+            for chunk in chunks:
+                await response.write(chunk)
+        return response
+
+    application = web.Application()
+    application.router.add_get("/watch", answer)
+    async with TestServer(application) as server:
+        connection = Connection(Access(f"http://127.0.0.1:{server.port}"), "test")
+        try:
+            yield connection
+        finally:
+            await connection.close()

@@ -19,8 +19,8 @@ KNOWN = LicenseFacts("my-kots-app", "Ada", "Stable", "prod", 7, "2027-01-01T00:0
         ({"license_sequence": 8}, ChangeReason.UPGRADED, False, "licenseSequence 7 -> 8"),
         ({"license_sequence": 8, "channel_name": "Beta"}, ChangeReason.UPGRADED, False, "channelName Stable -> Beta"),
         ({"license_sequence": 6}, ChangeReason.DOWNGRADED, True, "licenseSequence 7 -> 6"),
-        ({"app_slug": "other"}, ChangeReason.CHANGED, False, "appSlug my-kots-app -> other"),
-        ({"app_slug": "other", "license_sequence": 1}, ChangeReason.CHANGED, False, "routed anew"),
+        ({"app_slug": "other"}, ChangeReason.CHANGED, True, "appSlug my-kots-app -> other"),
+        ({"app_slug": "other", "license_sequence": 1}, ChangeReason.CHANGED, True, "routed anew"),
         ({"expires_at": ""}, ChangeReason.CHANGED, False, "expiresAt 2027-01-01T00:00:00Z -> none"),
     ],
 )

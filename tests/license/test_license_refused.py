@@ -21,7 +21,7 @@ from harness.licensed import (
     read,
     write,
 )
-from kotsapp.license import LicenseError, TrustedKeys, load
+from kotsapp.license import SAFE_VERSIONS, LicenseError, LicenseReason, Policy, TrustedKeys, load
 
 Bad = Callable[[Vendor, Vendor, str], bytes]
 
@@ -30,6 +30,16 @@ def refusal(data: bytes, keys: TrustedKeys) -> LicenseError:
     with pytest.raises(LicenseError) as caught:
         load(data, keys)
     return caught.value
+
+
+def test_a_version_that_is_not_taken_is_refused_however_genuine_it_is(vendor: Vendor) -> None:
+    with pytest.raises(
+        LicenseError, match=r"of kots\.io/v1beta1, which is not taken .* one of kots\.io/v1beta2"
+    ) as caught:
+        load(vendor.license(V1BETA1), vendor.trusted, Policy.WARN, SAFE_VERSIONS)
+
+    assert caught.value.reason is LicenseReason.VERSION_REFUSED
+    assert load(vendor.license(V1BETA2), vendor.trusted, versions=SAFE_VERSIONS).verified
 
 
 def changed(change: Callable[[dict[str, Any]], object]) -> Bad:

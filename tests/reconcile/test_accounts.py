@@ -9,7 +9,9 @@ from harness.fakekube import Match
 from harness.inprocess import Operator, operating
 from harness.licenses import Signer
 from harness.virtual_time import in_virtual_time, quiet, until
+from kotsapp.apply.lending import Lent
 from kotsapp.names import KIND
+from kotsapp.reconcile.services import Settings
 
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:deployer"
 ELSEWHERE = "elsewhere"
@@ -56,14 +58,86 @@ async def test_an_account_that_may_not_be_acted_as_is_told_with_what_an_administ
 
 
 @in_virtual_time
+async def test_an_account_without_rights_is_told_with_the_command_that_grants_them(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        with_account(operator)
+        denial = operator.api.rights.deny(user=ACCOUNT, resource="configmaps")
+        put_app(operator, config_map(a="1"))
+
+        await operator.until_reason("ObjectRefused")
+        command = f"kubectl create rolebinding deployer-edit --namespace {NAMESPACE} --clusterrole edit"
+        assert command in operator.message()
+        operator.api.rights.allow(denial)
+        await operator.until_ready()
+
+
+@in_virtual_time
 async def test_an_account_that_is_not_there_is_told_by_name(signer: Signer) -> None:
     async with operating(signer) as operator:
+        denial = operator.api.rights.deny(verb="impersonate", resource="serviceaccounts")
+        put_app(operator, config_map(a="1"))
+        await operator.until_reason("ServiceAccountNotFound")
+        operator.api.rights.allow(denial)  # that is told only when there is somebody to act as
         put_app(operator, config_map(a="1"))
         await operator.until_reason("ServiceAccountNotFound")
         assert f"there is no ServiceAccount {NAMESPACE}/deployer" in operator.message()
 
         with_account(operator)
         await operator.until_ready()
+
+
+@in_virtual_time
+async def test_an_app_that_names_no_account_is_applied_as_the_default_one_of_its_namespace(signer: Signer) -> None:
+    async with operating(signer, default_account="deployer") as operator:
+        put_app(operator, config_map(a="1"), account=None)
+        await operator.until_reason("ServiceAccountNotFound")
+        assert operator.message().startswith("--default-service-account deployer: ")
+        assert operator.api.get("ConfigMap", "settings", NAMESPACE) is None, "by the operator's own rights"
+
+        with_account(operator)
+        await operator.until_ready()
+
+        assert {r.user for r in operator.api.audit if r.writes and r.kind == "ConfigMap"} == {ACCOUNT}
+        assert "serviceAccountName" not in operator.api.live(KIND, "my-app", NAMESPACE)["spec"]
+
+
+@in_virtual_time
+async def test_an_account_that_an_app_names_counts_more_than_the_default_one(signer: Signer) -> None:
+    async with operating(signer, default_account="nobody") as operator:
+        with_account(operator)
+        put_app(operator, config_map(a="1"))
+        await operator.until_ready()
+
+        assert {r.user for r in operator.api.audit if r.writes and r.kind == "ConfigMap"} == {ACCOUNT}
+
+
+@in_virtual_time
+async def test_an_account_that_is_brought_is_made_where_as_much_is_lent(signer: Signer) -> None:
+    brought = [obj("ServiceAccount", "runner"), config_map(a="1")]
+    async with operating(signer) as operator:
+        operator.put_app(*brought)
+        await operator.until_reason("ObjectRefused")
+        assert "ServiceAccount/runner: " in operator.message()
+        assert "--lend edit" in operator.message()
+        assert operator.api.get("ConfigMap", "settings", NAMESPACE) is None
+
+    async with operating(signer, operator.api, settings=Settings(lent=Lent.EDIT)):
+        await operator.until_ready()
+        assert operator.api.get("ServiceAccount", "runner", NAMESPACE)
+
+
+@in_virtual_time
+async def test_what_is_no_longer_lent_does_not_keep_an_app_for_ever(signer: Signer) -> None:
+    async with operating(signer, settings=Settings(lent=Lent.EDIT)) as operator:
+        operator.put_app(obj("ServiceAccount", "runner"), config_map(a="1"))
+        await operator.until_ready()
+    api = operator.api
+    api.rights.deny(verb="delete", resource="serviceaccounts")
+
+    async with operating(signer, api):
+        api.delete(KIND, "my-app", NAMESPACE)
+        await until(lambda: api.get(KIND, "my-app", NAMESPACE) is None)
+        await until(lambda: api.get("ServiceAccount", "runner", NAMESPACE) is None)
 
 
 @in_virtual_time

@@ -12,9 +12,9 @@ import pytest
 
 from kotsapp.api.spec import parse_spec
 from kotsapp.apply.dependencies import Provided
-from kotsapp.images.podspec import find_images
+from kotsapp.images.finder import find_images
 from kotsapp.images.routing import Domains
-from kotsapp.images.usage import image_users
+from kotsapp.images.usage import collect_users, uses_of
 from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.reconcile.app import App
@@ -88,7 +88,7 @@ def planned(text: str) -> bool:
         objects: list[Any] = [document.value for document in documents.read(text, "source")]
         scope = scope_in(objects)
         objects = [place(o, "apps", scope(o["apiVersion"].rpartition("/")[0], o["kind"]) is not False) for o in objects]
-        image_users(objects)
+        collect_users(uses_of(objects))
         provided = Provided.by(objects)
         for obj in objects:
             provided.is_needed_by(obj)

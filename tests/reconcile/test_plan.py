@@ -215,3 +215,12 @@ def test_an_applications_further_namespaces_get_the_pull_secret(spec: Spec, plac
     release = Release(objects=(pod(PRIVATE),), application=Application(additional_namespaces=("jobs",)))
     plan = make_plan(release, PULLS, PullSecrets("pull", "license-id", Domains()), APP, spec)
     assert sorted(key.namespace for key in plan.exclusive) == places
+    assert [key.name for key in plan.if_absent if key.kind == "Namespace"] == places[1:]
+
+
+def test_a_namespace_that_the_release_brings_itself_is_applied_as_it_is_written() -> None:
+    own_one = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "jobs", "labels": {"a": "b"}}}
+    release = Release(objects=(own_one,), application=Application(additional_namespaces=("jobs",)))
+    plan = make_plan(release, PULLS, PullSecrets("pull", "license-id", Domains()), APP, WITH_ACCOUNT)
+    assert not plan.if_absent
+    assert [obj["metadata"]["labels"]["a"] for obj in plan.objects if obj["kind"] == "Namespace"] == ["b"]

@@ -1,13 +1,16 @@
 """Which charts were there before, as the stored release and the inventory tell it."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kotsapp.apply.inventory import Entry, Inventory
 from kotsapp.kube.objects import key_of
-from kotsapp.reconcile.release_store import past_of
+from kotsapp.manifests.errors import Place
+from kotsapp.reconcile.release_store import past_of, records
+from kotsapp.release.charts import ChartArchive, ChartRequest
 from kotsapp.release.reader import Release
 from kotsapp.release.store import StoredRelease
 from kotsapp.release.upgrade import ChartRecord, Past
@@ -23,12 +26,13 @@ SERVICE: dict[str, Any] = {
     "metadata": {"name": "db", "namespace": "apps"},
 }
 PLAIN: dict[str, Any] = {**SERVICE, "metadata": {"name": "plain", "namespace": "apps"}}
-DB, WEB = "db-db.yaml", "web-web.yaml"
+DB, WEB = "/db/db", "/web/web"
 
 
-def stored(**charts: ChartRecord) -> StoredRelease:
-    release = Release(objects=(HOOK, SERVICE, PLAIN), sources=(DB, DB, "plain.yaml"), has_calls=True)
-    return StoredRelease(1, "inputs", "", release, charts={f"{name}-{name}.yaml": one for name, one in charts.items()})
+def stored(*charts: ChartRecord, numbers: tuple[int, ...] = (1, 1, 0)) -> StoredRelease:
+    """A hook and a Service of the chart, and a plain object."""
+    release = Release(objects=(HOOK, SERVICE, PLAIN), chart_numbers=numbers, has_calls=True)
+    return StoredRelease(1, "inputs", "", release, charts=charts)
 
 
 def applied(*objects: dict[str, Any], announced: Collection[dict[str, Any]] = ()) -> Inventory:
@@ -37,7 +41,7 @@ def applied(*objects: dict[str, Any], announced: Collection[dict[str, Any]] = ()
 
 
 def test_a_chart_whose_objects_are_all_applied_is_installed() -> None:
-    past = past_of(stored(db=ChartRecord("one")), applied(HOOK, SERVICE), lost=False)
+    past = past_of(stored(ChartRecord(DB, "one")), applied(HOOK, SERVICE), lost=False)
 
     assert past(DB) == Past("one", (HOOK,))
     assert past(WEB) is None, "a chart that is new in this release"
@@ -45,16 +49,20 @@ def test_a_chart_whose_objects_are_all_applied_is_installed() -> None:
 
 @pytest.mark.parametrize("upgrade", [False, True])
 def test_an_install_that_has_not_come_to_its_end_is_none_and_an_upgrade_stays_one(upgrade: bool) -> None:
-    past = past_of(stored(db=ChartRecord("one", upgrade)), applied(HOOK, announced=[SERVICE]), lost=False)
+    past = past_of(stored(ChartRecord(DB, "one", upgrade)), applied(HOOK, announced=[SERVICE]), lost=False)
 
     assert past(DB) == (Past("one", (HOOK,)) if upgrade else None)
 
 
-def test_of_a_release_without_records_the_charts_are_told_by_their_objects() -> None:
-    past = past_of(stored(), applied(HOOK, SERVICE, PLAIN), lost=False)
+def test_one_chart_under_one_name_in_two_namespaces_is_two_charts() -> None:
+    here = ChartRequest(ChartArchive("db", "1.0.0", "x", b""), "db", "", {}, Place("HelmChart db"))
+    there, other = replace(here, namespace="other"), replace(here, archive=replace(here.archive, name="db-db"))
+    assert len({here.key, there.key, other.key}) == len({one.key for one in records([here, there, other])}) == 3
 
-    assert past(DB) == Past("", (HOOK,))
-    assert past(WEB) is None
+    found = stored(*records([here, there]), numbers=(1, 2, 0))
+    past = past_of(found, applied(HOOK, announced=[SERVICE]), lost=False)
+    assert past(here.key) == Past(here.digest, (HOOK,))
+    assert past(there.key) is None, "its own install has not come to its end"
 
 
 def test_where_the_stored_release_is_gone_all_may_have_been_there() -> None:

@@ -22,6 +22,7 @@ from harness.cluster import NAMESPACE, config_map, deployment, obj
 from harness.fakekube import refused
 from harness.inprocess import PUBLIC, Operator, operating
 from harness.licenses import Signer
+from harness.packing import pack
 from harness.virtual_time import in_virtual_time, until
 from kotsapp.logs import formatter
 from kotsapp.redact import Redactor, spellings, use
@@ -177,6 +178,96 @@ async def test_what_is_no_secret_is_told_as_ever(signer: Signer) -> None:
 
         assert "quay.io/org/app:broken tag" in operator.message()
         assert "Deployment/shop" in operator.message()
+
+
+@in_virtual_time
+async def test_words_and_names_of_a_release_in_a_secret_are_told(signer: Signer) -> None:
+    """What stands in a message is what a person has to find in the manifests."""
+    named = "web-frontend-config, /var/lib/shop/data, shop.internal.example.com and RollingUpdate"
+
+    def admit(made: Any, _: object) -> None:
+        if made["kind"] == "Deployment":
+            raise refused(422, f"not allowed here: {named}, {PASSWORD}")
+
+    async with operating(signer) as operator:
+        operator.api.admit_by(admit)
+        values = {
+            "config": "web-frontend-config",
+            "path": "/var/lib/shop/data",
+            "upstream": "shop.internal.example.com",
+            "strategy": "RollingUpdate",
+            "POSTGRES_PASSWORD": PASSWORD,
+        }
+        put(operator, Case("", text(config_map("env", **values), deployment(image=PUBLIC)), "", secret=True))
+        await operator.until_reason("ObjectRefused")
+
+        assert named in operator.whole_message()
+        assert PASSWORD not in operator.whole_message()
+
+
+@pytest.mark.parametrize("passphrase", ["correct-horse-battery-staple", "every/word/is/spoken"])
+@in_virtual_time
+async def test_a_password_of_words_is_known_by_what_it_is_called(signer: Signer, passphrase: str) -> None:
+    def admit(made: Any, _: object) -> None:
+        if made["kind"] == "Deployment":
+            raise refused(422, f"Invalid value: {passphrase}")
+
+    own = obj("Secret", "db", stringData={"value": passphrase, "url": f"host=db\npassword={passphrase}"})
+    for held, secret in (([config_map("env", DB_PASSWORD=passphrase)], True), ([own], False)):
+        async with operating(signer) as operator:
+            operator.api.admit_by(admit)
+            put(operator, Case("", text(*held, deployment(image=PUBLIC)), "", secret=secret))
+            await operator.until_reason("ObjectRefused")
+
+            assert passphrase not in json.dumps(operator.status())
+            assert "Invalid value: ***" in operator.whole_message()
+
+
+@in_virtual_time
+async def test_of_an_archive_in_a_secret_nothing_is_quoted(signer: Signer, log: io.StringIO) -> None:
+    """Nobody knows what in there is secret."""
+
+    def admit(made: Any, _: object) -> None:
+        if made["kind"] == "Deployment":
+            raise refused(422, f'Deployment.apps "shop" is invalid: spec.x: Invalid value: "{PASSWORD}": no')
+
+    async with operating(signer) as operator:
+        operator.api.admit_by(admit)
+        archive = base64.b64encode(pack({"app.yaml": text(USING).encode()})).decode()
+        operator.api.put({**obj("Secret", "release"), "data": {"release.tgz": archive}})
+        operator.put_app(manifests=[{"secretRef": {"name": "release"}}])
+        await operator.until_reason("ObjectRefused")
+
+        assert "Deployment/shop: the API server finds it invalid" in operator.whole_message()
+        events = json.dumps([event["message"] for event in operator.api.all("Event", NAMESPACE)])
+        assert PASSWORD not in json.dumps(operator.status()) + events + log.getvalue()
+
+
+@in_virtual_time
+async def test_what_a_chart_in_a_secret_says_is_not_told_but_where_it_says_it(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        template = f'{{{{ fail "{PASSWORD}" }}}}'
+        chart = pack(
+            {
+                "shop/Chart.yaml": b"apiVersion: v2\nname: shop\nversion: 1.0.0\n",
+                "shop/templates/app.yaml": template.encode(),
+            }
+        )
+        helm_chart = obj(
+            "HelmChart",
+            "shop",
+            api_version="kots.io/v1beta2",
+            spec={"chart": {"name": "shop", "chartVersion": "1.0.0"}},
+        )
+        data = {"shop-1.0.0.tgz": chart, "chart.yaml": text(helm_chart).encode()}
+        operator.api.put(
+            {**obj("Secret", "release"), "data": {k: base64.b64encode(v).decode() for k, v in data.items()}}
+        )
+        operator.put_app(manifests=[{"secretRef": {"name": "release"}}])
+        await operator.until_reason("InvalidManifest")
+
+        assert PASSWORD not in json.dumps(operator.status())
+        assert "shop/templates/app.yaml:1:" in operator.message()
 
 
 def test_metrics_hold_no_secret() -> None:

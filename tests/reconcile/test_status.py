@@ -1,5 +1,6 @@
 """The status that is written: what is known better is replaced, the rest is carried, and times move with changes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from unittest.mock import AsyncMock
@@ -189,6 +190,15 @@ def test_a_verdicts_time_moves_with_the_verdict() -> None:
 
     assert same["images"][0]["lastTransitionTime"] == EARLIER
     assert changed["images"][0]["lastTransitionTime"] == NOW
+
+
+def test_what_else_is_to_be_told_of_an_image_is_in_its_message() -> None:
+    found = replace(images(settled("a", message="it is private"), settled("b")), notes={"a": "its pods need more"})
+
+    assert [entry["message"] for entry in made({}, images=found)["images"]] == [
+        "it is private; its pods need more",
+        "m",
+    ]
 
 
 def test_workloads_are_listed_worst_first_within_a_bound() -> None:

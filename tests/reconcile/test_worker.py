@@ -61,7 +61,7 @@ async def test_ready_waits_for_the_workloads(signer: Signer) -> None:
 @in_virtual_time
 async def test_when_nothing_changes_nothing_is_asked_and_nothing_written(signer: Signer) -> None:
     async with operating(signer) as operator:
-        operator.put_app(config_map(a="1"), obj("ServiceAccount", "runner"), probe={"interval": "12h"})
+        operator.put_app(config_map(a="1"), obj("Secret", "runner"), probe={"interval": "12h"})
         await operator.until_ready()
         operator.api.audit.clear()
 
@@ -309,16 +309,16 @@ async def test_what_keeps_failing_is_tried_more_and_more_seldom(signer: Signer) 
 @in_virtual_time
 async def test_an_object_that_is_refused_is_told_and_the_others_are_not_written(signer: Signer) -> None:
     def deny(made: Any, _: object) -> None:
-        if made["kind"] == "ServiceAccount":
-            raise refused(403, 'serviceaccounts "runner" is forbidden: no more accounts here')
+        if made["kind"] == "PersistentVolumeClaim":
+            raise refused(403, 'persistentvolumeclaims "runner" is forbidden: no more volumes here')
 
     async with operating(signer) as operator:
         operator.api.admit_by(deny)
-        operator.put_app(config_map(a="1"), obj("ServiceAccount", "runner"))
+        operator.put_app(config_map(a="1"), obj("PersistentVolumeClaim", "runner"))
 
         await operator.until_reason("ObjectRefused")
-        assert "ServiceAccount/runner" in operator.message()
-        assert "no more accounts here" in operator.message()
+        assert "PersistentVolumeClaim/runner" in operator.message()
+        assert "no more volumes here" in operator.message()
         assert data(operator) is None
 
 

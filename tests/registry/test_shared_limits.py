@@ -18,6 +18,7 @@ from harness.hostile import (
     Talk,
     says,
 )
+from kotsapp.fair_queue import NOBODY, Tenant
 from kotsapp.images.reference import parse
 from kotsapp.registry import client
 from kotsapp.registry import throttle as throttle
@@ -28,6 +29,7 @@ from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.verdict import ProbeResult, Verdict
 
 OK = {"Content-Type": MANIFEST_TYPE}
+BUSY, HONEST = Tenant("busy", "shop"), Tenant("honest", "shop")
 LARGE = MANIFEST[:-1] + b', "x": "' + b"x" * 100_000 + b'"}'
 
 
@@ -43,8 +45,10 @@ async def serving(hosts: dict[str, Behaviour], **limits: int) -> AsyncIterator[P
         yield await stack.enter_async_context(Prober(Registries.read({"registries": entries}, "test")))
 
 
-async def probe(prober: Prober, host: str, tag: object = 1, timeout: float = 10) -> ProbeResult:
-    return await prober.probe(parse(f"{host}.invalid/x/y:{tag}"), timeout=timeout, max_age=60)
+async def probe(
+    prober: Prober, host: str, tag: object = 1, timeout: float = 10, tenant: Tenant = NOBODY
+) -> ProbeResult:
+    return await prober.probe(parse(f"{host}.invalid/x/y:{tag}"), timeout=timeout, max_age=60, tenant=tenant)
 
 
 async def ok(request: Request, talk: Talk) -> None:
@@ -81,8 +85,8 @@ async def test_the_silence_of_a_long_wait_is_told_to_who_would_wait_less() -> No
 
 
 async def test_silent_hosts_never_take_the_last_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "MAX_CONCURRENT_TOTAL", 12)
-    monkeypatch.setattr(throttle, "MAX_CONCURRENT_DOUBTFUL", 8)
+    monkeypatch.setattr(throttle, "MAX_CONCURRENT_TOTAL", 36)
+    monkeypatch.setattr(throttle, "MAX_CONCURRENT_DOUBTFUL", 24)
     monkeypatch.setattr(throttle, "MAX_DISCOVERY_WAIT", 0.05)
     hosts: dict[str, Behaviour] = {f"silent-{number}": silent for number in range(8)}
     async with serving({**hosts, "quay": ok}) as prober:
@@ -98,8 +102,8 @@ async def test_silent_hosts_never_take_the_last_places(monkeypatch: pytest.Monke
 
 
 async def test_a_new_host_finds_a_place_beside_silent_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "MAX_CONCURRENT_TOTAL", 12)
-    monkeypatch.setattr(throttle, "MAX_CONCURRENT_DOUBTFUL", 8)
+    monkeypatch.setattr(throttle, "MAX_CONCURRENT_TOTAL", 36)
+    monkeypatch.setattr(throttle, "MAX_CONCURRENT_DOUBTFUL", 24)
     monkeypatch.setattr(throttle, "MAX_DISCOVERY_WAIT", 0.05)
     hosts: dict[str, Behaviour] = {f"silent-{number}": silent for number in range(3)}
     async with serving({**hosts, "quay": ok}) as prober:
@@ -126,9 +130,9 @@ async def test_large_manifests_of_one_host_leave_room_for_anothers(monkeypatch: 
         await talk.answer(405 if request.method == "HEAD" else 200, OK, LARGE, head=request.method == "HEAD")
 
     async with serving({"slow": slow, "quay": large}) as prober:
-        hanging = [asyncio.create_task(probe(prober, "slow", tag, 20)) for tag in range(8)]
+        hanging = [asyncio.create_task(probe(prober, "slow", tag, 20, BUSY)) for tag in range(8)]
         await asyncio.sleep(0.5)
-        result = await probe(prober, "quay")
+        result = await probe(prober, "quay", tenant=HONEST)
         for task in hanging:
             task.cancel()
 
@@ -195,9 +199,9 @@ async def test_waiting_for_a_token_service_is_no_fault_of_the_registry() -> None
     async with sharing(slow, maxConcurrent=1) as (_, prober):
         results = await asyncio.gather(*(probe(prober, host, timeout=2.5) for host in SHARING))
 
-    late = [result for result in results if result.verdict is Verdict.UNREACHABLE]
+    late = [result for result in results if result.verdict is Verdict.PENDING]
     assert {result.host for result in late} == {"auth.invalid"}
-    assert any("waiting for our turn there" in result.message for result in late)
+    assert all(" s for a place" in one.message or " s of waiting for a place" in one.message for one in late)
 
 
 async def test_a_success_that_was_asked_for_before_ends_no_rate_limit() -> None:

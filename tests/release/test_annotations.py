@@ -3,9 +3,10 @@
 import pytest
 
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import charts
+from kotsapp.release import chart_output
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartArchive, ChartRequest
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 
 REQUEST = ChartRequest(ChartArchive("demo", "1.0.0", "demo.tgz", b""), "rel", "", {}, Place("helmchart.yaml"))
 
@@ -65,7 +66,7 @@ def test_a_hook_that_does_not_run_now_is_left_out_either_way(annotations: str, a
 @pytest.mark.parametrize("hook", ["", "pre-upgrade"])
 def test_what_is_no_boolean_is_refused_in_a_chart_as_in_a_file(name: str, hook: str) -> None:
     with pytest.raises(ManifestError, match=rf"chart demo.*: the annotation {name} of Job/a is 'maybe'"):
-        charts.rendered(REQUEST, document(f"{{{name}: maybe}}", hook))
+        chart_output.rendered(REQUEST, document(f"{{{name}: maybe}}", hook))
     with pytest.raises(ManifestError, match=rf"file 0.*: the annotation {name} of Job/a is 'maybe'"):
         read(document(f"{{{name}: maybe}}"))
 

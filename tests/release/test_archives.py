@@ -111,8 +111,9 @@ def test_a_bomb_in_a_header_is_refused() -> None:
         pack({"a.yaml": b"1" * 5000})[:-40],
         gzip.compress(gzip.decompress(pack({"a.yaml": b"1" * 5000}))[:2000]),
         pack({"a.yaml": b"1"})[:-8] + b"\0" * 8,
+        gzip.compress(gzip.decompress(pack({"a.yaml": b"1"})) + bytes(200_000))[:-8] + b"\0" * 8,
     ],
-    ids=["empty", "magic", "text", "no tar", "cut", "cut tar", "wrong checksum"],
+    ids=["empty", "magic", "text", "no tar", "cut", "cut tar", "wrong checksum", "wrong checksum, far behind"],
 )
 def test_damaged_archives_are_refused(data: bytes) -> None:
     assert "is no gzipped tar archive, or a damaged one" in refusal(data)

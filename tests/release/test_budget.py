@@ -12,11 +12,12 @@ import pytest
 from harness.charts import pack_chart
 from harness.packing import pack
 from kotsapp.manifests.budget import NODES, OBJECTS, TEXT
-from kotsapp.manifests.errors import ManifestError
-from kotsapp.release import budget, charts
+from kotsapp.manifests.errors import ManifestError, Place
+from kotsapp.release import budget, helm_chart
 from kotsapp.release.archives import unpack
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartArchive, ChartRequest
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 
 if TYPE_CHECKING:
     from kotsapp.manifests.budget import Budget
@@ -124,7 +125,7 @@ def test_distinct_images_are_counted() -> None:
 
 def request_for() -> ChartRequest:
     archive = ChartArchive("demo", "1.0.0", "x", b"")
-    return ChartRequest(archive, "rel", "", {}, ManifestError(charts.Place("x"), "").place)
+    return ChartRequest(archive, "rel", "", {}, ManifestError(Place("x"), "").place)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_many_items_that_are_merged_cost_what_they_are() -> None:
     items = [{"when": "true", "recursiveMerge": True, "values": {"k0": n, "x": {f"y{n}": 1}}} for n in range(2_000)]
     obj = {"kind": "HelmChart", "metadata": {"name": "a"}, "spec": {"values": values, "optionalValues": items}}
     began = time.thread_time()
-    merged = charts.merged_values(obj, charts.Place("x"))
+    merged = helm_chart.merged_values(obj, Place("x"))
     assert time.thread_time() - began < 2
     assert (merged["k0"], len(merged["x"]), values["k0"]) == (1999, 2000, 0)
 

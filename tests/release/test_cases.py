@@ -15,9 +15,10 @@ from kotsapp.images.routing import Domains, Route, pull_reference
 from kotsapp.license.domains import resolve_domains
 from kotsapp.release import helm as runner
 from kotsapp.release.calls import Filling
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.kots import Application
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 
 CASES = Path(__file__).parent / "data" / "cases"
 
@@ -138,6 +139,8 @@ kind: Application
 metadata: {{name: shop}}
 spec: {{additionalNamespaces: [jobs, "*", jobs]}}
 """
-    application = read_release([SourceFile("a.yaml", "a.yaml", text.encode())], context).application
-    assert application.embedded_proxy_domain == VENDORS
-    assert application.additional_namespaces == ("jobs",)
+    release = read_release([SourceFile("a.yaml", "a.yaml", text.encode())], context)
+    assert release.application.embedded_proxy_domain == VENDORS
+    assert release.application.additional_namespaces == ("jobs",)
+    (warning,) = release.warnings
+    assert warning.startswith("spec.additionalNamespaces of the Application has '*': ")

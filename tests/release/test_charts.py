@@ -13,16 +13,18 @@ from typing import Any
 import pytest
 
 from harness.charts import EXAMPLE, helm, pack_chart, pack_folder
-from kotsapp.images.podspec import find_images
+from kotsapp.images.finder import find_images
 from kotsapp.images.routing import Domains
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import archives, charts
+from kotsapp.release import archives, chart_output, charts, helm_process
 from kotsapp.release import helm as runner
-from kotsapp.release.charts import ChartArchive, ChartRequest, Hook
+from kotsapp.release.chart_objects import with_charts
+from kotsapp.release.chart_output import Hook
+from kotsapp.release.charts import ChartArchive, ChartRequest
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.helm import Cluster
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"
 
@@ -257,9 +259,9 @@ def test_hooks_stand_in_helms_order_and_the_others_between() -> None:
         "Job/t (test)",
         "Job/t2 (test-success)",
     ]
-    assert charts.hook_of(release.objects[0]) == Hook(before=True, weight=-5)
-    assert charts.hook_of(release.objects[3]) is None
-    assert charts.hook_of(release.objects[5]) == Hook(before=False, weight=5)
+    assert chart_output.hook_of(release.objects[0]) == Hook(before=True, weight=-5)
+    assert chart_output.hook_of(release.objects[3]) is None
+    assert chart_output.hook_of(release.objects[5]) == Hook(before=False, weight=5)
 
 
 def test_a_hook_that_runs_is_made_anew_when_it_changes_and_not_run_again_by_itself() -> None:
@@ -272,10 +274,10 @@ def test_a_hook_that_helm_does_not_know_is_refused_by_name_unless_excluded() -> 
     text = hook("a", "pre-everything")
     [request] = read(helm_chart(), pack_chart("demo", {})).charts
     with pytest.raises(ManifestError, match=r"chart demo 1.0.0 \(release rel\).*: Job/a is a hook that Helm does not"):
-        charts.rendered(request, text)
+        chart_output.rendered(request, text)
 
     text = text.replace("annotations: {", 'annotations: {kots.io/exclude: "true", ')
-    assert charts.rendered(request, text) == ([], ["Job/a"], [])
+    assert chart_output.rendered(request, text) == ([], ["Job/a"], [])
 
 
 def test_what_helm_says_is_told_without_secrets_and_without_the_folder() -> None:
@@ -332,7 +334,7 @@ def test_a_chart_that_does_not_end_is_stopped(name: str, monkeypatch: pytest.Mon
 def test_helm_sees_nothing_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HELM_KUBETOKEN", "user-token")
     monkeypatch.setenv("KUBECONFIG", os.devnull)
-    seen = runner._environment(Path("/folder"))
+    seen = helm_process._environment(Path("/folder"))
     assert not any("user-token" in value or os.devnull in value for value in seen.values())
     assert "PATH" not in seen
 

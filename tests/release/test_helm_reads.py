@@ -17,7 +17,7 @@ import pytest
 
 from harness.charts import helm, pack_chart
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import chart_archive, charts, sandbox
+from kotsapp.release import chart_archive, charts, helm_files, helm_process, sandbox
 from kotsapp.release import helm as runner
 from kotsapp.release.archives import MAX_NESTED_ARCHIVES, unpack
 from kotsapp.release.charts import ChartRequest
@@ -71,7 +71,7 @@ def listener() -> Iterator[Listener]:
 def without_walls(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a kernel without Landlock and namespaces: what is left is what helm is handed, and how it is called."""
     monkeypatch.setattr(sandbox, "command", lambda command, *_, **__: command)
-    monkeypatch.setattr(runner, "_NO_PROXY_TO_ANYWHERE", "")
+    monkeypatch.setattr(helm_process, "_NO_PROXY_TO_ANYWHERE", "")
 
 
 def request_for(data: bytes) -> ChartRequest:
@@ -183,7 +183,7 @@ def test_helm_gets_an_archive_made_anew_with_files_alone(tmp_path: Path) -> None
     plain = pack_chart("demo", {"templates/a.yaml": CONFIG_MAP, "templates/" + "n" * 120 + ".yaml": CONFIG_MAP})
     data = with_members(plain, {"demo/values.yaml": b"a: 1"}, {"comment": "x"})
     assert b"pax_global_header" in gzip.decompress(data) or b"comment=x" in gzip.decompress(data)
-    runner._write(tmp_path, request_for(data))
+    helm_files.write_chart(tmp_path, request_for(data))
     handed = (tmp_path / "chart.tgz").read_bytes()
     assert b"comment=x" not in gzip.decompress(handed)
     assert unpack(handed, "x") == unpack(data, "x")
@@ -258,7 +258,7 @@ def test_the_walls_let_helm_fetch_and_open_nothing(
 ) -> None:
     """Even when a schema were let through that refers to everything."""
     monkeypatch.setattr(chart_archive, "refers_outside", lambda *_: False)
-    monkeypatch.setattr(runner, "_NO_PROXY_TO_ANYWHERE", "")
+    monkeypatch.setattr(helm_process, "_NO_PROXY_TO_ANYWHERE", "")
     secret = tmp_path / "secret.json"
     secret.write_text('{"type": "integer"}')
     for url in (f"{listener.url}/s", secret.as_uri(), f"file:///proc/{os.getpid()}/cwd/pyproject.toml"):

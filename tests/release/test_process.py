@@ -20,6 +20,7 @@ import pytest_asyncio
 
 from harness.reader_jobs import Answer
 from harness.waiting import until
+from kotsapp.fair_queue import Tenant
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import leftovers, sandbox
 from kotsapp.release.fork_client import Death
@@ -44,7 +45,7 @@ async def reader(tmp_path: Path) -> AsyncIterator[Reader]:
 
 
 async def run(reader: Reader, job: str, *arguments: Any, **options: Any) -> Answer:
-    options = {"namespace": "apps", "fingerprint": "f", "result": Answer, **options}
+    options = {"tenant": Tenant("apps"), "fingerprint": "f", "result": Answer, **options}
     answer: Answer = await reader.run(job, *arguments, **options)
     return answer
 
@@ -173,7 +174,7 @@ async def test_a_child_has_nothing_of_the_operators(
 
 
 async def test_two_at_a_time_and_no_more(reader: Reader, tmp_path: Path) -> None:
-    jobs = [asyncio.create_task(run(reader, "sleep", 0.2, namespace=f"n{n}")) for n in range(6)]
+    jobs = [asyncio.create_task(run(reader, "sleep", 0.2, tenant=Tenant(f"n{n}"))) for n in range(6)]
     most = 0
     while not all(job.done() for job in jobs):
         most = max(most, len(folders(tmp_path)))
@@ -182,13 +183,27 @@ async def test_two_at_a_time_and_no_more(reader: Reader, tmp_path: Path) -> None
     assert most == 2
 
 
+async def test_however_many_apps_of_a_namespace_are_read_another_one_finds_a_reader(reader: Reader) -> None:
+    many = [asyncio.create_task(run(reader, "sleep", 60.0, tenant=Tenant("busy", f"app-{n}"))) for n in range(4)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        assert (await run(reader, "echo", "meanwhile", tenant=Tenant("other", "x"))).text == "meanwhile"
+    assert not any(task.done() for task in many)
+    for task in many:
+        task.cancel()
+    await asyncio.gather(*many, return_exceptions=True)
+
+
 async def test_what_is_not_quick_holds_up_nobody(tmp_path: Path) -> None:
     """Two that take long would be both readers; each is begun anew behind the others, with all its time."""
     reader = Reader(JOBS, limits=LIMITS, quick=0.3, seconds=60, base=tmp_path)
-    slow = [asyncio.create_task(run(reader, "sleep", 1.0, namespace="slow", fingerprint=f"s{n}")) for n in range(3)]
+    slow = [
+        asyncio.create_task(run(reader, "sleep", 1.0, tenant=Tenant(f"slow-{n}"), fingerprint=f"s{n}"))
+        for n in range(3)
+    ]
     try:
         await eventually(lambda: len(folders(tmp_path)) == 2, "both readers are at work")
-        answers = [await run(reader, "echo", str(n), namespace="other") for n in range(3)]
+        answers = [await run(reader, "echo", str(n), tenant=Tenant("other")) for n in range(3)]
         assert [answer.text for answer in answers] == ["0", "1", "2"]
         assert not all(task.done() for task in slow)
         assert all(answer.number for answer in await asyncio.gather(*slow))
@@ -197,9 +212,9 @@ async def test_what_is_not_quick_holds_up_nobody(tmp_path: Path) -> None:
 
 
 async def test_of_those_that_run_helm_there_is_one(reader: Reader, tmp_path: Path) -> None:
-    jobs = [asyncio.create_task(run(reader, "sleep", 0.2, namespace=f"n{n}", charts=True)) for n in range(3)]
+    jobs = [asyncio.create_task(run(reader, "sleep", 0.2, tenant=Tenant(f"n{n}"), charts=True)) for n in range(3)]
     await eventually(lambda: folders(tmp_path), "one is at work")
-    assert (await run(reader, "echo", "meanwhile", namespace="other")).text == "meanwhile"
+    assert (await run(reader, "echo", "meanwhile", tenant=Tenant("other"))).text == "meanwhile"
     most = 0
     while not all(job.done() for job in jobs):
         most = max(most, len(folders(tmp_path)))
@@ -231,12 +246,13 @@ OPERATOR = textwrap.dedent("""
     import asyncio, sys
     from pathlib import Path
     from harness.reader_jobs import Answer
+    from kotsapp.fair_queue import Tenant
     from kotsapp.release.process import Reader
 
     async def main():
         reader = Reader("harness.reader_jobs", base=Path(sys.argv[1]))
         await reader.start()
-        job = reader.run("sleep", 600.0, sys.argv[2], namespace="a", fingerprint="digest", result=Answer)
+        job = reader.run("sleep", 600.0, sys.argv[2], tenant=Tenant("a"), fingerprint="digest", result=Answer)
         await job
 
     asyncio.run(main())

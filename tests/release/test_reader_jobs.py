@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import random
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest_asyncio
 from harness.charts import EXAMPLE, helm, pack_chart, pack_folder
 from harness.licensed import license_document, write
 from harness.packing import pack
+from kotsapp.fair_queue import Tenant
 from kotsapp.license import Policy, TrustedKeys, load
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import jobs
@@ -69,7 +71,7 @@ def files(**texts: bytes | str) -> tuple[SourceFile, ...]:
 async def render(reader: Reader, sources: tuple[SourceFile, ...], cluster: Cluster | None = None) -> Release:
     charts = None if cluster is None else ChartInputs(cluster)
     return await reader.run(
-        "render", Inputs(renderer(), sources), charts, namespace="apps", fingerprint="f", result=Release
+        "render", Inputs(renderer(), sources), charts, tenant=Tenant("apps"), fingerprint="f", result=Release
     )
 
 
@@ -97,6 +99,18 @@ async def test_charts_are_named_first_and_rendered_with_what_the_cluster_is(read
     assert release.objects[0]["data"] == {"version": "v1.31.4"}
 
 
+async def test_the_largest_archive_in_parts_is_read_within_the_bounds_of_a_reader(reader: Reader) -> None:
+    """A chart of nearly all that an app may bring, which nothing makes smaller."""
+    template = f"{CONFIG_MAP}data: {{n: '{{{{ len (.Files.Get \"filling\") }}}}'}}\n"
+    filling = random.Random(1).randbytes(14 * MIB)
+    members = {"Chart.yaml": b"apiVersion: v2\nname: demo\nversion: 1.0.0\n", "templates/a.yaml": template.encode()}
+    chart = pack({f"demo/{path}": data for path, data in {**members, "filling": filling}.items()})
+    pieces = [chart[at : at + MIB] for at in range(0, len(chart), MIB)]
+    parts = [SourceFile("Secret big", f"demo.tgz.{number:02}", data) for number, data in enumerate(pieces)]
+    release = await render(reader, (*files(a=HELM_CHART), *parts))
+    assert [str(request) for request in release.charts] == ["chart demo 1.0.0 (release rel)"]
+
+
 async def test_what_the_config_lacks_comes_out_with_its_items(reader: Reader) -> None:
     config = (
         "apiVersion: kots.io/v1beta1\nkind: Config\nmetadata: {name: c}\nspec:\n  groups:\n  - name: g\n    items:\n"
@@ -104,7 +118,7 @@ async def test_what_the_config_lacks_comes_out_with_its_items(reader: Reader) ->
     )
     inputs = Inputs(with_license(), files(a=config, b=CONFIG_MAP))
     with pytest.raises(ConfigIncompleteError, match="host") as caught:
-        await reader.run("render", inputs, namespace="apps", fingerprint="f", result=Release)
+        await reader.run("render", inputs, tenant=Tenant("apps"), fingerprint="f", result=Release)
     assert [problem.title for problem in caught.value.problems] == ["The host"]
     with pytest.raises(ConfigIncompleteError) as here:
         jobs.render(inputs)
@@ -168,7 +182,7 @@ async def test_hostile_sources_are_refused_and_cost_the_operator_nothing(reader:
     before = resident()
     attack = asyncio.create_task(render(reader, sources, Cluster()))
     other = await reader.run(
-        "render", Inputs(renderer(), files(a=CONFIG_MAP)), namespace="other", fingerprint="o", result=Release
+        "render", Inputs(renderer(), files(a=CONFIG_MAP)), tenant=Tenant("other"), fingerprint="o", result=Release
     )
     assert len(other.objects) == 1
     with pytest.raises((ManifestError, HelmError, ReaderDiedError)) as caught:
@@ -187,7 +201,7 @@ async def test_the_example_is_read_in_a_child(reader: Reader) -> None:
         "render",
         Inputs(with_license(), sources),
         ChartInputs(Cluster()),
-        namespace="apps",
+        tenant=Tenant("apps"),
         fingerprint="f",
         result=Release,
     )

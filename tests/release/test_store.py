@@ -24,7 +24,7 @@ def stored(size: int = 10, revision: int = 3) -> StoredRelease:
     release = Release(
         objects=objects, sources=("a.yaml",), reported_images={"busybox": ("Preflight/p",)}, has_calls=True
     )
-    charts = {"db-db.yaml": ChartRecord("digest", upgrade=True)}
+    charts = (ChartRecord("/db/db", "digest", upgrade=True),)
     images = {"redis": "x/redis"}
     return StoredRelease(
         revision, "inputs", "2026-01-01T00:00:00Z", release, {"f": "1"}, images, "now", charts, "deployer"
@@ -52,7 +52,7 @@ def test_a_release_that_was_stored_before_charts_had_records_is_read() -> None:
     packed = gzip.compress(json.dumps(document).encode())
     older = changed(secret, release=packed, digest=hashlib.sha256(packed).hexdigest().encode())
 
-    assert store.read([older], "my-app", 3) == replace(stored(), charts={}, looked_up_as=None)
+    assert store.read([older], "my-app", 3) == replace(stored(), charts=(), looked_up_as=None)
 
 
 def test_what_is_kept_is_what_could_come_out_otherwise() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from kotsapp.manifests.errors import Place
-from kotsapp.release import charts, upgrade
+from kotsapp.release import chart_output, upgrade
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartArchive, ChartRequest
-from kotsapp.release.reader import SourceFile, read_release, with_charts
+from kotsapp.release.reader import SourceFile, read_release
 from kotsapp.release.upgrade import Past
 
 V1 = ChartRequest(ChartArchive("demo", "1.0.0", "x", b"", digest="one"), "rel", "", {"a": 1}, Place("HelmChart demo"))
@@ -33,14 +34,14 @@ ALL = BOTH + INSTALL + UPGRADE + PASSWORD
 def rendered(request: ChartRequest, text: str, before: ChartRequest | None = None, kept: str = "") -> dict[str, Any]:
     """The objects by name; ``before`` is the chart as it was when ``kept`` was rendered."""
     if before is not None:
-        objects, *_ = charts.rendered(before, kept)
+        objects, *_ = chart_output.rendered(before, kept)
         request = replace(request, past=Past(before.digest, tuple(objects)))
-    found, *_ = charts.rendered(request, text)
+    found, *_ = chart_output.rendered(request, text)
     return {obj["metadata"]["name"]: obj for obj in found}
 
 
 def test_at_an_install_hooks_for_upgrades_alone_are_left_out() -> None:
-    objects, left_out, _ = charts.rendered(V1, ALL)
+    objects, left_out, _ = chart_output.rendered(V1, ALL)
 
     assert [obj["metadata"]["name"] for obj in objects] == ["both", "install", "password"]
     assert left_out == ["Job/upgrade (post-upgrade)"]
@@ -71,7 +72,7 @@ def test_when_something_else_changed_hooks_for_upgrades_stay_as_they_were() -> N
     ran = rendered(V2, UPGRADE, V1)
     past = Past(V2.digest, tuple(ran.values()))
 
-    objects, *_ = charts.rendered(replace(V2, past=past), UPGRADE.replace("one", "drawn anew"))
+    objects, *_ = chart_output.rendered(replace(V2, past=past), UPGRADE.replace("one", "drawn anew"))
     assert objects == list(ran.values())
     assert rendered(V2, UPGRADE, V2, BOTH) == {}, "one that never ran does not begin to"
 
@@ -79,8 +80,8 @@ def test_when_something_else_changed_hooks_for_upgrades_stay_as_they_were() -> N
 def test_a_hook_comes_after_the_others_at_the_install_and_before_them_at_the_upgrade() -> None:
     text = hook("plain", "", "v1\nkind: ConfigMap") + hook("migrate", "post-install,pre-upgrade")
 
-    install, *_ = charts.rendered(V1, text)
-    later, *_ = charts.rendered(replace(V2, past=Past(V1.digest, (install[1],))), text)
+    install, *_ = chart_output.rendered(V1, text)
+    later, *_ = chart_output.rendered(replace(V2, past=Past(V1.digest, (install[1],))), text)
 
     assert [obj["metadata"]["name"] for obj in install] == ["plain", "migrate"]
     assert [obj["metadata"]["name"] for obj in later] == ["migrate", "plain"]
@@ -118,7 +119,7 @@ def test_a_hook_of_before_gives_way_to_what_has_its_name_now(plain: str, chart: 
 
 
 def test_without_the_release_of_before_hooks_for_installs_are_not_lost() -> None:
-    objects, *_ = charts.rendered(replace(V1, past=Past()), ALL)
+    objects, *_ = chart_output.rendered(replace(V1, past=Past()), ALL)
 
     assert {obj["metadata"]["name"] for obj in objects} == {"both", "install", "password", "upgrade"}
 

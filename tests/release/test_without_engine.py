@@ -31,3 +31,17 @@ def test_what_is_left_unfilled_is_no_release() -> None:
     support = f"apiVersion: troubleshoot.sh/v1beta2\nkind: SupportBundle\nmetadata: {{name: b}}\n{UNENDED}"
     with pytest.raises(HelmMissingError):
         read(NEEDS_ENGINE, support)
+
+
+def test_items_that_need_the_engine_hide_nothing_of_what_is_wrong_with_a_document() -> None:
+    config = """\
+apiVersion: kots.io/v1beta1
+kind: Config
+metadata: {name: config}
+spec: {groups: [{name: a, items: [{name: host, type: text, default: 'repl{{ Namespace | upper }}'}]}]}
+"""
+    with pytest.raises(ManifestError, match="document 2"):
+        read(config, f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: b}}\n{UNENDED}")
+    support = f"apiVersion: troubleshoot.sh/v1beta2\nkind: SupportBundle\nmetadata: {{name: b}}\n{UNENDED}"
+    with pytest.raises(HelmMissingError):
+        read(config, NEEDS_ENGINE, support)

@@ -55,14 +55,15 @@ def test_a_token_services_answer_is_told_as_such() -> None:
 def test_no_answer_is_never_a_verdict_on_the_image(trouble: Trouble) -> None:
     decision = decide_trouble(NoAnswer(trouble, "quay.io", "did not answer"))
 
-    assert decision.verdict is Verdict.UNREACHABLE
+    assert decision.verdict is (Verdict.PENDING if trouble is Trouble.QUEUED else Verdict.UNREACHABLE)
     assert decision.message == "quay.io did not answer"
 
 
 def test_which_verdicts_decide() -> None:
     undecided = {verdict for verdict in Verdict if verdict.undecided}
 
-    assert undecided == {Verdict.NOT_FOUND, Verdict.RATE_LIMITED, Verdict.UNREACHABLE, Verdict.ERROR}
+    asked = {Verdict.NOT_FOUND, Verdict.RATE_LIMITED, Verdict.UNREACHABLE, Verdict.ERROR}
+    assert undecided == {*asked, Verdict.PENDING}
     assert all(verdict.decisive is not verdict.undecided for verdict in Verdict)
 
 

@@ -81,6 +81,14 @@ def precondition_failed(kind: Kind, name: str, wanted: str, found: str) -> Refus
     return refused(409, message, details=_details(kind, name))
 
 
+def version_precondition_failed(kind: Kind, name: str, wanted: str, found: str) -> RefusedError:
+    message = (
+        f'Operation cannot be fulfilled on {kind.kind} "{name}": the ResourceVersion in the precondition ({wanted})'
+        f" does not match the ResourceVersion in record ({found}). The object might have been modified"
+    )
+    return refused(409, message, details=_details(kind, name))
+
+
 def apply_conflict(message: str, causes: Sequence[tuple[str, str]]) -> RefusedError:
     listed = [{"reason": "FieldManagerConflict", "message": text, "field": path} for text, path in causes]
     return refused(409, message, details={"causes": listed})

@@ -146,9 +146,12 @@ class Server:
     def _delete(self, call: Call, target: Target) -> dict[str, Any]:
         kind, live = target.kind, self._live(target)
         options = call.body or {}
-        wanted = (options.get("preconditions") or {}).get("uid")
-        if wanted and wanted != live["metadata"]["uid"]:
-            raise answers.precondition_failed(kind, target.name, wanted, live["metadata"]["uid"])
+        wanted, metadata = options.get("preconditions") or {}, live["metadata"]
+        if wanted.get("uid", metadata["uid"]) != metadata["uid"]:
+            raise answers.precondition_failed(kind, target.name, wanted["uid"], metadata["uid"])
+        version = metadata["resourceVersion"]
+        if wanted.get("resourceVersion", version) != version:
+            raise answers.version_precondition_failed(kind, target.name, wanted["resourceVersion"], version)
         if call.dry_run:
             return shown(live, kind, "")
         left = self._lifecycle.delete(kind, live, options.get("propagationPolicy") or "Background")

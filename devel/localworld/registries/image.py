@@ -68,7 +68,7 @@ def build(reference: str, content: Content = GREETING, *, multi_arch: bool = Fal
     if not multi_arch:
         return Image(top=manifests[0], blobs=blobs)
     entries = [
-        {**_descriptor(MANIFEST, manifest.content), "platform": {"os": "linux", "architecture": platform}}
+        {**described(MANIFEST, manifest.content), "platform": {"os": "linux", "architecture": platform}}
         for platform, manifest in zip(platforms, manifests, strict=True)
     ]
     index = _json({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
@@ -90,8 +90,8 @@ def _platform(reference: str, inside: Content, architecture: str, blobs: dict[st
     content = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
-        "config": _descriptor(_CONFIG, config),
-        "layers": [_descriptor(_LAYER, layer)],
+        "config": described(_CONFIG, config),
+        "layers": [described(_LAYER, layer)],
     }
     return Manifest(MANIFEST, _json(content))
 
@@ -112,7 +112,8 @@ def _layer(content: Content) -> tuple[bytes, str]:
     return gzip.compress(tar.getvalue(), mtime=0), _digest(tar.getvalue())
 
 
-def _descriptor(media_type: str, content: bytes) -> dict[str, object]:
+def described(media_type: str, content: bytes) -> dict[str, object]:
+    """The descriptor of a content (OCI image spec)."""
     return {"mediaType": media_type, "digest": _digest(content), "size": len(content)}
 
 

@@ -119,6 +119,10 @@ class Registries:
         ref = reference.parse(text)
         return self._pusher(ref.host).push(ref.repository, ref.selector, built)
 
+    def pusher_login(self, host: str) -> tuple[str, str]:
+        """User and password of who may push everything, for clients such as helm; empty where nobody is asked."""
+        return ("", "") if self[host].host.auth == "open" else (_PUSHER, self._password)
+
     def delete(self, text: str, digest: str) -> None:
         """Take a manifest away from the repository that the reference names."""
         ref = reference.parse(text)

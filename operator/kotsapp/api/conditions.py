@@ -17,14 +17,16 @@ MAX_MESSAGE = 4096
 # What a person reads in a table; the whole is in the condition that it is about.
 MAX_READY_MESSAGE = 300
 MAX_COMMAND = 200
-_COMMAND = re.compile(r"[.;,] ([^.;,]*kubectl .*)", re.DOTALL)
+_COMMAND = re.compile(r"[.;,] ([^.;,]*(?:kubectl|helm upgrade) .*)", re.DOTALL)
 
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
 SUSPENDED = "Suspended"
 LICENSE_VALID = "LicenseValid"
+SOURCES_READY = "SourcesReady"
 IMAGES_RESOLVED = "ImagesResolved"
 IMAGES_PULLABLE = "ImagesPullable"
 PULL_SECRET_READY = "PullSecretReady"  # noqa: S105 - a condition type
+PODS_ROUTED = "PodsRouted"
 WORKLOADS_APPLIED = "WorkloadsApplied"
 WORKLOADS_HEALTHY = "WorkloadsHealthy"
 
@@ -34,9 +36,11 @@ _ORDER = (
     STALLED,
     SUSPENDED,
     LICENSE_VALID,
+    SOURCES_READY,
     IMAGES_RESOLVED,
     IMAGES_PULLABLE,
     PULL_SECRET_READY,
+    PODS_ROUTED,
     WORKLOADS_APPLIED,
     WORKLOADS_HEALTHY,
 )
@@ -58,7 +62,9 @@ class Reason(StrEnum):
     LICENSE_NOT_FOUND = "LicenseNotFound"
     LICENSE_EXPIRED = "LicenseExpired"
     LICENSE_EXPIRING_SOON = "LicenseExpiringSoon"
+    SOURCE_UNAVAILABLE = "SourceUnavailable"
     MANIFESTS_NOT_FOUND = "ManifestsNotFound"
+    MANIFESTS_CHANGED = "ManifestsChanged"
     INVALID_MANIFEST = "InvalidManifest"
     HELM_MISSING = "HelmMissing"
     TOO_EXPENSIVE = "TooExpensive"
@@ -69,6 +75,12 @@ class Reason(StrEnum):
     IMAGES_NOT_PULLABLE = "ImagesNotPullable"
     UNVERIFIED = "Unverified"
     PULL_SECRET_CLASH = "PullSecretClash"  # noqa: S105 - a reason
+    POLICY_UNSUPPORTED = "PolicyUnsupported"
+    POLICY_MISSING = "PolicyMissing"
+    NAMESPACE_NOT_LABELLED = "NamespaceNotLabelled"
+    HOST_NOT_VOUCHED = "HostNotVouched"
+    TOO_MANY_IMAGES = "TooManyImages"
+    PODS_NOT_WATCHED = "PodsNotWatched"
     OBJECT_REFUSED = "ObjectRefused"
     SERVICE_ACCOUNT_NOT_FOUND = "ServiceAccountNotFound"
     IMPERSONATION_FORBIDDEN = "ImpersonationForbidden"

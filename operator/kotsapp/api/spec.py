@@ -3,43 +3,37 @@
 The CRD's schema refuses a bad spec already; it is checked again here for API servers that know no CEL rules.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from kotsapp.api.durations import parse_duration
+from kotsapp.api.refs import KeyRef, SourceKind, SpecError, items, object_name, one_ref
+from kotsapp.api.sources import Chart, Inline, Item, read_manifests
 from kotsapp.apply.ignored import IgnoredField, InvalidIgnoredFieldError
 from kotsapp.images.image_path import ImagePath
 from kotsapp.license.domains import is_domain
+from kotsapp.sources.items import ChannelRelease, RemoteItem
 from kotsapp.verdicts.decision import OnUndecided
+
+__all__ = ["Chart", "Inline", "Item", "KeyRef", "SourceKind", "Spec", "SpecError", "check_name", "parse_spec"]
 
 DEFAULT_LICENSE_KEY = "license.yaml"
 MIN_INTERVAL, MAX_INTERVAL = 60.0, 720 * 3600.0
+# Each look asks somebody else's server; who can't wait annotates the resource.
+MIN_LOOK, MAX_LOOK = 10.0, 24 * 3600.0
 MIN_PROBE_TIMEOUT, MAX_PROBE_TIMEOUT = 0.1, 300.0
 MIN_TIMEOUT, MAX_TIMEOUT = 1.0, 24 * 3600.0
 # Every object of an app carries its name as a label.
 MAX_APP_NAME = 63
-MAX_ITEMS = 64
 # What an image path may name of the core group. The others, Secrets among them, hold texts that go to no registry.
-CORE_KINDS_WITH_PODS = ("Pod", "PodTemplate", "ReplicationController")
+# A ConfigMap names images for whoever makes pods of it; a Secret's content is told nowhere.
+CORE_KINDS_WITH_IMAGES = ("Pod", "PodTemplate", "ReplicationController", "ConfigMap")
 # The largest public Configs have 150 items.
 MAX_CONFIG_VALUES = 1_000
 
 T = TypeVar("T", bound=StrEnum)
-
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
-
-
-class SpecError(ValueError):
-    """The spec can't be used. The message names the field, what was found and what it must be."""
-
-
-class SourceKind(StrEnum):
-    SECRET = "Secret"  # noqa: S105 - a kind, not a password
-    CONFIG_MAP = "ConfigMap"
 
 
 class V2Charts(StrEnum):
@@ -55,29 +49,6 @@ class Verify(StrEnum):
     OFF = "Off"
     REPORT = "Report"
     ENFORCE = "Enforce"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRef:
-    """A Secret or ConfigMap in the app's own namespace; ``key`` None means every key, in key order."""
-
-    kind: SourceKind
-    name: str
-    key: str | None
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name}" if self.key is None else f"{self.kind} {self.name}, key {self.key}"
-
-
-@dataclass(frozen=True, slots=True)
-class Inline:
-    """Manifests written in the resource itself; ``index`` is the item's place in spec.manifests."""
-
-    index: int
-    text: str
-
-    def __str__(self) -> str:
-        return f"spec.manifests[{self.index}].inline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +79,20 @@ class Config:
 
 
 @dataclass(frozen=True, slots=True)
+class Pods:
+    """Whether images of pods that others make are routed, too."""
+
+    route: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """What a KotsApp asks for, defaults filled in; durations in seconds."""
 
     license: KeyRef
-    manifests: tuple[KeyRef | Inline, ...]
+    manifests: tuple[Item, ...]
     config: Config = field(default_factory=Config)
+    interval: float = 600.0
     proxy: Proxy = Proxy()
     probe: Probe = Probe()
     image_paths: tuple[ImagePath, ...] = ()
@@ -121,6 +100,7 @@ class Spec:
     pull_secret: str | None = None
     service_account: str | None = None
     patch_helm_v2: bool = True
+    pods: Pods = Pods()
     prune: bool = True
     wait: bool = True
     timeout: float = 600.0
@@ -129,8 +109,18 @@ class Spec:
     @property
     def references(self) -> frozenset[tuple[SourceKind, str]]:
         """Every Secret and ConfigMap whose change must wake the app."""
-        sources = (self.license, *self.manifests, *self.config.values_from)
-        return frozenset((source.kind, source.name) for source in sources if isinstance(source, KeyRef))
+        own = ((ref.kind, ref.name) for ref in (self.license, *self.config.values_from))
+        return frozenset((*own, *(reference for item in self.manifests for reference in item.references)))
+
+    @property
+    def remote(self) -> tuple[RemoteItem, ...]:
+        """The sources outside the cluster."""
+        return tuple(item.source for item in self.manifests if isinstance(item.source, RemoteItem))
+
+    @property
+    def follows_channel(self) -> bool:
+        """Whether releases, and the newest license, come from the vendor's release service."""
+        return any(isinstance(item.source, ChannelRelease) for item in self.manifests)
 
 
 def check_name(name: str) -> None:
@@ -145,8 +135,9 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
     helm, pull_secret = _mapping(spec, "helm"), _mapping(spec, "pullSecret")
     return Spec(
         license=_license(_mapping(spec, "license")),
-        manifests=_manifests(spec.get("manifests")),
+        manifests=read_manifests(spec.get("manifests")),
         config=_config(_mapping(spec, "config")),
+        interval=_seconds(spec, "interval", "spec", 600.0, MIN_LOOK, MAX_LOOK),
         proxy=Proxy(
             domain=_domain(proxy, "domain"),
             registry_domain=_domain(proxy, "registryDomain"),
@@ -157,13 +148,14 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
             interval=_seconds(probe, "interval", "spec.probe", 3600.0, MIN_INTERVAL, MAX_INTERVAL),
             timeout=_seconds(probe, "timeout", "spec.probe", 10.0, MIN_PROBE_TIMEOUT, MAX_PROBE_TIMEOUT),
             on_undecided=_choice(OnUndecided, probe, "onUndecided", "spec.probe", OnUndecided.WAIT),
-            exclude=tuple(_glob(item, index) for index, item in enumerate(_list(probe, "exclude", "spec.probe"))),
+            exclude=tuple(_glob(item, index) for index, item in enumerate(items(probe, "exclude", "spec.probe"))),
         ),
-        image_paths=tuple(_image_path(item, i) for i, item in enumerate(_list(spec, "imagePaths", "spec"))),
-        ignore_fields=tuple(_ignored_field(item, i) for i, item in enumerate(_list(spec, "ignoreFields", "spec"))),
-        pull_secret=_name(pull_secret, "name", "spec.pullSecret") if pull_secret else None,
-        service_account=_name(spec, "serviceAccountName", "spec") if "serviceAccountName" in spec else None,
+        image_paths=tuple(_image_path(item, i) for i, item in enumerate(items(spec, "imagePaths", "spec"))),
+        ignore_fields=tuple(_ignored_field(item, i) for i, item in enumerate(items(spec, "ignoreFields", "spec"))),
+        pull_secret=object_name(pull_secret, "name", "spec.pullSecret") if pull_secret else None,
+        service_account=object_name(spec, "serviceAccountName", "spec") if "serviceAccountName" in spec else None,
         patch_helm_v2=_choice(V2Charts, helm, "v2Charts", "spec.helm", V2Charts.PATCH) == V2Charts.PATCH,
+        pods=Pods(route=_flag(_mapping(spec, "pods"), "route", "spec.pods", default=False)),
         prune=_flag(spec, "prune", "spec", default=True),
         wait=_flag(spec, "wait", "spec", default=True),
         timeout=_seconds(spec, "timeout", "spec", 600.0, MIN_TIMEOUT, MAX_TIMEOUT),
@@ -172,36 +164,8 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
 
 
 def _license(value: Mapping[str, Any]) -> KeyRef:
-    refs = [(kind, field) for kind, field in _REF_FIELDS if value.get(field) is not None]
-    if len(refs) != 1:
-        raise SpecError("spec.license: exactly one of secretRef and configMapRef must be set")
-    kind, field = refs[0]
-    ref = _key_ref(kind, value[field], f"spec.license.{field}")
+    ref = one_ref(value, "spec.license")
     return KeyRef(ref.kind, ref.name, ref.key or DEFAULT_LICENSE_KEY)
-
-
-def _manifests(value: Any) -> tuple[KeyRef | Inline, ...]:
-    if not isinstance(value, list) or not value:
-        raise SpecError("spec.manifests: at least one source of manifests must be set")
-    if len(value) > MAX_ITEMS:
-        raise SpecError(f"spec.manifests: at most {MAX_ITEMS} items are possible, found {len(value)}")
-    return tuple(_source(item, index) for index, item in enumerate(value))
-
-
-def _source(item: Any, index: int) -> KeyRef | Inline:
-    where = f"spec.manifests[{index}]"
-    if not isinstance(item, Mapping):
-        raise SpecError(f"{where}: must be an object")
-    fields = [field for field in ("configMapRef", "secretRef", "inline") if item.get(field) is not None]
-    if len(fields) != 1:
-        raise SpecError(f"{where}: exactly one of configMapRef, secretRef and inline must be set")
-    if fields == ["inline"]:
-        text = item["inline"]
-        if not isinstance(text, str) or not text:
-            raise SpecError(f"{where}.inline: must be YAML text")
-        return Inline(index, text)
-    kind = SourceKind.SECRET if fields == ["secretRef"] else SourceKind.CONFIG_MAP
-    return _key_ref(kind, item[fields[0]], f"{where}.{fields[0]}")
 
 
 def _config(value: Mapping[str, Any]) -> Config:
@@ -213,36 +177,17 @@ def _config(value: Mapping[str, Any]) -> Config:
     for name, one in values.items():
         if not isinstance(one, str | bool | int | float):
             raise SpecError(f"spec.config.values.{str(name)[:80]}: must be one text, number or boolean")
-    refs = _list(value, "valuesFrom", "spec.config")
-    return Config(dict(values), tuple(_config_source(item, index) for index, item in enumerate(refs)))
-
-
-def _config_source(item: Any, index: int) -> KeyRef:
-    where = f"spec.config.valuesFrom[{index}]"
-    found = [(kind, name) for kind, name in _REF_FIELDS if isinstance(item, Mapping) and item.get(name) is not None]
-    if len(found) != 1:
-        raise SpecError(f"{where}: exactly one of secretRef and configMapRef must be set")
-    kind, ref = found[0]
-    return _key_ref(kind, item[ref], f"{where}.{ref}")
-
-
-_REF_FIELDS = ((SourceKind.SECRET, "secretRef"), (SourceKind.CONFIG_MAP, "configMapRef"))
-
-
-def _key_ref(kind: SourceKind, value: Any, where: str) -> KeyRef:
-    if not isinstance(value, Mapping):
-        raise SpecError(f"{where}: must be an object with a name")
-    key = value.get("key")
-    if key is not None and not (isinstance(key, str) and _KEY.fullmatch(key)):
-        raise SpecError(f"{where}.key: {str(key)[:80]!r} can't be a key of a {kind}")
-    return KeyRef(kind, _name(value, "name", where), key)
+    refs = items(value, "valuesFrom", "spec.config")
+    return Config(
+        dict(values), tuple(one_ref(item, f"spec.config.valuesFrom[{index}]") for index, item in enumerate(refs))
+    )
 
 
 def _image_path(item: Any, index: int) -> ImagePath:
     where = f"spec.imagePaths[{index}]"
     if not isinstance(item, Mapping):
         raise SpecError(f"{where}: must be an object with group, kind and path")
-    if item.get("group") == "" and item.get("kind") not in (*CORE_KINDS_WITH_PODS, None):
+    if item.get("group") == "" and item.get("kind") not in (*CORE_KINDS_WITH_IMAGES, None):
         raise SpecError(
             f"{where}: a {str(item['kind'])[:MAX_APP_NAME]} of the core group has no pods: what it holds is not probed,"
             " and would be told in status; name the custom resource that runs the image"
@@ -280,15 +225,6 @@ def _mapping(parent: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     return value
 
 
-def _list(parent: Mapping[str, Any], field: str, where: str) -> Sequence[Any]:
-    value = parent.get(field) or []
-    if not isinstance(value, list):
-        raise SpecError(f"{where}.{field}: must be a list")
-    if len(value) > MAX_ITEMS:
-        raise SpecError(f"{where}.{field}: at most {MAX_ITEMS} items are possible, found {len(value)}")
-    return value
-
-
 def _domain(parent: Mapping[str, Any], field: str) -> str | None:
     value = parent.get(field)
     if value is None:
@@ -306,13 +242,6 @@ def _glob(item: Any, index: int) -> str:
     if not isinstance(item, str) or not item:
         raise SpecError(f"spec.probe.exclude[{index}]: must be a text such as registry.internal.example/*")
     return item
-
-
-def _name(parent: Mapping[str, Any], field: str, where: str) -> str:
-    value = parent.get(field)
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise SpecError(f"{where}.{field}: must be the name of an object, found {str(value)[:80]!r}")
-    return value
 
 
 def _flag(parent: Mapping[str, Any], field: str, where: str, *, default: bool) -> bool:

@@ -45,7 +45,7 @@ class ApplyOptions:
     ``digest_key`` keys the digests of Secrets (``digests.object_digest``); ``account``, ``sources`` and
     ``deletion_phases`` (by object) are noted in the inventory's entries; ``adoption`` says whose fields become ours.
     ``force`` says whether an object may be deleted and made anew when a field can't be changed; ``waiting`` is entered
-    while somebody else has to act.
+    while somebody else has to act. ``quoting`` says whether refusals may quote what is in the objects.
     """
 
     digest_key: bytes = field(default=b"", repr=False)
@@ -55,6 +55,7 @@ class ApplyOptions:
     adoption: Adoption = field(default_factory=Adoption)
     force: Callable[[Object], bool] = lambda _: False
     waiting: Waiting = contextlib.nullcontext
+    quoting: bool = True
 
 
 class Applier:
@@ -257,7 +258,8 @@ class Applier:
                 except UnknownKindError as error:
                     refusals.append(Refusal(key_of(obj), str(error), transient=False))
                 except ApiError as error:
-                    refusals.append(Refusal(key_of(obj), explain(error, key_of(obj)), error.transient))
+                    told = explain(error, key_of(obj), quoting=self._options.quoting)
+                    refusals.append(Refusal(key_of(obj), told, error.transient))
 
         await asyncio.gather(*(one(obj) for obj in objects))
         if refusals:

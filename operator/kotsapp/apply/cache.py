@@ -46,7 +46,8 @@ class OwnedObjects:
     """A view of every object that carries an app's label pair; ``keep_annotation`` is how one is to outlive its app.
 
     ``on_change`` is called with the owner when an object of its was changed by somebody else, was deleted, or is a
-    workload whose health changed.
+    workload whose health changed. What merely carries its labels is none of its: anybody can put them on an object of
+    their own, and would have others' apps looked at for ever (``expect``).
     """
 
     def __init__(self, labels: tuple[str, str], keep_annotation: str, on_change: Callable[[Owner], None]) -> None:
@@ -62,6 +63,8 @@ class OwnedObjects:
         # Objects that are about to be applied, by whom, and who waits for the ones that are somebody else's.
         self._reserved: dict[Identity, Owner] = {}
         self._waiting: dict[Identity, dict[Owner, Owner]] = {}
+        # What each app has or wants.
+        self._expected: dict[Owner, frozenset[Identity]] = {}
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -95,8 +98,14 @@ class OwnedObjects:
             raise UnknownKindError(kind.api_version, kind.kind)
         return not watch.is_forbidden
 
+    def expect(self, owner: Owner, keys: Iterable[ObjectKey]) -> None:
+        """The owner has or wants these objects alone: from now on it is told of no others that carry its labels."""
+        self._expected[owner] = frozenset(key.identity for key in keys)
+
     def follow_only(self, owner: Owner, user: str | None, keys: Iterable[ObjectKey]) -> None:
         """The owner has these objects alone, as this identity: end the watches that nobody else needs."""
+        keys = tuple(keys)
+        self.expect(owner, keys)
         needed = {(key.api_version, key.kind) for key in keys}
         for key, watch in list(self._watches.items()):
             if key[:2] not in needed or key[3] != user:
@@ -111,13 +120,13 @@ class OwnedObjects:
         held = self._seen.get(key.identity)
         self._hand_over(key.identity, held, seen.owner)
         if seen.uid in self._applying.get(key.identity, ()):
-            self._on_change(seen.owner)
+            self._tell(seen.owner, key.identity)
             return seen
         self._ended.pop(key.identity, None)
         if held is None or held.uid != seen.uid or held.version <= seen.version:
             self._seen[key.identity] = seen
         elif (held.fields, held.deleting, held.kept) != (seen.fields, seen.deleting, seen.kept):
-            self._on_change(seen.owner)
+            self._tell(seen.owner, key.identity)
         return seen
 
     def forget(self, key: ObjectKey) -> None:
@@ -129,6 +138,7 @@ class OwnedObjects:
             self._unfollow(key, watch, owner)
         for identity in [identity for identity, seen in self._seen.items() if seen.owner == owner]:
             del self._seen[identity]
+        self._expected.pop(owner, None)
         self._ended = {identity: known for identity, known in self._ended.items() if known != owner}
         for identity, waiting in list(self._waiting.items()):
             waiting.pop(owner, None)
@@ -183,8 +193,13 @@ class OwnedObjects:
 
     def _hand_over(self, identity: Identity, held: Seen | None, owner: Owner) -> None:
         if held is not None and held.owner != owner:
-            self._on_change(held.owner)
+            self._tell(held.owner, identity)
             self._let_go(identity)
+
+    def _tell(self, owner: Owner, identity: Identity) -> None:
+        expected = self._expected.get(owner)
+        if expected is None or identity in expected:
+            self._on_change(owner)
 
     async def close(self) -> None:
         """End all watches."""
@@ -202,7 +217,7 @@ class OwnedObjects:
                 continue
             if version.isdigit() and self._seen[identity].version > int(version):
                 continue  # made after the list was
-            self._on_change(self._seen.pop(identity).owner)
+            self._tell(self._seen.pop(identity).owner, identity)
             self._let_go(identity)
 
     def observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
@@ -220,7 +235,7 @@ class OwnedObjects:
             self._seen.pop(key.identity, None)
             if key.group_kind == ("batch", "Job") and seen.facts and seen.facts.state is WorkloadState.READY:
                 self._ended[key.identity] = seen.owner
-            self._on_change((held or seen).owner)
+            self._tell((held or seen).owner, key.identity)
             self._let_go(key.identity)
             return
         self._seen[key.identity] = seen
@@ -228,7 +243,7 @@ class OwnedObjects:
         if (held is None and event == "LISTED") or key.identity in self._applying:
             return
         if held is None or _told_by(held) != _told_by(seen):
-            self._on_change(seen.owner)
+            self._tell(seen.owner, key.identity)
 
     def read(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
         """What would be kept of this object."""

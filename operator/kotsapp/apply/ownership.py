@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 from kotsapp.apply.adopt import Adoption
@@ -13,7 +14,9 @@ from kotsapp.apply.inventory import Inventory, Marks
 from kotsapp.apply.plan import Plan
 from kotsapp.apply.policy import stranger
 from kotsapp.apply.reader import LiveReader
+from kotsapp.apply.refusals import Refusal
 from kotsapp.kube.client import KubeClient
+from kotsapp.kube.errors import ApiError
 from kotsapp.kube.objects import ObjectKey, Owner, key_of
 from kotsapp.text import grouped
 
@@ -66,15 +69,15 @@ class TakenError(NotOursError):
 Holds = Callable[[Owner, ObjectKey], Awaitable[bool]]
 
 
-async def claim(applicant: Applicant, plan: Plan, reader: LiveReader, holds: Holds) -> None:
-    """Reserve the objects until ``OwnedObjects.release``; raises ClaimedError when another app has one of them.
+async def claim(applicant: Applicant, plan: Plan, keys: Sequence[ObjectKey], reader: LiveReader, holds: Holds) -> None:
+    """Reserve these objects of the plan until ``OwnedObjects.release``; raises ClaimedError when another app has one.
 
     Labels alone claim nothing: ``holds`` says whether the app that they name has the object in its inventory.
     """
     cache, owner = reader.cache, applicant.owner
-    claims = cache.reserve(owner, plan.keys)
+    claims = cache.reserve(owner, keys)
     if not claims:
-        labelled = {key: seen.owner for key in plan.keys if (seen := await reader.get(key)) and all(seen.owner)}
+        labelled = {key: seen.owner for key in keys if (seen := await reader.get(key)) and all(seen.owner)}
         others = {key: other for key, other in labelled.items() if other != owner}
         claims = {key: other for key, other in others.items() if await holds(other, key)}
     if not claims:
@@ -127,17 +130,29 @@ def adoption(applicant: Applicant, inventory: Inventory, plan: Plan) -> Adoption
     return replace(Adoption.from_names(applicant.adopt), allowed=allowed, left_open=plan.left_open)
 
 
-async def refuse_taken(applicant: Applicant, objects: Sequence[Object], client: KubeClient) -> None:
-    """Raises TakenError when the name of one of these exclusive objects is taken by another type or owner."""
+async def refuse_taken(applicant: Applicant, objects: Sequence[Object], client: KubeClient) -> list[Refusal]:
+    """Raises TakenError when the name of one of these exclusive objects is taken by another type or owner.
+
+    Those that this identity may not even read are refused: whose they are can't be known.
+    """
+    unread: list[Refusal] = []
 
     async def one(obj: Object) -> str | None:
         key = key_of(obj)
         kind = await client.resource_type(key.api_version, key.kind)
-        return taken(await client.get(kind, key.name, key.namespace), obj, applicant.marks)
+        try:
+            live = await client.get(kind, key.name, key.namespace)
+        except ApiError as error:
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+            unread.append(Refusal(key, error.message, error.transient))
+            return None
+        return taken(live, obj, applicant.marks)
 
     problems = [problem for problem in await asyncio.gather(*map(one, objects)) if problem]
     if problems:
         raise TakenError(problems)
+    return unread
 
 
 def taken(live: Mapping[str, Any] | None, wanted: Object, marks: Marks) -> str | None:

@@ -31,9 +31,9 @@ class Plan:
 
     ``exclusive`` are objects, pull secrets say, that nobody else may have, whoever's rights are used. ``as_written``
     are those that run once, before their images are rewritten: another route for what has run already is no reason to
-    run it again. ``left_open`` are the fields that are somebody else's, by object. ``if_absent`` are definitions that
-    are made where there are none and never changed. ``deletion_phases`` say when objects are deleted, by default in
-    phase 0.
+    run it again. ``left_open`` are the fields that are somebody else's, by object. ``if_absent`` are definitions and
+    namespaces that are made where there are none and never changed. ``deletion_phases`` say when objects are deleted,
+    by default in phase 0.
     """
 
     phases: tuple[Phase, ...] = ()

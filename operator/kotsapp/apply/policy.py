@@ -1,53 +1,32 @@
 """What may be applied with the operator's own rights.
 
 Whoever may write a KotsApp must not gain a right by it. Without an account to impersonate, the operator applies
-only inside the KotsApp's namespace, only kinds that its shipped role lists, nothing that would lend the rights of
+only inside the KotsApp's namespace, only kinds that are lent (``lending.py``), nothing that would lend the rights of
 another account or hand the object to another owner, and never over an object that somebody else made: a pod template
 that is taken over keeps the account it runs as, and an account keeps the rights that were bound to it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kotsapp.apply.digests import managers
-from kotsapp.kube.objects import ObjectKey, is_path_segment, key_of
+from kotsapp.apply.lending import Loan
+from kotsapp.kube.objects import is_path_segment, key_of
 
-# The same as in the shipped ClusterRole, which a test holds against this table.
-PERMITTED_KINDS: Mapping[str, frozenset[str]] = {
-    "": frozenset(
-        {
-            "ConfigMap",
-            "PersistentVolumeClaim",
-            "Pod",
-            "PodTemplate",
-            "ReplicationController",
-            "Secret",
-            "Service",
-            "ServiceAccount",
-        }
-    ),
-    "apps": frozenset({"DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"}),
-    "autoscaling": frozenset({"HorizontalPodAutoscaler"}),
-    "batch": frozenset({"CronJob", "Job"}),
-    "networking.k8s.io": frozenset({"Ingress", "NetworkPolicy"}),
-    "policy": frozenset({"PodDisruptionBudget"}),
-}
 TOKEN_SECRET_TYPE = "kubernetes.io/service-account-token"  # noqa: S105 - a Secret's type
 # KOTS puts this on all that it applies.
 KOTS_MARK = "kots.io/app-slug"
 _HINT = "set spec.serviceAccountName to an account that may do this"
 
 
-def refusal(
-    obj: Mapping[str, Any], pod_specs: Iterable[Mapping[str, Any]], namespace: str, accounts: Collection[str]
-) -> str | None:
+def refusal(obj: Mapping[str, Any], pod_specs: Iterable[Mapping[str, Any]], namespace: str, loan: Loan) -> str | None:
     """Why the operator's own rights are not lent to this object; None when they are.
 
-    ``pod_specs`` are those inside the object; ``accounts`` are the ServiceAccounts that the same app brings.
+    ``pod_specs`` are those inside the object, ``loan`` says what is lent to the app.
     """
     key = key_of(obj)
-    if key.kind not in PERMITTED_KINDS.get(key.group, ()):
-        return f"{key}: {_named(key)} is not among the kinds that are applied without an account; {_HINT}"
+    if reason := loan.withheld(obj):
+        return f"{key}: {reason}; {_HINT}{loan.way_out(obj)}"
     if key.namespace != namespace:
         return f"{key}: it is in namespace {key.namespace}, the KotsApp in {namespace}; {_HINT}"
     if key.group_kind == ("", "Secret") and obj.get("type") == TOKEN_SECRET_TYPE:
@@ -55,7 +34,7 @@ def refusal(
     for spec in pod_specs:
         # Either field may be the one that counts, by what the live object holds.
         for account in (str(spec.get(name) or "") for name in ("serviceAccountName", "serviceAccount")):
-            if account not in ("", "default") and account not in accounts:
+            if account not in ("", "default") and account not in loan.accounts:
                 return f"{key}: its pods would run as ServiceAccount {account}, which this app does not bring; {_HINT}"
     return None
 
@@ -115,7 +94,3 @@ def _labelled_otherwise(value: Any, own_labels: Mapping[str, str]) -> bool:
     if isinstance(labels, Mapping) and any(labels.get(name, own) != own for name, own in own_labels.items()):
         return True
     return any(_labelled_otherwise(item, own_labels) for item in value.values())
-
-
-def _named(key: ObjectKey) -> str:
-    return f"{key.kind} ({key.group})" if key.group else key.kind

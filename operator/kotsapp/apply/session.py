@@ -7,11 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from kotsapp.apply.absent import live, without_definitions, without_namespaces
 from kotsapp.apply.applier import Applier, ApplyOptions
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.changes import Changes, ChangeSet, Object, Removal
 from kotsapp.apply.deleter import Deleter
-from kotsapp.apply.dependencies import defined
 from kotsapp.apply.drift import Known, find_changes, note_repairs
 from kotsapp.apply.inventory import Entry
 from kotsapp.apply.ledger import Ledger
@@ -58,10 +58,11 @@ class Cluster:
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
     """``digest_key`` keys the digests of Secrets in the inventory; ``force`` says whether an object may be deleted and
-    made anew when a field can't be changed."""
+    made anew when a field can't be changed; ``quoting`` whether refusals may quote what is in the objects."""
 
     digest_key: bytes = field(default=b"", repr=False)
     force: Callable[[Object], bool] = lambda _: False
+    quoting: bool = True
 
 
 class Session:
@@ -87,28 +88,39 @@ class Session:
 
         Raises ClaimedError, NotOursError and RefusedError when an object must not or can't be applied, ApiError.
         """
-        client = self._cluster.client
+        client, owner = self._cluster.client, self._applicant.owner
+        plan = await without_namespaces(plan, client)
+        entries = self._ledger.inventory.entries.values()
+        self._cluster.cache.expect(owner, [*plan.keys, *(entry.key for entry in entries)])
         reader = self._reader(await self._watch(plan.keys))
-        plan = await _without_kept_owners(await self._without_existing(plan, reader), reader)
-        await claim(self._applicant, plan, reader, self._cluster.holds)
+        plan = await without_definitions(plan, client, self._ledger.inventory, reader)
+        plan = await _without_kept_owners(plan, reader)
+        inside = [key for key in plan.keys if key.namespace == owner.namespace]
+        await claim(self._applicant, plan, inside, reader, self._cluster.holds)
         digests = PlanDigests.of(plan, self._options.digest_key)
         changes = await find_changes(plan, digests, reader, self._known)
-        await refuse_taken(self._applicant, [obj for obj in changes.due if key_of(obj) in plan.exclusive], client)
+        exclusive = [obj for obj in changes.due if key_of(obj) in plan.exclusive]
+        unread = await refuse_taken(self._applicant, exclusive, client)
         new: frozenset[ObjectKey] = frozenset()
         self._applier = self._new_applier(changes)
         if changes.changed:
             try:
                 stored = await self._applier.rehearse(changes.changed)
-            except RefusedError:
+            except RefusedError as error:
                 if client.user is None:
                     # Whose it is says more than why it can't be applied over.
                     await self._refuse_strangers([obj for obj in changes.due if key_of(obj) not in plan.exclusive])
-                raise
+                raise error.with_others(unread) from None
             refuse_controlled(self._applicant, stored)
             # The server gives an object that it would make no resourceVersion yet.
             new = frozenset(key_of(obj) for obj in stored if not obj["metadata"].get("resourceVersion"))
+        if unread:
+            raise RefusedError(unread)
         if client.user is None:
             await self._refuse_strangers([obj for obj in changes.due if key_of(obj) not in new | plan.exclusive])
+        # Whoever may not apply there must not keep others off their own objects, not for a moment.
+        outside = [key for key in plan.keys if key.namespace != owner.namespace]
+        await claim(self._applicant, plan, outside, reader, self._cluster.holds)
         return changes
 
     async def _refuse_strangers(self, objects: Sequence[Object]) -> None:
@@ -175,6 +187,7 @@ class Session:
             adoption=adoption(self._applicant, self._ledger.inventory, changes.plan),
             force=self._options.force,
             waiting=self._cluster.waiting,
+            quoting=self._options.quoting,
         )
         return Applier(self._cluster.client, self._cluster.cache, options)
 
@@ -221,43 +234,11 @@ class Session:
             key: "to be ready" for key in sorted(phase.ready - changes.ended) if not await _is_ready(key, reader)
         }
         for key, properties in phase.properties.items():
-            live = await self._live(key)
-            wanted = [f"{path}={text}" for path, steps, text in properties if text not in _texts(live, steps)]
+            found = await live(key, self._cluster.client)
+            wanted = [f"{path}={text}" for path, steps, text in properties if text not in _texts(found, steps)]
             if wanted:
                 unready[key] = f"to have {', '.join(wanted)}"
         return unready
-
-    async def _live(self, key: ObjectKey) -> Mapping[str, Any] | None:
-        client = self._cluster.client
-        try:
-            return await client.get(await client.resource_type(key.api_version, key.kind), key.name, key.namespace)
-        except UnknownKindError:
-            return None
-
-    async def _without_existing(self, plan: Plan, reader: LiveReader) -> Plan:
-        """The plan less the definitions that are only made where there are none, and are there: Helm leaves them."""
-        if not plan.if_absent:
-            return plan
-        there = {
-            key_of(obj) for obj in plan.objects if key_of(obj) in plan.if_absent and await self._is_defined(obj, reader)
-        }
-        phases = [
-            replace(phase, objects=tuple(obj for obj in phase.objects if key_of(obj) not in there))
-            for phase in plan.phases
-        ]
-        return replace(plan, phases=tuple(phases))
-
-    async def _is_defined(self, definition: Object, reader: LiveReader) -> bool:
-        """Asked by what is served first, which is known without a request: definitions are large."""
-        key = key_of(definition)
-        if self._ledger.inventory.get(key) is not None and await reader.get(key) is not None:
-            return True
-        group, kind = defined(definition)
-        for version in (definition.get("spec") or {}).get("versions") or ():
-            with contextlib.suppress(UnknownKindError):
-                await self._cluster.client.resource_type(f"{group}/{version.get('name')}", kind)
-                return True
-        return await self._live(key) is not None
 
     async def _any_unwell(self, changes: Changes) -> bool:
         reader = self._reader(changes.unwatched)

@@ -5,6 +5,7 @@ import argparse
 from kotsapp.cli import parser as command_line
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK
+from kotsapp.cli.examples import with_examples
 
 _BASH = """_kotsapp() {{
   local words
@@ -22,8 +23,10 @@ _ZSH = "#compdef kotsapp\nautoload -U +X bashcompinit && bashcompinit\n"
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    epilog = "for this shell: source <(kotsapp completion bash); for fish: kotsapp completion fish | source"
-    parser = commands.add_parser("completion", help=COMMANDS["completion"], epilog=epilog)
+    text = "Print what a shell completes the command line by."
+    parser = commands.add_parser(
+        "completion", help=COMMANDS["completion"], description=text, **with_examples("completion")
+    )
     parser.add_argument("shell", choices=("bash", "zsh", "fish"))
     parser.set_defaults(run=run)
 

@@ -10,9 +10,11 @@ import yaml
 
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.examples import with_examples
+from kotsapp.cli.formats import FORMATS
 from kotsapp.cli.inputs import read_answers, source_files
 from kotsapp.cli.options import add_config_values
-from kotsapp.cli.output import FORMATS, print_result, table
+from kotsapp.cli.output import print_result, table
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import actions
 from kotsapp.release.budget import for_command_line
@@ -28,8 +30,8 @@ _NOT_ANSWERED = frozenset({"heading", "label"})
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("config", help=COMMANDS["config"], description=run.__doc__)
-    parser.add_argument("files", metavar="FILE|DIR", nargs="+", help="the release: manifests, archives, folders")
+    parser = commands.add_parser("config", help=COMMANDS["config"], description=run.__doc__, **with_examples("config"))
+    parser.add_argument("files", metavar="FILE|DIR|-", nargs="+", help="the release: manifests, archives, folders")
     add_config_values(parser)
     text = "a table (default), json, or a ConfigValues document to fill in as yaml"
     parser.add_argument("-o", "--output", choices=FORMATS, default="table", help=text)
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output == "yaml":
         sys.stdout.write("\n".join(_document(found, answers)) + "\n")
         return EXIT_OK
-    items = [_entry(item, answers) for item in found.items]
+    items = [_entry(item, found, answers) for item in found.items]
     print_result({"items": items}, args.output, lambda: _table(items))
     return EXIT_OK
 
@@ -64,7 +66,7 @@ def _config(args: argparse.Namespace) -> Config:
     return found
 
 
-def _entry(item: Item, answers: Answers) -> dict[str, Any]:
+def _entry(item: Item, found: Config, answers: Answers) -> dict[str, Any]:
     return {
         "name": item.name,
         "type": item.type,
@@ -72,7 +74,7 @@ def _entry(item: Item, answers: Answers) -> dict[str, Any]:
         "default": item.default or item.value,
         "title": item.title,
         "group": item.group,
-        "when": item.when,
+        "when": _condition(item, found),
         "hidden": item.hidden,
         "readonly": not item.editable,
         "choices": [name for name, _ in item.children],
@@ -87,7 +89,7 @@ def _table(items: Sequence[Mapping[str, Any]]) -> str:
         (
             item["name"],
             item["type"],
-            "yes" if item["required"] else "-",
+            _required(item),
             "yes" if item["given"] else "-",
             _shortened(item["type"], item["default"]) or "-",
             item["title"] or "-",
@@ -95,6 +97,13 @@ def _table(items: Sequence[Mapping[str, Any]]) -> str:
         for item in asked
     ]
     return table(heads, rows)
+
+
+def _required(item: Mapping[str, Any]) -> str:
+    """Whether it has to have a value: always, or where its condition, which takes answers to tell, holds."""
+    if not item["required"]:
+        return "-"
+    return "if asked" if actions.has_calls(item["when"]) else "yes"
 
 
 def _shortened(kind: str, default: str) -> str:
@@ -105,8 +114,15 @@ def _shortened(kind: str, default: str) -> str:
     return text if len(text) <= _MAX_DEFAULT else text[: _MAX_DEFAULT - 3] + "..."
 
 
+def _condition(item: Item, found: Config) -> str:
+    """When it is asked for, of its own or for all of its group; empty for always."""
+    return next(
+        (when for when in (item.when, found.group_whens.get(item.group, "")) if actions.has_calls(when)), item.when
+    )
+
+
 def _document(found: Config, answers: Answers) -> Iterator[str]:
-    """A ConfigValues document: required items to fill in, the others as comments with what they are without it."""
+    """A ConfigValues document: what is required anyway to fill in, the rest as comments with what it is without it."""
     yield "apiVersion: kots.io/v1beta1"
     yield "kind: ConfigValues"
     yield "metadata:"
@@ -116,7 +132,7 @@ def _document(found: Config, answers: Answers) -> Iterator[str]:
     for item in found.items:
         if item.editable and not item.hidden:
             for one in _answered_by(item):
-                yield from _lines(one, answers)
+                yield from _lines(one, _condition(item, found), answers)
 
 
 def _answered_by(item: Item) -> list[Item]:
@@ -129,9 +145,10 @@ def _answered_by(item: Item) -> list[Item]:
     ]
 
 
-def _lines(item: Item, answers: Answers) -> Iterator[str]:
-    given = item.name in answers.values
-    told = [item.type, "required" if item.required else "", f"when: {_line(item.when)}" if item.when else ""]
+def _lines(item: Item, when: str, answers: Answers) -> Iterator[str]:
+    given, depends = item.name in answers.values, actions.has_calls(when)
+    required = "required if asked" if item.required and depends else "required" if item.required else ""
+    told = [item.type, required, f"when: {_line(when)}" if depends else ""]
     if item.children:
         told.append("one of " + ", ".join(name for name, _ in item.children))
     if item.pattern:
@@ -141,7 +158,7 @@ def _lines(item: Item, answers: Answers) -> Iterator[str]:
         yield f"    # {_line(item.help_text)}"
     default = item.default or item.value
     value = answers.values[item.name] if given else default
-    mark = "" if given or (item.required and not default) else "# "
+    mark = "" if given or (item.required and not default and not depends) else "# "
     yield f"    {mark}{_scalar(item.name)}:"
     yield f"    {mark}  value: {_scalar(value)}"
 

@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
 from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
@@ -12,9 +13,10 @@ from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_SOURCE_BYTES, MIB
 from kotsapp.redact import current
-from kotsapp.release import config_values
+from kotsapp.release import config_values, installation, parts
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
+from kotsapp.release.context import ReleaseVersion
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import CallsError, Drawn
 from kotsapp.release.reader import Release, SourceFile
@@ -32,7 +34,7 @@ _MAX_FILES = 10_000
 def is_source_file(path: str) -> bool:
     """Whether this is a file that manifests are read from, by its ending and by being there."""
     try:
-        return path.lower().endswith(_ENDINGS) and Path(path).is_file()
+        return _is_source(path) and Path(path).is_file()
     except OSError:  # too long for a path, say
         return False
 
@@ -70,11 +72,11 @@ def read_release(
     try:
         release = renderer.read(files, local_images, kept)
         if not release.charts:
-            return release
+            return renderer.with_unhandled(release)
         # Running helm costs imports that a release without charts, nearly every one, need not pay for.
         import asyncio
 
-        return asyncio.run(renderer.with_charts(release))
+        return renderer.with_unhandled(asyncio.run(renderer.with_charts(release)))
     except ConfigIncompleteError as error:
         raise CommandError("\n".join(map(str, error.problems)), EXIT_PROBLEM) from None
     except CallsError as error:
@@ -104,10 +106,30 @@ def read_license(file: str, trusted_keys: str | None, *, even_expired: bool = Fa
     except LicenseError as error:
         raise CommandError(f"{file}: {error.reason}: {error.message}", EXIT_PROBLEM) from None
     current().learn("license", license.secrets())
-    if license.expired(datetime.now(UTC)) and not even_expired:
+    if not even_expired:
+        refuse_expired(license, file)
+    return license
+
+
+def refuse_expired(license: License, file: str) -> None:
+    """Raises CommandError once the license's time is over."""
+    if license.expired(datetime.now(UTC)):
         message = "its time is over, so nothing is rendered with it; ask the vendor for a new one"
         raise CommandError(f"{file}: {LicenseReason.EXPIRED}: {message}", EXIT_PROBLEM)
-    return license
+
+
+def version_of(files: Sequence[SourceFile]) -> ReleaseVersion:
+    """Which release the files are, by the Installation document among them; one that says nothing without it.
+
+    What can't be read is told where manifests are read.
+    """
+    for file in files:
+        if PurePath(file.name).name == installation.FILE_NAME:
+            with suppress(ManifestError):
+                found = installation.version(documents.read_mapping(file.data, file.origin))
+                if found is not None:
+                    return found
+    return ReleaseVersion()
 
 
 def read_file(file: Path, limit: int) -> bytes:
@@ -125,6 +147,10 @@ def _bounded(data: bytes, name: str, limit: int = MAX_SOURCE_BYTES) -> bytes:
     return data
 
 
+def _is_source(name: str) -> bool:
+    return name.lower().endswith(_ENDINGS) or parts.is_part(name)
+
+
 def _files(path: Path) -> Iterator[tuple[Path, str]]:
     if not path.is_dir():
         yield path, path.name
@@ -133,6 +159,7 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
         name = file.relative_to(path)
         hidden = any(part.startswith(".") for part in name.parts)
         if file.name == CHART_FILE and not hidden:
-            raise CommandError(f"{file.parent} is an unpacked chart: package it (helm package {file.parent})")
-        if not hidden and file.name.lower().endswith(_ENDINGS) and file.is_file():
+            chart = file.parent
+            raise CommandError(f"{chart} is an unpacked chart, and KOTS reads packed ones: helm package {chart}")
+        if not hidden and _is_source(file.name) and file.is_file():
             yield file, name.as_posix()

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.durations import period
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.options import period
-from kotsapp.cli.output import add_output_option, print_result
+from kotsapp.cli.examples import with_examples
+from kotsapp.cli.formats import add_output_option
+from kotsapp.cli.output import print_result, print_tables
 from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
 from kotsapp.license.document import MAX_BYTES
 from kotsapp.license.facts import timestamp
@@ -24,13 +26,16 @@ _APP_KEY = Path("private", "app.pem")
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    license_parser = commands.add_parser("license", help=COMMANDS["license"])
+    license_parser = commands.add_parser("license", help=COMMANDS["license"], **with_examples("license"))
     actions = license_parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     verify_parser = actions.add_parser(
-        "verify", help="is it genuine, for which application, until when", description=_verify.__doc__
+        "verify",
+        help="is it genuine, for which application, until when",
+        description=_verify.__doc__,
+        **with_examples("license verify"),
     )
-    verify_parser.add_argument("file", metavar="FILE", help="the License document, - for standard input")
+    verify_parser.add_argument("files", metavar="FILE|-", nargs="+", help="License documents")
     verify_parser.add_argument(
         "--trusted-keys", metavar="DIR", type=Path, help="folder with further public keys, <key id>.pem each"
     )
@@ -41,9 +46,12 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     verify_parser.set_defaults(run=_verify)
 
     sign_parser = actions.add_parser(
-        "sign", help="sign a license with your own keys, for development and tests", description=_sign.__doc__
+        "sign",
+        help="sign a license with your own keys, for development and tests",
+        description=_sign.__doc__,
+        **with_examples("license sign"),
     )
-    sign_parser.add_argument("file", metavar="FILE", help="a License document without signature, - for standard input")
+    sign_parser.add_argument("file", metavar="FILE|-", help="a License document without signature")
     sign_parser.add_argument(
         "--keys",
         metavar="DIR",
@@ -55,29 +63,44 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def _verify(args: argparse.Namespace) -> int:
-    """Verify a license: exit code 0 if it may be used, 1 with the reason if not (forged, damaged, expired, or about to
+    """Verify licenses: exit code 0 if each may be used, 1 with the reason if not (forged, damaged, expired, or about to
     expire within the time that --within gives)."""
-    data = _read(args.file)
     try:
         keys = TrustedKeys.load(args.trusted_keys)
     except TrustedKeysError as error:
         raise CommandError(str(error)) from None
+    results = [_verified(name, _read(name), keys, args.within) for name in args.files]
+    if args.output != "table":
+        shown = [_shown_result(one, named=len(results) > 1) for one in results]
+        print_result(shown[0] if len(shown) == 1 else {"licenses": shown}, args.output, str)
+    else:
+        print_tables([_titled(one, named=len(results) > 1) for one in results if one["version"] is not None])
+    for one in results:
+        if one["problem"]:
+            report(f"kotsapp: {one['file']}: {one['problem']}")
+    return EXIT_PROBLEM if any(one["problem"] for one in results) else EXIT_OK
+
+
+def _verified(name: str, data: bytes, keys: TrustedKeys, within: timedelta | None) -> dict[str, Any]:
+    """What is told of one license; ``problem`` is for standard error, and decides the exit code."""
     soon = None
     try:
         license = load(data, keys)
         result = _report(license, datetime.now(UTC))
-        soon = _expires_soon(license, args.within)
+        soon = _expires_soon(license, within)
     except LicenseError as error:
         result = _refusal(error)
-    if args.output != "table" or result["version"] is not None:
-        print_result(result, args.output, lambda: _table(result))
-    if not result["valid"]:
-        report(f"kotsapp: {args.file}: {result['reason']}: {result['message']}")
-        return EXIT_PROBLEM
-    if soon:
-        report(f"kotsapp: {args.file}: {soon}")
-        return EXIT_PROBLEM
-    return EXIT_OK
+    problem = soon if result["valid"] else f"{result['reason']}: {result['message']}"
+    return {"file": name, "problem": problem, **result}
+
+
+def _shown_result(result: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
+    left_out = {"problem"} if named else {"problem", "file"}
+    return {key: value for key, value in result.items() if key not in left_out}
+
+
+def _titled(result: Mapping[str, Any], *, named: bool) -> str:
+    return f"{'FILE':<12} {result['file']}\n{_table(result)}" if named else _table(result)
 
 
 def _expires_soon(license: License, within: timedelta | None) -> str | None:

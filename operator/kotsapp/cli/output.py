@@ -1,6 +1,5 @@
 """The three forms in which every reporting command prints: a table for people, JSON and YAML for programs."""
 
-import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,12 +11,7 @@ from rich.cells import cell_len
 from kotsapp.redact import masked
 from kotsapp.text import printable
 
-FORMATS = ("table", "json", "yaml")
 _BETWEEN = "   "
-
-
-def add_output_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", choices=FORMATS, default="table", help="output format (default: table)")
 
 
 def print_result(data: Mapping[str, Any], output: str, table: Callable[[], str]) -> None:
@@ -29,6 +23,12 @@ def print_result(data: Mapping[str, Any], output: str, table: Callable[[], str])
         sys.stdout.write(yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True))
     else:
         print(masked(table()))
+
+
+def print_tables(tables: Sequence[str]) -> None:
+    """Tables for a person, one after the other, without a secret that is known."""
+    if tables:
+        print(masked("\n\n".join(tables)))
 
 
 def _masked(value: Any) -> Any:

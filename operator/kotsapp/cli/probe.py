@@ -8,19 +8,32 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.durations import DEFAULT_TIMEOUT, seconds
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.inputs import DEFAULT_NAMESPACE, is_source_file, read_answers, read_license, read_release, source_files
-from kotsapp.cli.options import DEFAULT_TIMEOUT, add_config_values, seconds
-from kotsapp.cli.output import add_output_option, print_result, table
+from kotsapp.cli.examples import with_examples
+from kotsapp.cli.formats import add_output_option
+from kotsapp.cli.inputs import (
+    DEFAULT_NAMESPACE,
+    is_source_file,
+    read_answers,
+    read_license,
+    read_release,
+    source_files,
+    version_of,
+)
+from kotsapp.cli.options import add_config_values
+from kotsapp.cli.output import print_result, table
 from kotsapp.cli.progress import Progress
+from kotsapp.cli.unhandled import entries, notes
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.routing import Route
-from kotsapp.images.usage import InvalidImagesError, image_users, parse_used
+from kotsapp.images.usage import InvalidImagesError, collect_users, parse_used, uses_of
 from kotsapp.license import License
 from kotsapp.pullsecret import USER_NAME, default_name
 from kotsapp.registry.config import Registries, RegistriesError
 from kotsapp.registry.credential import Credential
+from kotsapp.release.kotsapps import not_fetched
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
 from kotsapp.verdicts.decision import Resolution
@@ -30,10 +43,10 @@ from kotsapp.verdicts.verification import Verified
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("probe", help=COMMANDS["probe"], description=run.__doc__)
+    parser = commands.add_parser("probe", help=COMMANDS["probe"], description=run.__doc__, **with_examples("probe"))
     parser.add_argument("images", metavar="IMAGE", nargs="*", help="an image reference")
     parser.add_argument(
-        "-f", "--filename", action="append", default=[], metavar="FILE|DIR", help="manifests, - for standard input"
+        "-f", "--filename", action="append", default=[], metavar="FILE|DIR|-", help="manifests; repeatable"
     )
     parser.add_argument("--license", metavar="FILE", help="also ask the proxy, with this license")
     parser.add_argument("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
@@ -42,7 +55,11 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("--registries", type=Path, metavar="FILE", help="where registries really are")
     parser.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="never probed; repeatable")
     parser.add_argument(
-        "--timeout", type=seconds, default=DEFAULT_TIMEOUT, metavar="SECONDS", help="for one image (default: 10)"
+        "--timeout",
+        type=seconds,
+        default=DEFAULT_TIMEOUT,
+        metavar="DURATION",
+        help="for asking about one image, such as 10s or 2m (default: 10s)",
     )
     parser.add_argument("--deny-private-networks", action="store_true", help="ask no registry at a private address")
     add_output_option(parser)
@@ -57,18 +74,21 @@ def run(args: argparse.Namespace) -> int:
         if is_source_file(image):
             raise CommandError(f"{image} is a file, not an image: give each file with -f of its own")
     license = _license(args) if args.license else None
+    files = source_files(args.filename) if args.filename else []
     renderer = Renderer(
         license,
         default_name(license.app_slug if license else ""),
         DEFAULT_NAMESPACE,
         helm=args.helm,
         answers=read_answers(args.config_values),
+        version=version_of(files),
     )
-    files = source_files(args.filename) if args.filename else []
     release = read_release(renderer, files) if files else Release()
     if files and release.is_empty and not release.reported_images:
         raise CommandError(release.nothing_found(files), EXIT_PROBLEM)
-    users = image_users(release.objects, reported=release.reported_images, local_images=release.local_images)
+    for _, told in not_fetched(release.objects):
+        report(f"kotsapp: {told}")
+    users = collect_users(uses_of(release.objects), release.reported_images, release.local_images)
     try:
         references = _distinct([*_references(args.images), *parse_used(users)])
     except InvalidImagesError as error:
@@ -86,7 +106,13 @@ def run(args: argparse.Namespace) -> int:
     )
     prober = Prober(registries, allow_private=not args.deny_private_networks, ask_each=True)
     settled = asyncio.run(_probe(prober, references, policy, license)).settled
-    print_result({"images": [_entry(one, license) for one in settled]}, args.output, lambda: _table(settled, license))
+    found: dict[str, Any] = {"images": [_entry(one, license) for one in settled]}
+    if release.unhandled:
+        found["unhandledImages"] = entries(release.unhandled)
+    print_result(found, args.output, lambda: _table(settled, license))
+    if args.output == "table":
+        for told in notes(release.unhandled):
+            report(f"kotsapp: {told}")
     return EXIT_OK if all(_is_good(one, license) for one in settled) else EXIT_PROBLEM
 
 

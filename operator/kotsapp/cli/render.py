@@ -10,19 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.durations import DEFAULT_TIMEOUT, seconds
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.examples import with_examples
 from kotsapp.cli.folder import write_folder
-from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files
-from kotsapp.cli.options import DEFAULT_TIMEOUT, add_config_values, domain, image_path, object_name, seconds
+from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files, version_of
+from kotsapp.cli.options import add_config_values, domain, image_path, object_name
 from kotsapp.cli.routes import Rules, decide
-from kotsapp.images.podspec import unmatched
+from kotsapp.cli.unhandled import notes
+from kotsapp.images.finder import unmatched
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
-from kotsapp.images.usage import collect_users
+from kotsapp.images.unhandled import still_unhandled
+from kotsapp.images.usage import collect_users, without_place
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
+from kotsapp.release.context import ReleaseVersion
+from kotsapp.release.kotsapps import not_fetched
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
 from kotsapp.render.diff import differences
@@ -30,15 +36,16 @@ from kotsapp.render.files import SECRET_FILE, file_names
 from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
 from kotsapp.render.patched import Found, Patched, find, in_order, patch, placed, secret_namespaces, title
 from kotsapp.render.yaml_text import dump_all
+from kotsapp.text import listed
 from kotsapp.verdicts.verdict import Verdict
 
 _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("render", help=COMMANDS["render"], description=run.__doc__)
+    parser = commands.add_parser("render", help=COMMANDS["render"], description=run.__doc__, **with_examples("render"))
     add = parser.add_argument
-    add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR", help="manifests, archives")
+    add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR|-", help="manifests, archives")
     add("--license", required=True, metavar="FILE", help="the license, which the pull secret is made from")
     add("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
     add(
@@ -101,8 +108,8 @@ def _render(args: argparse.Namespace) -> int:
     license = read_license(args.license, args.trusted_keys)
     for field in license.differences:
         _note(f"{args.license}: {field} was changed after signing; the signed value is used")
-    renderer = _renderer(args, license)
     files = source_files(args.filename)
+    renderer = _renderer(args, license, version_of(files))
     release = read_release(renderer, files)
     if release.is_empty:
         raise CommandError(release.nothing_found(files), EXIT_PROBLEM)
@@ -121,14 +128,26 @@ def _render(args: argparse.Namespace) -> int:
             _note(f"{image} becomes {reference}, which container runtimes refuse for {reference.refused_for}")
     for path in unmatched([one.obj for one in found], args.image_path):
         _note(f"--image-path {path}: no object has an image there; check group, kind and path")
-    for warning in release.warnings:
+    named = [(title(one.obj), one.uses) for one in found]
+    for image, told in without_place(named).items():
+        if image in pulls and pulls[image].needs_secret:
+            _note(f"{image}: {told}")
+    for told in notes(still_unhandled(release.unhandled, named)):
+        _note(told)
+    if release.drawn.items or release.drawn.calls:
+        what = listed([f"item {name}" for name in release.drawn.items], 5) or "in template calls"
+        _note(f"passwords are drawn ({what}), others at each run: keep what you apply, or let the operator keep them")
+    for warning in (*release.warnings, *(told for _, told in not_fetched(release.objects))):
         _note(warning)
     for chart in release.unpatched_charts:
         _note(f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered")
     patched = patch(found, pulls, renderer.pull_secret)
     namespaces = [] if args.no_secret else secret_namespaces(patched, app=release.asks_for_pull_secret)
     if not args.no_secret:
-        namespaces = list(dict.fromkeys((*namespaces, *release.application.additional_namespaces)))
+        additional = release.application.additional_namespaces
+        namespaces = list(dict.fromkeys((*namespaces, *additional)))
+        if additional:
+            _note(f"the pull secret is for {listed(additional, 5)}, too (additionalNamespaces), which have to be there")
     domains = renderer.domains(release.application).opening(pulled.values())
     secrets = [_secret(renderer.pull_secret, name or args.namespace, license, domains) for name in namespaces]
     if args.namespace and not args.kustomize:
@@ -164,7 +183,7 @@ def _check_usage(args: argparse.Namespace) -> None:
         raise CommandError("-o json is for printing the objects, and goes neither with --to nor with --diff")
 
 
-def _renderer(args: argparse.Namespace, license: License) -> Renderer:
+def _renderer(args: argparse.Namespace, license: License, version: ReleaseVersion) -> Renderer:
     return Renderer(
         license=license,
         pull_secret=args.pull_secret or default_name(license.app_slug),
@@ -174,6 +193,7 @@ def _renderer(args: argparse.Namespace, license: License) -> Renderer:
         patch_helm_v2=args.v2_charts == "Patch",
         helm=args.helm,
         answers=read_answers(args.config_values),
+        version=version,
     )
 
 

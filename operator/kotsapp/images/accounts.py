@@ -7,8 +7,9 @@ one to a pod takes the account's away, unless it adds them, too (DESIGN 3).
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from kotsapp.images.finder import images_of
 from kotsapp.images.image_path import ImagePath, Path
-from kotsapp.images.podspec import PULL_SECRETS, ImageUse, group_kind, images_of, workloads
+from kotsapp.images.podspec import PULL_SECRETS, ImageUse, group_kind, workloads
 
 DEFAULT_ACCOUNT = "default"
 
@@ -48,7 +49,7 @@ def account_of(obj: Mapping[str, Any], secrets: Path) -> str | None:
 def accounts_in_use(obj: Mapping[str, Any], uses: Iterable[ImageUse], routed: Iterable[str]) -> set[Account]:
     """The accounts whose pods would lose their pull secrets: they get their first one, for an image of ``routed``."""
     routed = frozenset(routed)
-    lists = {use.pull_secrets for use in uses if use.pull_secrets is not None and use.image in routed}
+    lists = {one for use in uses if use.image in routed for one in use.pull_secrets}
     names = (account_of(obj, secrets) for secrets in lists)
     return {Account(_namespace(obj), name) for name in names if name is not None}
 

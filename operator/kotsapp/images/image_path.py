@@ -1,7 +1,8 @@
 """Images that custom resources hold outside pod specs: where they are, as the person who knows the resource says it.
 
-A path is dotted field names. After a name, ``[*]`` means every item of a list, ``[2]`` one item (from 0) and
-``['a.b']`` a field whose name has dots; ``*`` in a name's place means every field. Examples: ``spec.image``,
+A path is dotted field names. After a name, ``[*]`` means every item of a list, ``[2]`` one item (from 0), ``[name=a]``
+the items whose field ``name`` is ``a``, and ``['a.b']`` a field whose name has dots; ``*`` in a name's place means
+every field. Examples: ``spec.image``,
 ``spec.images[*].ref``, ``spec.nodes.*.image``, ``spec.template.metadata.annotations['example.com/agent-image']``.
 """
 
@@ -24,7 +25,15 @@ class Wildcard(Enum):
     FIELD = "*"
 
 
-Step = str | int | Wildcard
+@dataclass(frozen=True, slots=True)
+class Select:
+    """A step that means the items of a list in which a field is this text."""
+
+    name: str
+    value: str
+
+
+Step = str | int | Wildcard | Select
 
 _STEP = re.compile(
     r"\.?(?P<field>[A-Za-z0-9_$/-]+)"
@@ -32,7 +41,13 @@ _STEP = re.compile(
     r"|(?P<item>\[\*\])"
     r"|\[(?P<index>[0-9]{1,6})\]"
     r"|\['(?P<quoted>[^']+)'\]"
+    r"|\[(?P<name>[A-Za-z0-9_-]+)=(?P<value>[^\[\]']+)\]"
 )
+
+
+# Items of a list among which one is looked for by its name: far more than a pod has containers or variables.
+_MAX_NAMED = 1000
+_PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 
 
 class InvalidImagePathError(ValueError):
@@ -114,6 +129,25 @@ def dotted(path: Path) -> str:
     return "".join(parts)
 
 
+def dotted_by_name(obj: Any, path: Path) -> str:
+    """The same, with items of lists told by their ``name`` where that tells them: an item's number changes when another
+    one comes before it."""
+    parts, value = "", obj
+    for key in path:
+        step = f"[{key}]" if isinstance(key, int) else dotted((key,))
+        if isinstance(key, int) and isinstance(value, list) and len(value) <= _MAX_NAMED:
+            names = [one.get("name") if isinstance(one, Mapping) else None for one in value]
+            name = names[key] if key < len(names) else None
+            if isinstance(name, str) and names.count(name) == 1 and _PLAIN.fullmatch(name):
+                step = f"[name={name}]"
+        parts += step if step.startswith("[") or not parts else f".{step}"
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            value = None
+    return parts
+
+
 def children(value: Any, step: Step) -> list[tuple[str | int, Any]]:
     """What one step of a path leads to: names or indexes, each with what stands there; empty where it leads nowhere."""
     if isinstance(value, Mapping):
@@ -123,6 +157,10 @@ def children(value: Any, step: Step) -> list[tuple[str | int, Any]]:
     if isinstance(value, list):
         if step is Wildcard.ITEM:
             return list(enumerate(value))
+        if isinstance(step, Select):
+            return [
+                (n, one) for n, one in enumerate(value) if isinstance(one, Mapping) and one.get(step.name) == step.value
+            ]
         return [(step, value[step])] if isinstance(step, int) and step < len(value) else []
     return []
 
@@ -132,6 +170,8 @@ def _step(match: re.Match[str]) -> Step:
         return match["field"]
     if match["quoted"] is not None:
         return match["quoted"]
+    if match["name"] is not None:
+        return Select(match["name"], match["value"])
     if match["index"] is not None:
         return int(match["index"])
     return Wildcard.FIELD if match["every"] else Wildcard.ITEM
@@ -140,7 +180,7 @@ def _step(match: re.Match[str]) -> Step:
 def _exact(path: str) -> Path:
     exact: list[str | int] = []
     for step in parse_steps(path):
-        if isinstance(step, Wildcard):
-            raise InvalidImagePathError(path, "the list of pull secrets is one place, so its path has no *")
+        if isinstance(step, Wildcard | Select):
+            raise InvalidImagePathError(path, "the list of pull secrets is one place, so its path has no * and no =")
         exact.append(step)
     return tuple(exact)

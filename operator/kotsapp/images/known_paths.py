@@ -1,26 +1,62 @@
-"""Where popular custom resources hold images outside pod specs (DESIGN 3), and the list that takes their pull secret.
+"""Where popular custom resources hold images outside pod specs (DESIGN 3), and what takes their pull secret.
 
-Without a list the image is routed, and how its pods get the secret is their controller's affair: Rook's and MinIO's
-pods have it by their account, an Elasticsearch by each of its node sets.
+As their API types have it (ECK 3.5, MinIO's operator 7.1), and as Rook's guide to authenticated registries says.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from kotsapp.images.image_path import ImagePath
+from kotsapp.images.image_path import ImagePath, Path, Step, children, parse_steps
 
 _PODS = "imagePullSecrets"
+# Of a pod template that may not be there yet.
+_TEMPLATE = f"podTemplate.spec.{_PODS}"
 
 
-def _paths() -> Iterator[ImagePath]:
+@dataclass(frozen=True, slots=True)
+class KnownPath:
+    """Images at ``path``. Each of ``secrets`` is what has to be there, and the list below it.
+
+    ``otherwise`` is for a resource that has no place for a pull secret: how its pods get it.
+    """
+
+    path: ImagePath
+    secrets: tuple[tuple[str, str], ...] = ()
+    otherwise: str = ""
+
+    def secret_lists(self, obj: Mapping[str, Any]) -> tuple[Path, ...]:
+        """The lists of this very object."""
+        found = ((base, below) for there, below in self.secrets for base in _places(obj, parse_steps(there)))
+        return tuple((*base, *below.split(".")) for base, below in found)
+
+
+def _places(value: Any, steps: tuple[Step, ...], at: Path = ()) -> Iterator[Path]:
+    if not steps:
+        if isinstance(value, Mapping):
+            yield at
+        return
+    for key, child in children(value, steps[0]):
+        yield from _places(child, steps[1:], (*at, key))
+
+
+def _paths() -> Iterator[KnownPath]:
+    def known(group: str, kind: str, path: str, *secrets: tuple[str, str], otherwise: str = "") -> KnownPath:
+        return KnownPath(ImagePath(group, kind, path), secrets, otherwise)
+
+    of_spec = ("spec", _PODS)
     for kind in ("Prometheus", "PrometheusAgent", "Alertmanager", "ThanosRuler"):
-        yield ImagePath("monitoring.coreos.com", kind, "spec.image", f"spec.{_PODS}")
-    yield ImagePath("monitoring.coreos.com", "Prometheus", "spec.thanos.image", f"spec.{_PODS}")
-    yield ImagePath("postgresql.cnpg.io", "Cluster", "spec.imageName", f"spec.{_PODS}")
+        yield known("monitoring.coreos.com", kind, "spec.image", of_spec)
+    yield known("monitoring.coreos.com", "Prometheus", "spec.thanos.image", of_spec)
+    yield known("postgresql.cnpg.io", "Cluster", "spec.imageName", of_spec)
     for kind in ("ImageCatalog", "ClusterImageCatalog"):
-        yield ImagePath("postgresql.cnpg.io", kind, "spec.images[*].image")
-    yield ImagePath("elasticsearch.k8s.elastic.co", "Elasticsearch", "spec.image")
-    yield ImagePath("beat.k8s.elastic.co", "Beat", "spec.image")
-    yield ImagePath("agent.k8s.elastic.co", "Agent", "spec.image")
+        told = f"add it to spec.{_PODS} of each Cluster that uses the catalog"
+        yield known("postgresql.cnpg.io", kind, "spec.images[*].image", otherwise=told)
+    eck = "k8s.elastic.co"
+    yield known(f"elasticsearch.{eck}", "Elasticsearch", "spec.image", ("spec.nodeSets[*]", _TEMPLATE))
+    sets = (("spec.daemonSet", _TEMPLATE), ("spec.deployment", _TEMPLATE))
+    yield known(f"beat.{eck}", "Beat", "spec.image", *sets)
+    yield known(f"agent.{eck}", "Agent", "spec.image", *sets, ("spec.statefulSet", _TEMPLATE))
     for group, kind in (
         ("apm", "ApmServer"),
         ("enterprisesearch", "EnterpriseSearch"),
@@ -28,22 +64,24 @@ def _paths() -> Iterator[ImagePath]:
         ("logstash", "Logstash"),
         ("maps", "ElasticMapsServer"),
     ):
-        yield ImagePath(f"{group}.k8s.elastic.co", kind, "spec.image", f"spec.podTemplate.spec.{_PODS}")
-    yield ImagePath("ceph.rook.io", "CephCluster", "spec.cephVersion.image")
-    yield ImagePath("minio.min.io", "Tenant", "spec.image")
+        yield known(f"{group}.{eck}", kind, "spec.image", ("spec", _TEMPLATE))
+    told = "add it to the ServiceAccounts rook-ceph-default, rook-ceph-mgr, rook-ceph-osd and rook-ceph-rgw"
+    yield known("ceph.rook.io", "CephCluster", "spec.cephVersion.image", otherwise=told)
+    yield known("minio.min.io", "Tenant", "spec.image", ("spec", "imagePullSecret"))
     for part in ("kafka", "zookeeper", "kafkaExporter", "cruiseControl"):
-        yield ImagePath("kafka.strimzi.io", "Kafka", f"spec.{part}.image", f"spec.{part}.template.pod.{_PODS}")
+        yield known("kafka.strimzi.io", "Kafka", f"spec.{part}.image", (f"spec.{part}", f"template.pod.{_PODS}"))
     for part in ("topicOperator", "userOperator"):
-        secrets = f"spec.entityOperator.template.pod.{_PODS}"
-        yield ImagePath("kafka.strimzi.io", "Kafka", f"spec.entityOperator.{part}.image", secrets)
+        secrets = ("spec.entityOperator", f"template.pod.{_PODS}")
+        yield known("kafka.strimzi.io", "Kafka", f"spec.entityOperator.{part}.image", secrets)
     for kind in ("KafkaConnect", "KafkaMirrorMaker2", "KafkaBridge"):
-        yield ImagePath("kafka.strimzi.io", kind, "spec.image", f"spec.template.pod.{_PODS}")
+        yield known("kafka.strimzi.io", kind, "spec.image", ("spec", f"template.pod.{_PODS}"))
 
 
-def _by_kind() -> Mapping[tuple[str, str], tuple[ImagePath, ...]]:
-    found: dict[tuple[str, str], tuple[ImagePath, ...]] = {}
-    for path in _paths():
-        found[path.group, path.kind] = (*found.get((path.group, path.kind), ()), path)
+def _by_kind() -> Mapping[tuple[str, str], tuple[KnownPath, ...]]:
+    found: dict[tuple[str, str], tuple[KnownPath, ...]] = {}
+    for known in _paths():
+        key = known.path.group, known.path.kind
+        found[key] = (*found.get(key, ()), known)
     return found
 
 

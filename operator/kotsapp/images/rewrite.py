@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from kotsapp.images.accounts import NO_SECRETS, AccountSecrets, account_of
+from kotsapp.images.finder import images_of
 from kotsapp.images.image_path import ImagePath, Path
-from kotsapp.images.podspec import ImageUse, images_of, workloads
+from kotsapp.images.podspec import ImageUse, workloads
 
+# A field of this name takes one secret, and somebody else's stays: there is no place for two.
+_SINGLE = "imagePullSecret"
 ORIGINAL_IMAGES = "kotsapp.dev/original-images"
 
 _RECORD = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -87,8 +90,8 @@ def _rewrite_item(
             changed[use.container] = use.image
         elif pull.needs_secret:
             kept.add(use.container)
-        if pull.needs_secret and use.pull_secrets is not None:
-            secret_lists[use.pull_secrets] = None
+        if pull.needs_secret:
+            secret_lists.update(dict.fromkeys(use.pull_secrets))
     for path in secret_lists:
         account = account_of(item, path)
         _append_secret((*place, *path), secrets.name, edit)
@@ -99,7 +102,10 @@ def _rewrite_item(
 
 def _append_secret(path: Path, secret_name: str, edit: "_CopyOnWrite") -> None:
     present = edit.get(path)
-    if present is None:
+    if path[-1] == _SINGLE:
+        if not present:
+            edit.put(path, {"name": secret_name})
+    elif present is None:
         edit.put(path, [{"name": secret_name}])
     elif isinstance(present, list):
         # Some custom resources list plain names instead of references.

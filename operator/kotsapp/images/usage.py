@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import ImagePath
-from kotsapp.images.podspec import ImageUse, find_images
+from kotsapp.images.podspec import ImageUse
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.text import listed
 
@@ -22,18 +23,26 @@ class InvalidImagesError(ValueError):
         self.problems = tuple(problems)
 
 
-def image_users(
-    objects: Iterable[Mapping[str, Any]],
-    image_paths: Sequence[ImagePath] = (),
-    reported: Users | None = None,
-    local_images: Iterable[str] = (),
-) -> dict[str, list[str]]:
-    """Every distinct image of the objects with the ``Kind/name`` of what uses it; the rest as ``collect_users``."""
-    named = (
-        (f"{obj.get('kind')}/{(obj.get('metadata') or {}).get('name')}", find_images(obj, image_paths))
-        for obj in objects
-    )
-    return collect_users(named, reported, local_images)
+NamedUses = Sequence[tuple[str, Sequence[ImageUse]]]
+
+
+def uses_of(objects: Iterable[Mapping[str, Any]], image_paths: Sequence[ImagePath] = ()) -> NamedUses:
+    """The images of each object, by its ``Kind/name``."""
+    return [(f"{o.get('kind')}/{(o.get('metadata') or {}).get('name')}", find_images(o, image_paths)) for o in objects]
+
+
+def without_place(named: NamedUses) -> dict[str, str]:
+    """Of each image that stands where no pull secret can be named: who has it, and how their pods may get the secret
+    that the image needs if it is routed."""
+    found: dict[str, dict[str, str]] = {}
+    for name, uses in named:
+        for use in uses:
+            if not use.pull_secrets:
+                found.setdefault(use.image, {})[name] = use.otherwise
+    return {
+        image: f"{listed(list(users), MAX_SHOWN)} can't give its pods the pull secret: {next(iter(users.values()))}"
+        for image, users in found.items()
+    }
 
 
 def collect_users(

@@ -54,6 +54,11 @@ def find_access(
     raise ConfigException(f"there is no kubeconfig {environ.get('HOME', '~')}/.kube/config")
 
 
+def in_pod(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether it is the pod's own account by which the API server is reached."""
+    return bool(environ.get("KUBERNETES_SERVICE_HOST")) and not kubeconfig_files(None, environ)
+
+
 def in_cluster(environ: Mapping[str, str] = os.environ, folder: Path = SERVICE_ACCOUNT) -> Access:
     """The API server that a pod's environment names, by the pod's account; raises ConfigException."""
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT") or "443"

@@ -9,6 +9,7 @@ from typing import Any, Final
 from kotsapp.kube.connection import WATCH_SECONDS, Connection
 from kotsapp.kube.discovery import Discovery, ResourceType
 from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.kube.fence import Fence
 from kotsapp.kube.objects import key_of
 
 FIELD_MANAGER: Final = "kotsapp"
@@ -97,12 +98,22 @@ class KubeClient:
         return await self._json("POST", kind.path(key.namespace), body=obj, query=query)
 
     async def delete(
-        self, kind: ResourceType, name: str, namespace: str | None, *, uid: str | None, propagation: str = "Background"
+        self,
+        kind: ResourceType,
+        name: str,
+        namespace: str | None,
+        *,
+        uid: str | None,
+        version: str | None = None,
+        propagation: str = "Background",
     ) -> bool:
-        """Delete the object with this uid; False when it is gone already or another has taken its name."""
+        """Delete the object with this uid; False when it is gone already or another has taken its name.
+
+        With a ``version`` only as it was then: raises ApiError with status 409 when it has changed meanwhile.
+        """
         options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
         if uid:
-            options["preconditions"] = {"uid": uid}
+            options["preconditions"] = {"uid": uid, **({"resourceVersion": version} if version else {})}
         try:
             await self._json("DELETE", kind.path(namespace, name), body=options)
         except ApiError as error:
@@ -229,13 +240,13 @@ class KubeClient:
 
 
 async def connect(
-    user_agent: str, *, context: str | None = None, kubeconfig: str | None = None
+    user_agent: str, *, context: str | None = None, kubeconfig: str | None = None, fence: Fence | None = None
 ) -> tuple[KubeClient, Connection]:
     """A client by the in-cluster account, else by a kubeconfig; the Connection is to be closed at the end.
 
     Raises ConfigException, and ApiError when the API server gives no answer that serves.
     """
-    connection = await Connection.open(user_agent, context, kubeconfig)
+    connection = await Connection.open(user_agent, context, kubeconfig, fence)
     try:
         version = await connection.json("GET", "/version", attempts=1)
     except BaseException:

@@ -16,6 +16,8 @@ from kubernetes.aio.config import ConfigException
 
 from kotsapp.kube.access import Access, find_access
 from kotsapp.kube.errors import ApiError, from_answer
+from kotsapp.kube.fence import READING, Fence, FencedError, fenced_socket
+from kotsapp.kube.lines import EventTooLargeError, lines
 from kotsapp.net.tls import certificate_problem
 
 MAX_CONNECTIONS = 256
@@ -35,24 +37,31 @@ class NoCredentialsError(aiohttp.ClientConnectionError):
 
 
 class Connection:
-    """JSON over HTTP with the credentials of an Access; ``user`` is whom a request impersonates, instead of its own."""
+    """JSON over HTTP with the credentials of an Access; ``user`` is whom a request impersonates, instead of its own.
 
-    def __init__(self, access: Access, user_agent: str) -> None:
+    ``fence`` says until when it writes; without one there is no end.
+    """
+
+    def __init__(self, access: Access, user_agent: str, fence: Fence | None = None) -> None:
         self._access = access
         self._user_agent = user_agent
+        self._fence = fence
+        self._connectors: list[aiohttp.TCPConnector] = []  # that the clients were given, and so don't close
         self._api = self._client(MAX_CONNECTIONS)
         # A watch keeps its connection for itself, and there may be many: requests must not wait for one of theirs.
         self._watches = self._client(0)
 
     @classmethod
-    async def open(cls, user_agent: str, context: str | None = None, kubeconfig: str | None = None) -> "Connection":
+    async def open(
+        cls, user_agent: str, context: str | None = None, kubeconfig: str | None = None, fence: Fence | None = None
+    ) -> "Connection":
         """By ``kubeconfig``, KUBECONFIG or the home folder's, else the pod's account; nothing is asked of a server yet.
 
         Raises ConfigException.
         """
         access = find_access(kubeconfig, context)
         await access.credentials.header()
-        return cls(access, user_agent)
+        return cls(access, user_agent, fence)
 
     def _client(self, connections: int) -> aio_client.ApiClient:
         """``connections`` 0 sets no limit."""
@@ -62,9 +71,18 @@ class Connection:
         # aiohttp's own trust in the environment reads proxies and ~/.netrc in threads, for every single request, and
         # would send what that file holds to the API server.
         configuration.client_session_kwargs = {"trust_env": False, "middlewares": (self._authorize,)}
+        if self._fence is not None:
+            connector = self._connector(connections)
+            configuration.client_session_kwargs["connector"] = connector
+            self._connectors.append(connector)
         client = aio_client.ApiClient(configuration)
         client.rest_client.ssl_context = access.tls or True
         return client
+
+    def _connector(self, connections: int) -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(
+            limit=connections, ssl=self._access.tls or True, socket_factory=fenced_socket if self._fence else None
+        )
 
     async def _authorize(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -81,10 +99,27 @@ class Connection:
             request.headers.extend(access.impersonation)
         if access.tls_server_name:
             request.server_hostname = access.tls_server_name
-        response = await handler(request)
+        response = await self._fenced(request, handler)
         if response.status == 401:
             access.credentials.refused()
         return response
+
+    async def _fenced(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """A write is begun within the fence, and given up when it has no answer by then: it may wait to be sent."""
+        if self._fence is None or request.method in READING:
+            return await handler(request)
+        seconds = self._fence.seconds
+        if not seconds:
+            raise FencedError
+        try:
+            async with asyncio.timeout(seconds):
+                return await handler(request)
+        except TimeoutError:
+            if self._fence.seconds:
+                raise
+            raise FencedError from None
 
     @property
     def server(self) -> str:
@@ -99,7 +134,7 @@ class Connection:
     def session(self, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
         """A session to the same API server for another client, which is to close it: same trust, proxy, credentials."""
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._access.tls or True),
+            connector=self._connector(0),
             headers={"User-Agent": self._user_agent},
             proxy=self._access.proxy,
             trust_env=False,
@@ -109,6 +144,8 @@ class Connection:
     async def close(self) -> None:
         await self._api.close()
         await self._watches.close()
+        for connector in self._connectors:
+            await connector.close()
 
     async def json(
         self,
@@ -136,7 +173,8 @@ class Connection:
                     raise
                 wait = error.retry_after if error.retry_after is not None else 0.1 * 4**attempt
             except (*_FAILURES, ValueError) as error:
-                if attempt == attempts or certificate_problem(error) or isinstance(error, NoCredentialsError):
+                lasting = isinstance(error, NoCredentialsError | FencedError) or certificate_problem(error)
+                if attempt == attempts or lasting:
                     raise ApiError(0, "Unavailable", f"the API server can't be reached: {_reason(error)}") from None
                 wait = 0.1 * 4**attempt
             await asyncio.sleep(min(wait, MAX_RETRY_WAIT))
@@ -149,7 +187,7 @@ class Connection:
         try:
             response = await self._send("GET", path, None, query, accept, "application/json", user, watching=True)
             async with response:
-                async for line in response.content:
+                async for line in lines(response.content.iter_any()):
                     yield json.loads(line)
         except (*_FAILURES, ValueError) as error:
             raise ApiError(0, "Unavailable", f"the watch of {path} was cut: {_reason(error)}") from None
@@ -187,7 +225,7 @@ def _reason(error: Exception) -> str:
     if problem is not None:
         return f"its certificate does not verify: {problem}"
     match error:
-        case NoCredentialsError():
+        case NoCredentialsError() | EventTooLargeError() | FencedError():
             return str(error)
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return "the proxy does not lead there"

@@ -8,6 +8,8 @@ class LicenseReason(StrEnum):
 
     INVALID = "LicenseInvalid"
     """The document can't be read, is no License, or lacks a value that the operator needs."""
+    VERSION_REFUSED = "LicenseVersionRefused"
+    """The administrator takes no document of this version: ``--refuse-v1beta1-licenses``."""
     UNSIGNED = "LicenseUnsigned"
     """There is no ``spec.signature``."""
     SIGNATURE_MALFORMED = "LicenseSignatureMalformed"

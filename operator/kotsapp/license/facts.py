@@ -79,7 +79,7 @@ def compare(previous: LicenseFacts | None, current: LicenseFacts) -> LicenseChan
     )
     if previous.app_slug != current.app_slug:
         message = f"the license is for another application now, and every private image is routed anew: {changes}"
-        return LicenseChange(ChangeReason.CHANGED, message, warning=False)
+        return LicenseChange(ChangeReason.CHANGED, message, warning=True)
     if current.license_sequence > previous.license_sequence:
         return LicenseChange(ChangeReason.UPGRADED, f"a newer license is in use: {changes}", warning=False)
     if current.license_sequence < previous.license_sequence:

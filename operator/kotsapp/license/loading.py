@@ -1,6 +1,6 @@
 """From the bytes of a license file to a License that may be used, or to one clear reason why not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from kotsapp.license.domains import is_domain
 from kotsapp.license.entitlements import Entitlement, EntitlementCheck
 from kotsapp.license.errors import LicenseError, LicenseReason, shown
 from kotsapp.license.expiry import LicenseState, expiry_state
-from kotsapp.license.signature import SCHEMES, Scheme, SignedData, verify
+from kotsapp.license.signature import SCHEMES, VERSIONS, Scheme, SignedData, verify
 from kotsapp.license.trust import TrustedKeys
 from kotsapp.redact import is_word
 
@@ -72,14 +72,25 @@ class License:
         return self.state(now) is LicenseState.EXPIRED
 
 
-def load(data: bytes, keys: TrustedKeys, policy: Policy = Policy.ENFORCE) -> License:
+def load(
+    data: bytes, keys: TrustedKeys, policy: Policy = Policy.ENFORCE, versions: Collection[str] = VERSIONS
+) -> License:
     """Read and verify a License document of ``kots.io/v1beta1`` or ``v1beta2``; expiry is the caller's to judge.
 
-    Raises LicenseError. Under ``Policy.WARN`` only for a document that can't be used at all: one that can't be read, or
-    lacks the license id or the app slug, or has a date that is none.
+    ``versions`` are those that are taken.
+
+    Raises LicenseError. Under ``Policy.WARN`` only for a document that can't be used at all: one that can't be read, is
+    of another version, or lacks the license id or the app slug, or has a date that is none.
     """
     outer = fields.mapping(parse_yaml(data), "the document")
     scheme = _scheme(outer)
+    if scheme.version not in versions:
+        taken = " or ".join(sorted(versions))
+        raise LicenseError(
+            LicenseReason.VERSION_REFUSED,
+            f"the License is of {scheme.version}, which is not taken here (--refuse-v1beta1-licenses): its signature is"
+            f" over MD5 digests; get one of {taken} from the vendor",
+        )
     spec = fields.mapping(outer.get("spec"), "spec")
     try:
         signed = verify(spec.get("signature"), scheme, keys)

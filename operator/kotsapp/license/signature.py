@@ -39,6 +39,9 @@ SCHEMES = {
         Scheme("kots.io/v1beta2", hashes.SHA256(), "v2LicenseSignature", "v2KeySignature", "v2", True),
     )
 }
+VERSIONS = frozenset(SCHEMES)
+# MD5 is broken: whoever may choose what gets signed can have two documents with one signature.
+SAFE_VERSIONS = frozenset(version for version, scheme in SCHEMES.items() if scheme.algorithm.name != "md5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def verify(signature: Value, scheme: Scheme, keys: TrustedKeys) -> SignedData:
         raise LicenseError(
             LicenseReason.KEY_UNKNOWN,
             f"it is signed with the key {shown(key_id)}, which is not trusted; if the key is yours, add its public "
-            "half as <key id>.pem to the folder of trusted keys",
+            "half as <key id>.pem to the folder of --trusted-keys",
             key_id=key_id,
         )
     if not verifies(global_key, _field(key_signature, "signature"), app_pem, scheme):

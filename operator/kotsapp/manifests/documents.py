@@ -70,13 +70,15 @@ def read_chunk(
 
 
 def read_mapping(data: bytes, origin: str, budget: Budget | None = None) -> dict[str, Any]:
-    """The first document's fields, for files that are no Kubernetes object. Raises ManifestError."""
+    """The first document's fields, for files that are no Kubernetes object; none for an empty file, such as one of
+    comments. Raises ManifestError."""
     budget = Budget() if budget is None else budget
     budget.take(TEXT, len(data), Place(origin))
     for value, place in _values(Chunk(stream.decode(data, origin), 1, 1), origin, budget, Seen()):
         if isinstance(value, dict):
             return value
-        raise ManifestError(place, f"is {_described(value)}, not a mapping")
+        if value is not None:
+            raise ManifestError(place, f"is {_described(value)}, not a mapping")
     return {}
 
 

@@ -12,7 +12,7 @@ from kotsapp.kube.client import KubeClient
 from kotsapp.kube.discovery import ResourceType
 from kotsapp.kube.errors import ApiError
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.services import InputServices
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ async def account_secrets(
     routed: Iterable[str],
     image_paths: Sequence[ImagePath],
     watched: frozenset[tuple[str, str]],
-    services: Services,
+    services: InputServices,
 ) -> SecretsOfAccounts:
     """What the accounts carry whose pods get the pull secret for one of the ``routed`` images. Raises ApiError.
 

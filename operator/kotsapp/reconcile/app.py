@@ -6,6 +6,7 @@ from typing import Any
 
 from kotsapp.apply.inventory import Marks
 from kotsapp.apply.ownership import Applicant
+from kotsapp.fair_queue import Tenant
 from kotsapp.kube.client import FIELD_MANAGER
 from kotsapp.kube.objects import Owner
 from kotsapp.names import (
@@ -29,6 +30,7 @@ class App:
     ``version`` is the resourceVersion, which grows with every change; ``has_finalizer`` says that our finalizer is
     there, so that the resource can't go before what is applied for it. ``adopt`` names those whose objects are taken
     over, None for the usual ones. ``render_at`` asks for a new rendering of the release with each new value.
+    ``names_account`` is False where ``spec`` has the operator's default account, as it names none of its own.
     """
 
     namespace: str
@@ -41,27 +43,37 @@ class App:
     has_finalizer: bool = False
     adopt: str | None = None
     render_at: str = ""
+    names_account: bool = True
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> "App":
+    def of(cls, body: Mapping[str, Any], default_account: str = "") -> "App":
+        """``default_account`` is the ServiceAccount of an app whose spec names none: ``--default-service-account``."""
         metadata = body["metadata"]
+        spec = body.get("spec") or {}
+        names_account = not default_account or "serviceAccountName" in spec
         annotations = metadata.get("annotations") or {}
         return cls(
             namespace=metadata["namespace"],
             name=metadata["name"],
             uid=metadata["uid"],
             generation=int(metadata.get("generation") or 0),
-            spec=body.get("spec") or {},
+            spec=spec if names_account else {**spec, "serviceAccountName": default_account},
             requested={answer: str(annotations[name]) for name, answer in REQUESTS.items() if annotations.get(name)},
             version=int(version) if (version := str(metadata.get("resourceVersion"))).isdigit() else 0,
             has_finalizer=FINALIZER in (metadata.get("finalizers") or ()),
             adopt=annotations.get(ADOPT_ANNOTATION),
             render_at=str(annotations.get(RENDER_ANNOTATION) or ""),
+            names_account=names_account,
         )
 
     @property
     def key(self) -> Owner:
         return Owner(self.namespace, self.name)
+
+    @property
+    def tenant(self) -> Tenant:
+        """On whose behalf its work is done, where places are shared."""
+        return Tenant(self.namespace, self.name)
 
     @property
     def suspended(self) -> bool:
@@ -73,6 +85,11 @@ class App:
         """The ServiceAccount as which the app is applied, empty for the operator itself; the spec may be a bad one."""
         account = self.spec.get("serviceAccountName")
         return account if isinstance(account, str) else ""
+
+    @property
+    def account_named(self) -> str:
+        """The account as messages name it, with the place where a person would change it."""
+        return f"{'spec.serviceAccountName' if self.names_account else '--default-service-account'} {self.account}"
 
     @property
     def applicant(self) -> Applicant:

@@ -19,7 +19,7 @@ def cluster_for(app: App, services: Services) -> Cluster:
         client_of=lambda name: client_of(app, name, services),
         holds=lambda owner, key: _holds(owner, key, services.client),
         by_namespace=bool(services.settings.namespaces),
-        waiting=services.limiter.waiting,
+        waiting=lambda: services.limiter.waiting(app.tenant),
     )
 
 

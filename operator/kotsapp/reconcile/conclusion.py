@@ -1,6 +1,6 @@
 """What all steps together come to: Ready or not, and when to look again. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,12 +44,18 @@ class Conclusion:
     healthy: bool
 
 
-def applied(count: int, release: Release, waiting: Mapping[ObjectKey, str]) -> Condition:
-    """How many objects are applied, what of the release is not heeded, and what is still waited for, and why."""
+def applied(count: int, release: Release, waiting: Mapping[ObjectKey, str], elsewhere: Sequence[str] = ()) -> Condition:
+    """How many objects are applied, what of the release is not heeded, and what is still waited for, and why.
+
+    ``elsewhere`` are namespaces that the operator's own rights don't reach.
+    """
     message = f"{counted(count, 'object')} applied"
     if release.unpatched_charts:
         skipped = listed(release.unpatched_charts, MAX_NAMED)
         message += f"; left by spec.helm.v2Charts: Skip, and installed by nobody here: {skipped}"
+    if elsewhere:
+        where = listed(elsewhere, MAX_NAMED)
+        message += f"; no pull secret in {where}, which the Application names: that takes spec.serviceAccountName"
     if release.unheeded_flags:
         message += f"; not heeded: {listed(release.unheeded_flags, MAX_NAMED, '; ')}"
     if waiting:
@@ -62,6 +68,12 @@ def contested(found: Contested) -> ReconcileError:
     """Somebody else keeps changing objects back."""
     condition = Condition.false(WORKLOADS_APPLIED, Reason.FIELD_CONTESTED, found.message)
     return retryable(Reason.FIELD_CONTESTED, found.message, condition, retry_after=found.wait)
+
+
+def soonest(wake_after: float | None, *moments: float | None) -> float | None:
+    """The first of the alarms; of ``moments`` those that are not still to come count for nothing."""
+    waits = [moment for moment in moments if moment is not None and moment > 0]
+    return min(waits if wake_after is None else [wake_after, *waits], default=None)
 
 
 def next_look(spec: Spec, license: License, images: ImagesResult, changes: ChangeSet, now: datetime) -> float:

@@ -11,6 +11,7 @@ from kotsapp.apply.changes import ChangeSet, Removal
 from kotsapp.license import EXPIRY_WARNING, License, LicenseState
 from kotsapp.license.facts import compare, facts, from_status
 from kotsapp.names import REQUESTS
+from kotsapp.pods.restart import Restart
 from kotsapp.text import counted, listed
 
 MAX_NAMED = 8
@@ -21,6 +22,7 @@ class EventReason(StrEnum):
 
     APPLIED = "Applied"
     DRIFT_REPAIRED = "DriftRepaired"
+    POD_DELETED = "PodDeleted"
     PRUNED = "Pruned"
     NOT_PRUNED = "NotPruned"
     PROBE_REQUESTED = "ProbeRequested"
@@ -28,6 +30,11 @@ class EventReason(StrEnum):
     RESUMED = "Resumed"
     DELETING = "Deleting"
     RELEASE_WARNING = "ReleaseWarning"
+    LICENSE_HOSTS = "LicenseHosts"
+    LICENSE_DOMAIN_OVERRIDDEN = "LicenseDomainOverridden"
+    RELEASE_FOUND = "ReleaseFound"
+    RELEASE_ROLLED_OUT = "ReleaseRolledOut"
+    SOURCE_UNAVAILABLE = "SourceUnavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,21 @@ def of_rollout(done: ChangeSet, removal: Removal) -> list[Event]:
         message = f"no longer part of the app, left in the cluster: {_reasons(removal)}"
         told.append(Event(EventReason.NOT_PRUNED, message))
     return told
+
+
+def of_restarts(done: Sequence[Restart]) -> list[Event]:
+    """Pods that were deleted, since they never ran and their images are routed by now."""
+    by_image: dict[tuple[str, str], list[Restart]] = {}
+    for restart in done:
+        by_image.setdefault((restart.image, restart.pull), []).append(restart)
+    return [
+        Event(
+            EventReason.POD_DELETED,
+            f"deleted, as it never ran and a new one pulls {pull} in place of {image}:"
+            f" {listed([f'{one.pod} of {one.pod.controller}' for one in restarts], MAX_NAMED)}",
+        )
+        for (image, pull), restarts in by_image.items()
+    ]
 
 
 def of_request(requested: Mapping[str, str], before: Mapping[str, Any]) -> Event:

@@ -7,6 +7,7 @@ from kotsapp.apply.changes import Removal
 from kotsapp.apply.deleter import Deleter
 from kotsapp.apply.inventory import Inventory
 from kotsapp.apply.ledger import Ledger
+from kotsapp.apply.lending import is_lent_on_request
 from kotsapp.apply.pruner import Pruner
 from kotsapp.apply.refusals import Refusal, RefusedError
 from kotsapp.kube.errors import ApiError
@@ -50,8 +51,13 @@ def _leave(refusals: Sequence[Refusal], inventory: Inventory) -> tuple[Removal, 
     """Leave what an account had applied that the app doesn't name any more, and that may not delete it: nobody who
     deletes the app could put that right."""
     accounts = {entry.key: entry.account for entry in inventory.entries.values()}
-    problems = [str(refusal) for refusal in refusals if not accounts.get(refusal.key)]
-    left = [(r.key, f"{accounts[r.key]}, which applied it, may not") for r in refusals if accounts.get(r.key)]
+    left, problems = [], []
+    for refusal in refusals:
+        if account := accounts.get(refusal.key):
+            left.append((refusal.key, f"{account}, which applied it, may not"))
+        elif not is_lent_on_request(refusal.key):
+            problems.append(str(refusal))
+        # Else it was lent once and is no more: it has the app for its owner, and Kubernetes collects it.
     return Removal(left=tuple(sorted(left))), problems
 
 

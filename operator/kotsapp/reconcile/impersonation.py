@@ -20,12 +20,13 @@ def client_of(app: App, account: str, services: Services) -> KubeClient:
 
 
 async def check_impersonation(app: App, account: str, services: Services) -> None:
-    """Raises ReconcileError when the operator may not act as the account, telling which RoleBinding lets it."""
+    """Raises ReconcileError when the account isn't there, which is told first, since a right to act as nobody helps
+    nobody; or when the operator may not act as it, telling which RoleBinding lets it."""
+    await _check_there(app, account, services.client)
     if await _may_impersonate(services.client, app.namespace, account):
-        await _check_there(app, account, services.client)
         return
     message = (
-        f"spec.serviceAccountName {account}: the operator may not act as ServiceAccount {app.namespace}/{account}; an"
+        f"{app.account_named}: the operator may not act as ServiceAccount {app.namespace}/{account}; an"
         f" administrator lets it with: kubectl create rolebinding {IMPERSONATE_ROLE} --namespace {app.namespace}"
         f" --clusterrole {IMPERSONATE_ROLE} {await _subject(services.client)}"
     )
@@ -39,7 +40,7 @@ async def _check_there(app: App, account: str, client: KubeClient) -> None:
     if await client.get(kind, account, app.namespace, metadata_only=True) is not None:
         return
     message = (
-        f"spec.serviceAccountName {account}: there is no ServiceAccount {app.namespace}/{account}; make it, with the"
+        f"{app.account_named}: there is no ServiceAccount {app.namespace}/{account}; make it, with the"
         " rights to apply the app's objects, or fix the name"
     )
     condition = Condition.false(WORKLOADS_APPLIED, Reason.SERVICE_ACCOUNT_NOT_FOUND, message)

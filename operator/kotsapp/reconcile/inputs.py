@@ -3,12 +3,15 @@
 import asyncio
 import base64
 import binascii
-from dataclasses import dataclass
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from kotsapp.api.conditions import LICENSE_VALID, Condition, Reason
-from kotsapp.api.spec import Inline, KeyRef, SourceKind, Spec
+from kotsapp.api.spec import Inline, Item, KeyRef, SourceKind, Spec
 from kotsapp.kube.client import KubeClient
 from kotsapp.license import License, LicenseError, LicenseReason, load
 from kotsapp.manifests import documents
@@ -17,15 +20,19 @@ from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.known_secrets import told
 from kotsapp.reconcile.outcome import ReconcileError, terminal
-from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.services import InputServices
 from kotsapp.release import config_values
 from kotsapp.release.config_values import Answers
-from kotsapp.release.reader import SourceFile
+from kotsapp.release.source_file import ChartInstall, SourceFile
+from kotsapp.sources.artifact import Artifact
+from kotsapp.sources.items import RemoteItem
+from kotsapp.sources.oci_ref import OciRef
 
+_PLAIN_KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _YAML_ENDINGS = (".yaml", ".yml")
 
 
-async def read_license(app: App, spec: Spec, services: Services) -> License:
+async def read_license(app: App, spec: Spec, services: InputServices) -> License:
     """The license, verified; raises ReconcileError when it is missing or can't be used. It may have expired."""
     ref = spec.license
     obj = await _read(services.client, app, ref)
@@ -46,9 +53,10 @@ async def read_license(app: App, spec: Spec, services: Services) -> License:
     try:
         document = _value(obj, ref, ref.key or "")
         # A thread, because a hostile document of 1 MiB takes most of a second, and other apps go on meanwhile.
-        return await asyncio.to_thread(load, document, services.keys, services.settings.license_policy)
+        policy, versions = services.settings.license_policy, services.settings.license_versions
+        return await asyncio.to_thread(load, document, services.keys, policy, versions)
     except LicenseError as error:
-        raise _license_error(error.reason, f"{ref}: {error.message}") from None
+        raise _license_error(error.reason, f"{ref}: {error.message}{_how_to_trust(error)}") from None
     except ValueError as error:
         raise _license_error(LicenseReason.INVALID, f"{ref}: {error}") from None
 
@@ -64,21 +72,44 @@ def refuse_expired(license: License, ref: KeyRef) -> None:
     )
 
 
-async def read_sources(app: App, spec: Spec, services: Services) -> list[SourceFile]:
-    """The files of every source, in the order of spec.manifests and of their keys.
+async def read_sources(
+    app: App, spec: Spec, services: InputServices, fetched: Mapping[str, Artifact]
+) -> list[SourceFile]:
+    """The files of every source, in the order of spec.manifests and of their keys; ``fetched`` is what those outside
+    the cluster hold, by their names.
 
     Raises ReconcileError when one is missing.
     """
     files: list[SourceFile] = []
-    for source in spec.manifests:
+    for item in spec.manifests:
+        source, install = item.source, await _install(app, item, services)
         if isinstance(source, Inline):
             files.append(SourceFile(str(source), f"manifests-{source.index}.yaml", source.text.encode()))
+        elif isinstance(source, RemoteItem):
+            artifact = fetched[source.name]
+            files.append(SourceFile(source.name, artifact.file_name, artifact.content, install))
         else:
-            files += await _files(app, source, services, _MANIFESTS)
+            files += [replace(file, chart=install) for file in await _files(app, source, services, _MANIFESTS)]
     return files
 
 
-async def read_answers(app: App, spec: Spec, services: Services) -> tuple[Answers, list[SourceFile]]:
+def with_values(files: Sequence[SourceFile]) -> list[SourceFile]:
+    """The files, and those with their charts' values."""
+    return [*files, *(values for file in files if file.chart is not None for values in file.chart.values_files)]
+
+
+async def _install(app: App, item: Item, services: InputServices) -> ChartInstall | None:
+    """How a chart of the item is installed; a chart that was fetched is, if nobody says how, in its own name."""
+    chart = item.chart
+    if chart is None:
+        return ChartInstall() if isinstance(item.source, OciRef) else None
+    values: list[SourceFile] = []
+    for ref in chart.values_from:
+        values += await _files(app, ref, services, _VALUES)
+    return ChartInstall(chart.where, chart.release_name, chart.namespace, chart.values, tuple(values))
+
+
+async def read_answers(app: App, spec: Spec, services: InputServices) -> tuple[Answers, list[SourceFile]]:
     """The answers to the release's Config, those of spec.config.values over those of valuesFrom, of which later ones
     win; and what they were read from.
 
@@ -111,10 +142,11 @@ class _Kind:
 
 
 _MANIFESTS = _Kind("manifests", Reason.MANIFESTS_NOT_FOUND, Reason.INVALID_MANIFEST)
+_VALUES = _Kind("values of a chart", Reason.MANIFESTS_NOT_FOUND, Reason.INVALID_MANIFEST)
 _ANSWERS = _Kind("answers to the release's Config", Reason.CONFIG_INCOMPLETE, Reason.CONFIG_INCOMPLETE)
 
 
-async def _files(app: App, ref: KeyRef, services: Services, kind: _Kind) -> list[SourceFile]:
+async def _files(app: App, ref: KeyRef, services: InputServices, kind: _Kind) -> list[SourceFile]:
     obj = await _read(services.client, app, ref)
     if obj is None:
         problem = f"{ref.kind} {ref.name} with {kind.what} does not exist in namespace {app.namespace}; create it"
@@ -132,11 +164,35 @@ async def _files(app: App, ref: KeyRef, services: Services, kind: _Kind) -> list
             files.append(SourceFile(origin, key, _value(obj, ref, key)))
         except ValueError as error:
             raise terminal(kind.invalid, f"{origin}: {error}") from None
+        _check_digest(ref, files[-1])
     return files
+
+
+def _check_digest(ref: KeyRef, file: SourceFile) -> None:
+    """Raises ReconcileError for content that is not the one that the KotsApp pins (docs/rights.md)."""
+    if ref.digest is None or ref.digest == (found := f"sha256:{hashlib.sha256(file.data).hexdigest()}"):
+        return
+    # What a Secret's content has for a digest would let a short one be guessed.
+    told = "" if ref.kind is SourceKind.SECRET else f" ({found})"
+    raise terminal(
+        Reason.MANIFESTS_CHANGED,
+        f"{file.origin}: its content{told} is not the one that spec.manifests pins ({ref.digest}); nothing of it is"
+        " applied. Put the old content back, or set digest to that of the new one, if it is meant",
+    )
 
 
 async def _read(client: KubeClient, app: App, ref: KeyRef) -> dict[str, Any] | None:
     return await client.get(await client.resource_type("v1", ref.kind), ref.name, app.namespace)
+
+
+async def read_key(app: App, kind: SourceKind, name: str, key: str, services: InputServices) -> bytes | None:
+    """A key's content; None where object or key isn't there, or the value is no base64. Raises ApiError."""
+    ref = KeyRef(kind, name, key)
+    obj = await _read(services.client, app, ref)
+    try:
+        return _value(obj, ref, key) if obj is not None and key in _keys(obj) else None
+    except ValueError:
+        return None
 
 
 def _keys(obj: dict[str, Any]) -> set[str]:
@@ -154,18 +210,33 @@ def _value(obj: dict[str, Any], ref: KeyRef, key: str) -> bytes:
         raise ValueError("its value is not base64") from None
 
 
+def _how_to_trust(error: LicenseError) -> str:
+    """What an administrator runs to have a key trusted in a cluster, as the end of a message."""
+    if error.reason is not LicenseReason.KEY_UNKNOWN:
+        return ""
+    # The document says the id: nothing of it is told that a shell or Helm would take for something else.
+    name = error.key_id if error.key_id and _PLAIN_KEY_ID.fullmatch(error.key_id) else "KEY-ID"
+    return (
+        f". With Helm: helm upgrade kotsapp-operator deploy/chart --namespace kotsapp-system --reuse-values --set-file"
+        f" trustedKeys.{name}={name}.pem"
+    )
+
+
 def _license_error(reason: str, message: str) -> ReconcileError:
     return terminal(reason, message, Condition.false(LICENSE_VALID, reason, message))
 
 
-def license_condition(license: License) -> Condition:
-    """Whose license it is, what of it differs from what was signed, and that it ends soon."""
+def license_condition(license: License, overridden: str = "") -> Condition:
+    """Whose license it is, what of it differs from what was signed, and that it ends soon; ``overridden`` is what else
+    is to be told of it."""
     message = f"license of {license.customer_name or 'the customer'} for {license.app_slug}"
     if license.differences:
         shown = ", ".join(license.differences[:10])
         message += f"; the document differs from what was signed in {shown}: the signed values are used"
     if license.warnings:
         message += "; " + "; ".join(license.warnings[:3])
+    if overridden:
+        message += f"; {overridden}"
     soon = events.ends_soon(license)
     if soon is None:
         return Condition.true(LICENSE_VALID, message)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,9 @@ from kotsapp.images.podspec import group_kind
 from kotsapp.kube.objects import key_of
 from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.redact import Redactor, is_word
+from kotsapp.redact import Redactor, is_name, is_word
+from kotsapp.release.archives import is_archive
+from kotsapp.release.errors import HelmError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.text import listed
 
@@ -23,7 +26,18 @@ _VALUE = re.compile(
 _TOLD = frozenset(
     "apiversion group host image imagetag kind name namespace registry releasename repository tag type".split()  # noqa: SIM905
 )
-_SETTING = re.compile(r"[\w.-]{1,253}[ \t]*[:=][ \t]*(\S.*)")
+_SETTING = re.compile(r"([\w.-]{1,253})[ \t]*[:=][ \t]*(\S.*)")
+# What a key says of its value. The first counts more: a password may be made of words.
+_SECRETIVE = re.compile(
+    "pass|pwd|secret|token|key|cred|auth|private|licen[cs]e|salt|dsn|conn|signature|cookie|session|otp|pin$",
+    re.IGNORECASE,
+)
+_PLAIN = re.compile(
+    "^(?:.*[-_.])?(?:host|hostname|port|user|username|database|db|name|region|bucket|endpoint|mode|type|env|level|path|zone)$",
+    re.IGNORECASE,
+)
+# Of a template: file, line and column.
+_POSITION = re.compile(r"\(([\w./-]{1,253}:\d{1,7}:\d{1,7})\)")
 _PASSWORD_IN_URL = re.compile(r"://[^:/@\s]{0,253}:([^@/\s]{1,1024})@")
 # The closing quote may be missing, so that nothing is looked at twice.
 _QUOTED = re.compile(r"""(?<!\w)(?:'(?:[^'\\]|\\.)*+'?|"(?:[^"\\]|\\.)*+"?)""", re.DOTALL)
@@ -32,12 +46,46 @@ _CREDENTIALS = ("auth", "identitytoken", "password", "registrytoken")
 
 
 def of_sources(files: Iterable[SourceFile]) -> Iterator[str]:
-    """The values of the manifests' fields, of files that are kept in Secrets; archives are not looked into."""
+    """The values of the manifests' fields, of files that are kept in Secrets, but for names and words; archives are not
+    looked into (``are_hidden``)."""
     for file in files:
         if is_secret(file.origin):
             for field, value in _VALUE.findall(file.data.decode("utf-8", "replace")):
                 if field.lower() not in _TOLD:
-                    yield from _parts(value.strip().strip("\"'"))
+                    yield from _parts(value.strip().strip("\"'"), field)
+
+
+def are_hidden(files: Iterable[SourceFile]) -> bool:
+    """Whether a Secret among them holds an archive: what is in there is not known, so nothing of it may be quoted."""
+    return any(is_secret(file.origin) and not _is_text(file) for file in files)
+
+
+def helm_told(error: HelmError, files: Iterable[SourceFile]) -> str:
+    """What helm says of a chart; of one that is hidden in a Secret just where it stands."""
+    if not are_hidden(files):
+        return str(error)
+    places = dict.fromkeys(_POSITION.findall(str(error)))
+    where = f" at {listed(places, MAX_NAMED)}" if places else ""
+    return (
+        f"helm can't render a chart{where} (its words are left out: they may quote the Secret that holds the release)"
+    )
+
+
+def _is_text(file: SourceFile) -> bool:
+    try:
+        file.data.decode()
+    except UnicodeDecodeError:
+        return False
+    return not is_archive(file.name, file.data)
+
+
+def of_logins(contents: Iterable[bytes | None]) -> Iterator[str]:
+    """Passwords, and what they are packed into, of registries' logins (dockerconfigjson)."""
+    for content in contents:
+        for text in _logins((content or b"").decode("utf-8", "replace")):
+            yield text
+            with contextlib.suppress(binascii.Error, UnicodeDecodeError):
+                yield base64.b64decode(text, validate=True).decode().partition(":")[2]
 
 
 def of_release(release: Release) -> Iterator[str]:
@@ -82,27 +130,45 @@ def unquoted(problem: str) -> str:
 
 
 def _of_secret(secret: Mapping[str, Any]) -> Iterator[str]:
-    for value in _values(secret.get("stringData")):
-        yield from _parts(value)
-    for value in _values(secret.get("data")):
+    for key, value in _values(secret.get("stringData")):
+        yield from _parts(value, key, certain=True)
+    for key, value in _values(secret.get("data")):
         try:
-            yield from _parts(base64.b64decode(value).decode("utf-8", "replace"))
+            yield from _parts(base64.b64decode(value).decode("utf-8", "replace"), key, certain=True)
         except binascii.Error:
-            yield from _parts(value)  # the API server will refuse it, and may quote it
+            yield value  # the API server will refuse it, and may quote it
 
 
-def _values(data: Any) -> list[str]:
-    return [value for value in data.values() if isinstance(value, str)] if isinstance(data, Mapping) else []
+def _values(data: Any) -> list[tuple[str, str]]:
+    if not isinstance(data, Mapping):
+        return []
+    return [(str(key), value) for key, value in data.items() if isinstance(value, str)]
 
 
-def _parts(value: str) -> Iterator[str]:
-    """The value; of several lines each one, and what is set there; passwords inside URLs and registries' logins."""
+def _parts(value: str, key: str, *, certain: bool = False) -> Iterator[str]:
+    """The value; of several lines each one, and what is set there; passwords inside URLs and registries' logins.
+
+    ``key`` is what the value is called. ``certain`` says that it is a Secret's: then a name is told only under a key
+    that is known to hold one.
+    """
     for line in map(str.strip, value.splitlines()):
         setting = _SETTING.fullmatch(line)
-        found = [line, *([setting[1].strip("\"',")] if setting else []), *_PASSWORD_IN_URL.findall(line)]
-        yield from (text for text in found if not is_word(text))
+        found = [(key, line), *([(setting[1], setting[2].strip("\"',"))] if setting else [])]
+        for what, text in found:
+            if not _may_be_told(what, text, certain=certain):
+                yield text
+        yield from (text for text in _PASSWORD_IN_URL.findall(line) if not is_word(text))
     if value.lstrip().startswith("{"):
         yield from _logins(value)
+
+
+def _may_be_told(key: str, text: str, *, certain: bool) -> bool:
+    """Whether the text is no secret: a word anywhere; a name, a path or a host where the key does not say otherwise."""
+    if is_word(text):
+        return True
+    if _SECRETIVE.search(key) or (certain and not _PLAIN.search(key)):
+        return False
+    return is_name(text)
 
 
 def _logins(value: str) -> Iterator[str]:

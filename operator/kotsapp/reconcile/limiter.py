@@ -1,36 +1,53 @@
-"""How many reconciliations are at work at once: those that wait for somebody else's machine don't count."""
+"""How many reconciliations are at work at the API server at once: those that wait for somebody else don't count."""
 
-import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from kotsapp.fair_queue import FairQueue, Tenant
+
 
 class Limiter:
-    """Use as an async context manager for the time at work; ``waiting`` inside of it lets others have their turn."""
+    """Turns at work, shared fairly between tenants; ``waiting`` inside of one lets others have theirs."""
 
     def __init__(self, limit: int) -> None:
-        self._turns = asyncio.Semaphore(limit)
-        # Throttle that were let go of and not taken back, because their holder was cancelled while it waited for one.
-        self._not_taken_back = 0
-
-    async def __aenter__(self) -> None:
-        await self._turns.acquire()
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._not_taken_back:
-            self._not_taken_back -= 1
-        else:
-            self._turns.release()
+        self._queue = FairQueue(limit, spare=True)
+        self._waits: Counter[Tenant] = Counter()
+        # Who let go of its turn and could not take it back, since it was cancelled while it waited for one.
+        self._without: set[Tenant] = set()
 
     @asynccontextmanager
-    async def waiting(self) -> AsyncIterator[None]:
-        """Outside for a while: a registry, a finalizer or a hook may take minutes to answer."""
-        self._turns.release()
+    async def turn(self, tenant: Tenant) -> AsyncIterator[None]:
+        """At work; an app has one turn at a time."""
+        await self._queue.take(tenant)
         try:
             yield
         finally:
-            try:
-                await self._turns.acquire()
-            except asyncio.CancelledError:
-                self._not_taken_back += 1
-                raise
+            if tenant in self._without:
+                self._without.remove(tenant)
+            else:
+                self._queue.give_back(tenant)
+
+    @asynccontextmanager
+    async def waiting(self, tenant: Tenant) -> AsyncIterator[None]:
+        """Outside for a while: a registry, a finalizer or a hook may take minutes to answer.
+
+        Of several that wait in one turn, the last one to end takes it back.
+        """
+        self._waits[tenant] += 1
+        if self._waits[tenant] == 1:
+            self._queue.give_back(tenant)
+        try:
+            yield
+        finally:
+            self._waits[tenant] -= 1
+            if not self._waits[tenant]:
+                del self._waits[tenant]
+                await self._take_back(tenant)
+
+    async def _take_back(self, tenant: Tenant) -> None:
+        try:
+            await self._queue.take(tenant)
+        except BaseException:
+            self._without.add(tenant)
+            raise

@@ -4,10 +4,36 @@ from dataclasses import dataclass, field
 from math import inf
 
 from kotsapp.apply.repair_backoff import RepairHistory
+from kotsapp.pods.restart import History
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.redact import Redactor
 from kotsapp.release.deaths import Deaths
 from kotsapp.release.store import StoredRelease
+from kotsapp.sources.artifact import Artifact
+from kotsapp.sources.errors import SourceError
+from kotsapp.sources.kept import Entry
+
+
+@dataclass(slots=True)
+class SourceMemory:
+    """Of the sources outside the cluster; changed by RemoteSources alone.
+
+    ``asked`` is for what they were looked at last, ``due`` when they are to be looked at again, on the loop's clock;
+    ``ask_now`` says that somebody asks for it. ``entries`` is what is kept in the cluster, None before that was read;
+    ``artifacts`` are those whose content is at hand. ``problems`` are those of the last look. ``awaits_ready`` is the
+    revision that has to be Ready before the next one is fetched, ``followed`` the one at which that was done at once.
+    """
+
+    asked: object = None
+    ask_now: bool = False
+    due: float = -inf
+    failures: int = 0
+    entries: dict[str, Entry] | None = None
+    artifacts: dict[str, Artifact] = field(default_factory=dict, repr=False)
+    problems: dict[str, SourceError] = field(default_factory=dict)
+    awaits_ready: str = ""
+    followed: str = ""
+    rolling_out: str = ""
 
 
 @dataclass(slots=True)
@@ -29,4 +55,6 @@ class Memory:
     rollout_started: float | None = None
     repairs: RepairHistory = field(default_factory=RepairHistory)
     may_impersonate: str = ""
+    restarts: History = field(default_factory=History)
     redactor: Redactor = field(default_factory=Redactor, repr=False)
+    sources: SourceMemory = field(default_factory=SourceMemory)

@@ -57,6 +57,11 @@ class Metrics:
         """A reconciliation ended without a status: requests failed (api), or a fault of the operator (internal)."""
         self._errors.labels(cause).inc()
 
+    def clear(self) -> None:
+        """All apps are somebody else's to tell of."""
+        for gauge in (self._ready, self._suspended, self._license_ends, self._images):
+            gauge.clear()
+
     def forget(self, key: tuple[str, str]) -> None:
         """An app is gone, and its series with it."""
         for gauge in (self._ready, self._suspended, self._license_ends):

@@ -7,12 +7,14 @@ from typing import Any
 from kotsapp.api.spec import Spec
 from kotsapp.apply.dependencies import defined
 from kotsapp.apply.inventory import NEVER_PRUNED, says_kept
+from kotsapp.apply.lending import Lent, Loan
 from kotsapp.apply.normalize import RUN_ONCE, left_open, normalized, scaled_by_others
 from kotsapp.apply.plan import Phase, Plan
 from kotsapp.apply.policy import misleading, refusal
 from kotsapp.images.accounts import NO_SECRETS, Account, by_namespace
+from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import Step
-from kotsapp.images.podspec import built_in_pod_spec, find_images
+from kotsapp.images.podspec import built_in_pod_spec
 from kotsapp.images.rewrite import Pull, rewrite
 from kotsapp.images.routing import Domains
 from kotsapp.kube.objects import Identity, ObjectKey, key_of
@@ -92,6 +94,7 @@ def make_plan(
     app: App,
     spec: Spec,
     account_secrets: Mapping[Account, Sequence[str]] | None = None,
+    lent: Lent = Lent.WORKLOADS,
 ) -> Plan:
     """Rewrite, label and own every object, and add the pull secret wherever pods need it.
 
@@ -99,22 +102,21 @@ def make_plan(
 
     ``account_secrets`` are the pull secrets that the pods' accounts carry, which pods keep.
 
-    Without an account of the spec's the operator's own rights are used, which are lent to nothing outside its bounds.
+    Without an account the operator's own rights are used, which are lent as far as ``lent`` says.
     """
     objects = release.objects
     if len(objects) > MAX_OBJECTS:
         raise PlanError([f"the manifests hold {len(objects)} objects, more than {MAX_OBJECTS}; split the app"])
-    accounts = {key_of(o).name for o in objects if key_of(o).group_kind == ("", "ServiceAccount")}
+    loan = Loan.to(objects, lent)
     problems: list[str] = []
     seen: set[Identity] = set()
     planned: list[Object] = []
     as_written: dict[ObjectKey, Object] = {}
     opened: dict[ObjectKey, Sequence[Sequence[Step]]] = {}
     scaled = scaled_by_others(objects, app.namespace)
-    namespaces: set[str] = {app.namespace} if pull_secrets.asked_for else set()
-    if spec.service_account is not None:
-        # The operator's own rights make nothing elsewhere.
-        namespaces.update(release.application.additional_namespaces)
+    # The operator's own rights make nothing elsewhere.
+    additional = release.application.additional_namespaces if spec.service_account is not None else ()
+    namespaces: set[str] = {*additional, *([app.namespace] if pull_secrets.asked_for else ())}
     carried = by_namespace(account_secrets or {})
     for obj in objects:
         key = key_of(obj)
@@ -124,7 +126,7 @@ def make_plan(
         pod_spec = built_in_pod_spec(obj)
         problem = misleading(obj, app.labels)
         if problem is None and spec.service_account is None:
-            problem = refusal(obj, [pod_spec] if pod_spec else [], app.namespace, accounts)
+            problem = refusal(obj, [pod_spec] if pod_spec else [], app.namespace, loan)
         if problem is not None:
             problems.append(problem)
             continue
@@ -143,9 +145,11 @@ def make_plan(
     exclusive = frozenset(map(key_of, secrets))
     if any(key.identity in seen for key in exclusive):
         raise PullSecretNameError(pull_secrets.name)
-    definitions = {("CustomResourceDefinition", name) for name in release.definitions}
+    missing = [own(_namespace(name), app) for name in additional if ("", "Namespace", "", name) not in seen]
+    if_absent = {("CustomResourceDefinition", name) for name in release.definitions}
+    if_absent |= {("Namespace", obj["metadata"]["name"]) for obj in missing}
     try:
-        phases = _phases(release, planned, secrets)
+        phases = _phases(release, planned, [*missing, *secrets])
         deleted = {key_of(obj): phase for obj in objects if (phase := order.deletion_phase(obj))}
     except order.OrderError as error:
         raise PlanError([str(error)]) from None
@@ -154,13 +158,13 @@ def make_plan(
         exclusive,
         as_written,
         opened,
-        if_absent=frozenset(key for key in map(key_of, planned) if (key.kind, key.name) in definitions),
+        if_absent=frozenset(key for key in map(key_of, [*planned, *missing]) if (key.kind, key.name) in if_absent),
         deletion_phases=deleted,
     )
 
 
-def _phases(release: Release, planned: Sequence[Object], pull_secrets: Sequence[Object]) -> tuple[Phase, ...]:
-    """The release's objects as they are planned, in their order; pull secrets come first of all. Raises OrderError."""
+def _phases(release: Release, planned: Sequence[Object], before: Sequence[Object]) -> tuple[Phase, ...]:
+    """The release's objects as they are planned, in their order; ``before`` come first of all. Raises OrderError."""
     keys = [key_of(obj) for obj in planned]
     stages = order.stages(release.objects, release.chart_numbers or (0,) * len(planned))
     made = [
@@ -172,10 +176,14 @@ def _phases(release: Release, planned: Sequence[Object], pull_secrets: Sequence[
         )
         for stage in stages
     ]
-    if pull_secrets:
+    if before:
         first, *others = made or [Phase(())]
-        made = [replace(first, objects=(*pull_secrets, *first.objects)), *others]
+        made = [replace(first, objects=(*before, *first.objects)), *others]
     return tuple(made)
+
+
+def _namespace(name: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 def own(obj: Object, app: App) -> Object:

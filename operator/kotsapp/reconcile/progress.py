@@ -1,7 +1,7 @@
 """What one reconciliation has found so far, and telling of it on the way."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from kotsapp.reconcile.events import Event
 from kotsapp.reconcile.status import Findings, Status
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.release.reader import SourceFile
+from kotsapp.sources.artifact import Artifact
 from kotsapp.text import counted, rfc3339
 
 # Before this nobody who waits has looked, and most changes whose images are known are applied.
@@ -41,10 +42,16 @@ class Progress:
         """The status as it was last written."""
         return self._writer.status
 
+    @property
+    def sources_changed(self) -> bool:
+        """Whether the sources are others than those of the status that is there."""
+        return bool(self._change)
+
     def found(self, *conditions: Condition, **findings: Any) -> None:
         """Take what a step found: fields of ``Findings``, and conditions beside those that are known."""
         known = self._findings
-        self._findings = replace(known, **findings, conditions=(*known.conditions, *conditions))
+        obsolete = known.obsolete | findings.pop("obsolete", frozenset())
+        self._findings = replace(known, **findings, obsolete=obsolete, conditions=(*known.conditions, *conditions))
 
     def answered(self, **answers: str) -> None:
         """Requests that were acted on, by the status field of each."""
@@ -60,9 +67,9 @@ class Progress:
         async with self._writer.lock:
             await self._writer.write(self._app, self.status(*conditions), self._client)
 
-    def note_sources(self, files: Sequence[SourceFile], digest_key: bytes) -> None:
+    def note_sources(self, files: Sequence[SourceFile], digest_key: bytes, fetched: Mapping[str, Artifact]) -> None:
         """Say at once that the inputs changed, so that nobody who waits passes on what was true of the old ones."""
-        known = sources.revisions(files, digest_key)
+        known = sources.revisions(files, digest_key, fetched)
         changed = sources.changed(self.before, known)
         self.found(sources=known)
         if changed is not None:

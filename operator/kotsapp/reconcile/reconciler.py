@@ -28,19 +28,29 @@ from kotsapp.kube.objects import ObjectKey
 from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
 from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile import conclusion, events, known_secrets, release_store, routing, status
+from kotsapp.reconcile import conclusion, events, known_secrets, release_store, remote_sources, routing, status
 from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.cluster import cluster_for, looker_for
-from kotsapp.reconcile.conclusion import Conclusion
+from kotsapp.reconcile.conclusion import Conclusion, soonest
 from kotsapp.reconcile.health import check_health
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
-from kotsapp.reconcile.inputs import license_condition, read_answers, read_license, read_sources, refuse_expired
+from kotsapp.reconcile.inputs import (
+    license_condition,
+    read_answers,
+    read_license,
+    read_sources,
+    refuse_expired,
+    with_values,
+)
+from kotsapp.reconcile.license_hosts import LicenseHosts, license_hosts
 from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome, ReconcileError, of_api_error, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
+from kotsapp.reconcile.pods import PodRouting
 from kotsapp.reconcile.progress import Progress
+from kotsapp.reconcile.remote_sources import RemoteSources
 from kotsapp.reconcile.rendering import (
     Before,
     renderer_for,
@@ -51,12 +61,15 @@ from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, 
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.source_access import opened_by_license
+from kotsapp.reconcile.source_report import version_of
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.registry.credential import Credential
 from kotsapp.release import config
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
+from kotsapp.release.context import ReleaseVersion
 from kotsapp.release.jobs import Inputs
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
@@ -83,11 +96,15 @@ class Reconciler:
         self._services = services
         self._memory = memory
         self._progress = Progress(app, services.client, writer)
+        self._quoting = True  # whether what the API server says may quote the release
         self._renderings = Renderings(app, services, memory, self._progress)
+        self._pods = PodRouting(app, services, memory, self._progress)
+        self._same_license = False
 
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
         if self._app.suspended:
+            self._pods.stop()
             before = self._progress.before
             now = status.suspended(before, self._app.generation, rfc3339())
             return Outcome(now, None, events=tuple(events.of_suspension(before, now)))
@@ -100,6 +117,7 @@ class Reconciler:
             self._memory.refreshed_at = moment
             self._progress.events.append(events.of_request(self._app.requested, self._progress.before))
         self._memory.refresh |= asked
+        self._memory.sources.ask_now |= asked
         try:
             end = await self._reconcile()
             conditions, wake_after, backoff = end.conditions, end.wake_after, False
@@ -112,8 +130,8 @@ class Reconciler:
         if asked:  # with whatever came of it: somebody waits for the answer
             self._progress.answered(**self._app.requested)
         self._progress.found(*conditions)
-        if early > 0:  # the request is taken up then
-            wake_after = early if wake_after is None else min(wake_after, early)
+        due = remote_sources.until_due(self._memory.sources)
+        wake_after = soonest(wake_after, early, due, self._pods.wake_after)  # pods whatever becomes of the rest
         return Outcome(self._progress.status(), wake_after, backoff, tuple(self._progress.events))
 
     async def announce(self, *conditions: Condition) -> None:
@@ -122,9 +140,10 @@ class Reconciler:
 
     async def _reconcile(self) -> Conclusion:
         spec = self._read_spec()
-        license, files, answers = await self._load(spec)
-        renderer = renderer_for(self._app, spec, license, answers, self._services.settings.helm)
+        license, files, answers, version = await self._load(spec)
+        renderer = renderer_for(self._app, spec, license, answers, version, self._services.settings.helm)
         release, images = await self._render_and_route(spec, license, renderer, files)
+        self._progress.found(version=version.to_status())
         kept = await self._account_secrets(spec, license, release, images)
         plan = self._plan(spec, license, release, images, kept)
         done = await self._roll_out(spec, license, plan)
@@ -141,20 +160,26 @@ class Reconciler:
         except SpecError as error:
             raise terminal(Reason.INVALID_SPEC, str(error)) from None
 
-    async def _load(self, spec: Spec) -> tuple[License, list[SourceFile], Answers]:
+    async def _load(self, spec: Spec) -> tuple[License, list[SourceFile], Answers, ReleaseVersion]:
         follow = self._services.follow
         await follow(self._app, spec.references)
         license = await read_license(self._app, spec, self._services)
         self._memory.redactor.learn("license", license.secrets())
+        remote = RemoteSources(self._app, spec, self._services, self._memory, self._progress)
+        license = await remote.newest_license(license)
+        self._memory.redactor.learn("newest license", license.secrets())
         self._note_license(license)
         refuse_expired(license, spec.license)
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, _references(spec, license))
-        files = await read_sources(self._app, spec, self._services)
+        fetched = await remote.fetch(license)
+        files = await read_sources(self._app, spec, self._services, fetched)
         answers, read_from = await read_answers(self._app, spec, self._services)
-        self._memory.redactor.learn("sources", known_secrets.of_sources([*files, *read_from]))
-        self._progress.note_sources([*files, *read_from], license.license_id.encode())
-        return license, files, answers
+        every = [*with_values(files), *read_from]
+        self._memory.redactor.learn("sources", known_secrets.of_sources(every))
+        self._quoting = not known_secrets.are_hidden(files)
+        self._progress.note_sources(every, license.license_id.encode(), fetched)
+        return license, files, answers, version_of(spec, fetched)
 
     async def _render_and_route(
         self, spec: Spec, license: License, renderer: Renderer, files: Sequence[SourceFile]
@@ -162,14 +187,15 @@ class Reconciler:
         """The release and its images; rendered anew only where one of its inputs has changed (DESIGN 6.5)."""
         inputs = renderer.inputs(files)
         stored = await self._renderings.stored()
-        if stored is not None and self._renderings.is_current(stored, inputs, renderer):
-            self._note_secrets(stored.release, license)
-            images = await self._route(spec, license, renderer, stored.release)
-            if _local_images(stored.release, images) == stored.local_images:
-                self._renderings.note(stored)
-                return stored.release, images
+        current = await self._renderings.current(stored, inputs, renderer, files) if stored is not None else None
+        if current is not None:
+            self._note_secrets(current.release, license)
+            images = await self._route(spec, license, renderer, current.release)
+            if _local_images(current.release, images) == current.local_images:
+                self._renderings.note(current)
+                return current.release, images
         kept = self._renderings.drawn(stored)
-        lost = stored is None and bool(self._progress.before.get("release"))
+        lost = stored is None and bool(status.stored_revision(self._progress.before))
         before = Before(release_store.past_of(stored, self._progress.ledger.inventory, lost=lost), self._looker)
         try:
             release = await self._renderings.render(Inputs(renderer, files, {}, kept), before, inputs)
@@ -194,6 +220,7 @@ class Reconciler:
                 local_images=answers,
                 request=self._app.render_at,
                 charts=release_store.records(release.charts),
+                content_inputs=renderer.inputs_of(release.content) if release.content else "",
                 looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
             ),
             kept=is_kept(release),
@@ -208,32 +235,42 @@ class Reconciler:
 
     async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
         """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""
-        users = routing.users_in(release, spec)
+        used = routing.used_in(release, spec)
         try:
-            references = parse_used(users)
+            references = parse_used(used.users)
         except InvalidImagesError as error:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
+        shown, vouched = opened_by_license(spec, license), renderer.vouched_domains
+        self._note_hosts(license, license_hosts(license, vouched, release.application, domains, shown))
+        beside = await self._pods.images(spec, license, secret_name(spec, license), used.users.keys())
+        references += parse_used(beside.users)
         before = self._progress.before
         history = self._memory.verdicts or VerdictHistory.of(before)
         refresh = self._memory.refresh
         if refresh:
             history = history.forgotten()
         self._memory.verdicts = history
-        evidence = history.evidence(references, before, spec.probe.interval, refresh=refresh)
-        async with self._services.limiter.waiting():
+        evidence = history.evidence(
+            references, before, spec.probe.interval, refresh=refresh, same_license=self._same_license
+        )
+        async with self._services.limiter.waiting(self._app.tenant):
             routed = await resolve_all(
                 self._services.prober,
                 references,
-                routing.policy(spec, license, release, domains),
+                routing.policy(self._app, spec, license, release, domains),
                 Credential(USER_NAME, license.license_id, domains.hosts),
                 evidence,
             )
         self._memory.refresh = False
         self._memory.verdicts = history.noted(routed.settled)
-        images = routing.result(routed, users, release, spec)
-        self._progress.found(images=images.findings(), obsolete=images.obsolete())
+        own, of_pods = routing.split(routed, used.users)
+        images = routing.result(own, used, release, spec)
+        of_pods = beside.settled(of_pods)
+        obsolete = images.obsolete() | self._pods.obsolete(spec)
+        self._progress.found(images=images.findings(of_pods, beside.users), obsolete=obsolete)
         self._progress.found(*images.conditions())
+        await self._pods.note(spec, beside.target, own.settled, of_pods)
         if obstacle := images.obstacle():
             raise obstacle
         return images
@@ -248,10 +285,10 @@ class Reconciler:
     def _plan(
         self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
     ) -> Plan:
-        asked_for = release.asks_for_pull_secret
+        asked_for = release.asks_for_pull_secret or spec.pods.route
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
         try:
-            return make_plan(release, images.pulls, secrets, self._app, spec, kept)
+            return make_plan(release, images.pulls, secrets, self._app, spec, kept, self._services.settings.lent)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -261,21 +298,21 @@ class Reconciler:
 
     async def _roll_out(self, spec: Spec, license: License, plan: Plan) -> ChangeSet:
         await self._check_impersonation()
-        options = SessionOptions(license.license_id.encode(), force_allowed)
+        options = SessionOptions(license.license_id.encode(), force_allowed, self._quoting)
         finished = status.finished_workloads(self._progress.before)
         known = Known(self._progress.ledger.inventory, self._memory.repairs, finished)
         session = Session(
             self._app.applicant, cluster_for(self._app, self._services), known, self._progress.ledger, options
         )
         self._progress.plan_size = len(plan.objects)
-        changes, done = await roll_out(session, plan)
+        changes, done = await roll_out(self._app, session, plan)
         self._memory.repairs = done.repairs
         if done.applied:
             self._memory.rollout_started = time.time()
         self._progress.found(pull_secrets_ready(plan))
         removal = Removal()
         if spec.prune and not done.waiting:
-            removal = await prune(session, changes)
+            removal = await prune(self._app, session, changes)
         session.watch_only_own(plan)
         self._progress.events += events.of_rollout(done, removal)
         return done
@@ -324,18 +361,28 @@ class Reconciler:
         if end.healthy:
             self._memory.rollout_started = None
             self._memory.release = None  # nothing to look at again soon
+            self._progress.events += remote_sources.settled(self._memory.sources, asyncio.get_running_loop().time())
         return end
 
     def _note_license(self, license: License) -> None:
         before = self._progress.before
+        known = {name: value for name, value in (before.get("license") or {}).items() if name != "hosts"}
+        self._same_license = known == status.told_license(to_status(facts(license)))
         warned = (condition_in(before, LICENSE_VALID) or {}).get("reason") == Reason.LICENSE_EXPIRING_SOON
         self._progress.events += events.of_license(license, before.get("license") or {}, warned)
-        self._progress.found(license=to_status(facts(license)))
-        self._progress.found(license_condition(license))
+        hosts = (before.get("license") or {}).get("hosts")
+        self._progress.found(license_condition(license), license={**to_status(facts(license)), "hosts": hosts})
+
+    def _note_hosts(self, license: License, found: LicenseHosts) -> None:
+        told = found.events(self._progress.before.get("license") or {})
+        self._progress.events += [event for event in told if event not in self._progress.events]
+        known = {**to_status(facts(license)), "hosts": list(found.hosts)}
+        self._progress.found(license_condition(license, found.overridden), license=known)
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._progress.ledger.inventory.entries.values())
-        self._progress.found(conclusion.applied(count, release, done.waiting))
+        elsewhere = () if self._app.account else release.application.additional_namespaces
+        self._progress.found(conclusion.applied(count, release, done.waiting, elsewhere))
 
 
 def _references(spec: Spec, license: License) -> frozenset[tuple[str, str]]:

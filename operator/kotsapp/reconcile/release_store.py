@@ -46,7 +46,7 @@ async def save(app: App, stored: StoredRelease, client: KubeClient) -> None:
 
 
 def past_of(stored: StoredRelease | None, inventory: Inventory, *, lost: bool) -> Callable[[str], Past | None]:
-    """What a chart was before, by its source; None for one that is not installed yet.
+    """What a chart was before, by its key; None for one that is not installed yet.
 
     It is installed when all that it brought was applied, or it was upgraded already: one whose install has not come to
     its end is installed once more. Of an app whose stored release was ``lost`` every chart may have been there.
@@ -54,27 +54,21 @@ def past_of(stored: StoredRelease | None, inventory: Inventory, *, lost: bool) -
     if stored is None:
         unknown = Past() if lost and any(entry.digest for entry in inventory.entries.values()) else None
         return lambda _: unknown
-    brought: dict[str, list[Object]] = {source: [] for source in stored.charts}
-    for obj, source in zip(stored.release.objects, stored.release.sources, strict=False):
-        brought.setdefault(source, []).append(obj)
-
-    def past(source: str) -> Past | None:
-        record = stored.charts.get(source, _UNKNOWN)
-        objects = brought.get(source)
-        if objects is None or not (record.upgrade or all(_applied(obj, inventory) for obj in objects)):
-            return None
-        return Past(record.digest, tuple(obj for obj in objects if hook_events(obj)))
-
-    return past
+    brought: list[list[Object]] = [[] for _ in stored.charts]
+    for obj, number in zip(stored.release.objects, stored.release.chart_numbers, strict=False):
+        if 0 < number <= len(brought):
+            brought[number - 1].append(obj)
+    installed = {
+        record.key: Past(record.digest, tuple(obj for obj in objects if hook_events(obj)))
+        for record, objects in zip(stored.charts, brought, strict=True)
+        if record.upgrade or all(_applied(obj, inventory) for obj in objects)
+    }
+    return installed.get
 
 
-def records(charts: Sequence[ChartRequest]) -> dict[str, ChartRecord]:
+def records(charts: Sequence[ChartRequest]) -> tuple[ChartRecord, ...]:
     """What to store of the charts of a release that was just rendered."""
-    return {request.source: ChartRecord(request.digest, request.past is not None) for request in charts}
-
-
-# A release of an operator that kept no records of charts.
-_UNKNOWN = ChartRecord("")
+    return tuple(ChartRecord(request.key, request.digest, request.past is not None) for request in charts)
 
 
 def _applied(obj: Object, inventory: Inventory) -> bool:

@@ -6,26 +6,27 @@ from pathlib import Path
 
 from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
 from kotsapp.api.spec import Spec
+from kotsapp.fair_queue import Tenant
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.pullsecret import default_name
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.known_secrets import told
+from kotsapp.reconcile.known_secrets import helm_told, told
 from kotsapp.reconcile.lookup_server import Looker, LookupServer
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.release import deaths
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
-from kotsapp.release.context import ClusterFacts
+from kotsapp.release.context import ClusterFacts, ReleaseVersion, distribution_of
 from kotsapp.release.deaths import Deaths
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.helm import Cluster
-from kotsapp.release.jobs import ChartInputs, Inputs
+from kotsapp.release.jobs import ChartInputs, Content, Inputs
 from kotsapp.release.process import Reader, ReaderDiedError
-from kotsapp.release.reader import Release
+from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.remote_lookups import RemoteLookups
 from kotsapp.release.renderer import Renderer
 from kotsapp.release.upgrade import Past
@@ -40,9 +41,11 @@ def secret_name(spec: Spec, license: License) -> str:
     return spec.pull_secret or default_name(license.app_slug)
 
 
-def renderer_for(app: App, spec: Spec, license: License, answers: Answers, helm: Path | None) -> Renderer:
-    """The renderer of this app's release; ``answers`` are to its Config, ``helm`` is the administrator's choice of
-    program."""
+def renderer_for(
+    app: App, spec: Spec, license: License, answers: Answers, version: ReleaseVersion, helm: Path | None
+) -> Renderer:
+    """The renderer of this app's release; ``answers`` are to its Config, ``version`` is which release of its channel it
+    is, ``helm`` the administrator's choice of program."""
     return Renderer(
         license=license,
         pull_secret=secret_name(spec, license),
@@ -53,12 +56,13 @@ def renderer_for(app: App, spec: Spec, license: License, answers: Answers, helm:
         patch_helm_v2=spec.patch_helm_v2,
         helm=str(helm) if helm else None,
         answers=answers,
+        version=version,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What charts may know of the cluster as it is: ``past_of`` tells by a chart's source what it was before,
+    """What charts may know of the cluster as it is: ``past_of`` tells by a chart's key what it was before,
     ``looker`` as whom it looks up."""
 
     past_of: Callable[[str], Past | None]
@@ -70,7 +74,7 @@ class ReaderFor:
     """A reader for one app's inputs, which ``digest`` tells from others; ``suspect`` ones are read after all others."""
 
     reader: Reader
-    namespace: str
+    tenant: Tenant
     digest: str
     suspect: bool = False
 
@@ -79,12 +83,23 @@ class ReaderFor:
         return await self.reader.run(
             "render",
             *(inputs, charts),
-            namespace=self.namespace,
+            tenant=self.tenant,
             fingerprint=self.digest,
             result=Release,
             suspect=self.suspect,
             charts=charts is not None,
             ports=ports,
+        )
+
+    async def content(self, files: Sequence[SourceFile]) -> Content:
+        """What the files hold. Raises ManifestError and ReaderDiedError."""
+        return await self.reader.run(
+            "content",
+            tuple(files),
+            tenant=self.tenant,
+            fingerprint=self.digest,
+            result=Content,
+            suspect=self.suspect,
         )
 
 
@@ -95,7 +110,9 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
     ConfigIncompleteError and ReaderDiedError.
     """
     try:
-        renderer = replace(inputs.renderer, cluster=ClusterFacts(client.server_version))
+        renderer = replace(
+            inputs.renderer, cluster=ClusterFacts(client.server_version, distribution_of(client.server_version))
+        )
         inputs = replace(inputs, renderer=renderer, files=tuple(inputs.files))
         release = await reader.render(inputs)
         if release.charts:
@@ -105,7 +122,7 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
     except ManifestError as error:
         raise terminal(Reason.INVALID_MANIFEST, told(error)) from None
     except HelmError as error:
-        raise terminal(Reason.INVALID_MANIFEST, str(error)) from None
+        raise terminal(Reason.INVALID_MANIFEST, helm_told(error, inputs.files)) from None
     except HelmMissingError as error:
         raise terminal(Reason.HELM_MISSING, str(error)) from None
     if release.is_empty:
@@ -137,7 +154,7 @@ async def _with_charts(
     inputs: Inputs, release: Release, reader: ReaderFor, before: Before, client: KubeClient
 ) -> Release:
     cluster = Cluster(client.server_version, tuple(await client.api_versions()))
-    pasts = {request.source: before.past_of(request.source) for request in release.charts}
+    pasts = {request.key: before.past_of(request.key) for request in release.charts}
     if not any(request.looks_up for request in release.charts):
         return await reader.render(inputs, ChartInputs(cluster, pasts))
     lookups = LookupServer(await before.looker(), cluster.version, cluster.api_versions)

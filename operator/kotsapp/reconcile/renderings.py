@@ -1,8 +1,10 @@
 """One rendering a release (DESIGN 6.5): the one that is kept, whether its inputs are what they were, a new one."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kotsapp.api.conditions import Reason
+from kotsapp.manifests.errors import ManifestError
 from kotsapp.names import RENDER_ANNOTATION, RENDER_ANSWER
 from kotsapp.reconcile import events, release_store
 from kotsapp.reconcile.app import App
@@ -11,10 +13,11 @@ from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.rendering import Before, ReaderFor, after_death, died, refuse_deadly, render
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.status import stored_revision
 from kotsapp.release.filling import Drawn
 from kotsapp.release.jobs import Inputs
 from kotsapp.release.process import ReaderDiedError
-from kotsapp.release.reader import Release
+from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 from kotsapp.release.store import StoredRelease, StoredReleaseError
 
@@ -33,7 +36,7 @@ class Renderings:
         if self._memory.release is not None:
             return self._memory.release
         before = self._progress.before
-        if before.get("observedGeneration") and not before.get("release"):
+        if before.get("observedGeneration") and not stored_revision(before):
             return None  # nothing of it has to be kept
         try:
             return await release_store.load(self._app, self._services.client)
@@ -58,19 +61,38 @@ class Renderings:
     def _is_asked_for(self, stored: StoredRelease) -> bool:
         return bool(self._app.render_at) and self._app.render_at != stored.request
 
-    def is_current(self, stored: StoredRelease, inputs: str, renderer: Renderer) -> bool:
-        """Whether nothing that it was rendered from has changed, and nobody asks for a new rendering."""
-        return (
-            not self._is_asked_for(stored)
-            and stored.inputs == inputs
-            and stored.looked_up_as in (None, self._app.account)
-            and stored.facts == renderer.license_facts(stored.release)
-        )
+    async def current(
+        self, stored: StoredRelease, inputs: str, renderer: Renderer, files: Sequence[SourceFile]
+    ) -> StoredRelease | None:
+        """The stored release, as one of these inputs, where nothing that it was rendered from has changed and nobody
+        asks for a new rendering; else None."""
+        if (
+            self._is_asked_for(stored)
+            or stored.looked_up_as not in (None, self._app.account)
+            or stored.facts != renderer.license_facts(stored.release)
+        ):
+            return None
+        if stored.inputs == inputs:
+            return stored
+        if not stored.content_inputs or await self._content_inputs(renderer, files, inputs) != stored.content_inputs:
+            return None
+        return replace(stored, inputs=inputs)
+
+    async def _content_inputs(self, renderer: Renderer, files: Sequence[SourceFile], digest: str) -> str:
+        """Empty for files that can't be read: their rendering tells why."""
+        reader = self._reader(digest)
+        try:
+            async with self._services.limiter.waiting(self._app.tenant):
+                return renderer.inputs_of((await reader.content(files)).digest)
+        except (ManifestError, ReaderDiedError):
+            return ""
+
+    def _reader(self, digest: str) -> ReaderFor:
+        return ReaderFor(self._services.reader, self._app.tenant, digest, self._is_suspect())
 
     def last_revision(self, stored: StoredRelease | None) -> int:
         """Of what was stored, or was told to be; 0 for none."""
-        told = (self._progress.before.get("release") or {}).get("revision")
-        return max(stored.revision if stored is not None else 0, told if isinstance(told, int) else 0)
+        return max(stored.revision if stored is not None else 0, stored_revision(self._progress.before))
 
     async def keep(self, stored: StoredRelease, *, kept: bool) -> None:
         """Keep it before anything rolls out: what was drawn must be there after a restart."""
@@ -98,9 +120,9 @@ class Renderings:
     async def render(self, inputs: Inputs, before: Before, digest: str) -> Release:
         """Rendered in a process of its own; raises ReconcileError, too, when that died."""
         refuse_deadly(self._memory.deaths, digest)
-        reader = ReaderFor(self._services.reader, self._app.namespace, digest, self._is_suspect())
+        reader = self._reader(digest)
         try:
-            async with self._services.limiter.waiting():
+            async with self._services.limiter.waiting(self._app.tenant):
                 return await render(inputs, reader, before, self._services.client)
         except ReaderDiedError as error:
             self._memory.deaths = after_death(self._memory.deaths, digest, error)

@@ -10,6 +10,8 @@ from kotsapp.apply.refusals import RefusedError
 from kotsapp.apply.session import Session
 from kotsapp.kube.objects import ObjectKey
 from kotsapp.names import FORCE_ANNOTATION
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.granting import grant
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable, terminal
 
 
@@ -19,22 +21,22 @@ def force_allowed(obj: Object) -> bool:
     return bool(annotations.get(FORCE_ANNOTATION) == "enabled")
 
 
-async def roll_out(session: Session, plan: Plan) -> tuple[Changes, ChangeSet]:
+async def roll_out(app: App, session: Session, plan: Plan) -> tuple[Changes, ChangeSet]:
     """Apply what differs; what was found, and what was done. Raises ReconcileError for what is refused or taken."""
     with session:
-        changes = await _check(session, plan)
+        changes = await _check(app, session, plan)
         try:
             return changes, await session.apply(changes)
         except RefusedError as error:
-            raise _refused(error, Reason.APPLY_FAILED) from None
+            raise _refused(app, error, Reason.APPLY_FAILED) from None
 
 
-async def prune(session: Session, changes: Changes) -> Removal:
+async def prune(app: App, session: Session, changes: Changes) -> Removal:
     """Delete what the plan no longer wants; raises ReconcileError."""
     try:
         return await session.prune(changes)
     except RefusedError as error:
-        raise _refused(error, Reason.PRUNE_FAILED) from None
+        raise _refused(app, error, Reason.PRUNE_FAILED) from None
 
 
 def pull_secrets_ready(plan: Plan) -> Condition:
@@ -45,7 +47,7 @@ def pull_secrets_ready(plan: Plan) -> Condition:
     return Condition.true(PULL_SECRET_READY, f"pull secret {', '.join(places)} holds the license's credential")
 
 
-async def _check(session: Session, plan: Plan) -> Changes:
+async def _check(app: App, session: Session, plan: Plan) -> Changes:
     try:
         return await session.check(plan)
     except TakenError as error:
@@ -54,7 +56,7 @@ async def _check(session: Session, plan: Plan) -> Changes:
     except NotOursError as error:
         raise _object(Reason.OBJECT_REFUSED, str(error)) from None
     except RefusedError as error:
-        raise _refused(error, Reason.OBJECT_REFUSED) from None
+        raise _refused(app, error, Reason.OBJECT_REFUSED) from None
     except ClaimedError as error:
         if not error.exclusive:
             raise _object(Reason.OBJECT_CLAIMED, str(error)) from None
@@ -76,8 +78,9 @@ def _object(reason: Reason, message: str) -> ReconcileError:
     return terminal(reason, message, condition, retry_after=UNWATCHED_POLL)
 
 
-def _refused(error: RefusedError, reason: Reason) -> ReconcileError:
-    condition = Condition.false(WORKLOADS_APPLIED, reason, str(error))
+def _refused(app: App, error: RefusedError, reason: Reason) -> ReconcileError:
+    message = f"{error}{grant(app, error.refusals)}"
+    condition = Condition.false(WORKLOADS_APPLIED, reason, message)
     if error.transient:
-        return retryable(reason, str(error), condition)
-    return terminal(reason, str(error), condition, retry_after=UNWATCHED_POLL)
+        return retryable(reason, message, condition)
+    return terminal(reason, message, condition, retry_after=UNWATCHED_POLL)

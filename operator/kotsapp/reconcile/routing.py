@@ -1,16 +1,18 @@
 """Every image of a release, found, asked for, routed, and checked with the license; what that means for the rollout."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kotsapp.api.conditions import IMAGES_PULLABLE, IMAGES_RESOLVED, Condition, Reason
 from kotsapp.api.spec import Spec, Verify
+from kotsapp.images.finder import unmatched
 from kotsapp.images.image_path import ImagePath
-from kotsapp.images.podspec import unmatched
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains
-from kotsapp.images.usage import InvalidImagesError, Users, image_users
+from kotsapp.images.unhandled import UnhandledImage, still_unhandled
+from kotsapp.images.usage import InvalidImagesError, Users, collect_users, uses_of, without_place
 from kotsapp.license import License
+from kotsapp.reconcile.app import App
 from kotsapp.reconcile.outcome import ReconcileError, retryable, terminal
 from kotsapp.reconcile.status import ImageFindings
 from kotsapp.release.reader import Release
@@ -25,13 +27,27 @@ MIN_RECHECK = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """Every image that a release uses or asks for, with its users; what to tell of those that stand where no pull
+    secret can be named; and what looks like an image and is not handled."""
+
+    users: Users
+    without_place: Mapping[str, str]
+    unhandled: tuple[UnhandledImage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ImagesResult:
     """``withheld`` are routed images that the license can't be shown to pull, when that is enforced."""
 
     routing: Routing
-    users: Users
+    used: Used
     verify: Verify
     unmatched: tuple[ImagePath, ...] = ()
+
+    @property
+    def users(self) -> Users:
+        return self.used.users
 
     @property
     def pulls(self) -> dict[str, Pull]:
@@ -67,9 +83,17 @@ class ImagesResult:
         wait = _soonest(self.routing.settled)
         return None if wait is None else max(MIN_RECHECK, wait)
 
-    def findings(self) -> ImageFindings:
-        """What status tells of the images, asked for now."""
-        return ImageFindings(self.routing.settled, self.users, self.verify is not Verify.OFF, rfc3339())
+    def findings(self, of_pods: Sequence[Resolution] = (), users: Users | None = None) -> ImageFindings:
+        """What status tells of the images, asked for now, and beside them of those ``of_pods`` with their users."""
+        return ImageFindings(
+            settled=(*self.routing.settled, *of_pods),
+            users={**self.users, **(users or {})},
+            verified=self.verify is not Verify.OFF,
+            at=rfc3339(),
+            notes={s.image: self.used.without_place.get(s.image, "") for s in self.routing.settled if s.is_routed},
+            unhandled=self.used.unhandled,
+            of_pods=frozenset(one.image for one in of_pods),
+        )
 
     def conditions(self) -> tuple[Condition, ...]:
         return (self._resolved(), *self.pullable())
@@ -120,23 +144,33 @@ class ImagesResult:
             message = f"{counted(total, 'image')} resolved"
             if self.unmatched:
                 message += f"; spec.imagePaths finds no image at {', '.join(map(str, self.unmatched[:MAX_NAMED]))}"
+            if self.used.unhandled:
+                message += f"; looking like images elsewhere: {len(self.used.unhandled)}, see status.unhandledImages"
             return Condition.true(IMAGES_RESOLVED, message)
         told = [f"{s.image} ({listed(self.users[s.image], MAX_NAMED)}): {s.message}" for s in undecided]
         message = f"{len(undecided)} of {total} images undecided: {listed(told, MAX_NAMED, '; ')}"
         return Condition.false(IMAGES_RESOLVED, Reason.IMAGES_UNDECIDED, message)
 
 
-def users_in(release: Release, spec: Spec) -> dict[str, list[str]]:
-    """Every image that the release uses or asks for, with its users."""
-    return image_users(release.objects, spec.image_paths, release.reported_images, release.local_images)
+def used_in(release: Release, spec: Spec) -> Used:
+    """Raises nothing: what is no reference is among the users."""
+    named = uses_of(release.objects, spec.image_paths)
+    users = collect_users(named, release.reported_images, release.local_images)
+    return Used(users, without_place(named), still_unhandled(release.unhandled, named))
 
 
-def result(routing: Routing, users: Users, release: Release, spec: Spec) -> ImagesResult:
+def result(routing: Routing, used: Used, release: Release, spec: Spec) -> ImagesResult:
     """What settled images mean for the rollout of this release."""
-    return ImagesResult(routing, users, spec.proxy.verify, tuple(unmatched(release.objects, spec.image_paths)))
+    return ImagesResult(routing, used, spec.proxy.verify, tuple(unmatched(release.objects, spec.image_paths)))
 
 
-def policy(spec: Spec, license: License, release: Release, domains: Domains) -> Policy:
+def split(routing: Routing, users: Users) -> tuple[Routing, tuple[Resolution, ...]]:
+    """The images of the release, and those that only pods use, which hold nothing back."""
+    own = tuple(one for one in routing.settled if one.image in users)
+    return Routing(routing.domains, own), tuple(one for one in routing.settled if one.image not in users)
+
+
+def policy(app: App, spec: Spec, license: License, release: Release, domains: Domains) -> Policy:
     """How the app's images are to be settled; ``domains`` are those that the license opens for them."""
     return Policy(
         domains=domains,
@@ -147,6 +181,7 @@ def policy(spec: Spec, license: License, release: Release, domains: Domains) -> 
         on_undecided=spec.probe.on_undecided,
         timeout=spec.probe.timeout,
         max_age=spec.probe.interval,
+        tenant=app.tenant,
     )
 
 

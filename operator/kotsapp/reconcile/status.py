@@ -20,7 +20,9 @@ from kotsapp.api.conditions import (
 from kotsapp.apply.inventory import Inventory
 from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
+from kotsapp.images.unhandled import UnhandledImage
 from kotsapp.kube.objects import ObjectKey
+from kotsapp.pods.routing import ORIGIN
 from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
@@ -29,8 +31,11 @@ Status = Mapping[str, Any]
 # The API server stores at most 1.5 MiB of one object, and an entry can take 1 KiB.
 MAX_IMAGES = 500
 MAX_WORKLOADS = 500
+MAX_UNHANDLED = 50
 MAX_USERS = 20
 MAX_IMAGE_MESSAGE = 512
+# Of status.release: which release of its channel it is.
+VERSION_FIELDS = ("versionLabel", "channelSequence")
 SUSPENDED_MESSAGE = "spec.suspend is true: nothing is probed, applied or repaired"
 
 _WORST_FIRST = {
@@ -38,6 +43,7 @@ _WORST_FIRST = {
     Verdict.UNREACHABLE: 0,
     Verdict.RATE_LIMITED: 0,
     Verdict.NOT_FOUND: 0,
+    Verdict.PENDING: 0,
     Verdict.PRIVATE: 2,
     Verdict.REPLICATED: 3,
     Verdict.PROXIED: 3,
@@ -55,28 +61,40 @@ _STATES_WORST_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class ImageFindings:
-    """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too."""
+    """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too.
+
+    ``notes`` is what else is to be told of an image. ``unhandled`` look like images and are left as they are.
+    ``of_pods`` are those of pods that others make, which no manifest names.
+    """
 
     settled: tuple[Resolution, ...]
     users: Mapping[str, Sequence[str]]
     verified: bool
     at: str
+    notes: Mapping[str, str] = field(default_factory=dict)
+    unhandled: Sequence[UnhandledImage] = ()
+    of_pods: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What the steps of one reconciliation found, as far as it came; what is None is carried from before.
 
-    ``license`` are the license's facts, ``release`` those of the stored release and ``config`` the names of the
-    Config's items, as status has them (``config`` is empty for a release without one); ``answered`` are requests that
-    were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
+    ``license`` are the license's facts, ``release`` those of the stored release (empty for one that needn't be stored),
+    ``version`` which release of its channel is rolled out (empty for none), ``available`` newer ones, and ``config``
+    the names of the Config's items, as status has them (``config`` is empty for a release without one); ``answered``
+    are requests that were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
+    ``pods`` is what the admission policy reads, empty where it is to route nothing.
     """
 
     license: Mapping[str, Any] | None = None
     release: Mapping[str, Any] | None = None
+    version: Mapping[str, Any] | None = None
+    available: Sequence[Mapping[str, Any]] | None = None
     config: Mapping[str, Any] | None = None
     sources: Sequence[Mapping[str, str]] | None = None
     images: ImageFindings | None = None
+    pods: Mapping[str, Any] | None = None
     workloads: Mapping[ObjectKey, Health] | None = None
     answered: Mapping[str, str] = field(default_factory=dict)
     conditions: tuple[Condition, ...] = ()
@@ -88,18 +106,24 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
 
     Ready, Reconciling and Stalled are among ``findings.conditions``; of each type the last one counts.
     """
-    status = {name: value for name, value in previous.items() if name not in ("conditions", "inventory")}
+    status = {name: value for name, value in previous.items() if name not in ("conditions", "inventory", "release")}
     if findings.license is not None:
-        status["license"] = {name: value for name, value in findings.license.items() if value not in (None, "")}
-    if findings.release is not None:
-        status["release"] = dict(findings.release)
+        status["license"] = told_license(findings.license)
+    status |= _release(previous, findings)
+    if findings.available is not None:
+        status.pop("availableReleases", None)
+        status |= {"availableReleases": [dict(one) for one in findings.available]} if findings.available else {}
     if findings.config is not None:
         status.pop("config", None)
         status |= {"config": dict(findings.config)} if findings.config else {}
     if findings.sources is not None:
         status["sources"] = [dict(source) for source in findings.sources]
     if findings.images is not None:
-        status |= _images(previous, findings.images)
+        status.pop("unhandledImages", None)
+        status |= _images(previous, findings.images) | _unhandled(findings.images.unhandled)
+    if findings.pods is not None:
+        status.pop("pods", None)
+        status |= {"pods": dict(findings.pods)} if findings.pods else {}
     if findings.workloads is not None:
         status["workloads"] = _workloads(findings.workloads)
     status |= findings.answered
@@ -140,6 +164,12 @@ def with_inventory(previous: Status, inventory: Inventory) -> dict[str, Any]:
     return {**previous, "inventory": inventory.to_status()}
 
 
+def stored_revision(status: Status) -> int:
+    """The revision of the stored rendering that a status tells; 0 for none."""
+    revision = (status.get("release") or {}).get("revision")
+    return revision if isinstance(revision, int) else 0
+
+
 def was_told(generation: int, status: Status) -> bool:
     """Whether the status says something about this generation already."""
     ready = condition_in(status, "Ready")
@@ -171,13 +201,21 @@ def workloads_told(status: Status, keys: Iterable[ObjectKey]) -> dict[ObjectKey,
     return told
 
 
+def _release(previous: Status, findings: Findings) -> dict[str, Any]:
+    """``release``, of which the version and the stored rendering are found apart; nothing where nothing is known."""
+    before = previous.get("release") or {}
+    version = {name: before[name] for name in VERSION_FIELDS if name in before}
+    stored = {name: value for name, value in before.items() if name not in VERSION_FIELDS}
+    told = {**(stored if findings.release is None else findings.release)}
+    told |= version if findings.version is None else findings.version
+    return {"release": told} if told else {}
+
+
 def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
     """Per-image results, worst first, and the counts of all."""
     before = {str(entry.get("image")): entry for entry in previous.get("images") or ()}
-    ordered = sorted(found.settled, key=lambda s: (_badness(s), s.image))[:MAX_IMAGES]
-    entries = [
-        _image(s, before.get(s.image, {}), found.users.get(s.image, ()), found.at, found.verified) for s in ordered
-    ]
+    ordered = worst_first(found.settled)[:MAX_IMAGES]
+    entries = [_image(s, before.get(s.image, {}), found) for s in ordered]
     counts = {
         "total": len(found.settled),
         "public": sum(s.verdict is Verdict.PUBLIC for s in found.settled),
@@ -192,6 +230,22 @@ def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
     return {"images": entries, "imageSummary": counts, "lastProbeTime": probed_at}
 
 
+def told_license(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a license that there are."""
+    return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+def worst_first(settled: Iterable[Resolution]) -> list[Resolution]:
+    """Images as status shows them, worst first; what pods pull with the license is before what they pull without."""
+    return sorted(settled, key=lambda s: (_badness(s), s.image))
+
+
+def _unhandled(found: Sequence[UnhandledImage]) -> dict[str, Any]:
+    """At most a screen of them: they are counted in the condition ImagesResolved."""
+    told = [one.to_status() for one in found[:MAX_UNHANDLED]]
+    return {"unhandledImages": told} if told else {}
+
+
 def _badness(settled: Resolution) -> int:
     if settled.route is None:
         return 0
@@ -200,13 +254,11 @@ def _badness(settled: Resolution) -> int:
     return 1 + _WORST_FIRST.get(settled.verdict, 0)
 
 
-def _image(
-    settled: Resolution, before: Mapping[str, Any], users: Sequence[str], now: str, verified: bool
-) -> dict[str, Any]:
+def _image(settled: Resolution, before: Mapping[str, Any], found: ImageFindings) -> dict[str, Any]:
     same = before.get("verdict") == settled.verdict
-    message = settled.message
-    if settled.verified is Verified.FALSE:
-        message += f"; {settled.verified_message}"
+    users = found.users.get(settled.image, ())
+    refused = settled.verified_message if settled.verified is Verified.FALSE else ""
+    message = "; ".join(filter(None, (settled.message, refused, found.notes.get(settled.image))))
     entry: dict[str, Any] = {
         "image": settled.image,
         "verdict": str(settled.verdict),
@@ -215,9 +267,10 @@ def _image(
         "httpStatus": settled.http_status,
         "code": settled.code,
         "message": message[:MAX_IMAGE_MESSAGE],
-        "verified": str(settled.verified) if verified and settled.is_routed else None,
-        "lastTransitionTime": before.get("lastTransitionTime", now) if same else now,
+        "verified": str(settled.verified) if found.verified and settled.is_routed else None,
+        "lastTransitionTime": before.get("lastTransitionTime", found.at) if same else found.at,
         "usedBy": [*users[:MAX_USERS], *([f"and {len(users) - MAX_USERS} more"] if len(users) > MAX_USERS else [])],
+        "origin": ORIGIN if settled.image in found.of_pods else None,
     }
     return {name: value for name, value in entry.items() if value not in (None, "", [])}
 

@@ -20,6 +20,7 @@ _TEXTS = {
     "conditions": ("message",),
     "images": ("image", "pull", "code", "message", "usedBy"),
     "workloads": ("message",),
+    "unhandledImages": ("image", "path"),
 }
 
 

@@ -1,6 +1,6 @@
 """What was found about an app's images before: by an earlier operator, as status tells, and for what it can't hold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -12,6 +12,7 @@ from kotsapp.text import parse_rfc3339
 from kotsapp.verdicts.decision import Basis, Previous, Resolution
 from kotsapp.verdicts.resolver import Evidence
 from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verification import Verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,18 @@ class VerdictHistory:
         return replace(self, beyond_status=found)
 
     def evidence(
-        self, references: Sequence[Reference], status: Mapping[str, Any], max_age: float, *, refresh: bool
+        self,
+        references: Sequence[Reference],
+        status: Mapping[str, Any],
+        max_age: float,
+        *,
+        refresh: bool,
+        same_license: bool = False,
     ) -> Evidence:
-        """What is known of these images: by ``status`` as it is now, and from before. ``max_age`` is in seconds."""
+        """What is known of these images: by ``status`` as it is now, and from before. ``max_age`` is in seconds.
+
+        With the ``same_license`` as the status tells of, so are its proofs.
+        """
         told = image_entries(status)
         fresh, previous = {}, {}
         for reference in references:
@@ -56,7 +66,7 @@ class VerdictHistory:
             last = previous_in(told.get(reference.written)) or self.beyond_status.get(reference.written)
             if last is not None:
                 previous[reference.written] = last
-        return Evidence(fresh, previous, refresh)
+        return Evidence(fresh, previous, refresh, proved_in(told.values()) if same_license else frozenset())
 
     def _fresh(self, reference: Reference, max_age: float) -> ProbeResult | None:
         """The verdict, while it is younger than ``max_age``: it needn't be asked for again."""
@@ -77,6 +87,11 @@ class VerdictHistory:
 def image_entries(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The images that a status tells of, by reference as written."""
     return {str(entry.get("image")): entry for entry in status.get("images") or ()}
+
+
+def proved_in(entries: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """References that the license was shown to pull, as pods use them."""
+    return frozenset(str(entry.get("pull")) for entry in entries if entry.get("verified") == Verified.TRUE)
 
 
 def previous_in(entry: Mapping[str, Any] | None) -> Previous | None:

@@ -38,10 +38,11 @@ MAX_PROBLEMS = 5
 
 
 class Worker:
-    """The state of one app's worker. ``app`` is the newest that is known."""
+    """The state of one app's worker. ``app`` is the newest that is known, ``default_account`` that of ``App.of``."""
 
-    def __init__(self, app: App, status: Mapping[str, Any]) -> None:
+    def __init__(self, app: App, status: Mapping[str, Any], default_account: str = "") -> None:
         self.app = app
+        self._default_account = default_account
         self.wake = asyncio.Event()
         self._memory = Memory()
         self._writer = StatusWriter(status, self._memory.redactor)
@@ -68,13 +69,13 @@ class Worker:
                 # Deleted now, it would leave behind what was made for it; the finalizer's event wakes.
                 await self._await_finalizer(services)
                 continue
-            async with self._busy, services.limiter:
+            async with self._busy, services.limiter.turn(self.app.tenant):
                 delay = await self._once(services)
             await self._sleep(delay)
 
     async def remove(self, services: Services) -> list[str]:
         """Delete everything that was applied; the problems that are left, which status tells, too."""
-        async with self._busy:
+        async with self._busy, services.limiter.turn(self.app.tenant):
             use(self._memory.redactor)
             app, writer = self.app, self._writer
 
@@ -111,7 +112,7 @@ class Worker:
             return True
         if live is None:
             return False
-        self.see(App.of(live), live.get("status") or {})
+        self.see(App.of(live, self._default_account), live.get("status") or {})
         return True
 
     async def _await_finalizer(self, services: Services) -> None:

@@ -5,18 +5,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from kotsapp.kube.objects import Owner
+from kotsapp.pods.watch import PodWatches
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.worker import Worker
 
 
 class Workers:
-    """One worker for each KotsApp that was seen."""
+    """One worker for each KotsApp that was seen. ``default_account`` is as whom one without an account applies, empty
+    for the operator itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, default_account: str = "") -> None:
+        self._default_account = default_account
         self._workers: dict[Owner, Worker] = {}
         self._references: dict[Owner, frozenset[tuple[str, str]]] = {}
         self._watch: ReferenceWatch | None = None
+        self._pods: PodWatches | None = None
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -28,12 +32,15 @@ class Workers:
     def watch_with(self, watch: ReferenceWatch) -> None:
         self._watch = watch
 
+    def watch_pods_with(self, pods: PodWatches) -> None:
+        self._pods = pods
+
     def see(self, body: Mapping[str, Any]) -> Worker:
         """The app's worker, told of this newest state."""
-        app, status = App.of(body), body.get("status") or {}
+        app, status = App.of(body, self._default_account), body.get("status") or {}
         worker = self._workers.get(app.key)
         if worker is None:
-            worker = self._workers[app.key] = Worker(app, dict(status))
+            worker = self._workers[app.key] = Worker(app, dict(status), self._default_account)
         else:
             worker.see(app, status)
         return worker
@@ -46,6 +53,8 @@ class Workers:
             return False
         self._workers.pop(key, None)
         self._references.pop(key, None)
+        if self._pods is not None:
+            self._pods.unfollow(key)
         if self._watch is not None and not any(namespace == key[0] for namespace, _ in self._workers):
             self._watch.unfollow(key[0])
         return True
@@ -69,8 +78,8 @@ class Workers:
 
     async def close(self) -> None:
         """Stop watching."""
-        if self._watch is not None:
-            await self._watch.close()
+        watches = [watch for watch in (self._watch, self._pods) if watch is not None]
+        await asyncio.gather(*(watch.close() for watch in watches))
 
     async def follow(self, app: App, references: frozenset[tuple[str, str]]) -> None:
         """From when this returns, a change of one of the references wakes the app."""

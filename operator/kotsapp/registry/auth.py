@@ -142,7 +142,7 @@ class Logins:
         if credential is None or (used is not None and used.header == credential.basic):
             return question.refused(Login.BASIC)
         if question.at.name not in credential.hosts:
-            return question.refused(Login.WITHHELD, f"the license id is not sent to {question.at.name}")
+            return question.refused(Login.WITHHELD, f"the {credential.secret} is not sent to {question.at.name}")
         return Authorization(credential.basic)
 
     def _realm(self, question: Question, bearer: Challenge) -> Destination | Evidence:
@@ -150,12 +150,12 @@ class Logins:
         try:
             realm = self._guard.realm(bearer.realm, question.at)
         except Refused as refused:
-            why = "its URL holds the license id" if shown else str(refused)
+            why = f"its URL holds {_its_secret(question)}" if shown else str(refused)
             login = Login.UNUSABLE if isinstance(refused, Unusable) else Login.REFUSED
             return question.refused(login, f"its token service is not asked: {why}")
         if question.credential is not None and not _may_see_credential(realm, question):
             whom = "a token service whose URL holds it" if shown else realm.name
-            return question.refused(Login.WITHHELD, f"the license id is not sent to {whom}")
+            return question.refused(Login.WITHHELD, f"{_its_secret(question)} is not sent to {whom}")
         return realm
 
     async def _authorize(
@@ -175,7 +175,7 @@ class Logins:
             headers["Authorization"] = question.credential.basic
         place = replace(realm, url=wanted.url)
         exchange.queue(realm.name)
-        async with self._token_hosts.turn(realm.name, question.at.name):
+        async with self._token_hosts.turn(realm.name, question.at.name, exchange.asker.tenant):
             limited = self._token_hosts.limited(realm.name)
             if limited is not None:
                 raise TokenRefused(replace(limited, registry=question.at.name), wanted)
@@ -208,14 +208,18 @@ def _wanted(question: Question, realm: Destination, bearer: Challenge) -> Wanted
     return Wanted(realm.url, bearer.service, bearer.scope or question.scope)
 
 
+def _its_secret(question: Question) -> str:
+    return f"the {question.credential.secret}" if question.credential is not None else "the credential"
+
+
 def _may_see_credential(realm: Destination, question: Question) -> bool:
     """The asked host's own realm, or the vendor's documented token service; over https or where the file says."""
     at, credential = question.at, question.credential
     if credential is None or at.name not in credential.hosts:
         return False
-    if realm.origin == at.origin:
-        return True
     is_https = realm.url.scheme == "https"
+    if realm.origin == at.origin or (credential.any_realm and (is_https or realm.is_mapped or realm.trusted)):
+        return True
     if realm.name in TOKEN_SERVICES or realm.name in credential.hosts:
         return is_https or realm.is_mapped
     # Plain http on the same host only where the administrator wrote it: never down from https.

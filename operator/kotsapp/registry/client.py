@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
@@ -15,14 +15,16 @@ import httpx
 from aiohttp.abc import AbstractResolver
 
 from kotsapp import __version__
+from kotsapp.fair_queue import FairQueue, Tenant
 from kotsapp.net.proxies import Proxies, ProxyError
 from kotsapp.net.tls import certificate_problem
+from kotsapp.registry.asker import Asker
 from kotsapp.registry.config import RegistriesError
 from kotsapp.registry.evidence import NoAnswer, Trouble
 from kotsapp.registry.guard import AddressRefusedError, Destination, Guard
 from kotsapp.registry.limits import MAX_ERROR_BODY, MAX_LARGE_BODIES, MAX_LARGE_BODIES_HOST
 from kotsapp.registry.resolver import Resolver, TlsContexts
-from kotsapp.registry.transport import PROXY, TLS, TRUSTED, URL_ASKED, GuardedTransport
+from kotsapp.registry.transport import ASKER, PROXY, TLS, TRUSTED, URL_ASKED, GuardedTransport
 
 _HEADERS = {"User-Agent": f"kotsapp/{__version__}", "Accept-Encoding": "identity"}
 
@@ -43,14 +45,21 @@ class Answer:
 class Client:
     """Sends requests to Destinations. One for the whole operator: connections and TLS contexts are shared."""
 
-    def __init__(self, guard: Guard, resolver: AbstractResolver | None = None) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        resolver: AbstractResolver | None = None,
+        received: Callable[[int, int | None], None] | None = None,
+    ) -> None:
+        """``received`` is told of a body's bytes as they come: how many of how many, None where that is not known."""
         self._guard = guard
         self._resolver = resolver
+        self._received = received
         self._tls = TlsContexts()
         self._proxies = Proxies.from_environment()
         self._http: httpx.AsyncClient | None = None
-        self._large_bodies = asyncio.Semaphore(MAX_LARGE_BODIES)
-        self._large_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._large_bodies = FairQueue(MAX_LARGE_BODIES, spare=True)
+        self._large_of: WeakValueDictionary[str, FairQueue] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
         resolver = self._resolver = self._resolver or Resolver()
@@ -72,7 +81,13 @@ class Client:
             await self._resolver.close()
 
     async def ask(
-        self, method: str, destination: Destination, headers: Mapping[str, str], *, body_limit: int = 0
+        self,
+        method: str,
+        destination: Destination,
+        headers: Mapping[str, str],
+        *,
+        body_limit: int = 0,
+        asker: Asker | None = None,
     ) -> Answer:
         """One request and its answer, with at most ``body_limit`` bytes of its body (0: none is read).
 
@@ -82,6 +97,7 @@ class Client:
         if self._http is None:
             raise RuntimeError("the client is not open: use it as an async context manager")
         url = destination.url
+        asker = asker or Asker()
         try:
             proxy = self._proxies.proxy_for(url)
             extensions = {
@@ -90,13 +106,14 @@ class Client:
                 TRUSTED: destination.trusted or proxy is not None,
                 TLS: self._tls.context(destination.tls) if url.scheme == "https" else True,
                 PROXY: proxy,
+                ASKER: asker,
             }
             # Not the client's build_request: it merges headers and cookies of its own, which ours has none of.
             request = httpx.Request(method, str(url), headers={**_HEADERS, **headers}, extensions=extensions)
             response = await self._http.send(request, stream=True)
             try:
                 limit = body_limit if response.status_code == 200 else min(body_limit, MAX_ERROR_BODY)
-                body, complete = await self._read(response, limit, destination.name)
+                body, complete = await self._read(response, limit, destination.name, asker.tenant)
             finally:
                 await response.aclose()
             return Answer(response.status_code, response.headers, body, complete)
@@ -105,17 +122,20 @@ class Client:
         except (aiohttp.ClientError, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise _trouble(error, destination.name) from error
 
-    async def _read(self, response: httpx.Response, limit: int, host: str) -> tuple[bytes, bool]:
+    async def _read(self, response: httpx.Response, limit: int, host: str, tenant: Tenant) -> tuple[bytes, bool]:
         """Up to ``limit`` bytes, as they were sent; what is large waits until few others are."""
         body = bytearray()
         async with contextlib.AsyncExitStack() as large:
             if limit > 0:
                 async for chunk in response.aiter_raw():
                     if len(body) <= MAX_ERROR_BODY < len(body) + len(chunk):
-                        of_host = self._large_of.setdefault(host, asyncio.Semaphore(MAX_LARGE_BODIES_HOST))
-                        await large.enter_async_context(of_host)
-                        await large.enter_async_context(self._large_bodies)
+                        of_host = self._large_of.setdefault(host, FairQueue(MAX_LARGE_BODIES_HOST))
+                        await large.enter_async_context(of_host.turn(tenant))
+                        await large.enter_async_context(self._large_bodies.turn(tenant))
                     body += chunk
+                    if self._received is not None:
+                        length = response.headers.get("Content-Length", "")
+                        self._received(len(body), int(length) if length.isdecimal() else None)
                     if len(body) > limit:
                         return bytes(body[:limit]), False
         return bytes(body), True

@@ -48,7 +48,8 @@ class Evidence:
 
 
 class Trouble(StrEnum):
-    """Why there was no answer to judge."""
+    """Why there was no answer to judge. ``QUEUED`` is no fault of the registry's: the time was over for want of a place
+    here."""
 
     DNS = "DNS"
     CONNECT = "connect"
@@ -58,6 +59,7 @@ class Trouble(StrEnum):
     REDIRECT = "redirect"
     MALFORMED = "malformed"
     REFUSED = "refused"
+    QUEUED = "queued"
 
     @property
     def whole_host(self) -> bool:

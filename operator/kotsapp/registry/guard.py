@@ -1,7 +1,7 @@
 """Where a request may go. Image references, realms and redirects are other people's text; the network is ours.
 
-Two gates: ``Guard.registry``, ``realm`` and ``redirect`` judge the URL; ``refusal`` judges the very address that a
-socket is about to connect to, so that a name which resolves differently the second time gains nothing.
+Two gates: ``Guard.registry``, ``service``, ``realm`` and ``redirect`` judge the URL; ``refusal`` judges the very
+address that a socket is about to connect to, so that a name which resolves differently the second time gains nothing.
 """
 
 import re
@@ -72,15 +72,28 @@ class Guard:
 
     def registry(self, reference: Reference) -> Destination:
         """Where the reference's manifest is asked for; raises Refused."""
+        return self.at(reference.host, f"/v2/{reference.repository}/manifests/{reference.target}")
+
+    def at(self, registry: str, path: str, query: str = "") -> Destination:
+        """Where a path of a registry's API is, which the caller has written or checked; raises Refused."""
         try:
-            host = self._registries.host(reference.host)
-            path = f"/v2/{reference.repository}/manifests/{reference.target}"
+            host = self._registries.host(registry)
             url = host.endpoint.with_path(path, encoded=True)
+            if query:
+                url = URL(f"{url}?{query}", encoded=True)
             if not host.trusted:
                 self._check_host(url)
         except UNREADABLE:
             raise Refused("its name is not a host name") from None
         return Destination(url, host.host, host.trusted, host.tls)
+
+    def service(self, text: str) -> Destination:
+        """A URL that a signed document names, such as a license's endpoint; raises Refused.
+
+        https at a host of its own, unless the administrator's file says where that host is.
+        """
+        url = _url(text)
+        return self._mapped(url) or self._public(url)
 
     def realm(self, text: str, asked: Destination) -> Destination:
         """Where a challenge sends for a token; raises Refused.
@@ -121,23 +134,23 @@ class Guard:
             return Destination(URL(f"{moved}?{url.raw_query_string}", encoded=True), entry.host, True, entry.tls)
         return None
 
-    def _public(self, url: URL, asked: Destination) -> Destination:
+    def _public(self, url: URL, asked: Destination | None = None) -> Destination:
         if url.scheme != "https":
             host = _authority(url)
-            at = asked.origin if url.host == asked.url.host else f"https://{host}"
+            at = asked.origin if asked is not None and url.host == asked.url.host else f"https://{host}"
             way_out = f'the registries file can say where it really is: {{host: {host}, endpoint: "{at}"}}'
             raise Refused(f"{host} is not asked over plain http; {way_out}")
         self._check_host(url)
         return Destination(url, _authority(url), False, self._tls(url, asked))
 
-    def _tls(self, url: URL, asked: Destination) -> Tls:
+    def _tls(self, url: URL, asked: Destination | None) -> Tls:
         """How the next host's certificate is checked: as its own entry says, else with the CA of who sent us there.
 
         Skipping the check is for the very host that it was written for.
         """
-        if url.host == asked.url.host:
+        if asked is not None and url.host == asked.url.host:
             return asked.tls
-        return self._registries.tls(_authority(url)) or Tls(asked.tls.ca_file)
+        return self._registries.tls(_authority(url)) or Tls(asked.tls.ca_file if asked is not None else None)
 
     def _check_host(self, url: URL) -> None:
         host = (url.host or "").rstrip(".").lower()

@@ -36,18 +36,29 @@ MAX_CACHED_VERDICTS = 20_000
 # As many as a container runtime's own parallel downloads times a few nodes: no registry minds it.
 DEFAULT_MAX_CONCURRENT = 8
 MAX_MAX_CONCURRENT = 64
-# Sockets open at once over all hosts, well under the usual 1024 file descriptors.
+# Sockets open at once over all hosts, well under the usual 1024 file descriptors. A namespace has half of them at the
+# most, and an app a third: hosts that answer once and then hang hold each of theirs until the deadline.
 MAX_CONCURRENT_TOTAL = 256
 # Hosts that have not answered yet, or failed just now, may be silent until the deadline: no more than these for one,
 # and for all of them together, so that the others always have places.
 DOUBTFUL_CONCURRENT = 2
 MAX_CONCURRENT_DOUBTFUL = 192
+# The part of a question's time for which it waits for its place: all of it, and a moment more, so that it hears what
+# those have found who were asked since.
+PATIENCE = 1.1
+# The part of it that is the registry's however long it waited.
+REGISTRY_SHARE = 0.5
+# Whoever has waited for more than this part of the time is not told that the registry was too slow.
+SHORT_WAIT_SHARE = 0.1
+# What got no place is asked again soon: nobody has failed.
+QUEUED_PAUSE = 1.0
 # Idle connections close themselves before the usual 60 s of load balancers does it for us.
 KEEPALIVE = 30.0
 # getaddrinfo can't be cancelled: a name server that is silent holds a thread for many seconds, and names that do
-# resolve must not wait for that.
+# resolve must not wait for that: a namespace has half of the threads at the most, and an app a third.
 RESOLVER_THREADS = MAX_CONCURRENT_TOTAL
 DNS_CACHE = 30
+MAX_DNS_CACHE = 4096
 
 # Followers of a host's first request wait for its challenge no longer than this, nor than this part of their own
 # deadline, then ask by themselves.

@@ -23,12 +23,11 @@ from kotsapp.registry.host_state import retry_after
 from kotsapp.registry.limits import (
     MAX_ERROR_BODY,
     MAX_MANIFEST_BODY,
-    MAX_REDIRECTS,
     MAX_REQUESTS,
     MAX_TOKEN_ROUNDS,
 )
+from kotsapp.registry.redirects import REDIRECTS, next_place
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # 405 and 501: no HEAD here. 403: only a body tells a refusal (DENIED) from a firewall's page.
 _GET_TELLS_MORE = frozenset({403, 405, 501})
 
@@ -139,8 +138,8 @@ class Puller:
                 if used is not None and answer.status < 400:
                     self._logins.prove(used)
             await leading.aclose()
-            if answer.status in _REDIRECTS:
-                at = self._redirected(answer, at, exchange, credential)
+            if answer.status in REDIRECTS:
+                at = next_place(self._guard, answer, at, exchange, credential)
             elif answer.status == 401:
                 login = await self._logins.log_in(replace(question, at=at), offered, used, exchange)
                 if isinstance(login, Evidence):
@@ -170,7 +169,7 @@ class Puller:
         except (TokenRefused, NoAnswer):
             known.forget()
         except asyncio.CancelledError:
-            if not exchange.queued:  # else it is others that took the time
+            if not exchange.asker.queued:  # else it is others that took the time
                 known.forget()
             raise
         return None
@@ -181,25 +180,6 @@ class Puller:
             headers["Authorization"] = used.header
         limit = 0 if method == "HEAD" else MAX_MANIFEST_BODY
         return await exchange.ask(self._client, f"manifest_{method.lower()}", method, at, headers, limit)
-
-    def _redirected(
-        self, answer: Answer, at: Destination, exchange: Exchange, credential: Credential | None
-    ) -> Destination:
-        exchange.redirects += 1
-        if exchange.redirects > MAX_REDIRECTS:
-            raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected more than {MAX_REDIRECTS} times")
-        location = answer.headers.get("Location", "")
-        if not location:
-            raise NoAnswer(Trouble.REDIRECT, at.name, f"answered {answer.status} without saying where to go")
-        try:
-            to, why = self._guard.redirect(location, at), ""
-        except Refused as refused:
-            to, why = None, str(refused)
-        if credential is not None and (to is None or to.name not in credential.hosts) and credential.is_in(location):
-            to, why = None, "its URL holds the license id"
-        if to is None:
-            raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected to where we don't go: {why}")
-        return to
 
 
 def _is_refusal(evidence: Evidence) -> bool:

@@ -5,18 +5,23 @@ import contextlib
 import socket
 import ssl
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import Any, TypeVar
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from kotsapp.fair_queue import FairQueue, Tenant
 from kotsapp.net.tls import client_context
+from kotsapp.registry.asker import Asker, asker
 from kotsapp.registry.config import RegistriesError, Tls
 from kotsapp.registry.guard import AddressRefusedError, Guard
-from kotsapp.registry.limits import RESOLVER_THREADS
+from kotsapp.registry.limits import DNS_CACHE, MAX_DNS_CACHE, RESOLVER_THREADS
 
 T = TypeVar("T")
+_Name = tuple[str, int, socket.AddressFamily]
 
 
 class TlsContexts:
@@ -38,32 +43,72 @@ class TlsContexts:
 
 
 class Resolver(AbstractResolver):
-    """getaddrinfo in threads of its own: a silent name server must hold up neither the process nor its end."""
+    """getaddrinfo in threads of its own: a silent name server must hold up neither the process nor its end.
+
+    The threads are shared fairly between those on whose behalf names are looked up, and what is found is kept for
+    DNS_CACHE seconds. Whoever looks a name up waits for nobody else's place.
+    """
 
     def __init__(self) -> None:
-        self._free = asyncio.Semaphore(RESOLVER_THREADS)
+        self._threads = FairQueue(RESOLVER_THREADS, spare=True)
+        self._kept: OrderedDict[_Name, tuple[float, list[ResolveResult]]] = OrderedDict()
+        self._under_way: dict[tuple[Tenant, _Name], asyncio.Future[list[ResolveResult]]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """The host's addresses; raises OSError."""
-        look_up = partial(
-            socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-        )
-        await self._free.acquire()
-        try:
-            found = await _in_daemon_thread(look_up, self._free.release)
-        except UnicodeError as error:
-            raise OSError("not a host name") from error
-        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-        return [
-            ResolveResult(hostname=host, host=str(where[0]), port=port, family=kind, proto=protocol, flags=flags)
-            for kind, _, protocol, _, where in found
-            if kind in {socket.AF_INET, socket.AF_INET6}
-        ]
+        name, who = (host, port, family), asker.get(None) or Asker()
+        found = self._fresh(name)
+        if found is None:
+            looking = self._under_way.get((who.tenant, name)) or await self._look_up(name, who)
+            found = self._fresh(name) if looking is None else await asyncio.shield(looking)
+        return list(found or ())
 
     async def close(self) -> None:
         """Nothing is waited for: what is still looked up ends with the process."""
+
+    def _fresh(self, name: _Name) -> list[ResolveResult] | None:
+        until, found = self._kept.get(name, (0.0, []))
+        return found if monotonic() < until else None
+
+    async def _look_up(self, name: _Name, who: Asker) -> asyncio.Future[list[ResolveResult]] | None:
+        """The look-up that is under way, once there is a thread for it; None if it is known by then."""
+        who.queue()
+        # Nobody cancels a look-up whose question is over: aiohttp shields it.
+        async with asyncio.timeout_at(who.until):
+            await self._threads.take(who.tenant)
+        who.proceed()
+        key = (who.tenant, name)
+        if key in self._under_way or self._fresh(name) is not None:
+            self._threads.give_back(who.tenant)
+            return self._under_way.get(key)
+        looking = _in_daemon_thread(partial(_addresses, *name), lambda: self._threads.give_back(who.tenant))
+        self._under_way[key] = looking
+        looking.add_done_callback(lambda _: self._looked_up(name, who.tenant, looking))
+        return looking
+
+    def _looked_up(self, name: _Name, tenant: Tenant, looking: "asyncio.Future[list[ResolveResult]]") -> None:
+        self._under_way.pop((tenant, name), None)
+        if looking.cancelled() or looking.exception() is not None:
+            return
+        self._kept[name] = (monotonic() + DNS_CACHE, looking.result())
+        self._kept.move_to_end(name)
+        while len(self._kept) > MAX_DNS_CACHE:
+            self._kept.popitem(last=False)
+
+
+def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+    try:
+        found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    except UnicodeError as error:
+        raise OSError("not a host name") from error
+    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return [
+        ResolveResult(hostname=host, host=str(where[0]), port=port, family=kind, proto=protocol, flags=flags)
+        for kind, _, protocol, _, where in found
+        if kind in {socket.AF_INET, socket.AF_INET6}
+    ]
 
 
 def _in_daemon_thread(work: Callable[[], T], ended: Callable[[], None]) -> "asyncio.Future[T]":

@@ -1,18 +1,24 @@
-"""Whose turn it is: at most so many requests at once to one host, pauses that all its images share, one deadline."""
+"""Whose turn it is: at most so many requests at once to one host, pauses that all its images share, one deadline.
+
+Places are shared fairly between tenants. The wait for one counts against the question's deadline, and is told as what
+it is: no fault of the registry's.
+"""
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
+from kotsapp.fair_queue import NOBODY, FairQueue, Tenant
 from kotsapp.images.reference import Reference
+from kotsapp.registry.asker import Asker
 from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.evidence import Evidence, NoAnswer, Trouble
 from kotsapp.registry.exchange import Exchange, Observer
-from kotsapp.registry.host_state import HostPause
+from kotsapp.registry.host_state import HostPause, jittered
 from kotsapp.registry.limits import (
     ASK_EACH_PAUSE,
     DISCOVERY_SHARE,
@@ -22,10 +28,24 @@ from kotsapp.registry.limits import (
     MAX_DISCOVERY_WAIT,
     MAX_HOSTS,
     MAX_INLINE_WAIT,
+    PATIENCE,
+    QUEUED_PAUSE,
+    REGISTRY_SHARE,
+    SHORT_WAIT_SHARE,
 )
 from kotsapp.registry.puller import HostKnowledge, Puller
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How an image is asked for: ``timeout`` seconds for all of it, on whose behalf, and with ``refresh`` in spite of
+    a pause that began before."""
+
+    timeout: float
+    refresh: bool = False
+    tenant: Tenant = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +61,56 @@ class Asked:
     pause: float = 0.0
     paused: bool = False
 
+    @property
+    def queued(self) -> bool:
+        """Whether the time was over for want of a place: that says nothing of the registry."""
+        return isinstance(self.outcome, NoAnswer) and self.outcome.trouble is Trouble.QUEUED
+
 
 @dataclass(slots=True)
 class _Host:
     """One registry as all its images share it."""
 
-    slots: asyncio.Semaphore
-    doubtful: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DOUBTFUL_CONCURRENT))
+    slots: FairQueue
+    doubtful: FairQueue = field(default_factory=lambda: FairQueue(DOUBTFUL_CONCURRENT))
     pause: HostPause = field(default_factory=HostPause)
     known: HostKnowledge = field(default_factory=HostKnowledge)
     users: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One image's place among all that are asked. ``called`` is on the monotonic clock; ``waited`` are the seconds
+    that it waited for the place, ``late`` says that it has none: the time was over."""
+
+    reference: Reference
+    terms: Terms
+    called: float
+    waited: float
+    late: bool
+    host: _Host
+    leading: contextlib.AsyncExitStack
+
+    @property
+    def left(self) -> float:
+        """Seconds for the registry."""
+        return max(self.terms.timeout - self.waited, self.terms.timeout * REGISTRY_SHARE)
+
+    def queued(self, at: str, waited: float, asked: float = 0.0) -> NoAnswer:
+        """What is told when the wait for a place took the time: ``waited`` seconds, and ``asked`` were the host's."""
+        if asked:
+            message = f"did not answer within {asked:.2g} s, after {waited:.2g} s of waiting for a place"
+        else:
+            message = f"was not asked yet: waited {waited:.2g} s for a place, which images of this or other apps have"
+        return NoAnswer(Trouble.QUEUED, at, message)
+
+
 class Throttle:
     """Lets questions through to the Puller.
 
-    ``ask_each``: what may be one image's own fault keeps no other from being asked, only slower. For who runs once;
-    who runs for ever comes back, and leaves a failing host alone meanwhile.
+    ``ask_each``: what may be one image's own fault keeps no other from being asked, only slower, and the wait for a
+    place is not bounded. For who runs once, alone; who runs for ever comes back, and leaves a failing host alone
+    meanwhile.
     """
 
     def __init__(self, registries: Registries, puller: Puller, observe: Observer, *, ask_each: bool = False) -> None:
@@ -66,101 +119,133 @@ class Throttle:
         self._observe = observe
         self._ask_each = ask_each
         self._hosts: dict[str, _Host] = {}
-        self._open = asyncio.Semaphore(MAX_CONCURRENT_TOTAL)
-        self._doubtful = asyncio.Semaphore(MAX_CONCURRENT_DOUBTFUL)
+        self._open = FairQueue(MAX_CONCURRENT_TOTAL, spare=not ask_each)
+        self._doubtful = FairQueue(MAX_CONCURRENT_DOUBTFUL, spare=not ask_each)
 
-    async def ask(self, reference: Reference, credential: Credential | None, *, timeout: float, refresh: bool) -> Asked:
-        """Wait for a turn and ask; ``timeout`` seconds from then. Never raises for what a registry does."""
+    @contextlib.asynccontextmanager
+    async def turn(self, reference: Reference, terms: Terms) -> AsyncIterator[Turn]:
+        """Wait for the image's turn, which lasts as long as the context; ``ask`` once in it."""
         called = monotonic()
         host = self._host(reference.host)
         host.users += 1
         try:
-            async with host.slots, contextlib.AsyncExitStack() as leading:
-                if not host.known.discovered:
-                    # One request finds out how the host greets; the others then start with a token at once.
-                    await _lead(host.known.discovery, leading, min(MAX_DISCOVERY_WAIT, timeout * DISCOVERY_SHARE))
-                    if host.known.discovered:
-                        await leading.aclose()
-                async with self._place(host):
-                    return await self._ask(reference, credential, host, timeout, called if refresh else None, leading)
+            async with contextlib.AsyncExitStack() as places:
+                leading = await places.enter_async_context(contextlib.AsyncExitStack())
+                await self._discovered(host, leading, terms)
+                began, late = _now(), False
+                try:
+                    async with asyncio.timeout(None if self._ask_each else terms.timeout * PATIENCE):
+                        await self._take_places(host, leading, terms.tenant, places)
+                except TimeoutError:
+                    late = True
+                waited = 0.0 if self._ask_each else _now() - began
+                yield Turn(reference, terms, called, waited, late, host, leading)
         finally:
             host.users -= 1
 
-    @contextlib.asynccontextmanager
-    async def _place(self, host: _Host) -> AsyncIterator[None]:
-        """A place among all requests that are open; hosts that may be silent never take the last ones."""
-        async with contextlib.AsyncExitStack() as places:
-            if not host.known.discovered or host.pause.failing:
-                await places.enter_async_context(host.doubtful)
-                await places.enter_async_context(self._doubtful)
-            await places.enter_async_context(self._open)
-            yield
+    async def _discovered(self, host: _Host, leading: contextlib.AsyncExitStack, terms: Terms) -> None:
+        """One request finds out how the host greets; the others then start with a token at once."""
+        if not host.known.discovered:
+            await _lead(host.known.discovery, leading, min(MAX_DISCOVERY_WAIT, terms.timeout * DISCOVERY_SHARE))
+            if host.known.discovered:
+                await leading.aclose()
 
-    async def _ask(
-        self,
-        reference: Reference,
-        credential: Credential | None,
-        host: _Host,
-        timeout: float,
-        fresh: float | None,
-        leading: contextlib.AsyncExitStack,
-    ) -> Asked:
+    async def _take_places(
+        self, host: _Host, leading: contextlib.AsyncExitStack, tenant: Tenant, places: contextlib.AsyncExitStack
+    ) -> None:
+        """A place in each queue, or none: whoever waits in one holds up nobody in another, and leads nobody."""
+        taken: FairQueue | None = None
+        while True:
+            queues = [queue for queue in self._queues(host) if queue is not taken]
+            full = next((queue for queue in queues if not queue.has_place(tenant)), None)
+            if taken is not None and full is not None:
+                taken.give_back(tenant)
+            if full is None:
+                break
+            await leading.aclose()
+            await full.take(tenant)
+            taken = full
+        for queue in queues:
+            await queue.take(tenant)  # at once
+        for queue in (*queues, *([taken] if taken is not None else ())):
+            places.callback(queue.give_back, tenant)
+
+    def _queues(self, host: _Host) -> list[FairQueue]:
+        """Where a place is needed: at the host, and among all requests that are open; hosts that may be silent never
+        take the last ones."""
+        if host.known.discovered and not host.pause.failing:
+            return [host.slots, self._open]
+        return [host.slots, host.doubtful, self._doubtful, self._open]
+
+    async def ask(self, turn: Turn, credential: Credential | None) -> Asked:
+        """Ask, within what is left of the time. Never raises for what a registry does."""
+        host, timeout = turn.host, turn.left
+        if turn.late:
+            return Asked(turn.queued(turn.reference.host, turn.waited), pause=jittered(QUEUED_PAUSE))
         if self._ask_each and not host.pause.shared:
             await asyncio.sleep(min(host.pause.remaining(monotonic(), timeout), ASK_EACH_PAUSE))
         started = monotonic()
-        exchange = Exchange(self._observe, reference.host)
+        asker = Asker(turn.terms.tenant, None if self._ask_each else _now() + timeout)
+        exchange = Exchange(self._observe, turn.reference.host, asker)
         outcome: Evidence | NoAnswer | None = None
         try:
             async with asyncio.timeout(timeout):
                 while True:
-                    wait = self._wait(host, fresh, timeout)
+                    wait = self._wait(host, turn)
                     again = outcome is not None
                     # Only a short rate limit is worth staying for.
                     if wait and (not host.pause.rate_limited or wait > min(MAX_INLINE_WAIT, timeout / 2)):
                         break
                     await asyncio.sleep(wait)
-                    outcome = await self._answer(reference, host, exchange, credential, leading)
-                    host.pause.note(monotonic(), outcome, reference.host, answers=host.known.discovered)
+                    outcome = await self._answer(turn, exchange, credential)
+                    host.pause.note(monotonic(), outcome, turn.reference.host, answers=host.known.discovered)
                     if again or not (isinstance(outcome, Evidence) and outcome.status == 429):
                         break
         except TimeoutError:
             if outcome is None:  # else it is a rate limit, and the time was over before another answer came
-                message = f"did not answer within {timeout:g} s (waiting for {exchange.waiting_for})"
-                outcome = NoAnswer(Trouble.TIMEOUT, exchange.host, message)
-                if exchange.requests and not exchange.queued:
-                    answers = host.known.discovered
-                    host.pause.note(monotonic(), outcome, reference.host, answers=answers, timeout=timeout)
+                outcome = self._too_late(turn, exchange)
         now = monotonic()
         pause = host.pause.remaining(now, timeout)
         if outcome is None:
-            outcome = host.pause.reason or NoAnswer(Trouble.TIMEOUT, reference.host, "is paused")
+            outcome = host.pause.reason or NoAnswer(Trouble.TIMEOUT, turn.reference.host, "is paused")
             return Asked(outcome, pause=pause, paused=True)
-        return Asked(outcome, exchange.requests, now - started, pause)
+        asked = Asked(outcome, exchange.requests, now - started, pause)
+        return replace(asked, pause=jittered(QUEUED_PAUSE)) if asked.queued else asked
 
-    async def _answer(
-        self,
-        reference: Reference,
-        host: _Host,
-        exchange: Exchange,
-        credential: Credential | None,
-        leading: contextlib.AsyncExitStack,
-    ) -> Evidence | NoAnswer:
+    @staticmethod
+    def _too_late(turn: Turn, exchange: Exchange) -> NoAnswer:
+        """What it means that the time was over: the host was silent, or there was no place, or both."""
+        queued = exchange.asker.queued
+        exchange.asker.proceed()
+        waited, asked = turn.waited + exchange.asker.waited, turn.left - exchange.asker.waited
+        if queued:
+            return turn.queued(exchange.host, waited)
+        message = f"did not answer within {turn.left:g} s (waiting for {exchange.waiting_for})"
+        silence = NoAnswer(Trouble.TIMEOUT, exchange.host, message)
+        if waited > turn.terms.timeout * SHORT_WAIT_SHARE:
+            silence = turn.queued(exchange.host, waited, asked)
+        elif exchange.requests:
+            answers = turn.host.known.discovered
+            turn.host.pause.note(monotonic(), silence, turn.reference.host, answers=answers, timeout=turn.left)
+        return silence
+
+    async def _answer(self, turn: Turn, exchange: Exchange, credential: Credential | None) -> Evidence | NoAnswer:
         try:
-            return await self._puller.ask(reference, host.known, exchange, credential, leading)
+            return await self._puller.ask(turn.reference, turn.host.known, exchange, credential, turn.leading)
         except NoAnswer as no_answer:
             return no_answer
         except Exception as error:  # noqa: BLE001 - a fault of ours with one answer must not take the other images along
             logger.error("asking %s failed: %s", exchange.host, type(error).__name__)
             return NoAnswer(Trouble.MALFORMED, exchange.host, f"answered what we can't read ({type(error).__name__})")
 
-    def _wait(self, host: _Host, fresh: float | None, timeout: float) -> float:
+    def _wait(self, host: _Host, turn: Turn) -> float:
         """Seconds of the host's pause that apply: who wants a fresh look passes a pause older than the wish, but
         never a rate limit."""
         if self._ask_each and not host.pause.shared:
             return 0.0
-        if fresh is not None and not host.pause.rate_limited and host.pause.began_before(fresh):
+        if turn.terms.refresh and not host.pause.rate_limited and host.pause.began_before(turn.called):
             return 0.0
-        return host.pause.remaining(monotonic(), timeout)
+        return host.pause.remaining(monotonic(), turn.left)
 
     def _host(self, name: str) -> _Host:
         host = self._hosts.get(name)
@@ -170,7 +255,7 @@ class Throttle:
                 idle = [key for key, one in self._hosts.items() if not one.users and not one.pause.remaining(now)]
                 for key in idle[: MAX_HOSTS // 4]:
                     del self._hosts[key]
-            host = self._hosts[name] = _Host(asyncio.Semaphore(self._registries.max_concurrent(name)))
+            host = self._hosts[name] = _Host(FairQueue(self._registries.max_concurrent(name)))
         return host
 
 
@@ -180,3 +265,8 @@ async def _lead(lock: asyncio.Lock, leading: contextlib.AsyncExitStack, wait: fl
         async with asyncio.timeout(wait):
             await lock.acquire()
             leading.callback(lock.release)
+
+
+def _now() -> float:
+    """On the loop's clock."""
+    return asyncio.get_running_loop().time()

@@ -1,13 +1,13 @@
 """Politeness to token services: one may serve many registries, whose own limits say nothing about it."""
 
 import contextlib
-from asyncio import Semaphore
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from time import monotonic
 from weakref import WeakValueDictionary
 
+from kotsapp.fair_queue import FairQueue, Tenant
 from kotsapp.registry.config import Registries
 from kotsapp.registry.evidence import Evidence
 from kotsapp.registry.host_state import HostPause
@@ -19,17 +19,17 @@ class TokenHosts:
 
     def __init__(self, registries: Registries) -> None:
         self._registries = registries
-        self._slots: WeakValueDictionary[str, Semaphore] = WeakValueDictionary()
+        self._slots: WeakValueDictionary[str, FairQueue] = WeakValueDictionary()
         self._pauses: OrderedDict[str, HostPause] = OrderedDict()
 
     @contextlib.asynccontextmanager
-    async def turn(self, host: str, registry: str) -> AsyncIterator[None]:
+    async def turn(self, host: str, registry: str, tenant: Tenant) -> AsyncIterator[None]:
         """Wait for a place at the service, where the registries file limits it; a registry's own has one already."""
         limit = None if host == registry else self._registries.listed_limit(host)
         if limit is None:
             yield
             return
-        async with self._slots.setdefault(host, Semaphore(limit)):
+        async with self._slots.setdefault(host, FairQueue(limit)).turn(tenant):
             yield
 
     def limited(self, host: str) -> Evidence | None:

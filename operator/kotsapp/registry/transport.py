@@ -14,18 +14,20 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
 from aiohttp.http_parser import RawResponseMessage
 
+from kotsapp.registry.asker import asker
 from kotsapp.registry.guard import Guard
-from kotsapp.registry.limits import DNS_CACHE, KEEPALIVE, MAX_HEADER_LINE, MAX_HEADERS, MAX_INTERIM_ANSWERS
+from kotsapp.registry.limits import KEEPALIVE, MAX_HEADER_LINE, MAX_HEADERS, MAX_INTERIM_ANSWERS
 from kotsapp.registry.resolver import guarded_socket, plain_socket
 
 # Keys of a request's extensions; the URL is asked exactly as it was judged, not as httpx would write it again.
 URL_ASKED, TRUSTED, TLS, PROXY = "kotsapp.url", "kotsapp.trusted", "kotsapp.tls", "kotsapp.proxy"
+ASKER = "kotsapp.asker"
 # A question has one deadline of its own; separate ones would only add timers.
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """Sends requests; their extensions say which URL, whether it is trusted, its TLS context, and the proxy.
+    """Sends requests; their extensions say which URL, whether it is trusted, its TLS context, the proxy, and who asks.
 
     Raises aiohttp.ClientError, OSError and ValueError as they come, unlike httpx's own transports: they tell apart what
     a verdict's message tells apart.
@@ -38,14 +40,18 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         asked = request.extensions
         session = self._trusted if asked[TRUSTED] else self._guarded
-        response = await session.request(
-            request.method,
-            asked[URL_ASKED],
-            headers=request.headers,
-            allow_redirects=False,
-            proxy=asked[PROXY],
-            ssl=asked[TLS],
-        )
+        token = asker.set(asked[ASKER])
+        try:
+            response = await session.request(
+                request.method,
+                asked[URL_ASKED],
+                headers=request.headers,
+                allow_redirects=False,
+                proxy=asked[PROXY],
+                ssl=asked[TLS],
+            )
+        finally:
+            asker.reset(token)
         return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response), request=request)
 
     async def aclose(self) -> None:
@@ -102,7 +108,7 @@ class _Response(aiohttp.ClientResponse):
 def _session(resolver: AbstractResolver, socket_factory: object) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         resolver=resolver,
-        ttl_dns_cache=DNS_CACHE,
+        use_dns_cache=False,  # the resolver's own: in aiohttp's everybody waits for whoever asked first
         limit=0,  # the prober limits, per host and in all
         keepalive_timeout=KEEPALIVE,
         socket_factory=socket_factory,  # type: ignore[arg-type]

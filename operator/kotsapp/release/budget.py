@@ -7,7 +7,7 @@ hold no more than 64 MiB beyond what it starts with, and what it is given and ma
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from kotsapp.images.podspec import find_images
+from kotsapp.images.finder import find_images
 from kotsapp.manifests.budget import ALIASES, NODES, OBJECTS, TEXT, Budget, Resource
 from kotsapp.manifests.errors import Place
 from kotsapp.manifests.limits import MAX_ALIAS_NODES, MAX_ARCHIVE_BYTES, MAX_ARCHIVE_FILES, MIB

@@ -38,11 +38,15 @@ def find_program() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """What filling in takes beside the context: the answers to the Config, what was drawn before, and the engine."""
+    """What filling in takes beside the context: the answers to the Config, what was drawn before, and the engine.
+
+    ``may_lack_answers`` is for who checks a release before anybody answers: items without a value are empty then.
+    """
 
     answers: Answers = field(default_factory=Answers)
     kept: Drawn = field(default_factory=Drawn)
     find_program: Callable[[], Path] = find_program
+    may_lack_answers: bool = False
 
 
 class ConfigIncompleteError(ManifestError):
@@ -155,9 +159,12 @@ def fill_release(
         secrets=tuple(_secrets(found, given, filling.kept)),
     )
     filled = fill(request, filling.find_program)
+    if found and not found.names_of_items <= filled.items.keys():
+        # Without an engine what is wrong as it is written is all that is known.
+        return FilledRelease(failures=_failures_by_key(filled), secrets=context.secrets)
     drawn = _drawn(found, given, filling.kept, filled)
     result = _config_result(found, answers, filled, drawn) if found else None
-    if result and result.verdict.problems:
+    if result and result.verdict.problems and not filling.may_lack_answers:
         raise ConfigIncompleteError(result)
     items = {name: item.effective for name, item in filled.items.items()}
     known = tuple(dict.fromkeys((*context.secrets, *_secrets(found, {**given, **items}, drawn))))

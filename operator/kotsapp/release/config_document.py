@@ -80,6 +80,10 @@ class Config:
     group_whens: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def names_of_items(self) -> frozenset[str]:
+        return frozenset(item.name for item in self.items)
+
+    @property
     def names(self) -> frozenset[str]:
         """Everything that may be given: items, choices that are ticked one by one, and rows."""
         children = (name for item in self.items if item.type == "select_many" for name, _ in item.children)

@@ -12,7 +12,10 @@ UNKNOWN_VERSION = "0.0.0+unknown"
 
 @dataclass(frozen=True, slots=True)
 class ReleaseVersion:
-    """Which release of its channel this is, as far as its source tells; ``sequence`` counts the app's roll-outs."""
+    """Which release of its channel this is, as far as its source tells; ``sequence`` counts the app's releases.
+
+    ``cursor`` is its place in the channel, empty for a release that comes from none; the domains are the channel's own.
+    """
 
     sequence: int = 0
     cursor: str = ""
@@ -20,6 +23,24 @@ class ReleaseVersion:
     version_label: str = ""
     release_notes: str = ""
     is_required: bool = False
+    proxy_domain: str = ""
+    registry_domain: str = ""
+
+    def to_status(self) -> dict[str, str | int]:
+        """Of ``status.release``: which release of its channel it is; empty for one that comes from none."""
+        if not self.cursor:
+            return {}
+        label = {"versionLabel": self.version_label} if self.version_label else {}
+        return {**label, "channelSequence": int(self.cursor)}
+
+
+# What the version of an API server tells of who made it: its suffix, and KOTS's word.
+_DISTRIBUTIONS = {"+k3s": "k3s", "+rke2": "rke2", "+k0s": "k0s", "-gke.": "gke", "-eks-": "eks"}
+
+
+def distribution_of(version: str) -> str:
+    """KOTS's word for the distribution whose API servers have such a version; empty for one that can't be told."""
+    return next((name for mark, name in _DISTRIBUTIONS.items() if mark in version), "")
 
 
 @dataclass(frozen=True, slots=True)

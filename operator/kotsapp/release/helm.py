@@ -1,17 +1,12 @@
-"""Runs ``helm template``. The one module of this room that starts a process and writes files.
+"""Runs ``helm template``, each time in a folder of its own that is gone behind it.
 
-The process gets no credentials and no home of the user's, only a folder of its own with the chart and its values; its
-time, memory and output are bounded. What a chart's templates can't do offline, they can't do here, but for ``lookup``,
-where somebody answers what it asks on a loopback port.
+The process gets no credentials and no home of the user's, only the chart and its values. What a chart's templates can't
+do offline, they can't do here, but for ``lookup``, where somebody answers what it asks on a loopback port.
 """
 
 import asyncio
-import contextlib
-import json
-import os
 import re
 import shutil
-import signal
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,42 +14,22 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kotsapp.manifests.errors import ManifestError, quote
-from kotsapp.manifests.limits import MAX_ARCHIVE_BYTES, MIB
-from kotsapp.release import cluster_view, sandbox
-from kotsapp.release.archives import unpack
-from kotsapp.release.chart_archive import made_anew
+from kotsapp.manifests.limits import MIB
+from kotsapp.release import cluster_view, helm_files, sandbox
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.errors import HelmError, HelmMissingError
-from kotsapp.release.helm_lock import helm_turn
-from kotsapp.release.sandbox import Walls
+from kotsapp.release.helm_process import MAX_OUTPUT_BYTES, Ran, execute, walls
 
 # Large public charts (a monitoring stack) take about two seconds.
 RENDER_TIMEOUT = 60.0
-MAX_CPU_SECONDS = 30
-# Writable memory: a chart of 6 MiB with 150 templates takes 150 MiB; budget.py says what else is in the pod.
-# Go's own aim is below it: it collects garbage harder when it comes near.
-MAX_MEMORY = 224 * MIB
-MEMORY_AIM = 128 * MIB
-# A large public chart (a monitoring stack, with its definitions) writes 5 MiB.
-MAX_OUTPUT_BYTES = 10 * MIB
-# As JSON, in which a character may take six bytes; the largest public values are a tenth of a MiB.
-MAX_VALUES_BYTES = 8 * MIB
-# Helm writes no file that is larger than what it was given, and holds a dozen open.
-MAX_FILE_BYTES = MAX_ARCHIVE_BYTES
-MAX_OPEN_FILES = 64
-MAX_ERROR_BYTES = 64 * 1024
 MAX_ERROR_CHARACTERS = 500
 # A release's name is a label's value and part of most names in the chart; Helm's own bound.
 MAX_RELEASE_NAME = 53
 
-_PIECE = 64 * 1024
 _RELEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 # Behind helm's errors about templates: for who runs it by hand.
 _ADVICE = "Use --debug flag to render out invalid YAML"
-# Nothing answers there, so whatever a template or schema would fetch fails at once.
-_NO_PROXY_TO_ANYWHERE = "http://127.0.0.1:1"
 
 
 class Lookups(Protocol):
@@ -145,35 +120,6 @@ def _check_names(request: ChartRequest, namespace: str) -> None:
         raise ManifestError(request.place, f"the namespace {quote(namespace)} can't be one: fix spec.namespace")
 
 
-def _write(folder: Path, request: ChartRequest, lookups: Lookups | None = None) -> None:
-    archive = request.archive
-    if lookups is not None:
-        path = folder / "kubeconfig"
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(cluster_view.kubeconfig(lookups.url)))
-    (folder / "chart.tgz").write_bytes(made_anew(unpack(archive.data, archive.origin), archive.origin))
-    try:
-        _write_values(folder, request.values)
-    except ValueTooLargeError as error:
-        raise ManifestError(request.place, str(error)) from None
-
-
-class ValueTooLargeError(HelmError):
-    """The values are more than a chart is given."""
-
-
-def _write_values(folder: Path, values: Mapping[str, Any]) -> None:
-    path = folder / "values.json"
-    path.touch(mode=0o600)
-    # helm reads JSON as YAML, which knows no surrogate pairs and allows no control characters.
-    text = json.dumps(values, ensure_ascii=False)
-    data = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
-    if len(data) > MAX_VALUES_BYTES:
-        problem = f"the chart's values are {len(data) / MIB:.0f} MiB, more than the {MAX_VALUES_BYTES // MIB} MiB"
-        raise ValueTooLargeError(f"{problem} that a chart may be given: leave out what isn't needed")
-    path.write_bytes(data)
-
-
 def _command(request: ChartRequest, program: Path, folder: Path, namespace: str, cluster: Cluster) -> list[str]:
     command = [str(program), "template", f"--namespace={namespace}"]
     if not request.flags.skip_crds:
@@ -192,77 +138,16 @@ def _command(request: ChartRequest, program: Path, folder: Path, namespace: str,
     if request.archive.outer_schema:
         # helm would fetch what the schema refers to.
         command.append("--skip-schema-validation")
-    walls = _walls(folder, *((cluster.lookups.port,) if cluster.lookups else ()))
-    return sandbox.command([*command, "--", request.release_name, str(folder / "chart.tgz")], walls)
-
-
-def _walls(folder: Path, *ports: int) -> Walls:
-    return Walls(str(folder), MAX_MEMORY, MAX_CPU_SECONDS, MAX_FILE_BYTES, MAX_OPEN_FILES, ports)
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    home = str(folder)
-    return {
-        "HOME": home,
-        "TMPDIR": home,
-        "HELM_CACHE_HOME": f"{home}/cache",
-        "HELM_CONFIG_HOME": f"{home}/config",
-        "HELM_DATA_HOME": f"{home}/data",
-        "HELM_PLUGINS": f"{home}/plugins",
-        "KUBECONFIG": f"{home}/none",
-        "HTTP_PROXY": _NO_PROXY_TO_ANYWHERE,
-        "HTTPS_PROXY": _NO_PROXY_TO_ANYWHERE,
-        "GOMEMLIMIT": str(MEMORY_AIM),
-        "GOMAXPROCS": "2",
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How a process ended. ``output`` is None if it wrote more than may be read, ``code`` None if its time was over."""
-
-    code: int | None
-    output: bytes | None = field(repr=False)
-    complaint: bytes = field(repr=False)
-
-
-async def execute(
-    command: Sequence[str], folder: Path, timeout: float, *, most_complaint: int = MAX_ERROR_BYTES
-) -> Ran:
-    """Run a command in a folder, bounded in time (seconds), memory and output, and leave nothing of it running.
-
-    Raises OSError if it can't be started.
-    """
-    with helm_turn():
-        return await _execute(command, folder, timeout, most_complaint)
-
-
-async def _execute(command: Sequence[str], folder: Path, timeout: float, most_complaint: int) -> Ran:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=folder,
-        env=_environment(folder),
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(timeout):
-            output, complaint = await asyncio.gather(
-                _read_first(process, MAX_OUTPUT_BYTES), _read_last(process.stderr, most_complaint)
-            )
-            return Ran(await process.wait(), output, complaint)
-    except TimeoutError:
-        return Ran(None, b"", b"")
-    finally:
-        await _end(process)
+    around = walls(folder, *((cluster.lookups.port,) if cluster.lookups else ()))
+    return sandbox.command([*command, "--", request.release_name, str(folder / "chart.tgz")], around)
 
 
 async def _run(request: ChartRequest, program: Path, namespace: str, cluster: Cluster, timeout: float) -> Ran:
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="kotsapp-helm-"))
     try:
-        await asyncio.to_thread(_write, folder, request, cluster.lookups)
+        await asyncio.to_thread(
+            helm_files.write_chart, folder, request, cluster.lookups.url if cluster.lookups else None
+        )
         ran = await execute(_command(request, program, folder, namespace, cluster), folder, timeout)
         return replace(ran, complaint=ran.complaint.replace(str(folder).encode(), b""))
     except OSError as error:
@@ -290,57 +175,14 @@ async def render_files(
     """As ``execute``, for a chart of our own: its files' texts by their paths, and its values. Raises HelmError."""
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="kotsapp-calls-"))
     try:
-        await asyncio.to_thread(_write_files, folder, files, values)
+        await asyncio.to_thread(helm_files.write_files, folder, files, values)
         command = [str(program), "template", f"--values={folder / 'values.json'}", "--", "calls", str(folder / "chart")]
-        command = sandbox.command(command, _walls(folder))
+        command = sandbox.command(command, walls(folder))
         return await execute(command, folder, timeout, most_complaint=most_complaint)
     except OSError as error:
         raise HelmError(f"{program} can't be started ({error.strerror}): check the program") from None
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-def _write_files(folder: Path, files: Mapping[str, str], values: Mapping[str, Any]) -> None:
-    _write_values(folder, values)
-    for name, text in files.items():
-        path = folder / "chart" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode())
-
-
-async def _read_first(process: asyncio.subprocess.Process, most: int) -> bytes | None:
-    """The output; None if there is more than is wanted, and then nothing of it runs on."""
-    parts: list[bytes] = []
-    total = 0
-    while process.stdout is not None and (part := await process.stdout.read(_PIECE)):
-        total += len(part)
-        if total > most:
-            _kill(process)
-            parts.clear()
-        else:
-            parts.append(part)
-    return b"".join(parts) if total <= most else None
-
-
-async def _read_last(stream: asyncio.StreamReader | None, most: int) -> bytes:
-    last = b""
-    while stream is not None and (part := await stream.read(_PIECE)):
-        last = (last + part)[-most:] if most else b""
-    return last
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Leave nothing running, whatever happened."""
-    if process.returncode is None:
-        _kill(process)
-        # A process counts as ended only when its pipes are read to their ends.
-        await asyncio.gather(_read_last(process.stdout, 0), _read_last(process.stderr, 0))
-        await process.wait()
 
 
 def _told(complaint: bytes, secrets: Sequence[str]) -> str:

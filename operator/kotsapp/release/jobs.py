@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kotsapp.manifests.errors import ManifestError
+from kotsapp.release import archives
 from kotsapp.release.budget import for_operator
 from kotsapp.release.charts import ChartRequest
-from kotsapp.release.files import SourceFile
+from kotsapp.release.files import SourceFile, content_digest, expand
 from kotsapp.release.filling import Drawn
 from kotsapp.release.helm import Cluster
 from kotsapp.release.reader import Release, read_release
@@ -31,7 +32,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class ChartInputs:
-    """What charts are rendered with; ``pasts`` are those that were there before, by their sources."""
+    """What charts are rendered with; ``pasts`` are those that were there before, by their keys."""
 
     cluster: Cluster
     pasts: Mapping[str, Past | None] = field(default_factory=dict)
@@ -47,7 +48,32 @@ def render(inputs: Inputs, charts: ChartInputs | None = None) -> Release:
     release = renderer.read(inputs.files, inputs.local_images, inputs.kept, budget)
     if charts is not None:
         release = asyncio.run(renderer.with_charts(release, charts.cluster, budget, charts.pasts.get))
+    release = renderer.with_unhandled(release)
     return replace(release, charts=tuple(_without_data(request) for request in release.charts), filler=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """How many files an archive holds."""
+
+    files: int
+
+
+def unpack(file: SourceFile) -> Unpacked:
+    """That the archive is whole, before it takes the place of one that is. Raises ManifestError."""
+    return Unpacked(len(archives.unpack((file.data,), file.origin, for_operator())))
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What ``Release.content`` would be."""
+
+    digest: str
+
+
+def content(files: Sequence[SourceFile]) -> Content:
+    """What the files hold, however they are packed. Raises ManifestError."""
+    return Content(content_digest(*expand(files, for_operator())))
 
 
 def warm_up() -> None:
@@ -59,7 +85,9 @@ def warm_up() -> None:
 
 
 def _without_data(request: ChartRequest) -> ChartRequest:
-    return replace(request, archive=replace(request.archive, data=b""), secrets=(), past=_mark(request.past))
+    return replace(
+        request, archive=replace(request.archive, data=b"", install=None), secrets=(), past=_mark(request.past)
+    )
 
 
 def _mark(past: Past | None) -> Past | None:
@@ -67,4 +95,4 @@ def _mark(past: Past | None) -> Past | None:
     return None if past is None else Past(past.digest)
 
 
-JOBS = {"render": render}
+JOBS = {"render": render, "content": content, "unpack": unpack}

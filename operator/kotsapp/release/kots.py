@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.images.podspec import find_images, group_kind
+from kotsapp.images.finder import find_images
+from kotsapp.images.podspec import group_kind
 from kotsapp.license.domains import is_domain
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release.annotations import Object, boolean, name
@@ -35,8 +36,9 @@ _NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 class Application:
     """What a ``kots.io/v1beta1`` Application says about images; None or empty where it says nothing.
 
-    ``additional_namespaces`` are those in which the pull secret is expected, too. ``embedded_proxy_domain`` is what an
-    Embedded Cluster Config beside it says.
+    ``additional_namespaces`` are those in which the pull secret is expected, too, and ``unheeded_namespaces`` what is
+    among them and names none, such as ``*``, for which the console watches every namespace. ``embedded_proxy_domain``
+    is what an Embedded Cluster Config beside it says.
     """
 
     proxy_domain: str | None = None
@@ -44,6 +46,7 @@ class Application:
     proxy_public_images: bool = False
     additional_images: tuple[str, ...] = ()
     additional_namespaces: tuple[str, ...] = ()
+    unheeded_namespaces: tuple[str, ...] = ()
     embedded_proxy_domain: str | None = None
 
 
@@ -87,8 +90,8 @@ def application(obj: Object, place: Place) -> Application:
         registry_domain=_domain(spec, "replicatedRegistryDomain", obj, place),
         proxy_public_images=public is not None and boolean(public, what, place),
         additional_images=tuple(images or ()),
-        # KOTS takes "*" for every namespace, of pods that nobody here knows.
         additional_namespaces=tuple(dict.fromkeys(n for n in namespaces or () if _NAMESPACE.fullmatch(n))),
+        unheeded_namespaces=tuple(dict.fromkeys(n for n in namespaces or () if not _NAMESPACE.fullmatch(n))),
     )
 
 

@@ -13,7 +13,7 @@ from kotsapp.images.image_path import InvalidImagePathError, Step, parse_steps
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests.errors import quote
 from kotsapp.release.annotations import Object, annotations_of, name
-from kotsapp.release.charts import hook_of
+from kotsapp.release.chart_output import hook_of
 
 CREATION_PHASE, DELETION_PHASE = "kots.io/creation-phase", "kots.io/deletion-phase"
 WAIT_FOR_READY, WAIT_FOR_PROPERTIES = "kots.io/wait-for-ready", "kots.io/wait-for-properties"

@@ -1,8 +1,8 @@
 """Reads releases in processes that can be killed (DESIGN 6.6).
 
 What a tenant wrote is parsed in a child: it has bounds for memory, CPU and time, no credentials and no open file of the
-operator's. Children are forked from a server that is warm, at most two at a time, namespace by namespace. What comes
-back is data of known types; a child that died is an error with its reason.
+operator's. Children are forked from a server that is warm, at most two at a time, of which one namespace has one. What
+comes back is data of known types; a child that died is an error with its reason.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kotsapp.fair_queue import FairQueue, Tenant
 from kotsapp.manifests.limits import MIB
 from kotsapp.release import codec, leftovers
 from kotsapp.release.answers import Failure
-from kotsapp.release.fair_queue import FairQueue
 from kotsapp.release.fork_client import MAX_ANSWER_BYTES, Asked, Death, DiedError, Server
 from kotsapp.release.fork_server import RESULT, Limits
 from kotsapp.release.pickling import packed
@@ -87,9 +87,9 @@ class Reader:
         self._seconds = seconds
         self._quick = quick
         self._base = base or Path(tempfile.gettempdir())
-        self._queue = FairQueue(MAX_READERS)
+        self._queue = FairQueue(MAX_READERS, spare=True)
         # There is one helm at a time: two that wait for it would be both readers.
-        self._chart_queue = FairQueue(1)
+        self._chart_queue = FairQueue(1, spare=True)
         self._server: Server | None = None
         self._starting = asyncio.Lock()
         self._suspects: frozenset[str] = frozenset()
@@ -109,7 +109,7 @@ class Reader:
         self,
         job: str,
         *arguments: Any,
-        namespace: str,
+        tenant: Tenant,
         fingerprint: str,
         result: type[Result],
         suspect: bool = False,
@@ -128,12 +128,12 @@ class Reader:
         asked = Asked(name, min(self._quick, self._seconds), tuple(ports))
         suspect = suspect or name in self._suspects
         try:
-            frames, kind = await self._answer(request, asked, namespace, suspect=suspect, charts=charts)
+            frames, kind = await self._answer(request, asked, tenant, suspect=suspect, charts=charts)
         except DiedError as error:
             if suspect or error.death is not Death.WALL_CLOCK or self._quick >= self._seconds:
                 raise ReaderDiedError(error.death) from None
             try:
-                frames, kind = await self._answer(request, asked, namespace, suspect=True, charts=charts)
+                frames, kind = await self._answer(request, asked, tenant, suspect=True, charts=charts)
             except DiedError as again:
                 raise ReaderDiedError(again.death) from None
         self._suspects -= {name}
@@ -142,15 +142,15 @@ class Reader:
         return await _decoded(result, frames)
 
     async def _answer(
-        self, request: bytes, asked: Asked, namespace: str, *, suspect: bool, charts: bool
+        self, request: bytes, asked: Asked, tenant: Tenant, *, suspect: bool, charts: bool
     ) -> tuple[list[bytes], bytes]:
         """Raises DiedError."""
         if suspect:
             asked = replace(asked, seconds=self._seconds)
         async with contextlib.AsyncExitStack() as turns:
             if charts:
-                await turns.enter_async_context(self._chart_queue.turn(namespace, suspect=suspect))
-            await turns.enter_async_context(self._queue.turn(namespace, suspect=suspect))
+                await turns.enter_async_context(self._chart_queue.turn(tenant, suspect=suspect))
+            await turns.enter_async_context(self._queue.turn(tenant, suspect=suspect))
             server = await self._started()
             return await server.run(request, asked)
 
@@ -188,14 +188,14 @@ class InProcess(Reader):
         self,
         job: str,
         *arguments: Any,
-        namespace: str,
+        tenant: Tenant,
         fingerprint: str,  # noqa: ARG002 - as the one that forks
         result: type[Result],  # noqa: ARG002
         suspect: bool = False,
         charts: bool = False,  # noqa: ARG002
         ports: Sequence[int] = (),  # noqa: ARG002
     ) -> Result:
-        async with self._queue.turn(namespace, suspect=suspect):
+        async with self._queue.turn(tenant, suspect=suspect):
             function = importlib.import_module(self._jobs).JOBS[job]
             answer: Result = await asyncio.to_thread(function, *arguments)
             return answer

@@ -63,18 +63,22 @@ class Texts:
 
         Raises ManifestError; for one that is never applied there is a warning instead, and no object.
         """
-        origin, chunk = raw.file.origin, raw.chunk
-        # What a block spans is several documents only when it is filled in.
-        chunks = [chunk] if text is None else stream.split(text, origin, chunk.number, chunk.line)
-        seen = self._seen.setdefault(origin, Seen())
         try:
-            read = [documents.read_chunk(one, origin, self._budget, seen, kots.is_applied) for one in chunks]
-            return [document for found in read for document in found]
+            return self.parse(raw, text)
         except ManifestError as error:
             if raw.must_be_read:
                 raise
             self.warnings.append(f"{error}; it is never applied, so it is left as it is")
             return []
+
+    def parse(self, raw: RawDocument, text: str | None = None) -> list[Document]:
+        """As ``read``, but whatever the document is for. Raises ManifestError."""
+        origin, chunk = raw.file.origin, raw.chunk
+        # What a block spans is several documents only when it is filled in.
+        chunks = [chunk] if text is None else stream.split(text, origin, chunk.number, chunk.line)
+        seen = self._seen.setdefault(origin, Seen())
+        read = [documents.read_chunk(one, origin, self._budget, seen, kots.is_applied) for one in chunks]
+        return [document for found in read for document in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,28 @@
 """A release: the files that a vendor ships, read into what is applied, what is probed and which charts to render."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kotsapp.manifests import documents, stream
+from kotsapp.images.unhandled import UnhandledImage
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import ManifestError, Place, quote
-from kotsapp.release import actions, calls, charts, kots, raw, repeatable, upgrade
+from kotsapp.release import actions, calls, kots, raw, repeatable
 from kotsapp.release.annotations import name
 from kotsapp.release.budget import DistinctImages, for_command_line
 from kotsapp.release.calls import ConfigResult, FilledRelease, Filler, Filling
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.errors import HelmError
-from kotsapp.release.files import SourceFile, TextFile, expand
-from kotsapp.release.filling import CallsError, Drawn, Failure, Text
+from kotsapp.release.files import SourceFile, TextFile, content_digest, expand
+from kotsapp.release.filling import CallsError, Drawn, Failure
 from kotsapp.release.kots import Application
 from kotsapp.release.raw import Opened, Texts
 from kotsapp.release.roles import Role
 from kotsapp.release.sorter import Sorter
 
-__all__ = ["Release", "SourceFile", "read_release", "with_charts"]
+__all__ = ["Release", "SourceFile", "read_release"]
 
 Object = Mapping[str, Any]
 _NOTHING_SAID = Application()
@@ -46,7 +46,9 @@ class Release:
     their order, 0 for a plain one; empty where all are. ``definitions`` are the names of those in ``crds/`` of charts,
     which are made and never changed. ``unheeded_flags`` are those of ``helmUpgradeFlags`` that mean nothing here.
     ``holds_license`` says that a chart is given the license, for the vendor's SDK.
-    ``has_calls`` says that template calls were filled in.
+    ``has_calls`` says that template calls were filled in. ``content`` is the digest of the files' contents, empty for a
+    release without calls and charts, which comes to the same each time. ``unhandled`` is what looks like an image and
+    stands where none is looked for: the renderer finds it when all objects are there.
     """
 
     objects: tuple[Object, ...] = ()
@@ -68,6 +70,8 @@ class Release:
     unheeded_flags: tuple[str, ...] = ()
     holds_license: bool = False
     has_calls: bool = False
+    content: str = ""
+    unhandled: tuple[UnhandledImage, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -81,9 +85,13 @@ class Release:
         if self.unpatched_charts:
             skipped = ", ".join(self.unpatched_charts[:MAX_NAMED])
             return f"{told} but {skipped}, which v2Charts: Skip leaves to others: nothing would be installed; set Patch"
+        if self.charts and not self.left_out:
+            rendered = ", ".join(map(str, self.charts[:MAX_NAMED]))
+            return f"{told}: {rendered} came to no object with these values; check them"
         if self.chart_archives and not self.left_out:
             charts_ = ", ".join(self.chart_archives[:MAX_NAMED])
-            return f"{told}; chart {charts_} is there, but no HelmChart document (kots.io) asks for it: add one"
+            problem = f"chart {charts_} is there, but no HelmChart document (kots.io) asks for it: add one"
+            return f"{told}; {problem}, or say how it is installed (chart, beside the source)"
         return f"{told}; put the app's manifests there"
 
     @property
@@ -120,8 +128,8 @@ def read_release(
     budget = for_command_line() if budget is None else budget
     texts, chart_archives = expand(files, budget)
     reading = Texts(budget)
-    opened = _repeated(texts, raw.opened(texts, reading), filling or Filling(), reading, budget)
-    application, users = _application(opened)
+    opened = with_repeated(texts, raw.opened(texts, reading), filling or Filling(), reading, budget)
+    application, users = application_of(opened)
     application = replace(application, embedded_proxy_domain=_embedded_proxy_domain(opened))
     filled_in = context(application) if context is not None else None
     filled = calls.fill_release(opened, filled_in, filling or Filling(), application, chart_archives)
@@ -131,7 +139,8 @@ def read_release(
     if not _sort(opened, filled, reading, sorter):
         (filling or Filling()).find_program()
         raise HelmError("template calls were left, and the engine is there only now: try again")
-    found = sorter.result()
+    found = sorter.result(budget)
+    has_calls = any(one.has_calls for one in opened.raws)
     return Release(
         objects=found.objects,
         sources=found.sources,
@@ -145,91 +154,18 @@ def read_release(
         chart_archives=tuple(f"{archive.name} {archive.version}" for archive in chart_archives),
         config=filled.config,
         drawn=filled.drawn,
-        warnings=(*filled.warnings, *reading.warnings),
+        warnings=(*filled.warnings, *reading.warnings, *_unheeded_namespaces(application)),
         filler=filled.filler,
         asks_for_pull_secret=filled.asks_for_pull_secret,
         holds_license=any(request.archive.sdk_at is not None for request in found.charts),
-        has_calls=any(one.has_calls for one in opened.raws),
+        has_calls=has_calls,
+        content=content_digest(texts, chart_archives) if has_calls or found.charts else "",
     )
 
 
-def with_charts(
-    release: Release, outputs: Iterable[tuple[ChartRequest, bytes | str]], budget: Budget | None = None
-) -> Release:
-    """The release with the objects of its rendered charts; ``budget`` as ``read_release`` left it.
-
-    Raises ManifestError for an output that can't be used, HelmError where calls in it need the engine. Not for use
-    on an event loop's thread.
-    """
-    budget = for_command_line() if budget is None else budget
-    images = DistinctImages(budget)
-    objects, sources, left_out = list(release.objects), list(release.sources), list(release.left_out)
-    reported = dict(release.reported_images)
-    chart_numbers, definitions = [0] * len(objects), list[str]()
-    outputs, release = _with_calls_filled(release, list(outputs))
-    for number, (request, output) in enumerate(outputs, 1):
-        found, not_run, of_crds_folder = charts.rendered(request, output, budget)
-        definitions += of_crds_folder
-        place = Place(str(request))
-        kept = [obj for obj in found if kots.is_applied(obj)]
-        for obj in found:
-            for image in images.counted(kots.collector_images(obj), place):
-                reported[image] = tuple(dict.fromkeys((*reported.get(image, ()), name(obj))))
-        for obj in kept:
-            images.count_of(obj, place)
-        objects += kept
-        sources += [request.source] * len(kept)
-        chart_numbers += [number] * len(kept)
-        left_out += not_run
-    gone = upgrade.superseded(objects, [request.past for request, _ in outputs])
-    return replace(
-        release,
-        objects=tuple(obj for number, obj in enumerate(objects) if number not in gone),
-        sources=tuple(source for number, source in enumerate(sources) if number not in gone),
-        chart_numbers=tuple(chart for number, chart in enumerate(chart_numbers) if number not in gone),
-        definitions=tuple(definitions),
-        reported_images=reported,
-        left_out=tuple(left_out),
-    )
-
-
-def _with_calls_filled(
-    release: Release, outputs: list[tuple[ChartRequest, bytes | str]]
-) -> tuple[list[tuple[ChartRequest, bytes | str]], Release]:
-    """Charts may print calls for KOTS, which are filled in behind Helm, document by document."""
-    texts: list[list[Text]] = []
-    for request, output in outputs:
-        origin = str(request)
-        text = output if isinstance(output, str) else stream.decode(output, origin)
-        chunks = documents.chunks(text, origin) if actions.has_calls(text) else []
-        texts.append(
-            [
-                Text(
-                    f"{origin}, document {chunk.number}",
-                    f"---\n{chunk.text}",
-                    Place(origin, chunk.number, chunk.line - 1),
-                )
-                for chunk in chunks
-            ]
-        )
-    waiting = [text for of_chart in texts for text in of_chart]
-    if not waiting:
-        return outputs, release
-    if release.filler is None:
-        raise ManifestError(waiting[0].place, "holds template calls, and there is no license to fill them in")
-    filled = release.filler.fill(waiting)
-    joined = [
-        (request, "".join(filled.texts[text.key] for text in of_chart) if of_chart else output)
-        for (request, output), of_chart in zip(outputs, texts, strict=True)
-    ]
-    return joined, replace(
-        release,
-        drawn=replace(release.drawn, calls={**release.drawn.calls, **filled.drawn}),
-        local_images=tuple(dict.fromkeys((*release.local_images, *filled.local_images))),
-    )
-
-
-def _repeated(texts: Sequence[TextFile], opened: Opened, filling: Filling, reading: Texts, budget: Budget) -> Opened:
+def with_repeated(
+    texts: Sequence[TextFile], opened: Opened, filling: Filling, reading: Texts, budget: Budget
+) -> Opened:
     """The documents with what the Config's repeatable items repeat."""
     config = calls.config_of(opened)
     if config is None or not any(item.targets for item in config.items):
@@ -238,12 +174,21 @@ def _repeated(texts: Sequence[TextFile], opened: Opened, filling: Filling, readi
     return raw.opened(repeatable.repeated(texts, config, rows, budget), reading)
 
 
-def _application(opened: Opened) -> tuple[Application, list[tuple[str, Place]]]:
+def application_of(opened: Opened) -> tuple[Application, list[tuple[str, Place]]]:
     """What the release's Application says, and its name; the first one counts, as in KOTS. Raises ManifestError."""
     for document in opened.of(Role.APPLICATION):
         _refuse_deciding_calls(document.value.get("spec"), document)
         return kots.application(document.value, document.place), [(name(document.value), document.place)]
     return _NOTHING_SAID, []
+
+
+def _unheeded_namespaces(application: Application) -> list[str]:
+    found = [
+        f"spec.additionalNamespaces of the Application has {quote(name)}: a pull secret is made in namespaces that are"
+        " named, and in those of the app's own pods"
+        for name in application.unheeded_namespaces
+    ]
+    return found[:MAX_NAMED]
 
 
 def _embedded_proxy_domain(opened: Opened) -> str | None:

@@ -10,22 +10,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kotsapp.images.routing import Domains
+from kotsapp.images.unhandled import find_unhandled
 from kotsapp.license import License
 from kotsapp.license.domains import resolve_domains
 from kotsapp.manifests.budget import Budget
 from kotsapp.pullsecret import dockerconfigjson
 from kotsapp.release import sdk
 from kotsapp.release.calls import Filling
+from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ClusterFacts, ReleaseVersion, TemplateContext, license_fields
 from kotsapp.release.filling import Drawn
 from kotsapp.release.kots import Application
-from kotsapp.release.reader import Release, SourceFile, read_release, with_charts
+from kotsapp.release.reader import Release, SourceFile, read_release
 from kotsapp.release.upgrade import Past
 
 if TYPE_CHECKING:
     from kotsapp.release.helm import Cluster
+
+
+_UNKNOWN_VERSION = ReleaseVersion()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,8 @@ class Renderer:
     """What rendering a release takes beside its files; ``instance`` is an id of the app in its cluster.
 
     ``namespace`` is where the app goes, ``helm`` the program (None for the one on PATH), ``answers`` are what was given
-    for the release's Config, ``cluster`` is what calls may ask about it.
-    The domains are a person's own wishes, before the release's and the license's. Without a license
+    for the release's Config, ``cluster`` is what calls may ask about it, ``version`` which release of its channel this
+    is. The domains are a person's own wishes, before the release's and the license's. Without a license
     every template call is refused.
     """
 
@@ -48,12 +53,20 @@ class Renderer:
     answers: Answers = field(default_factory=Answers)
     cluster: ClusterFacts = field(default_factory=ClusterFacts)
     instance: str = ""
+    version: ReleaseVersion = _UNKNOWN_VERSION
+
+    @property
+    def vouched_domains(self) -> tuple[str | None, ...]:
+        """Those that come from no document of the release: the user's, and what its channel's release came with."""
+        return self.proxy_domain, self.registry_domain, self.version.proxy_domain, self.version.registry_domain
 
     def domains(self, application: Application) -> Domains:
         """Which hosts the license opens, with what the release's Application says."""
         return resolve_domains(
             spec_proxy=self.proxy_domain,
             spec_registry=self.registry_domain,
+            release_proxy=self.version.proxy_domain,
+            release_registry=self.version.registry_domain,
             application_proxy=application.proxy_domain,
             application_registry=application.registry_domain,
             license_proxy=self.license.proxy_domain if self.license else None,
@@ -86,7 +99,7 @@ class Renderer:
     ) -> Release:
         """The release with its charts' objects, too; ``cluster`` is what a chart may ask about it.
 
-        ``budget`` is what ``read`` has left of it. ``past_of`` tells by a chart's source what it was before, None for
+        ``budget`` is what ``read`` has left of it. ``past_of`` tells by a chart's key what it was before, None for
         one that is installed now.
 
         Raises ManifestError, HelmError and HelmMissingError.
@@ -98,12 +111,20 @@ class Renderer:
         from kotsapp.release import helm
 
         requests = tuple(
-            replace(self._with_license(request, release.application), past=past_of(request.source))
+            replace(self._with_license(request, release.application), past=past_of(request.key))
             for request in release.charts
         )
         outputs = await helm.render_all(requests, self._program(), self.namespace, cluster)
         # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
         return await asyncio.to_thread(with_charts, replace(release, charts=requests), outputs, budget)
+
+    def with_unhandled(self, release: Release) -> Release:
+        """The release with what looks like an image and is none that is looked for. What calls have answered is what
+        pods can pull already. Not for use on an event loop's thread."""
+        if not release.objects:
+            return release
+        found = find_unhandled(release.objects, release.reported_images)
+        return replace(release, unhandled=tuple(one for one in found if one.image not in release.local_images))
 
     def _program(self) -> Path:
         # Running processes costs imports that a release without charts or such calls need not pay for.
@@ -113,6 +134,21 @@ class Renderer:
 
     def inputs(self, files: Sequence[SourceFile]) -> str:
         """A digest of what a release is rendered from, but for the license and for what ``LocalImageName`` answers."""
+        parts = self._settings()
+        for file in files:
+            for part in (file.origin.encode(), file.name.encode(), file.data):
+                parts.update(len(part).to_bytes(8, "big") + part)
+            if file.chart is not None:
+                parts.update(file.chart.digest.encode())
+        return parts.hexdigest()
+
+    def inputs_of(self, content: str) -> str:
+        """The same of what the files hold (``Release.content``), however they are packed and wherever they stand."""
+        parts = self._settings()
+        parts.update(content.encode())
+        return parts.hexdigest()
+
+    def _settings(self) -> "hashlib._Hash":
         options = (self.namespace, self.pull_secret, self.proxy_domain, self.registry_domain, self.patch_helm_v2)
         parts = hashlib.sha256(repr(options).encode())
         parts.update(
@@ -120,10 +156,9 @@ class Renderer:
                 [sorted(one.items()) for one in (self.answers.values, self.answers.filenames, self.answers.rows)]
             ).encode()
         )
-        for file in files:
-            for part in (file.origin.encode(), file.name.encode(), file.data):
-                parts.update(len(part).to_bytes(8, "big") + part)
-        return parts.hexdigest()
+        if self.version != _UNKNOWN_VERSION:  # nothing is rendered anew for a release without one
+            parts.update(repr(self.version).encode())
+        return parts
 
     def license_facts(self, release: Release) -> dict[str, str]:
         """Digests of the facts of the license that the release used, by their names: of another one it would be
@@ -152,6 +187,6 @@ class Renderer:
             namespace=self.namespace,
             domains=domains,
             local_images=local_images,
-            version=ReleaseVersion(channel_name=license.channel_name),
+            version=replace(self.version, channel_name=self.version.channel_name or license.channel_name),
             cluster=self.cluster,
         )

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import Place
-from kotsapp.release import charts, kots, roles
+from kotsapp.release import chart_install, helm_chart, kots, roles
 from kotsapp.release.annotations import included, name
 from kotsapp.release.budget import DistinctImages
 from kotsapp.release.charts import ChartArchive, ChartRequest, HelmRelease
@@ -54,6 +55,8 @@ class Sorter:
         self._sources: list[str] = []
         self._reported: dict[str, tuple[str, ...]] = {}
         self._charts: list[_Chart] = []
+        # Charts, by name and version, that HelmCharts name, whatever becomes of those.
+        self._named: set[tuple[str, str]] = set()
         # Releases that a v1beta2 HelmChart asks for.
         self._of_v2: set[HelmRelease] = set()
         self._unpatched: list[str] = []
@@ -74,9 +77,12 @@ class Sorter:
             if user not in users:
                 self._reported[image] = (*users, user)
 
-    def result(self) -> Sorted:
+    def result(self, budget: Budget | None = None) -> Sorted:
+        """``budget`` is for the values of charts that no HelmChart asks for. Raises ManifestError."""
         superseded = [chart for chart in self._charts if not chart.v2 and chart.release in self._of_v2]
         kept = [chart.request for chart in self._charts if chart not in superseded]
+        taken = {HelmRelease(one.namespace, one.release_name): str(one) for one in kept}
+        kept += chart_install.requests(self._archives, self._named, taken, budget)
         return Sorted(
             objects=tuple(self._objects),
             sources=tuple(self._sources),
@@ -105,14 +111,15 @@ class Sorter:
             self._sources.append(source)
 
     def _chart(self, obj: Object, place: Place) -> None:
-        if charts.excluded(obj, place):
+        self._named.add(helm_chart.named(obj, place))
+        if helm_chart.excluded(obj, place):
             self.leave_out(obj)
             return
-        of = charts.release_of(obj, place)
-        if charts.is_v2(obj):
+        of = helm_chart.release_of(obj, place)
+        if helm_chart.is_v2(obj):
             self._of_v2.add(of)
             if not self._patch_helm_v2:
                 self._unpatched.append(name(obj))
                 return
-        request = replace(charts.request(obj, place, self._archives), secrets=self._secrets)
-        self._charts.append(_Chart(name(obj), of, charts.is_v2(obj), request))
+        request = replace(helm_chart.request(obj, place, self._archives), secrets=self._secrets)
+        self._charts.append(_Chart(name(obj), of, helm_chart.is_v2(obj), request))

@@ -45,10 +45,11 @@ class StoredReleaseError(ValueError):
 class StoredRelease:
     """A rendered release, with what it was rendered from.
 
-    ``revision`` is 0 for one that needn't be kept. ``inputs`` is a digest of what it was rendered from, ``facts`` are
+    ``revision`` is 0 for one that needn't be kept. ``inputs`` is a digest of what it was rendered from,
+    ``content_inputs`` one that files have in common that hold the same. ``facts`` are
     digests of what it used of the license,
     ``local_images`` is what ``LocalImageName`` answered. ``request`` is the ``kotsapp.dev/renderAt`` that was acted on,
-    ``rendered_at`` is RFC 3339. ``charts`` are the release's charts, by the source that their objects name;
+    ``rendered_at`` is RFC 3339. ``charts`` are the release's charts, in the order that ``chart_numbers`` count;
     ``looked_up_as`` is the account as which they may have looked up, empty for none, None where none of them does.
     """
 
@@ -59,8 +60,9 @@ class StoredRelease:
     facts: Mapping[str, str] = field(default_factory=dict)
     local_images: Mapping[str, str] = field(default_factory=dict)
     request: str = ""
-    charts: Mapping[str, ChartRecord] = field(default_factory=dict)
+    charts: tuple[ChartRecord, ...] = ()
     looked_up_as: str | None = None
+    content_inputs: str = ""
 
 
 def is_kept(release: Release) -> bool:

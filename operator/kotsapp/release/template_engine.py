@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.manifests.limits import MIB
-from kotsapp.release import actions, context, helm, template_chart
+from kotsapp.release import actions, context, helm, helm_process, template_chart
 from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, Action, Problem, UnendedError
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import Failure, Filled, ItemText, ItemValue, Request, Subject
@@ -155,13 +155,13 @@ class _Run:
                 writer.text(text.key, self._texts[Subject(text.key)], text.chart)
         return writer
 
-    def _fail(self, ran: helm.Ran, writer: ChartWriter) -> None:
+    def _fail(self, ran: helm_process.Ran, writer: ChartWriter) -> None:
         """Record what failed, so that the next start leaves it out. Raises EngineError where that is not known."""
         if ran.code is None or ran.code in (-signal.SIGKILL, -signal.SIGXCPU):
-            limit = f"{self._timeout:g} s" if ran.code is None else f"{helm.MAX_CPU_SECONDS} s of CPU"
+            limit = f"{self._timeout:g} s" if ran.code is None else f"{helm_process.MAX_CPU_SECONDS} s of CPU"
             raise EngineError(f"filling in took longer than {limit}: {self._suspects(writer)}")
         if ran.output is None:
-            problem = f"filling in made more than {helm.MAX_OUTPUT_BYTES // MIB} MiB of text"
+            problem = f"filling in made more than {helm_process.MAX_OUTPUT_BYTES // MIB} MiB of text"
             raise EngineError(f"{problem}: {self._suspects(writer)}")
         complaint = ran.complaint.decode("utf-8", "replace")
         if "out of memory" in complaint or "cannot allocate memory" in complaint:

@@ -23,8 +23,10 @@ _MARK_VOLUME = "kotsapp-hook-run"
 
 @dataclass(frozen=True, slots=True)
 class ChartRecord:
-    """What is stored of a chart: a digest of what it was rendered from, and whether that was an upgrade of it."""
+    """What is stored of a chart: its ``ChartRequest.key``, a digest of what it was rendered from, and whether that was
+    an upgrade of it."""
 
+    key: str
     digest: str
     upgrade: bool = False
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kotsapp.images.accounts import NO_SECRETS, by_namespace, secrets_in_manifests
+from kotsapp.images.finder import images_of
 from kotsapp.images.image_path import ImagePath
-from kotsapp.images.podspec import ImageUse, group_kind, images_of
+from kotsapp.images.podspec import ImageUse, group_kind
 from kotsapp.images.rewrite import Pull, rewrite_uses
 from kotsapp.manifests.scope import cluster_scoped
 

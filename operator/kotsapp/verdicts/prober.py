@@ -7,11 +7,13 @@ import asyncio
 import math
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from aiohttp.abc import AbstractResolver
 
+from kotsapp.fair_queue import NOBODY, Tenant
 from kotsapp.images.reference import Reference
 from kotsapp.registry.client import Client
 from kotsapp.registry.config import Registries
@@ -20,7 +22,7 @@ from kotsapp.registry.evidence import Evidence, NoAnswer, Trouble
 from kotsapp.registry.guard import Guard
 from kotsapp.registry.limits import MAX_CACHED_VERDICTS
 from kotsapp.registry.puller import Puller
-from kotsapp.registry.throttle import Throttle
+from kotsapp.registry.throttle import Terms, Throttle, Turn
 from kotsapp.verdicts.cache import ResultCache
 from kotsapp.verdicts.metrics import Metrics
 from kotsapp.verdicts.verdict import ProbeResult, decide, decide_trouble
@@ -71,19 +73,35 @@ class Prober:
         await self._client.__aexit__(kind, error, trace)
 
     async def probe(
-        self, reference: Reference, *, timeout: float, max_age: float, refresh: bool = False
+        self,
+        reference: Reference,
+        *,
+        timeout: float,
+        max_age: float,
+        refresh: bool = False,
+        tenant: Tenant = NOBODY,
     ) -> ProbeResult:
         """The verdict of an anonymous pull. Never raises for what a registry does.
 
-        ``timeout`` (seconds) is for all requests of this image, from when it gets its turn; a decisive verdict younger
-        than ``max_age`` (seconds) is not asked again. ``refresh`` asks in any case, but keeps to a rate limit's pause.
-        Concurrent probes of one image are one.
+        ``timeout`` (seconds) is for all requests of this image, the wait for its turn among those of its ``tenant``
+        included; a decisive verdict younger than ``max_age`` (seconds) is not asked again. ``refresh`` asks in any
+        case, but keeps to a rate limit's pause. Concurrent probes of one image are one.
         """
         key = _key(reference)
-        if not refresh and (kept := self._verdicts.fresh(key, max_age, timeout)) is not None:
+
+        def kept() -> ProbeResult | None:
+            known = None if refresh else self._verdicts.fresh(key, max_age, timeout)
+            if known is None:
+                return None
             self._metrics.cache_hit("verdict")
-            return replace(kept[0], image=reference.written, retry_after=kept[1], cached=True, requests=0, elapsed=0.0)
-        result = await self._once((key, timeout), lambda: self._probe(reference, timeout, refresh))
+            return replace(known[0], retry_after=known[1], cached=True, requests=0, elapsed=0.0)
+
+        terms = Terms(timeout, refresh, tenant)
+        result = kept()
+        if result is None:
+            question = (key, timeout)
+            work = partial(self._in_turn, reference, terms, question, kept, self._probe)
+            result = await self._once((tenant, *question), work)
         return replace(result, image=reference.written)
 
     async def verify(
@@ -94,16 +112,45 @@ class Prober:
         timeout: float,
         max_age: float,
         refresh: bool = False,
+        tenant: Tenant = NOBODY,
     ) -> Verification:
         """Whether the credential can pull this (already rewritten) reference; parameters as for ``probe``.
 
         The credential goes to its own hosts alone, and results are kept per credential.
         """
         key = (_key(reference), credential.key)
-        if not refresh and (kept := self._verifications.fresh(key, max_age, timeout)) is not None:
+
+        def kept() -> Verification | None:
+            known = None if refresh else self._verifications.fresh(key, max_age, timeout)
+            if known is None:
+                return None
             self._metrics.cache_hit("verification")
-            return replace(kept[0], retry_after=kept[1], cached=True, requests=0, elapsed=0.0)
-        return await self._once((key, timeout), lambda: self._verify(reference, credential, timeout, refresh))
+            return replace(known[0], retry_after=known[1], cached=True, requests=0, elapsed=0.0)
+
+        terms = Terms(timeout, refresh, tenant)
+        result = kept()
+        if result is None:
+            question, ask = (key, timeout), partial(self._verify, credential)
+            result = await self._once(
+                (tenant, *question), partial(self._in_turn, reference, terms, question, kept, ask)
+            )
+        return result
+
+    async def _in_turn(
+        self,
+        reference: Reference,
+        terms: Terms,
+        question: object,
+        kept: Callable[[], T | None],
+        ask: Callable[[Turn], Coroutine[Any, Any, T]],
+    ) -> T:
+        """Ask when it is the tenant's turn: unless another tenant's same question was answered meanwhile, and together
+        with one that is being asked. Nobody waits for another tenant's turn."""
+        async with self._throttle.turn(reference, terms) as turn:
+            if turn.late:
+                return await ask(turn)
+            known = kept()
+            return known if known is not None else await self._once(question, partial(ask, turn))
 
     async def _once(self, key: object, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Join the same question when it is under way. A waiter that gives up doesn't take it from the others."""
@@ -114,8 +161,8 @@ class Prober:
         found: T = await asyncio.shield(task)
         return found
 
-    async def _probe(self, reference: Reference, timeout: float, refresh: bool) -> ProbeResult:
-        asked = await self._throttle.ask(reference, None, timeout=timeout, refresh=refresh)
+    async def _probe(self, turn: Turn) -> ProbeResult:
+        asked, reference, timeout = await self._throttle.ask(turn, None), turn.reference, turn.left
         outcome = asked.outcome
         if isinstance(outcome, NoAnswer):
             decision, status, code = decide_trouble(outcome), None, None
@@ -134,6 +181,8 @@ class Prober:
         if asked.paused:
             return replace(result, retry_after=asked.pause)
         self._metrics.probed(reference.host, result.verdict, asked.elapsed)
+        if asked.queued:
+            return replace(result, retry_after=asked.pause)
         wait = self._verdicts.keep(
             _key(reference),
             result,
@@ -143,10 +192,8 @@ class Prober:
         )
         return replace(result, retry_after=wait)
 
-    async def _verify(
-        self, reference: Reference, credential: Credential, timeout: float, refresh: bool
-    ) -> Verification:
-        asked = await self._throttle.ask(reference, credential, timeout=timeout, refresh=refresh)
+    async def _verify(self, credential: Credential, turn: Turn) -> Verification:
+        asked, reference, timeout = await self._throttle.ask(turn, credential), turn.reference, turn.left
         outcome = asked.outcome
         key = (_key(reference), credential.key)
         result = judge_trouble(outcome) if isinstance(outcome, NoAnswer) else judge(outcome)
@@ -158,6 +205,8 @@ class Prober:
             return replace(result, retry_after=asked.pause)
         result = replace(result, requests=asked.requests, elapsed=asked.elapsed)
         self._metrics.verified(reference.host, str(result.verified))
+        if asked.queued:
+            return replace(result, retry_after=asked.pause)
         wait = self._verifications.keep(
             key,
             result,

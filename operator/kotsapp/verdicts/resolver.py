@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kotsapp.fair_queue import NOBODY, Tenant
 from kotsapp.images.reference import Reference, parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
@@ -12,12 +13,13 @@ from kotsapp.verdicts.decision import OnUndecided, Previous, Resolution, resolut
 from kotsapp.verdicts.exemptions import classify
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.verdict import ProbeResult
-from kotsapp.verdicts.verification import Verified
+from kotsapp.verdicts.verification import Verified, shown_before
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a KotsApp says about its images. ``timeout`` and ``max_age`` are seconds.
+    """What a KotsApp says about its images. ``timeout`` and ``max_age`` are seconds, ``tenant`` is on whose behalf
+    registries are asked.
 
     ``verify`` asks the proxy with the license for every routed image; undecided ones are asked for in any case.
     """
@@ -30,6 +32,7 @@ class Policy:
     on_undecided: OnUndecided = OnUndecided.WAIT
     timeout: float = 10.0
     max_age: float = 3600.0
+    tenant: Tenant = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,14 @@ class Evidence:
     """What is known of images from before, by the reference as written.
 
     ``fresh`` are verdicts for which the registry isn't asked; ``previous`` are the last decisive ones, however old.
-    ``refresh`` asks for everything anew.
+    ``refresh`` asks for everything anew. ``proved`` are references that this license was shown to pull, as pods use
+    them: an outage takes no proof back.
     """
 
     fresh: Mapping[str, ProbeResult] = field(default_factory=dict)
     previous: Mapping[str, Previous] = field(default_factory=dict)
     refresh: bool = False
+    proved: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ async def resolve_all(
             previous=known.previous.get(reference.written),
             known=known.fresh.get(reference.written),
             refresh=known.refresh,
+            proved=known.proved,
         )
         done()
         return settled
@@ -111,6 +117,7 @@ async def resolve(
     previous: Previous | None = None,
     known: ProbeResult | None = None,
     refresh: bool = False,
+    proved: frozenset[str] = frozenset(),
 ) -> Resolution:
     """Settle one image. Never raises for what a registry does; run many at once, the prober limits.
 
@@ -122,7 +129,9 @@ async def resolve(
     elif known is not None:
         result = known
     else:
-        result = await prober.probe(reference, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh)
+        result = await prober.probe(
+            reference, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh, tenant=policy.tenant
+        )
     route = route_of(result.verdict)
     if route is None and previous is not None:
         route = route_of(previous.verdict)
@@ -133,8 +142,10 @@ async def resolve(
     if credential is not None and wanted and route is not Route.DIRECT:
         pull = parse(pull_reference(reference, route or Route.PROXY, policy.domains, policy.app_slug))
         verification = await prober.verify(
-            pull, credential, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh
+            pull, credential, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh, tenant=policy.tenant
         )
+        if verification.verified is Verified.UNKNOWN and pull.written in proved:
+            verification = shown_before(verification)
     return resolution(
         reference,
         result,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kotsapp.registry.evidence import REFUSAL_CODES, Evidence, Login, NoAnswer, Stage
+from kotsapp.registry.evidence import REFUSAL_CODES, Evidence, Login, NoAnswer, Stage, Trouble
 
 
 class Verdict(StrEnum):
@@ -18,6 +18,7 @@ class Verdict(StrEnum):
     RATE_LIMITED = "RateLimited"
     UNREACHABLE = "Unreachable"
     ERROR = "Error"
+    PENDING = "Pending"
 
     @property
     def decisive(self) -> bool:
@@ -29,7 +30,7 @@ class Verdict(StrEnum):
         return self in _UNDECIDED
 
 
-_UNDECIDED = frozenset({Verdict.NOT_FOUND, Verdict.RATE_LIMITED, Verdict.UNREACHABLE, Verdict.ERROR})
+_UNDECIDED = frozenset({Verdict.NOT_FOUND, Verdict.RATE_LIMITED, Verdict.UNREACHABLE, Verdict.ERROR, Verdict.PENDING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def decide(evidence: Evidence) -> Decision:
 
 def decide_trouble(trouble: NoAnswer) -> Decision:
     """The verdict when there was no answer to judge."""
-    return Decision(Verdict.UNREACHABLE, str(trouble))
+    verdict = Verdict.PENDING if trouble.trouble is Trouble.QUEUED else Verdict.UNREACHABLE
+    return Decision(verdict, str(trouble))
 
 
 def _decide_token(evidence: Evidence) -> Decision:

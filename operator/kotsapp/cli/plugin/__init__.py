@@ -1,6 +1,5 @@
 """``kubectl kotsapp``: looking at a KotsApp as its person wants to, and asking for another try (DESIGN 10)."""
 
-import asyncio
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -9,7 +8,6 @@ from kotsapp import __version__
 from kotsapp.cli.ending import carry_out
 from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
 from kotsapp.cli.plugin.arguments import parse
-from kotsapp.cli.plugin.target import Target
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,6 +17,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: Namespace) -> int:
+    # Help needs none of this, which takes most of a second to load.
+    import asyncio
+
     from kubernetes.aio.config import ConfigException
 
     from kotsapp.kube.errors import ApiError
@@ -32,6 +33,7 @@ def _run(args: Namespace) -> int:
 
 
 async def _connected(args: Namespace) -> int:
+    from kotsapp.cli.plugin.target import Target
     from kotsapp.kube.client import connect
 
     client, connection = await connect(

@@ -3,40 +3,55 @@
 import argparse
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
 
 from kotsapp import __version__
-from kotsapp.cli.options import seconds
-from kotsapp.cli.output import add_output_option
-from kotsapp.cli.plugin import ask, events, get, history, images, status, suspend, tree, why
+from kotsapp.cli.durations import waiting
+from kotsapp.cli.formats import add_output_option
 
 _DEFAULTS = {"namespace": None, "all_namespaces": False, "context": None, "kubeconfig": None, "user": None}
 # As people name it: by hand, from `kubectl get -o name`, and by the short name.
 _PREFIXES = ("kotsapp", "kotsapps", "ka", "kotsapp.kotsapp.dev", "kotsapps.kotsapp.dev")
 WAIT_SECONDS = 600.0
 
+# Each verb with the function that carries it out, by its place: help and completion need not load it.
 _VERBS = (
-    ("get", get.run, "all KotsApps of a namespace, or of all with -A", "-A"),
-    ("status", status.run, "how the app is, and what to do about it; exit code 1 unless it is Ready", "shop --watch"),
+    ("get", "get.run", "all KotsApps of a namespace, or of all with -A", "-A"),
+    ("status", "status.run", "how the app is, and what to do about it; exit code 1 unless it is Ready", "shop --watch"),
     (
         "images",
-        images.run,
+        "images.run",
         "every image: what was found, and from where pods pull it; exit code 1 if one can't be",
         "shop",
     ),
-    ("why", why.run, "all that is known of one image, and what to do about it", "shop quay.io/my-org/api:v1"),
-    ("events", events.run, "what happened to the app, oldest first", "shop"),
-    ("tree", tree.run, "the app's objects, and the pods that run of them", "shop"),
-    ("history", history.run, "the renderings of the release that are kept", "shop"),
-    ("retry", ask.retry, "ask every registry again now", "shop --wait"),
+    ("why", "why.run", "all that is known of one image, and what to do about it", "shop quay.io/my-org/api:v1"),
+    ("events", "events.run", "what happened to the app, oldest first", "shop"),
+    ("tree", "tree.run", "the app's objects, and the pods that run of them", "shop"),
+    (
+        "diff",
+        "diff.run",
+        "what the next roll-out would change, by dry runs; exit code 1 if anything, 2 if it can't be known",
+        "shop",
+    ),
+    ("history", "history.run", "the renderings of the release that are kept", "shop"),
+    (
+        "report",
+        "report.run",
+        "one page of HTML about the app, to look at or to send to the vendor",
+        "shop --to shop.html",
+    ),
+    ("retry", "ask.retry", "ask every registry again now", "shop --wait"),
     (
         "rerender",
-        ask.rerender,
+        "ask.rerender",
         "render the release anew now: what charts draw and don't look up changes",
         "shop --wait",
     ),
-    ("suspend", suspend.suspend, "leave everything as it is, until it is resumed", "shop"),
-    ("resume", suspend.resume, "keep it true again", "shop"),
+    ("suspend", "suspend.suspend", "leave everything as it is, until it is resumed", "shop"),
+    ("resume", "suspend.resume", "keep it true again", "shop"),
 )
+VERBS = tuple(verb[0] for verb in _VERBS)
 _PRINTING = frozenset({"get", "status", "images", "why", "events", "tree", "history"})
 _WAITING = frozenset({"retry", "rerender"})
 
@@ -44,6 +59,8 @@ _WAITING = frozenset({"retry", "rerender"})
 def parse(words: Sequence[str]) -> Namespace:
     """The arguments, ``action`` among them: what is to be done with them and a Target."""
     args = parser().parse_args(words)
+    module, _, function = args.action.partition(".")
+    args.action = getattr(import_module(f"kotsapp.cli.plugin.{module}"), function)
     for name, value in _DEFAULTS.items():
         if not hasattr(args, name):
             setattr(args, name, value)
@@ -78,12 +95,22 @@ def parser() -> ArgumentParser:
             command.add_argument("name", metavar="NAME", nargs="?", type=app_name, help="or kotsapp/NAME")
         if name == "why":
             command.add_argument("image", metavar="IMAGE", help="as written or as pulled, or a part that only it has")
+        if name == "diff":
+            text = (
+                "the license keys that the operator trusts beside the vendor's, where sources are outside the cluster"
+            )
+            command.add_argument("--trusted-keys", type=Path, metavar="DIR", help=text)
+            text = "the helm that renders charts, where they are rendered anew (default: the one on PATH)"
+            command.add_argument("--helm", type=Path, metavar="PROGRAM", help=text)
+        if name == "report":
+            text = "write it there instead of printing it"
+            command.add_argument("--to", type=Path, metavar="FILE", help=text)
         if name == "status":
             command.add_argument("-w", "--watch", action="store_true", help="print it again whenever it changes")
         if name in _WAITING:
             command.add_argument("--wait", action="store_true", help="until it was done; exit code 1 unless Ready then")
             text = "how long to wait, such as 90s (default: 10m)"
-            command.add_argument("--timeout", type=seconds, default=WAIT_SECONDS, metavar="DURATION", help=text)
+            command.add_argument("--timeout", type=waiting, default=WAIT_SECONDS, metavar="DURATION", help=text)
         if name in _PRINTING:
             add_output_option(command)
         command.set_defaults(action=action)

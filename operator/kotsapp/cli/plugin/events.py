@@ -14,12 +14,12 @@ Event = dict[str, Any]
 
 async def run(args: Namespace, target: Target) -> int:
     app = await target.app()
-    events = await _events(app, target)
+    events = await events_of(app, target)
     print_result({"events": events}, args.output, lambda: _text(events))
     return EXIT_OK
 
 
-async def _events(app: App, target: Target) -> list[Event]:
+async def events_of(app: App, target: Target) -> list[Event]:
     """Oldest first: the names of the operator's events grow with time, and so do those of the same second."""
     kind = await target.client.resource_type("v1", "Event")
     found, _ = await target.client.list(

@@ -5,8 +5,10 @@ from typing import Any
 
 from kotsapp.cli.errors import EXIT_OK
 from kotsapp.cli.output import print_result
+from kotsapp.cli.plugin import tones
 from kotsapp.cli.plugin.target import App, Target, is_suspended, ready
 from kotsapp.cli.plugin.terminal import fitted
+from kotsapp.cli.plugin.tones import Tone, Toned
 
 _HEADS = ("NAMESPACE", "NAME", "READY", "REASON", "IMAGES", "PROXIED", "SUSPENDED", "MESSAGE")
 
@@ -26,7 +28,9 @@ def _entry(app: App) -> dict[str, Any]:
 def _text(apps: list[App], target: Target) -> str:
     if not apps:
         return f"no KotsApps in {target.where}"
-    return fitted(_HEADS, [_row(app) for app in apps])
+    # As kubectl has it: a namespace that was asked for need not be told.
+    first = 0 if target.everywhere else 1
+    return fitted(_HEADS[first:], [_row(app)[first:] for app in apps])
 
 
 def _row(app: App) -> tuple[object, ...]:
@@ -35,10 +39,9 @@ def _row(app: App) -> tuple[object, ...]:
     return (
         app["metadata"]["namespace"],
         app["metadata"]["name"],
-        told.get("status", "Unknown"),
-        told.get("reason", ""),
+        *tones.condition("Ready", told.get("status", "Unknown"), told.get("reason", "")),
         summary.get("total", ""),
         summary.get("proxied", ""),
-        "True" if is_suspended(app) else "",
+        Toned("True", Tone.BUSY) if is_suspended(app) else "",
         told.get("message", ""),
     )

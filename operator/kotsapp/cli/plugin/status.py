@@ -8,6 +8,7 @@ from typing import Any
 
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM
 from kotsapp.cli.output import print_result
+from kotsapp.cli.plugin import tones
 from kotsapp.cli.plugin.target import POLL_SECONDS, App, Target, is_current, is_suspended, outdated, ready
 from kotsapp.cli.plugin.terminal import fitted, is_terminal
 from kotsapp.text import printable
@@ -55,14 +56,14 @@ def _text(app: App, status: dict[str, Any]) -> str:
     return "\n".join([*(f"{head:<9}   {printable(text)}" for head, text in lines), "", conditions, "", workloads])
 
 
-def _condition_rows(status: dict[str, Any]) -> Iterator[list[str]]:
+def _condition_rows(status: dict[str, Any]) -> Iterator[list[object]]:
     """Each message once: where another condition says the same, its name is enough."""
     said: dict[str, str] = {}
     for condition in status.get("conditions") or ():
         type_, state, reason, message = (str(condition.get(k, "")) for k in ("type", "status", "reason", "message"))
         told = f"as {said[message]}" if message and message in said else message
         said.setdefault(message, type_)
-        yield [type_, state, reason, told]
+        yield [type_, *tones.condition(type_, state, reason), told]
 
 
 def _images_line(status: dict[str, Any]) -> str:

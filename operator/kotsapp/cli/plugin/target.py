@@ -26,12 +26,12 @@ class Target:
     def __init__(self, client: "KubeClient", args: Namespace, default_namespace: str) -> None:
         self.client = client
         self._name: str | None = getattr(args, "name", None)
-        self._everywhere: bool = args.all_namespaces
+        self.everywhere: bool = args.all_namespaces
         self._namespace: str = args.namespace or default_namespace
 
     @property
     def where(self) -> str:
-        return "any namespace" if self._everywhere else f"namespace {self._namespace}"
+        return "any namespace" if self.everywhere else f"namespace {self._namespace}"
 
     async def kind(self) -> "ResourceType":
         from kotsapp.kube.errors import UnknownKindError
@@ -43,12 +43,12 @@ class Target:
 
     async def apps(self) -> list[App]:
         """All KotsApps there, by namespace and name."""
-        found, _ = await self.client.list(await self.kind(), None if self._everywhere else self._namespace)
+        found, _ = await self.client.list(await self.kind(), None if self.everywhere else self._namespace)
         return sorted(found, key=lambda app: (app["metadata"]["namespace"], app["metadata"]["name"]))
 
     async def app(self) -> App:
         """The one that is meant. Raises CommandError when there is none, or more than one."""
-        if self._name and not self._everywhere:
+        if self._name and not self.everywhere:
             app = await self.client.get(await self.kind(), self._name, self._namespace)
             if app is None:
                 raise CommandError(f"there is no KotsApp {self._name} in {self.where}", EXIT_PROBLEM)

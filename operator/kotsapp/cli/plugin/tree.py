@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kotsapp.cli.errors import EXIT_OK
 from kotsapp.cli.output import cell, print_result
+from kotsapp.cli.plugin import tones
 from kotsapp.cli.plugin.target import App, Target, ready
 from kotsapp.cli.plugin.terminal import painted
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 # What stands between a workload and its pods.
 _BETWEEN = (("apps/v1", "ReplicaSet"), ("batch/v1", "Job"))
-_RUNNING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"})
+RUNNING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"})
 
 
 async def run(args: Namespace, target: Target) -> int:
@@ -23,9 +24,9 @@ async def run(args: Namespace, target: Target) -> int:
     status = app.get("status") or {}
     states = {(w.get("kind"), w.get("namespace"), w.get("name")): w for w in status.get("workloads") or ()}
     entries = status.get("inventory") or ()
-    pods = await _pods_by_owner(target.client, entries)
+    pods = await pods_below(target.client, entries)
     objects = [_object(entry, states, pods) for entry in entries]
-    objects.sort(key=lambda o: (o["kind"] not in _RUNNING, o["namespace"], o["kind"], o["name"]))
+    objects.sort(key=lambda o: (o["kind"] not in RUNNING, o["namespace"], o["kind"], o["name"]))
     shown = {"name": app["metadata"]["name"], "namespace": app["metadata"]["namespace"], "objects": objects}
     print_result(shown, args.output, lambda: _text(app, objects))
     return EXIT_OK
@@ -34,7 +35,7 @@ async def run(args: Namespace, target: Target) -> int:
 def _object(
     entry: Mapping[str, Any],
     states: Mapping[tuple[Any, Any, Any], Mapping[str, Any]],
-    pods: Mapping[tuple[str, str, str], list[dict[str, Any]]],
+    pods: Mapping[tuple[str, str, str], Sequence[Mapping[str, Any]]],
 ) -> dict[str, Any]:
     key = (str(entry.get("kind")), str(entry.get("namespace") or ""), str(entry.get("name")))
     state = states.get((entry.get("kind"), entry.get("namespace"), entry.get("name")), {})
@@ -44,15 +45,15 @@ def _object(
         "name": key[2],
         "state": str(state.get("state", "")),
         "message": str(state.get("message", "")),
-        "pods": pods.get(key, []),
+        "pods": [pod_of(pod) for pod in pods.get(key, ())],
     }
 
 
-async def _pods_by_owner(
+async def pods_below(
     client: "KubeClient", entries: Sequence[Mapping[str, Any]]
 ) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
-    """The pods below each object (kind, namespace, name): through its ReplicaSets and Jobs."""
-    namespaces = sorted({str(e.get("namespace")) for e in entries if e.get("kind") in _RUNNING and e.get("namespace")})
+    """The live pods below each object (kind, namespace, name): through its ReplicaSets and Jobs. Raises ApiError."""
+    namespaces = sorted({str(e.get("namespace")) for e in entries if e.get("kind") in RUNNING and e.get("namespace")})
     kinds = [await client.resource_type(*kind) for kind in (*_BETWEEN, ("v1", "Pod"))]
     below: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for namespace in namespaces:
@@ -61,7 +62,7 @@ async def _pods_by_owner(
         for pod in sorted(pods, key=lambda p: str(p["metadata"]["name"])):
             owner = _controller(pod)
             while owner is not None:
-                below.setdefault((owner["kind"], namespace, owner["name"]), []).append(_pod(pod))
+                below.setdefault((owner["kind"], namespace, owner["name"]), []).append(pod)
                 owner = owners.get(owner["uid"])
     return below
 
@@ -71,7 +72,8 @@ def _controller(obj: Mapping[str, Any]) -> dict[str, Any] | None:
     return next((owner for owner in owners if owner.get("controller")), None)
 
 
-def _pod(pod: Mapping[str, Any]) -> dict[str, Any]:
+def pod_of(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Its name, what its containers wait for or its phase, and how often they were restarted."""
     status = pod.get("status") or {}
     containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     waiting = [((c.get("state") or {}).get("waiting") or {}).get("reason") for c in containers]
@@ -84,7 +86,8 @@ def _pod(pod: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text(app: App, objects: Sequence[Mapping[str, Any]]) -> str:
     metadata, told = app["metadata"], ready(app)
-    well = painted(str(told.get("status", "Unknown")))
+    status = str(told.get("status", "Unknown"))
+    well = painted(status, tones.of_condition("Ready", status))
     lines = [f"KotsApp/{metadata['name']}  Ready {well} {told.get('reason', '')}".rstrip()]
     for place, obj in enumerate(objects, 1):
         last = place == len(objects)

@@ -45,7 +45,7 @@ def chosen(wanted: str, images: Sequence[Image]) -> Image:
 def advice(image: Image, app: App) -> str:
     """What a person does about it."""
     verdict, name = image.get("verdict"), app["metadata"]["name"]
-    again = f"kubectl kotsapp retry {name} --namespace {app['metadata']['namespace']}"
+    again = f"kubectl kotsapp retry {name} -n {app['metadata']['namespace']}"
     if image.get("verified") == "False":
         return "check name and tag; else ask the vendor whether this license may pull it. Then: " + again
     if "route" not in image:

@@ -1,0 +1,101 @@
+"""``kotsapp lint``: a release checked before there is a license."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM
+from kotsapp.cli.examples import with_examples
+from kotsapp.cli.inputs import read_answers, source_files
+from kotsapp.cli.options import add_config_values
+from kotsapp.cli.output import cell, table
+from kotsapp.lint.check import check
+from kotsapp.lint.findings import KINDS, Entry, Finding, Level, Location, Report
+from kotsapp.lint.formats import github, junit, sarif
+from kotsapp.text import counted
+
+FORMATS = ("table", "json", "sarif", "junit", "github")
+STANDARD_INPUT = "standard input"
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("lint", help=COMMANDS["lint"], description=run.__doc__, **with_examples("lint"))
+    parser.add_argument(
+        "files", metavar="FILE|DIR|-", nargs="+", help="the release: manifests, archives, folders, standard input"
+    )
+    add_config_values(parser)
+    parser.add_argument("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")
+    parser.add_argument("--list", action="store_true", help="in the table: also every document, call, chart and image")
+    text = "a table (default), or what a CI system reads"
+    parser.add_argument("-o", "--output", choices=FORMATS, default="table", help=text)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check a release without a license: every document, template call, chart and image, with file and line; all that
+    is found at once. Exit code 0 if nothing stands in the way, 1 with findings of the level error, 2 for bad usage.
+    What only a license or the answers to the Config can tell is said as a note."""
+    answers = read_answers(args.config_values)
+    files = source_files(args.files)
+
+    def helm_program() -> Path:
+        from kotsapp.release import helm
+
+        return helm.find_program(args.helm)
+
+    report = check(files, STANDARD_INPUT, answers, helm_program)
+    sys.stdout.write(_text(report, args))
+    return EXIT_PROBLEM if report.of(Level.ERROR) else EXIT_OK
+
+
+def _text(report: Report, args: argparse.Namespace) -> str:
+    match args.output:
+        case "json":
+            return json.dumps(_data(report), indent=2, ensure_ascii=False) + "\n"
+        case "sarif":
+            return sarif.text(report)
+        case "junit":
+            return junit.text(report)
+        case "github":
+            return github.text(report)
+    return _tables(report, listed=args.list)
+
+
+def _data(report: Report) -> dict[str, Any]:
+    entries = {f"{kind}s": [_entry(entry) for entry in report.entries if entry.kind == kind] for kind in KINDS}
+    return {"findings": [_finding(one) for one in report.findings], "summary": report.counts(), **entries}
+
+
+def _finding(finding: Finding) -> Mapping[str, Any]:
+    head = {"rule": finding.rule, "level": str(finding.level), "message": finding.message}
+    return {**head, **_where(finding.location)}
+
+
+def _entry(entry: Entry) -> Mapping[str, Any]:
+    return {entry.kind: entry.what, "use": entry.use, **_where(entry.location)}
+
+
+def _where(at: Location) -> Mapping[str, Any]:
+    return {"file": at.file or None, "inside": at.inside or None, "line": at.line or None}
+
+
+def _tables(report: Report, *, listed: bool) -> str:
+    parts = []
+    if listed and report.entries:
+        rows = [(entry.location, entry.kind, entry.what, entry.use) for entry in report.entries]
+        parts.append(table(("WHERE", "WHAT", "NAME", "USE"), rows))
+    # As compilers write it, so that editors and people find the line.
+    parts += ["\n".join(cell(f"{one.location}: {one.level}: {one.message} ({one.rule})") for one in report.findings)]
+    parts.append(_summary(report))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _summary(report: Report) -> str:
+    counts = report.counts()
+    there = ", ".join(counted(counts[f"{kind}s"], "template call" if kind == "call" else kind) for kind in KINDS)
+    levels = ", ".join(counted(counts[f"{level}s"], str(level)) for level in Level)
+    return f"{there}: {levels}"

@@ -1,0 +1,126 @@
+"""``kotsapp pull``: the vendor's release, fetched with the license, for pipelines."""
+
+import argparse
+import asyncio
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
+from kotsapp.cli.examples import with_examples
+from kotsapp.cli.formats import add_output_option
+from kotsapp.cli.inputs import read_license, refuse_expired
+from kotsapp.cli.output import print_result, table
+from kotsapp.cli.progress import Transfer
+from kotsapp.fair_queue import NOBODY
+from kotsapp.license import License, TrustedKeys
+from kotsapp.manifests.errors import ManifestError
+from kotsapp.redact import current
+from kotsapp.registry.config import Registries, RegistriesError
+from kotsapp.release import archives, installation
+from kotsapp.sources import channel, newest
+from kotsapp.sources.artifact import Access, Artifact
+from kotsapp.sources.channel import ReleaseFacts
+from kotsapp.sources.errors import SourceError
+from kotsapp.sources.items import ChannelRelease
+from kotsapp.sources.newest import Trust
+from kotsapp.sources.web import Web
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("pull", help=COMMANDS["pull"], description=run.__doc__, **with_examples("pull"))
+    add = parser.add_argument
+    add("--license", required=True, metavar="FILE", help="the license, which names the channel and opens it")
+    add("--version", metavar="LABEL", help="this version (default: the channel's newest)")
+    add("--to", type=Path, default=Path(), metavar="DIR", help="the folder that is written to (default: this one)")
+    add("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
+    add("--registries", type=Path, metavar="FILE", help="where hosts really are, as for kotsapp run")
+    add("--deny-private-networks", action="store_true", help="ask nobody at a private address")
+    add_output_option(parser)
+    parser.set_defaults(run=run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pulled:
+    license: License
+    release: Artifact
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fetch the vendor's release of the license's channel, from the endpoint that the license is signed for, and write
+    its archive, and an Installation document that says which it is; kotsapp lint and render take the folder. Exit code
+    1 if it can't be fetched.
+    """
+    license = read_license(args.license, args.trusted_keys, even_expired=True)
+    try:
+        registries = Registries.load(args.registries) if args.registries else Registries.empty()
+    except RegistriesError as error:
+        raise CommandError(str(error)) from None
+    trust = Trust(TrustedKeys.load(args.trusted_keys))
+    try:
+        pulled = asyncio.run(_pull(args, license, trust, registries))
+        facts = ReleaseFacts.of(pulled.release.facts)
+        archives.unpack((pulled.release.content,), f"release {facts}")
+    except (SourceError, ManifestError) as error:
+        raise CommandError(str(error), EXIT_PROBLEM) from None
+    if pulled.license.license_sequence > license.license_sequence:
+        _note(
+            f"{args.license}: the vendor has a newer one, of sequence {pulled.license.license_sequence}, which was used"
+        )
+    written = _write(args.to, pulled.license.app_slug, facts, pulled.release)
+    data = {
+        "versionLabel": facts.version_label,
+        "channelSequence": facts.channel_sequence,
+        "channelName": facts.channel_name,
+        "isRequired": facts.is_required,
+        "digest": pulled.release.digest,
+        "files": [str(path) for path in written],
+    }
+    print_result(data, args.output, lambda: _table(facts, written))
+    return EXIT_OK
+
+
+async def _pull(args: argparse.Namespace, license: License, trust: Trust, registries: Registries) -> _Pulled:
+    """With the license's newest form, if that can be had: a renewed one opens what the file no longer does."""
+    with Transfer("fetching") as transfer:
+        async with Web(registries, allow_private=not args.deny_private_networks, received=transfer.received) as web:
+            try:
+                document = (await newest.look(license, trust, web)).content
+                found = newest.read(document, license, trust)
+            except SourceError as error:
+                _note(f"the newest license could not be looked at: {error}")
+                found = license
+            if found.license_sequence > license.license_sequence:
+                license = found
+                current().learn("newest license", license.secrets())
+            refuse_expired(license, args.license)
+            seen = await channel.look(ChannelRelease(args.version), Access(license, NOBODY), None, web)
+    return _Pulled(license, seen.artifact)
+
+
+def _write(folder: Path, app_slug: str, facts: ReleaseFacts, release: Artifact) -> list[Path]:
+    files = {
+        channel.FILE_NAME: release.content,
+        installation.FILE_NAME: yaml.safe_dump(
+            installation.document(facts.version(), app_slug), sort_keys=False, allow_unicode=True
+        ).encode(),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise CommandError(f"{error.filename or folder}: {error.strerror}") from None
+    return [folder / name for name in files]
+
+
+def _table(facts: ReleaseFacts, written: list[Path]) -> str:
+    row = (facts.version_label or "-", facts.channel_sequence, facts.channel_name or "-", ", ".join(map(str, written)))
+    return table(("VERSION", "SEQUENCE", "CHANNEL", "FILES"), [row])
+
+
+def _note(text: str) -> None:
+    print(f"kotsapp: {text}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""The forms in which CI systems read findings."""

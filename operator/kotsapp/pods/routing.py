@@ -1,0 +1,150 @@
+"""Which images of pods are looked at beside those of the manifests, and where such pods may be led. Pure.
+
+Pods are other people's: an image of theirs is routed only where the proxy was seen to serve it to the license, and to
+no other host than one that the license's signature vouches for. All others stay as they are written.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kotsapp.images.reference import InvalidReferenceError, parse
+from kotsapp.images.routing import DEFAULT_PROXY_DOMAIN, Route
+from kotsapp.license import License
+from kotsapp.pods.seen import SeenPod
+from kotsapp.verdicts.decision import Resolution
+from kotsapp.verdicts.verification import Verified
+
+# Beside the manifests' images in a status of 500: the largest public operators bring some 40.
+MAX_POD_IMAGES = 200
+# Names of pods come and go, and each change is a write.
+MAX_POD_USERS = 3
+ORIGIN = "Pods"
+KEPT = "; pods keep it as written"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where pods may be led: ``hosts`` are proxies, under which the images of ``slug`` are."""
+
+    pull_secret: str
+    hosts: tuple[str, ...]
+    slug: str
+
+    @classmethod
+    def of(cls, license: License, pull_secret: str) -> "Target | None":
+        """What the license's signature vouches for, None where none was verified."""
+        if not license.verified:
+            return None
+        hosts = (DEFAULT_PROXY_DOMAIN, *filter(None, [license.proxy_domain]))
+        return cls(pull_secret, tuple(dict.fromkeys(hosts)), license.app_slug)
+
+    def to_status(self) -> dict[str, Any]:
+        """As the admission policy reads it."""
+        return {"pullSecret": self.pull_secret, "hosts": list(self.hosts)}
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What may stand in front of an image as it is written."""
+        return tuple(f"{host}/proxy/{self.slug}/" for host in self.hosts)
+
+    def vouches_for(self, image: str, pull: str) -> bool:
+        """Whether pods with the image may pull this instead."""
+        return pull == image or any(pull == prefix + image for prefix in self.prefixes)
+
+    def written(self, image: str) -> str:
+        """The image before it was routed."""
+        return next((image.removeprefix(prefix) for prefix in self.prefixes if image.startswith(prefix)), image)
+
+
+def routes(status: Mapping[str, Any]) -> dict[str, str]:
+    """What the admission policy puts in whose place, by this status: a test holds the two equal.
+
+    Images that stay the same and need the pull secret are among them.
+    """
+    pods, slug = status.get("pods"), (status.get("license") or {}).get("appSlug")
+    if not pods or not slug:
+        return {}
+    target = Target(str(pods["pullSecret"]), tuple(pods["hosts"]), str(slug))
+    return {
+        str(entry["image"]): str(entry["pull"])
+        for entry in status.get("images") or ()
+        if entry.get("verified") == Verified.TRUE
+        and entry.get("route") in (Route.PROXY, Route.REGISTRY)
+        and entry.get("pull")
+        and target.vouches_for(entry["image"], entry["pull"])
+    }
+
+
+def images_in(
+    pods: Iterable[SeenPod],
+    before: Sequence[Mapping[str, Any]],
+    own: Collection[str],
+    target: Target,
+    *,
+    room: int,
+    keep: bool,
+) -> dict[str, tuple[str, ...]]:
+    """Images of pods that no manifest names, as the pods wrote them, with some of the pods.
+
+    ``before`` are the images of the status, ``own`` those of the manifests. Those that were routed come first, with
+    ``keep`` also while no pod uses them: the next pod must find them there. At most ``room`` in all.
+    """
+    live: dict[str, list[str]] = {}
+    for pod in sorted((pod for pod in pods if not pod.over), key=lambda pod: (pod.created, pod.name)):
+        for image in map(target.written, pod.images):
+            if image not in own and is_reference(image):
+                live.setdefault(image, []).append(str(pod))
+    known = {str(entry["image"]): entry for entry in before if entry.get("origin") == ORIGIN}
+    routed = [
+        image
+        for image, entry in known.items()
+        if image not in own and entry.get("route") != Route.DIRECT and (keep or image in live)
+    ]
+    found = dict.fromkeys([*routed, *live])
+    return {
+        image: _users(live.get(image, ()), known.get(image, {}).get("usedBy") or ())
+        for image in list(found)[: max(0, min(room, MAX_POD_IMAGES))]
+    }
+
+
+def settle(settled: Resolution, target: Target) -> Resolution:
+    """An image of pods, with the route that those pods get: their own, unless the other one is proved."""
+    if settled.route is Route.DIRECT:
+        return settled
+    message = settled.message.partition(KEPT)[0]
+    if settled.pull is None:
+        return _as_written(settled, message)
+    if not target.vouches_for(settled.image, settled.pull):
+        return _as_written(settled, f"{message}{KEPT}: the license does not name the host of {settled.pull}")
+    if settled.verified is not Verified.TRUE:
+        why = f": {settled.verified_message}" if settled.verified_message else ""
+        return _as_written(settled, f"{message}{KEPT}{why}")
+    if settled.pull != settled.image and (refused := parse(settled.pull).refused_for):
+        return _as_written(settled, f"{message}{KEPT}: container runtimes refuse {settled.pull}, for {refused}")
+    return settled
+
+
+def _as_written(settled: Resolution, message: str) -> Resolution:
+    told = message if KEPT in message else message + KEPT
+    # What is refused for good is looked at again with all other images.
+    again = None if settled.verified is Verified.FALSE else settled.retry_after
+    kept = replace(settled, route=Route.DIRECT, pull=settled.image, message=told, retry_after=again)
+    return replace(kept, verified=Verified.UNKNOWN, verified_message="")
+
+
+def _users(live: Sequence[str], before: Sequence[str]) -> tuple[str, ...]:
+    """Some of the pods, those first that were named before; where there is none, those that were the last."""
+    if not live:
+        return tuple(before)
+    there = set(live)
+    return tuple(dict.fromkeys([*(name for name in before if name in there), *live]))[:MAX_POD_USERS]
+
+
+def is_reference(image: str) -> bool:
+    """Whether a registry can be asked for it."""
+    try:
+        parse(image)
+    except InvalidReferenceError:
+        return False
+    return True

@@ -1,0 +1,36 @@
+"""What an administrator runs to grant an app's account the rights that it lacks. Pure."""
+
+import re
+from collections.abc import Sequence
+
+from kotsapp.apply.lending import is_of_edit
+from kotsapp.apply.refusals import Refusal
+from kotsapp.reconcile.app import App
+
+# As RBAC says it, for a request and for rights that are to be given to somebody. Quotas and policies are no rights.
+_LACKS = re.compile(r'[Uu]ser "[^"]*" (?:cannot |\([^)]*\) is attempting to grant RBAC permissions)')
+
+
+def grant(app: App, refusals: Sequence[Refusal]) -> str:
+    """The command, as the end of a message; empty where nothing was refused for want of a right, or there is no
+    account.
+
+    The least of the roles that every cluster has which is enough for all that was refused: ``edit`` of the namespace,
+    everything there, or everything.
+    """
+    lacking = [refusal for refusal in refusals if _LACKS.search(refusal.message)]
+    if not app.account or not lacking:
+        return ""
+    account = f"--serviceaccount {app.namespace}:{app.account}"
+    namespaces = {refusal.key.namespace for refusal in lacking}
+    namespace = namespaces.pop()
+    if namespaces or not namespace:
+        name = f"{app.namespace}-{app.account}"
+        return (
+            f"; to let it do everything: kubectl create clusterrolebinding {name} --clusterrole cluster-admin {account}"
+        )
+    enough = all(is_of_edit(refusal.key) and " is attempting to grant " not in refusal.message for refusal in lacking)
+    what, role = ("edit", "edit") if enough else ("do everything", "cluster-admin")
+    name = f"{app.account}-{role}" if namespace == app.namespace else f"{app.namespace}-{app.account}-{role}"
+    command = f"kubectl create rolebinding {name} --namespace {namespace} --clusterrole {role} {account}"
+    return f"; to let it {what} there: {command}"

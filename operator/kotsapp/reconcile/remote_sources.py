@@ -1,0 +1,288 @@
+"""Sources outside the cluster in one reconciliation: when they are looked at, what is kept, what is used meanwhile.
+
+They are looked at every ``spec.interval``, and at once when the KotsApp or its license changes and when somebody asks
+(kotsapp.dev/requestedAt). What came last is kept, so that a source that is down changes nothing: condition SourcesReady
+tells of it, and Ready is left to what runs (DESIGN 6.1, 9).
+"""
+
+import asyncio
+import hashlib
+import logging
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from math import inf
+from typing import Any
+
+from kotsapp.api.conditions import READY, SOURCES_READY, condition_in
+from kotsapp.api.spec import Spec
+from kotsapp.backoff import Backoff
+from kotsapp.kube.errors import ApiError
+from kotsapp.license import License
+from kotsapp.manifests.errors import ManifestError
+from kotsapp.reconcile import known_secrets, source_report, source_store
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.events import Event
+from kotsapp.reconcile.memory import Memory, SourceMemory
+from kotsapp.reconcile.progress import Progress
+from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.source_access import access_for, read_logins
+from kotsapp.release.files import SourceFile
+from kotsapp.release.jobs import Unpacked
+from kotsapp.release.process import ReaderDiedError
+from kotsapp.sources import newest
+from kotsapp.sources.artifact import Artifact, Known, Seen
+from kotsapp.sources.channel import ReleaseFacts
+from kotsapp.sources.errors import SourceContentError, SourceError
+from kotsapp.sources.items import ChannelRelease, RemoteItem
+from kotsapp.sources.kept import Entry, KeptSourceError
+
+logger = logging.getLogger(__name__)
+
+# After a failure that passes by itself; never longer than the interval.
+FIRST_RETRY = 15.0
+# Many apps that an operator took up at one moment must not look at one moment for ever.
+EARLY = 0.1
+# Time to write the status that says what is Ready.
+AT_ONCE = 0.1
+
+
+class RemoteSources:
+    """The looks of one reconciliation, for an app whose spec has sources outside the cluster."""
+
+    def __init__(self, app: App, spec: Spec, services: Services, memory: Memory, progress: Progress) -> None:
+        self._app = app
+        self._spec = spec
+        self._services = services
+        self._memory = memory.sources
+        self._progress = progress
+        self._trust = newest.Trust(services.keys, services.settings.license_versions)
+        self._looking = False
+        self._problems: dict[str, SourceError] = {}
+        self._redactor = memory.redactor
+        self._logins: Mapping[str, bytes | None] = {}
+        self._lost: set[str] = set()
+
+    async def newest_license(self, given: License) -> License:
+        """The license that is used: a newer form of the given one, where there is one. Raises ApiError."""
+        if not self._spec.remote:
+            return given
+        memory, now = self._memory, asyncio.get_running_loop().time()
+        self._logins = await read_logins(self._app, self._spec, self._services)
+        self._redactor.learn("logins", known_secrets.of_logins(self._logins.values()))
+        asked = (self._app.generation, _fingerprint(given, self._logins))
+        self._looking = memory.ask_now or memory.asked != asked or now >= memory.due
+        if self._looking:
+            memory.asked, memory.ask_now = asked, False
+            memory.due = now + self._spec.interval * random.uniform(1 - EARLY, 1.0)  # noqa: S311 - guards nothing
+        if memory.entries is None:
+            memory.entries = await self._load_index()
+        if not self._spec.follows_channel:
+            return given
+        best = await self._kept_license(given)
+        if not self._looking:
+            return best
+        try:
+            async with self._turn():
+                found = await self._services.fetcher.newest_license(best, self._trust)
+            license = await asyncio.to_thread(newest.read, found.content, given, self._trust)
+        except SourceError as error:
+            self._problems[newest.SLOT] = error
+            return best
+        if license.license_sequence > best.license_sequence:
+            memory.artifacts[newest.SLOT] = found
+            best = license
+        return best
+
+    async def fetch(self, license: License) -> dict[str, Artifact]:
+        """What each source holds, by its name: just fetched, or kept. Raises ReconcileError where there is nothing,
+        ApiError."""
+        if not self._spec.remote:
+            await self._forget()
+            return {}
+        memory, opened_by = self._memory, opener(license)
+        held = {name: one for name, one in memory.artifacts.items() if name == newest.SLOT}
+        available: tuple[Mapping[str, Any], ...] | None = None
+        awaited = ""
+        for item in self._spec.remote:
+            known = await self._known(item, opened_by)
+            seen = await self._seen(item, license, known)
+            if seen is None:
+                held |= {item.name: known.artifact} if known is not None else {}
+                continue
+            held[item.name] = seen.artifact
+            if item.name in self._problems or not self._looking:
+                continue
+            available = (*(available or ()), *seen.available)
+            awaited = seen.artifact.revision if seen.awaits_ready else awaited
+            if known is None or known.artifact.revision != seen.artifact.revision:
+                memory.rolling_out = source_report.told(item, seen.artifact)
+                self._progress.events.append(source_report.found(item, seen, known.artifact if known else None))
+        source_report.refuse_too_large(held)
+        try:
+            memory.entries = await self._keep(held, opened_by)
+        except ApiError:
+            memory.ask_now |= self._looking  # what was fetched is lost
+            raise
+        usable = {name: artifact for name, artifact in held.items() if artifact.content}
+        if self._looking:
+            memory.problems, memory.awaits_ready = self._problems, awaited
+            self._plan_next()
+            self._progress.found(available=available)
+        memory.artifacts = usable
+        left = memory.due - asyncio.get_running_loop().time()
+        report = source_report.Report(self._spec.remote, usable, memory.problems, left)
+        self._progress.events += report.events(self._progress.before)
+        self._progress.found(report.condition())  # raises where something is missing
+        return usable
+
+    async def _forget(self) -> None:
+        """Keep nothing of sources that the spec no longer has."""
+        self._memory.due = inf
+        self._progress.found(version={}, available=(), obsolete=frozenset({SOURCES_READY}))
+        if condition_in(self._progress.before, SOURCES_READY) is not None:
+            await source_store.save(self._app, await self._load_index(), {}, {}, self._services.client)
+            self._memory.entries = None
+
+    async def _seen(self, item: RemoteItem, license: License, known: Known | None) -> Seen | None:
+        """None when there is nothing to use: the look failed, and nothing is kept, either."""
+        usable = known is not None and bool(known.artifact.content)
+        if not self._looking:
+            if known is not None and usable:
+                return Seen(known.artifact)
+            if item.name in self._memory.problems:
+                return None  # asked again when it is due, however often the app is woken
+            self._looking = True
+        try:
+            async with self._turn():
+                access = access_for(self._app, self._spec, license, item, self._logins)
+                seen = await self._services.fetcher.look(item, access, known)
+            if known is None or seen.artifact.digest != known.artifact.digest:
+                await self._check(item, seen.artifact)
+        except SourceError as error:
+            self._problems[item.name] = error
+            return Seen(known.artifact) if known is not None and usable else None
+        return seen
+
+    async def _check(self, item: RemoteItem, artifact: Artifact) -> None:
+        """Raises SourceContentError for an archive that is damaged: it must not take the place of one that isn't."""
+        file, what = SourceFile(item.name, artifact.file_name, artifact.content), source_report.told(item, artifact)
+        try:
+            async with self._services.limiter.waiting(self._app.tenant):
+                await self._services.reader.run(
+                    "unpack", file, tenant=self._app.tenant, fingerprint=artifact.digest, result=Unpacked
+                )
+        except ManifestError as error:
+            raise SourceContentError(f"{what} {error.problem}; ask the vendor") from None
+        except ReaderDiedError as error:
+            raise SourceContentError(f"{what} can't be unpacked: {error}; ask the vendor") from None
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        async with self._services.limiter.waiting(self._app.tenant), self._services.fetcher.turn(self._app.tenant):
+            yield
+
+    async def _load_index(self) -> dict[str, Entry]:
+        try:
+            return await source_store.load_index(self._app, self._services.client)
+        except KeptSourceError as error:
+            logger.warning("%s: what was fetched before can't be used, fetched anew: %s", self._app.key, error)
+            return {}
+
+    async def _kept(self, name: str, opened_by: str) -> Artifact | None:
+        """What is kept of a source for this license; without content where that is lost."""
+        entry = (self._memory.entries or {}).get(name)
+        held = self._memory.artifacts.get(name)
+        if entry is None or entry.opened_by != opened_by:
+            return None
+        if held is not None and held.digest == entry.digest:
+            return held
+        try:
+            return await source_store.load(self._app, entry, self._services.client)
+        except KeptSourceError as error:
+            logger.warning("%s: what was fetched before can't be used, fetched anew: %s", self._app.key, error)
+            self._lost.add(name)
+            return entry.artifact(b"")
+
+    async def _keep(self, held: Mapping[str, Artifact], opened_by: str) -> dict[str, Entry]:
+        """Keep what is held; of what was lost and could not be fetched again, that it was there."""
+        before = self._memory.entries or {}
+        stay: dict[str, Entry] = {}
+        new: dict[str, tuple[Artifact, str]] = {}
+        for name, artifact in held.items():
+            known = before.get(name)
+            same = known is not None and known.opened_by == opened_by and known.artifact(artifact.content) == artifact
+            if known is not None and same and not (name in self._lost and artifact.content):
+                stay[name] = known
+            else:
+                new[name] = (artifact, opened_by)
+        return await source_store.save(self._app, before, stay, new, self._services.client)
+
+    async def _kept_license(self, given: License) -> License:
+        artifact = await self._kept(newest.SLOT, opener(given))
+        self._memory.artifacts.pop(newest.SLOT, None)
+        if artifact is None or not artifact.content:
+            return given
+        try:
+            found = await asyncio.to_thread(newest.read, artifact.content, given, self._trust)
+        except SourceContentError:
+            return given
+        if found.license_sequence <= given.license_sequence:
+            return given
+        self._memory.artifacts[newest.SLOT] = artifact
+        return found
+
+    async def _known(self, item: RemoteItem, opened_by: str) -> Known | None:
+        artifact = await self._kept(item.name, opened_by)
+        return None if artifact is None else Known(artifact, self._is_settled(item, artifact))
+
+    def _is_settled(self, item: RemoteItem, artifact: Artifact) -> bool:
+        before = self._progress.before
+        if (condition_in(before, READY) or {}).get("status") != "True":
+            return False
+        rolled_out = (before.get("release") or {}).get("channelSequence")
+        is_release = isinstance(item, ChannelRelease)
+        return not is_release or bool(rolled_out == ReleaseFacts.of(artifact.facts).channel_sequence)
+
+    def _plan_next(self) -> None:
+        """When to look again: sooner after a failure that passes, but no sooner than a server asked for."""
+        memory = self._memory
+        if not any(error.passes for error in self._problems.values()):
+            memory.failures = 0
+            return
+        memory.failures += 1
+        wait = Backoff(FIRST_RETRY, self._spec.interval, 0.2).after(memory.failures)
+        wishes = [error.retry_after for error in self._problems.values() if error.retry_after is not None]
+        memory.due = asyncio.get_running_loop().time() + max([wait, *wishes])
+
+
+def until_due(memory: SourceMemory) -> float:
+    """Seconds until sources are looked at again; 0 or less when that is past, or nobody knows."""
+    left = memory.due - asyncio.get_running_loop().time()
+    return left if left < inf else 0.0
+
+
+def settled(memory: SourceMemory, now: float) -> list[Event]:
+    """To be called when the app is Ready: what to tell. What waited for that is looked for at once.
+
+    Once for each release: by the next status it is known to be Ready.
+    """
+    memory.artifacts = {}  # megabytes, which nobody looks at soon
+    if memory.awaits_ready and memory.awaits_ready != memory.followed:
+        memory.followed = memory.awaits_ready
+        memory.due = now + AT_ONCE
+    release, memory.rolling_out = memory.rolling_out, ""
+    return [source_report.rolled_out(release)] if release else []
+
+
+def _fingerprint(license: License, logins: Mapping[str, bytes | None]) -> bytes:
+    """Of what opens sources: when it changes they are looked at."""
+    found = hashlib.sha256(license.document.encode())
+    for name, content in logins.items():
+        found.update(repr((name, content)).encode())
+    return found.digest()
+
+
+def opener(license: License) -> str:
+    """What tells the license with which something was fetched; the id can't be read from it."""
+    return hashlib.sha256(f"{license.app_slug}\0{license.license_id}".encode()).hexdigest()

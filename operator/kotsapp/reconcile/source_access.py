@@ -1,0 +1,58 @@
+"""With what a source outside the cluster is asked: the license where it may be shown, else a login."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from kotsapp.api.refs import SourceKind
+from kotsapp.api.spec import Spec
+from kotsapp.images.reference import canonical_host
+from kotsapp.images.routing import DEFAULT_PROXY_DOMAIN, DEFAULT_REGISTRY_DOMAIN
+from kotsapp.license import License
+from kotsapp.pullsecret import SECRET_KEY
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.inputs import read_key
+from kotsapp.reconcile.services import Services
+from kotsapp.sources.artifact import Access
+from kotsapp.sources.errors import SourceRefusedError
+from kotsapp.sources.items import ChannelRelease, RemoteItem
+from kotsapp.sources.oci_ref import OciRef
+
+
+def vouched_hosts(spec: Spec, license: License) -> frozenset[str]:
+    """The registries that may see the license id: the vendor's own, those that ``spec.proxy`` names, and the proxy that
+    the license is signed for.
+
+    Not those that a release names: it is what is to be fetched, and nobody vouches for it.
+    """
+    signed = license.proxy_domain if license.verified else None
+    named = (DEFAULT_PROXY_DOMAIN, DEFAULT_REGISTRY_DOMAIN, spec.proxy.domain, spec.proxy.registry_domain, signed)
+    return frozenset(canonical_host(host) for host in named if host)
+
+
+def opened_by_license(spec: Spec, license: License) -> frozenset[str]:
+    """The hosts of the spec's sources to which the license id is sent: registries, and the vendor's endpoint."""
+    registries = {item.registry for item in spec.remote if isinstance(item, OciRef)} & vouched_hosts(spec, license)
+    channel = any(isinstance(item, ChannelRelease) for item in spec.remote) and license.verified
+    endpoint = urlsplit(license.settings.get("endpoint", "")).netloc if channel else ""
+    return frozenset(registries | ({endpoint} if endpoint else set()))
+
+
+async def read_logins(app: App, spec: Spec, services: Services) -> dict[str, bytes | None]:
+    """The content of the Secrets with logins that sources name, by name; None for what isn't there. Raises ApiError."""
+    names = {item.secret for item in spec.remote if isinstance(item, OciRef) and item.secret is not None}
+    return {name: await read_key(app, SourceKind.SECRET, name, SECRET_KEY, services) for name in sorted(names)}
+
+
+def access_for(app: App, spec: Spec, license: License, item: RemoteItem, logins: Mapping[str, bytes | None]) -> Access:
+    """Raises SourceRefusedError where the Secret that the item names has no login."""
+    hosts = vouched_hosts(spec, license)
+    if not isinstance(item, OciRef) or item.secret is None or item.registry in hosts:
+        return Access(license, app.tenant, hosts)
+    login = logins.get(item.secret)
+    if login is None:
+        raise SourceRefusedError(
+            f"{item.name}: there is no Secret {item.secret} with key {SECRET_KEY} in namespace {app.namespace}; make it"
+            f" with: kubectl create secret docker-registry {item.secret} --namespace {app.namespace}"
+            f" --docker-server={item.registry} --docker-username=USER --docker-password=PASSWORD"
+        )
+    return Access(license, app.tenant, hosts, login)

@@ -1,0 +1,98 @@
+"""What is told of sources outside the cluster: condition SourcesReady, events, and why nothing can go on. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kotsapp.api.conditions import SOURCES_READY, Condition, Reason, condition_in
+from kotsapp.api.spec import Spec
+from kotsapp.reconcile.events import Event, EventReason
+from kotsapp.reconcile.outcome import ReconcileError, retryable, terminal
+from kotsapp.release.context import ReleaseVersion
+from kotsapp.sources.artifact import Artifact, Seen
+from kotsapp.sources.channel import ReleaseFacts
+from kotsapp.sources.errors import SourceError
+from kotsapp.sources.items import ChannelRelease, RemoteItem
+from kotsapp.sources.limits import MAX_ARCHIVE, MIB
+from kotsapp.text import counted, listed
+
+MAX_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What looks at ``items`` came to: what can be used, by their names, and ``problems`` of the last look, the newest
+    license's among them. ``due`` are the seconds until the next one."""
+
+    items: Sequence[RemoteItem]
+    usable: Mapping[str, Artifact]
+    problems: Mapping[str, SourceError]
+    due: float
+
+    def condition(self) -> Condition:
+        """SourcesReady; raises ReconcileError where a source has nothing to use."""
+        missing = [item.name for item in self.items if item.name not in self.usable]
+        if missing:
+            raise self._nothing(missing)
+        held = listed([told(item, self.usable[item.name]) for item in self.items], MAX_NAMED)
+        if not self.problems:
+            return Condition.true(SOURCES_READY, f"{held} fetched")
+        message = f"{self._problem()}. Meanwhile {held} is used on"
+        return Condition.false(SOURCES_READY, Reason.SOURCE_UNAVAILABLE, message)
+
+    def events(self, before: Mapping[str, Any]) -> list[Event]:
+        """A warning when trouble begins or is another one; ``before`` is the status as it was."""
+        if not self.problems:
+            return []
+        known = condition_in(before, SOURCES_READY) or {}
+        if known.get("status") == "False" and self._problem() in str(known.get("message")):
+            return []
+        return [Event(EventReason.SOURCE_UNAVAILABLE, self._problem(), warning=True)]
+
+    def _problem(self) -> str:
+        return "; ".join(dict.fromkeys(str(error) for error in self.problems.values()))
+
+    def _nothing(self, missing: Sequence[str]) -> ReconcileError:
+        message = f"nothing was fetched yet of {listed(missing, MAX_NAMED)}: {self._problem()}"
+        condition = Condition.false(SOURCES_READY, Reason.SOURCE_UNAVAILABLE, message)
+        if all(self.problems[name].passes for name in missing if name in self.problems):
+            return retryable(Reason.SOURCE_UNAVAILABLE, message, condition, retry_after=max(1.0, self.due))
+        return terminal(Reason.SOURCE_UNAVAILABLE, message, condition)
+
+
+def refuse_too_large(held: Mapping[str, Artifact]) -> None:
+    """Raises ReconcileError for more than can be read, and kept."""
+    if sum(len(artifact.content) for artifact in held.values()) > MAX_ARCHIVE:
+        message = f"the sources outside the cluster hold more than {MAX_ARCHIVE // MIB} MiB together: split the app"
+        condition = Condition.false(SOURCES_READY, Reason.SOURCE_UNAVAILABLE, message)
+        raise terminal(Reason.SOURCE_UNAVAILABLE, message, condition)
+
+
+def told(item: RemoteItem, artifact: Artifact) -> str:
+    """How messages name what was fetched."""
+    if isinstance(item, ChannelRelease):
+        return f"release {ReleaseFacts.of(artifact.facts)}"
+    return f"{item.name} {artifact.revision}"
+
+
+def found(item: RemoteItem, seen: Seen, before: Artifact | None) -> Event:
+    """That something new was fetched, and is rolled out now."""
+    message = f"{told(item, seen.artifact)} was fetched"
+    if before is not None:
+        message += f", in place of {told(item, before)}"
+    if seen.awaits_ready:
+        message += f"; it is required, so that {counted(len(seen.available), 'later release')} wait until it is Ready"
+    return Event(EventReason.RELEASE_FOUND, message)
+
+
+def rolled_out(release: str) -> Event:
+    """That what was fetched is Ready."""
+    return Event(EventReason.RELEASE_ROLLED_OUT, f"{release} is rolled out, and Ready")
+
+
+def version_of(spec: Spec, fetched: Mapping[str, Artifact]) -> ReleaseVersion:
+    """Which release of its channel the app is made from; one that says nothing for an app without such a source."""
+    for item in spec.remote:
+        if isinstance(item, ChannelRelease):
+            return ReleaseFacts.of(fetched[item.name].facts).version()
+    return ReleaseVersion()

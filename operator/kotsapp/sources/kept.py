@@ -1,0 +1,143 @@
+"""What was fetched last, kept in Secrets of the KotsApp, so that a source that is down changes nothing. Pure.
+
+One Secret, ``<app>.sources``, tells what is kept of each source; the contents are in others, named by their digests and
+cut into parts. Contents are written first, then that one Secret, then what it names no more goes: a write that is cut
+off leaves what was there.
+"""
+
+import base64
+import gzip
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from kotsapp.names import GROUP
+from kotsapp.release.store import PART_BYTES
+from kotsapp.sources.artifact import Artifact, digest_of
+from kotsapp.sources.limits import MAX_ARCHIVE
+
+SECRET_TYPE = f"{GROUP}/sources.v1"
+# Which KotsApp a kept source is of.
+SOURCES_LABEL = f"{GROUP}/sources-of"
+# gzip adds a little to what can't be packed any more.
+MAX_PARTS = MAX_ARCHIVE // PART_BYTES + 2
+_FORMAT = 1
+_INDEX, _CONTENT = "index", "content"
+_SHOWN_DIGITS = 16
+
+Secret = Mapping[str, Any]
+
+
+class KeptSourceError(ValueError):
+    """What is kept can't be used; the message says why, and nothing that it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is kept of one source, but for its content, which is in ``parts`` Secrets.
+
+    ``opened_by`` tells the license with which it was fetched: it is used for no other.
+    """
+
+    revision: str
+    digest: str
+    file_name: str
+    size: int
+    parts: int
+    opened_by: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def artifact(self, content: bytes) -> Artifact:
+        return Artifact(self.revision, self.digest, content, self.file_name, self.facts)
+
+
+def index_name(app: str) -> str:
+    return f"{app}.sources"
+
+
+def part_names(app: str, entry: Entry) -> list[str]:
+    """The names of the Secrets with its content, such as ``my-app.source.0a1b2c…`` and ``my-app.source.0a1b2c….1``."""
+    name = f"{app}.source.{entry.digest.partition(':')[2][:_SHOWN_DIGITS]}"
+    return [name + (f".{number}" if number else "") for number in range(entry.parts)]
+
+
+def pack(artifact: Artifact, opened_by: str) -> tuple[Entry, bytes]:
+    """The artifact's entry, and its content as it is kept. Takes a while for a large one."""
+    packed = gzip.compress(artifact.content, compresslevel=1, mtime=0)
+    parts = -(-len(packed) // PART_BYTES)
+    size = len(artifact.content)
+    entry = Entry(artifact.revision, artifact.digest, artifact.file_name, size, parts, opened_by, artifact.facts)
+    return entry, packed
+
+
+def part_secrets(app: str, entry: Entry, packed: bytes, metadata: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The Secrets with its content, made one at a time; ``metadata`` (namespace, owners) is that of each."""
+    for number, name in enumerate(part_names(app, entry)):
+        part = packed[number * PART_BYTES : (number + 1) * PART_BYTES]
+        yield _secret(app, name, {_CONTENT: part}, metadata)
+
+
+def index_secret(app: str, entries: Mapping[str, Entry], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The Secret that tells what is kept, by the sources' names."""
+    plain = {"format": _FORMAT, "sources": _adapter().dump_python(dict(entries), mode="json")}
+    return _secret(app, index_name(app), {_INDEX: json.dumps(plain, separators=(",", ":")).encode()}, metadata)
+
+
+def read_index(secret: Secret) -> dict[str, Entry]:
+    """What is kept, by the sources' names. Raises KeptSourceError."""
+    name = str(secret["metadata"]["name"])
+    try:
+        document = json.loads(_value(secret, _INDEX, name))
+        if document.get("format") != _FORMAT:
+            raise KeptSourceError(f"Secret {name} is of another version of the operator")
+        entries = _adapter().validate_python(document["sources"])
+    except KeptSourceError:
+        raise
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError, ValidationError):
+        raise KeptSourceError(f"Secret {name} was changed by somebody else") from None
+    if any(not 0 < entry.parts <= MAX_PARTS or not 0 <= entry.size <= MAX_ARCHIVE for entry in entries.values()):
+        raise KeptSourceError(f"Secret {name} was changed by somebody else")
+    return entries
+
+
+def read_content(app: str, entry: Entry, found: Mapping[str, Secret | None]) -> Artifact:
+    """The whole artifact, from the Secrets of ``part_names``. Raises KeptSourceError for any other content."""
+    packed = bytearray()
+    for name in part_names(app, entry):
+        part = found.get(name)
+        if part is None:
+            raise KeptSourceError(f"Secret {name} is missing")
+        packed += _value(part, _CONTENT, name)
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as reader:
+            content = reader.read(entry.size + 1)
+    except (OSError, EOFError, ValueError):
+        content = b""
+    if digest_of(content) != entry.digest:
+        raise KeptSourceError(f"Secret {part_names(app, entry)[0]} was changed by somebody else")
+    return entry.artifact(content)
+
+
+def _secret(app: str, name: str, data: Mapping[str, bytes], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {**metadata, "name": name, "labels": {SOURCES_LABEL: app}},
+        "type": SECRET_TYPE,
+        "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
+    }
+
+
+def _value(secret: Secret, key: str, name: str) -> bytes:
+    try:
+        return base64.b64decode((secret.get("data") or {})[key], validate=True)
+    except (KeyError, TypeError, ValueError):
+        raise KeptSourceError(f"Secret {name} was changed by somebody else") from None
+
+
+def _adapter() -> TypeAdapter[dict[str, Entry]]:
+    return TypeAdapter(dict[str, Entry])

@@ -1,0 +1,175 @@
+"""``kubectl kotsapp diff``: what the next roll-out would change, found out without changing anything."""
+
+import base64
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.charts import helm, pack_chart
+from harness.cluster import NAMESPACE, config_map, deployment, obj
+from harness.fakekube import FakeApi, connect
+from harness.inprocess import PRIVATE, PROXIED, operating
+from harness.licenses import LICENSE_ID, Signer
+from harness.virtual_time import in_virtual_time, quiet
+from kotsapp.cli.errors import CommandError
+from kotsapp.cli.plugin.arguments import parse
+from kotsapp.cli.plugin.target import Target
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    return Signer.make(tmp_path_factory.mktemp("keys"))
+
+
+async def diff(api: FakeApi, *words: str) -> int:
+    """With the operator idle: whatever is written meanwhile is the plugin's."""
+    await quiet(5)
+    args = parse(["diff", "my-app", *words])
+    before = len(api.writes())
+    code: int = await args.action(args, Target(connect(api), args, NAMESPACE))
+    changes = [write for write in api.writes()[before:] if "dryRun" not in str(write)]
+    assert changes == [], "a look changes nothing"
+    return code
+
+
+@in_virtual_time
+async def test_an_app_that_is_as_it_should_be_has_no_difference(
+    signer: Signer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(deployment("web", image=PRIVATE), config_map(a="1"), wait=False)
+        await operator.until_ready()
+        assert await diff(operator.api) == 0
+        assert capsys.readouterr().out == ""
+
+
+@in_virtual_time
+async def test_what_is_changed_made_and_deleted_is_told(signer: Signer, capsys: pytest.CaptureFixture[str]) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(deployment("web", image=PRIVATE), config_map(a="1"), config_map("gone", b="2"), wait=False)
+        await operator.until_ready()
+        objects = (deployment("web", image=PRIVATE), config_map(a="2"), config_map("new", c="3"))
+        operator.put_app(*objects, suspend=True, wait=False)
+        assert await diff(operator.api) == 1
+        told = capsys.readouterr()
+        assert "it is suspended" in told.err
+        lines = told.out.splitlines()
+        assert [line for line in lines if line.startswith(("---", "+++"))] == [
+            "--- live/ConfigMap/settings",
+            "+++ next/ConfigMap/settings",
+            "--- /dev/null",
+            "+++ next/ConfigMap/new",
+            "--- live/ConfigMap/gone",
+            "+++ /dev/null",
+        ]
+        assert {'-  a: "1"', '+  a: "2"', '+  c: "3"', '-  b: "2"'} <= set(lines)
+        assert "managedFields" not in told.out and "resourceVersion" not in told.out
+
+
+@in_virtual_time
+async def test_drift_is_a_difference(signer: Signer, capsys: pytest.CaptureFixture[str]) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(config_map(a="1"))
+        await operator.until_ready()
+        operator.put_app(config_map(a="1"), suspend=True)
+        await quiet(5)
+        operator.api.change("ConfigMap", "settings", {"data": {"a": "other"}}, NAMESPACE)
+        assert await diff(operator.api) == 1
+        assert {"-  a: other", '+  a: "1"'} <= set(capsys.readouterr().out.splitlines())
+
+
+@in_virtual_time
+async def test_images_have_the_routes_that_are_known_and_others_are_told(
+    signer: Signer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(deployment("web", image=PRIVATE), wait=False)
+        await operator.until_ready()
+        more = deployment("more", image="quay.io/x/y:1")
+        operator.put_app(deployment("web", image=PRIVATE), more, suspend=True, wait=False)
+        assert await diff(operator.api) == 1
+        told = capsys.readouterr()
+        assert "no route is known of quay.io/x/y:1" in told.err
+        assert PROXIED not in told.out, "web is as it was"
+        assert "image: quay.io/x/y:1" in told.out
+
+
+@in_virtual_time
+async def test_no_secret_is_told(signer: Signer, capsys: pytest.CaptureFixture[str]) -> None:
+    def secret(**data: str) -> dict[str, Any]:
+        return {**obj("Secret", "s"), "data": {k: base64.b64encode(v.encode()).decode() for k, v in data.items()}}
+
+    async with operating(signer) as operator:
+        operator.put_app(secret(same="kept-value-1", other="old-value-22"), config_map(a="1"))
+        await operator.until_ready()
+        added = config_map("id", license=LICENSE_ID)
+        changed = secret(same="kept-value-1", other="new-value-22", more="more-value-3")
+        operator.put_app(changed, config_map(a="1"), added, suspend=True)
+        assert await diff(operator.api) == 1
+        told = capsys.readouterr()
+        for value in ("kept-value-1", "old-value-22", "new-value-22", "more-value-3"):
+            assert value not in told.out and base64.b64encode(value.encode()).decode() not in told.out
+        assert LICENSE_ID not in told.out + told.err
+        assert {'-  other: "*** (before)"', '+  other: "*** (after)"', '   same: "***"'} <= set(told.out.splitlines())
+
+
+@in_virtual_time
+async def test_what_is_drawn_stays_as_the_stored_rendering_has_it(
+    signer: Signer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(helm().parent), prepend=":")
+    template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: drawn}\ndata: {a: '{{ randAlphaNum 16 }}', b: 'B'}\n"
+    chart = {
+        "apiVersion": "kots.io/v1beta1",
+        "kind": "HelmChart",
+        "metadata": {"name": "db"},
+        "spec": {"chart": {"name": "db", "chartVersion": "1.0.0"}},
+    }
+
+    def release(text: str) -> dict[str, Any]:
+        files = {
+            "chart.yaml": yaml.safe_dump(chart).encode(),
+            "db-1.0.0.tgz": pack_chart("db", {"templates/a.yaml": text}),
+        }
+        return {**obj("Secret", "release"), "data": {k: base64.b64encode(v).decode() for k, v in files.items()}}
+
+    async with operating(signer) as operator:
+        operator.api.put(release(template))
+        sources = {"manifests": [{"secretRef": {"name": "release"}}]}
+        operator.put_app(**sources)
+        await operator.until_ready()
+        assert await diff(operator.api) == 0
+        operator.put_app(**sources, suspend=True)
+        operator.api.put(
+            {**operator.api.live("Secret", "release", NAMESPACE), **release(template.replace("'B'", "'C'"))}
+        )
+        capsys.readouterr()
+        assert await diff(operator.api) == 1
+        told = capsys.readouterr()
+        assert "rendered anew" in told.err
+        assert {"-  b: B", "+  b: C"} <= set(told.out.splitlines())
+
+
+@in_virtual_time
+async def test_what_could_not_roll_out_is_told_and_is_no_difference(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(config_map(a="1"))
+        await operator.until_ready()
+        operator.put_app({"kind": "ConfigMap", "metadata": {"name": "x"}})
+        with pytest.raises(CommandError, match=r"nothing would roll out: .*apiVersion") as raised:
+            await diff(operator.api)
+        assert raised.value.exit_code == 2
+
+
+@in_virtual_time
+async def test_what_this_person_may_not_do_is_told_with_the_object(
+    signer: Signer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(config_map(a="1"))
+        await operator.until_ready()
+        operator.put_app(config_map(a="2"), suspend=True)
+        operator.api.rights.deny(verb="patch", resource="configmaps")
+        assert await diff(operator.api) == 2
+        assert "ConfigMap/settings" in capsys.readouterr().err

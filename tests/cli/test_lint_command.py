@@ -1,0 +1,175 @@
+"""``kotsapp lint`` from a shell: exit codes, and what CI systems read."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.charts import helm
+from harness.running import ROOT
+from kotsapp.cli import main
+from kotsapp.lint.findings import RULES, Finding, Level, Location, Report
+from kotsapp.lint.formats import github, junit, sarif
+
+GOOD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: redis:7}]}\n"
+BAD = GOOD.replace("redis:7", "UPPER/redis").replace("name: a}\nspec", "name: b}\nspec")
+NOTED = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: 'repl{{ LicenseFieldValue `a` }}'}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(helm().parent), prepend=":")
+    release = tmp_path / "release"
+    release.mkdir()
+    (release / "good.yaml").write_text(GOOD)
+    return release
+
+
+def lint(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    assert main(["lint", *words]) == code
+    told = capsys.readouterr()
+    assert told.err == ""
+    return told.out
+
+
+def test_a_clean_release_is_0_an_error_1_and_bad_usage_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "noted.yaml").write_text(NOTED)
+    assert "0 errors, 0 warnings, 1 note" in lint(capsys, "release")
+    (folder / "bad.yaml").write_text(BAD)
+    assert "1 error, 0 warnings, 1 note" in lint(capsys, "release", code=1)
+    assert main(["lint", "nothing"]) == 2
+    with pytest.raises(SystemExit) as ended:
+        main(["lint", "release", "-o", "xml"])
+    assert ended.value.code == 2
+
+
+def test_a_finding_is_a_line_that_editors_know(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "bad.yaml").write_text(BAD)
+    first = lint(capsys, "release/bad.yaml", "release/good.yaml", code=1).splitlines()[0]
+    assert first.startswith("release/bad.yaml:4: error: Pod/b: ")
+    assert first.endswith("(image-reference)")
+
+
+def test_all_that_is_there_is_listed_on_demand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "noted.yaml").write_text(NOTED)
+    rows = [line.split() for line in lint(capsys, "release", "--list").splitlines()]
+    assert ["release/good.yaml:4", "image", "redis:7", "Pod/a"] in rows
+    assert ["release/noted.yaml:4", "call", "LicenseFieldValue", "`a`", "filled", "in"] in rows
+    assert ["release/good.yaml:1", "document", "Pod/a", "applied"] in rows
+
+
+def test_standard_input_has_no_file_that_a_ci_system_could_open(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for output in ("table", "github", "sarif"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(BAD.encode())))
+        told = lint(capsys, "-", "-o", output, code=1)
+        assert "standard input:4" in told
+        assert "file=" not in told and "locations" not in told
+
+
+def test_json_has_everything_with_file_and_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "bad.yaml").write_text(BAD)
+    told = json.loads(lint(capsys, "release", "-o", "json", code=1))
+    assert [(f["rule"], f["level"], f["file"], f["line"]) for f in told["findings"]] == [
+        ("image-reference", "error", "release/bad.yaml", 4)
+    ]
+    assert told["summary"]["errors"] == 1
+    assert {(i["image"], i["use"], i["line"]) for i in told["images"]} == {
+        ("redis:7", "Pod/a", 4),
+        ("UPPER/redis", "Pod/b", 4),
+    }
+    assert [d["document"] for d in told["documents"]] == ["Pod/b", "Pod/a"]
+
+
+# -- formats: what a hostile or odd release could break out of
+
+ODD = "50% a,b: c\r\n::error::d <e> & \"f\" ']]>' \x1b[2J \ufffe \u202e é"
+REPORT = Report(
+    findings=(
+        Finding("document", Level.ERROR, ODD, Location("r/a,b: 100%é.yaml", "", 3)),
+        Finding("template-call", Level.WARNING, "plain", Location("r.tgz", "r/x.yaml", 7)),
+        Finding("license-field", Level.NOTE, "plain", Location("-", "", 2)),
+        Finding("release", Level.ERROR, "plain", Location()),
+    ),
+    entries=(),
+    files=("r/a,b: 100%é.yaml", "r.tgz", "-", "clean.yaml"),
+)
+
+
+def test_github_commands_are_one_line_each_and_escaped() -> None:
+    lines = github.text(REPORT).splitlines()
+    assert lines[0] == (
+        "::error file=r/a%2Cb%3A 100%25é.yaml,line=3,title=document::"
+        "50%25 a,b: c%0D%0A::error::d <e> & \"f\" ']]>' \\x1b[2J \ufffe \\u202e é"
+    )
+    assert lines[1:] == [
+        "::warning file=r.tgz,title=template-call::r.tgz, r/x.yaml:7: plain",
+        "::notice title=license-field::standard input:2: plain",
+        "::error title=release::plain",
+    ]
+
+
+def test_junit_is_xml_in_which_errors_fail_and_clean_files_pass() -> None:
+    suites = ElementTree.fromstring(junit.text(REPORT).encode())
+    (suite,) = suites
+    assert (suites.tag, suite.tag) == ("testsuites", "testsuite")
+    cases = list(suite)
+    assert suite.attrib["tests"] == suites.attrib["tests"] == str(len(cases)) == "5"
+    failing = [case for case in cases if case.find("failure") is not None]
+    assert suite.attrib["failures"] == str(len(failing)) == "2"
+    assert [(case.get("classname"), case.get("name")) for case in cases if not list(case)] == [
+        ("clean.yaml", "nothing found")
+    ]
+    (first, *_) = failing
+    assert (first.get("file"), first.get("line")) == ("r/a,b: 100%é.yaml", "3")
+    failure = first.find("failure")
+    assert failure is not None and "<e> & \"f\" ']]>'" in str(failure.get("message"))
+    assert len({(case.get("classname"), case.get("name")) for case in cases}) == len(cases)
+
+
+def test_sarif_has_the_shape_that_code_scanning_reads() -> None:
+    log = json.loads(sarif.text(REPORT))
+    assert log["version"] == "2.1.0" and log["$schema"].endswith("sarif-schema-2.1.0.json")
+    (run,) = log["runs"]
+    driver = run["tool"]["driver"]
+    rules = [rule["id"] for rule in driver["rules"]]
+    assert driver["name"] == "kotsapp" and rules == list(RULES)
+    assert run["columnKind"] in ("utf16CodeUnits", "unicodeCodePoints")
+    assert [rules[result["ruleIndex"]] for result in run["results"]] == [r["ruleId"] for r in run["results"]]
+    assert [result["level"] for result in run["results"]] == ["error", "warning", "note", "error"]
+    assert [_places(result) for result in run["results"]] == [
+        [("r/a,b%3A%20100%25%C3%A9.yaml", {"startLine": 3})],
+        [("r.tgz", None)],
+        [],
+        [],
+    ]
+    assert run["results"][1]["message"]["text"] == "r.tgz, r/x.yaml:7: plain"
+
+
+def _places(result: dict[str, Any]) -> list[tuple[str, Any]]:
+    places = [location["physicalLocation"] for location in result.get("locations", ())]
+    return [(place["artifactLocation"]["uri"], place.get("region")) for place in places]
+
+
+def test_an_absolute_path_is_a_file_uri(tmp_path: Path) -> None:
+    at = Location(str(tmp_path / "a b.yaml"), "", 1)
+    (run,) = sarif.document(Report((Finding("file", Level.ERROR, "x", at),), (), ()))["runs"]
+    uri = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == f"{tmp_path.as_uri()}/a%20b.yaml"
+
+
+def test_linting_needs_no_client_and_no_operator(folder: Path) -> None:
+    code = (
+        "import sys; from kotsapp.cli import main; main(['lint', 'release']);"
+        "print([n for n in ('kopf', 'httpx', 'kubernetes', 'aiohttp') if n in sys.modules])"
+    )
+    env = {"PYTHONPATH": str(ROOT / "operator")}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
