@@ -166,3 +166,13 @@ def test_masking_is_bounded_by_the_message_however_much_is_known() -> None:
 
     assert redactor.text(message) == message
     assert time.process_time() - started < 2
+
+
+def test_a_message_that_ends_in_a_word_with_which_a_secret_begins_is_not_cut_off() -> None:
+    redactor = Redactor()
+    redactor.learn("release", ["postgres://shop:aB3dE6gH9jK2@postgres:5432/shop"])
+    assert redactor.text("applied Secret/a, StatefulSet/postgres") == "applied Secret/a, StatefulSet/postgres"
+    assert redactor.text("can't reach postgres...") == "can't reach ***..."
+    assert redactor.text("can't reach postgres://shop:aB3d") == "can't reach ***"
+    redactor.learn("release", ["qwertyuiopas"])
+    assert redactor.text("it is qwertyui") == "it is ***", "a part of a word"

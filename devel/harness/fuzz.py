@@ -101,7 +101,8 @@ def _mend_checksums(data: bytearray) -> None:
             data[start + 148 : start + 156] = b"%06o\0 " % sum(header)
 
 
-def _no_engine() -> Path:
+def no_engine() -> Path:
+    """Finds no helm."""
     raise HelmMissingError
 
 
@@ -111,7 +112,7 @@ def attempt(data: bytes, name: str) -> bool:
     What needs the template engine is not taken: thousands of processes would take hours.
     """
     try:
-        release = read_release([SourceFile("fuzz", name, data)], context, filling=Filling(find_program=_no_engine))
+        release = read_release([SourceFile("fuzz", name, data)], context, filling=Filling(find_program=no_engine))
     except HelmMissingError:
         return False
     except ManifestError as error:

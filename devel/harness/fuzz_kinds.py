@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from xml.etree import ElementTree
 
 from harness import fuzz
 from harness.bad_specs import GOOD
@@ -20,9 +21,12 @@ from harness.licensed import license_document
 from harness.packing import pack
 from kotsapp.api.spec import SpecError, parse_spec
 from kotsapp.license import LicenseError, Policy, TrustedKeys, load
+from kotsapp.lint.check import check
+from kotsapp.lint.formats import github, junit, sarif
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import chart_archive, charts, helm_chart
 from kotsapp.release.archives import ArchiveFile, unpack
+from kotsapp.release.source_file import SourceFile
 from kotsapp.sources import docker_config, oci_manifest, semver, tags
 
 VALUES: tuple[Any, ...] = (
@@ -239,9 +243,20 @@ def attempt_registry_answer(answer: tuple[str, bytes]) -> bool:
     return True
 
 
+def attempt_lint(data: bytes) -> bool:
+    """Whether nothing is found; each form that findings are written in can be read."""
+    report = check([SourceFile("fuzz", "a.yaml", data)], "standard input", None, fuzz.no_engine)
+    ElementTree.fromstring(junit.text(report).encode())
+    sarif.text(report)
+    if len(github.text(report).splitlines()) != len(report.findings):
+        raise AssertionError("a finding over several lines")
+    return not report.findings
+
+
 KINDS = (
     Kind("YAML", fuzz.random_text, lambda data: fuzz.attempt(data, "a.yaml")),
     Kind("archives", fuzz.random_archive, lambda data: fuzz.attempt(data, "a.tgz")),
+    Kind("lint", fuzz.random_text, attempt_lint),
     Kind("JSON", random_json, lambda data: fuzz.attempt(data, "a.json")),
     Kind("schemas", random_schema, attempt_schema),
     Kind("charts", random_chart, attempt_chart),

@@ -172,5 +172,8 @@ def _found(text: str, start: int, spelling: str) -> int:
         return len(spelling)
     rest = text[start : start + len(spelling)]
     common = next((at for at, (one, other) in enumerate(zip(rest, spelling, strict=False)) if one != other), len(rest))
-    at_end = start + common == len(text) or text.startswith(_CUT, start + common)
-    return common if at_end else 0
+    if text.startswith(_CUT, start + common):
+        return common
+    # A message that ends in a word, such as an object's name, isn't cut off: postgres, of a secret postgres://...
+    whole = common < len(spelling) and not spelling[common].isalnum() and is_word(rest[:common])
+    return common if start + common == len(text) and not whole else 0

@@ -214,6 +214,15 @@ async def test_why_says_all_that_is_known_of_an_image_and_what_to_do(
         assert part in shown
 
 
+async def test_why_tells_where_something_looks_like_the_image_that_is_meant() -> None:
+    api = fake_cluster()
+    put_app(
+        api, images=IMAGES, unhandledImages=[{"image": "quay.io/a/it:1", "object": "ConfigMap/c", "path": "data.it"}]
+    )
+    with pytest.raises(CommandError, match=r"looks like an image, and is left as it is, at ConfigMap/c, data\.it"):
+        await run(api, "why", "shop", "quay.io/a/it:1")
+
+
 async def test_why_names_the_images_that_there_are_when_none_or_many_are_meant() -> None:
     api = fake_cluster()
     put_app(api, images=IMAGES)

@@ -121,6 +121,13 @@ def test_of_many_that_look_like_images_the_first_are_named(render: Render) -> No
     assert "20 more texts look like images" in render.errors
 
 
+def test_the_license_may_come_on_standard_input(render: Render, monkeypatch: pytest.MonkeyPatch) -> None:
+    render.add("a.yaml", deployment("web", API))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(render.license.read_bytes())))
+    render.license = Path("-")
+    assert images(render.objects("--assume", "private")[-1]) == [PROXIED]
+
+
 def test_public_images_are_left_and_need_no_secret(render: Render) -> None:
     render.add("a.yaml", deployment("web", "redis:7"))
     assert render.objects("--assume", "public") == [deployment("web", "redis:7")]
@@ -529,6 +536,6 @@ def test_what_a_kotsapp_names_in_a_registry_is_not_fetched_and_it_is_said_how_to
     app = {"apiVersion": "kotsapp.dev/v1alpha1", "kind": "KotsApp", "metadata": {"name": "shop"}, "spec": spec}
     render.add("app.yaml", app)
     render()
-    assert "KotsApp/shop: spec.manifests[0] names oci://ghcr.io/my-org/shop, which is fetched in" in render.errors
-    assert "helm pull oci://ghcr.io/my-org/shop --version '1.x', and give the .tgz" in render.errors
-    assert "helm pull oci://ghcr.io/my-org/more@sha256:0a1b, and" in render.errors
+    assert "KotsApp/shop: spec.manifests[0] names oci://ghcr.io/my-org/shop, which is not looked into" in render.errors
+    assert "kotsapp pull --license FILE oci://ghcr.io/my-org/shop --version '1.x'" in render.errors
+    assert "oci://ghcr.io/my-org/more --version 'sha256:0a1b'" in render.errors

@@ -157,7 +157,7 @@ def test_a_source_in_a_registry_that_a_kotsapp_names_is_a_note() -> None:
     )
     found = only(lint({"web.yaml": deployment(), "app.yaml": app}), "source-not-fetched")
     assert (found.level, str(found.location)) == (Level.NOTE, "app.yaml:1")
-    assert "helm pull oci://ghcr.io/shop --version 'stable'" in found.message
+    assert "pull --license FILE oci://ghcr.io/shop --version 'stable'" in found.message
 
 
 CHART = {"values.yaml": "tag: v1\n", "templates/web.yaml": deployment(image='"quay.io/my-org/api:{{ .Values.tag }}"')}

@@ -88,6 +88,7 @@ async def test_a_chart_that_the_license_opens_is_installed_in_its_own_name(
         await operator.until_ready()
         assert data(operator) == {"v": "1.4.2", "greeting": "none"}
         assert operator.status()["sources"] == [{"name": URL, "revision": f"1.4.2@{digest}"}]
+        assert operator.status()["release"]["versionLabel"] == "1.4.2"
         assert condition(operator, "SourcesReady")["message"] == f"{URL} 1.4.2@{digest} fetched"
 
 
@@ -156,6 +157,21 @@ async def test_a_tag_that_moves_is_followed_within_the_interval(
         await until(lambda: data(operator) == {"v": "2"})
         await operator.until_ready()
         assert operator.events().count("ReleaseFound") == 2
+
+
+@in_virtual_time
+async def test_another_tag_of_the_same_chart_is_told_and_renders_nothing_anew(
+    signer: Signer, web: VendorWeb, registry: OciRegistry
+) -> None:
+    registry.push(PLACE, "1.0.0", chart("1.0.0"))
+    async with operating(signer, web=web) as operator:
+        put(operator, tag="1.0.0")
+        await operator.until_ready()
+        registry.tags[PLACE]["stable"] = registry.tags[PLACE]["1.0.0"]
+        put(operator, tag="stable")
+        await until(lambda: operator.status()["release"].get("versionLabel") == "stable")
+        await operator.until_ready()
+        assert operator.status()["release"]["revision"] == 1
 
 
 @in_virtual_time
@@ -251,11 +267,11 @@ async def test_a_domain_that_spec_proxy_names_sees_the_license_and_one_that_a_re
         operator.put_app(manifests=items, proxy={"registryDomain": "images.acme.com"})
         await until(lambda: any(host == "images.acme.com" for _, host, _ in registry.asked))
         assert {password for _, host, password in registry.asked if host == "images.acme.com"} == {LICENSE_ID}
-        assert "images.acme.com" in operator.status()["license"]["hosts"]
+        await until(lambda: "images.acme.com" in operator.status()["license"]["hosts"])
         put(operator, tag="stable")  # the vendor's own registry, in whose place spec.proxy names none any more
         registry.push(PLACE, "stable", folder("1"))
-        await operator.until_ready()
-        assert operator.status()["license"]["hosts"] == ["proxy.replicated.com", "registry.replicated.com"]
+        vendors = ["proxy.replicated.com", "registry.replicated.com"]
+        await until(lambda: operator.status()["license"]["hosts"] == vendors)
 
 
 @in_virtual_time

@@ -213,10 +213,14 @@ async def test_a_password_of_words_is_known_by_what_it_is_called(signer: Signer,
             raise refused(422, f"Invalid value: {passphrase}")
 
     own = obj("Secret", "db", stringData={"value": passphrase, "url": f"host=db\npassword={passphrase}"})
-    for held, secret in (([config_map("env", DB_PASSWORD=passphrase)], True), ([own], False)):
+    variable = deployment(image=PUBLIC)
+    variable["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "DB_PASSWORD", "value": passphrase}]
+    listed = config_map("env", tokens=f"one\n{passphrase}\n")
+    cases = [([config_map("env", DB_PASSWORD=passphrase)], True), ([variable], True), ([listed], True), ([own], False)]
+    for held, secret in cases:
         async with operating(signer) as operator:
             operator.api.admit_by(admit)
-            put(operator, Case("", text(*held, deployment(image=PUBLIC)), "", secret=secret))
+            put(operator, Case("", text(*held, deployment("other", image=PUBLIC)), "", secret=secret))
             await operator.until_reason("ObjectRefused")
 
             assert passphrase not in json.dumps(operator.status())

@@ -1,11 +1,13 @@
 """Registries that answer wrongly, slowly or to somebody else: what is told, and where no credential goes."""
 
 import asyncio
+import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -338,6 +340,39 @@ async def test_a_registry_that_sends_the_license_to_a_token_service_elsewhere_do
     async with serving(asks) as (_, web):
         with pytest.raises(SourceRefusedError, match=r"the license id is not sent to tokens\.elsewhere\.invalid"):
             await look(web)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "user", "scope"),
+    [
+        ((), "LICENSE_ID", "repository:x/shop:pull"),
+        (("another.invalid",), "me", "repository:x/shop:pull,metadata_read"),
+    ],
+)
+async def test_a_login_is_shown_for_what_its_registry_asks_and_the_license_for_pulls_alone(
+    hosts: tuple[str, ...], user: str, scope: str
+) -> None:
+    async def registry(request: Request, talk: Talk) -> None:
+        if request.authorization == "Bearer good-token":
+            await Serving(wants_basic=False)(request, talk)
+        else:
+            extra = ',service="s",scope="repository:x/shop:pull,metadata_read"'
+            await talk.challenge(f"{talk.server.endpoint}/token/x/", extra)
+
+    async def token(request: Request, talk: Talk) -> None:
+        await talk.answer(200, body=json.dumps({"token": "good-token"}).encode())
+
+    login = json.dumps({"auths": {REGISTRY: {"username": "me", "password": "my-password"}}}).encode()
+    async with HostileRegistry({"x": registry, "token:x": token}) as server:
+        entries = [{"host": REGISTRY, "endpoint": server.endpoint}]
+        async with Web(Registries.read({"registries": entries}, "test")) as web:
+            await oci.look(oci_ref.read(PLACE, tag="1", secret="login"), access(login, *hosts), None, web)
+    asked = [request for request in server.requests if "/token/" in request.path]
+    assert {parse_qs(urlsplit(request.path).query)["scope"][0] for request in asked} == {scope}
+    sent = {
+        base64.b64decode(request.authorization.removeprefix("Basic ")).decode().partition(":")[0] for request in asked
+    }
+    assert sent == {user}
 
 
 def web_outside(registries: Registries) -> Web:

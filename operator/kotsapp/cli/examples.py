@@ -5,7 +5,10 @@ from typing import Any
 
 EXAMPLES = {
     "run": ("kotsapp run -n apps --log-format json",),
-    "pull": ("kotsapp pull --license license.yaml --version 1.4.2 --to release/",),
+    "pull": (
+        "kotsapp pull --license license.yaml --version 1.4.2 --to release/",
+        "kotsapp pull --license license.yaml oci://registry.replicated.com/my-app/stable/my-chart --version 1.x",
+    ),
     "probe": ("kotsapp probe quay.io/my-org/api:v1", "kotsapp probe -f release/ --license license.yaml -o json"),
     "license": ("kotsapp license verify license.yaml",),
     "license verify": (

@@ -25,6 +25,7 @@ from kotsapp.release.renderer import Renderer
 # kubectl's own, where it is told of none.
 DEFAULT_NAMESPACE = "default"
 STANDARD_INPUT = "-"
+UNNAMED = "standard input"
 CHART_FILE = "Chart.yaml"
 _ENDINGS = (".yaml", ".yml", ".json", ".tgz", ".tar.gz")
 # A folder with more is not a release, but somebody's home.
@@ -47,8 +48,7 @@ def source_files(paths: Iterable[str]) -> list[SourceFile]:
     files: list[SourceFile] = []
     for path in paths:
         if path == STANDARD_INPUT:
-            data = sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1)
-            files.append(SourceFile("standard input", "stdin.yaml", _bounded(data, "standard input")))
+            files.append(SourceFile(UNNAMED, "stdin.yaml", _standard_input(MAX_SOURCE_BYTES)))
             continue
         for file, name in _files(Path(path)):
             files.append(SourceFile(str(file), name, read_file(file, MAX_SOURCE_BYTES)))
@@ -133,12 +133,18 @@ def version_of(files: Sequence[SourceFile]) -> ReleaseVersion:
 
 
 def read_file(file: Path, limit: int) -> bytes:
-    """The bytes of a file of at most ``limit`` bytes. Raises CommandError."""
+    """The bytes of a file of at most ``limit`` bytes, ``-`` is standard input. Raises CommandError."""
+    if str(file) == STANDARD_INPUT:
+        return _standard_input(limit)
     try:
         with file.open("rb") as opened:
             return _bounded(opened.read(limit + 1), str(file), limit)
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror or error}") from None
+
+
+def _standard_input(limit: int) -> bytes:
+    return _bounded(sys.stdin.buffer.read(limit + 1), UNNAMED, limit)
 
 
 def _bounded(data: bytes, name: str, limit: int = MAX_SOURCE_BYTES) -> bytes:

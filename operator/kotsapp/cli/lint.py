@@ -10,7 +10,7 @@ from typing import Any
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM
 from kotsapp.cli.examples import with_examples
-from kotsapp.cli.inputs import read_answers, source_files
+from kotsapp.cli.inputs import UNNAMED, read_answers, source_files
 from kotsapp.cli.options import add_config_values
 from kotsapp.cli.output import cell, table
 from kotsapp.lint.check import check
@@ -19,7 +19,6 @@ from kotsapp.lint.formats import github, junit, sarif
 from kotsapp.text import counted
 
 FORMATS = ("table", "json", "sarif", "junit", "github")
-STANDARD_INPUT = "standard input"
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -47,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
         return helm.find_program(args.helm)
 
-    report = check(files, STANDARD_INPUT, answers, helm_program)
+    report = check(files, UNNAMED, answers, helm_program)
     sys.stdout.write(_text(report, args))
     return EXIT_PROBLEM if report.of(Level.ERROR) else EXIT_OK
 

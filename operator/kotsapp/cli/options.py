@@ -13,7 +13,7 @@ _LONGEST_NAME = 253
 
 def add_config_values(parser: argparse.ArgumentParser) -> None:
     text = "answers to the release's Config: a ConfigValues document, or a map of names to values; repeatable"
-    parser.add_argument("--config-values", action="append", default=[], metavar="FILE", help=text)
+    parser.add_argument("--config-values", action="append", default=[], metavar="FILE|-", help=text)
 
 
 def image_path(text: str) -> ImagePath:

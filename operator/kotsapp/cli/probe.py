@@ -48,7 +48,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "-f", "--filename", action="append", default=[], metavar="FILE|DIR|-", help="manifests; repeatable"
     )
-    parser.add_argument("--license", metavar="FILE", help="also ask the proxy, with this license")
+    parser.add_argument("--license", metavar="FILE|-", help="also ask the proxy, with this license")
     parser.add_argument("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
     add_config_values(parser)
     parser.add_argument("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")

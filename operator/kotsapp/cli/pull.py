@@ -33,8 +33,9 @@ from kotsapp.sources.web import Web
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("pull", help=COMMANDS["pull"], description=run.__doc__, **with_examples("pull"))
     add = parser.add_argument
+    add("url", nargs="?", metavar="URL", help="oci://...: a chart or artifact, in place of the channel's release")
     add("--license", required=True, metavar="FILE", help="the license, which names the channel and opens it")
-    add("--version", metavar="LABEL", help="this version (default: the channel's newest)")
+    add("--version", metavar="LABEL", help="this version; of a URL also a range, a tag or a digest (default: newest)")
     add("--to", type=Path, default=Path(), metavar="DIR", help="the folder that is written to (default: this one)")
     add("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
     add("--registries", type=Path, metavar="FILE", help="where hosts really are, as for kotsapp run")
@@ -51,14 +52,19 @@ class _Pulled:
 
 def run(args: argparse.Namespace) -> int:
     """Fetch the vendor's release of the license's channel, from the endpoint that the license is signed for, and write
-    its archive, and an Installation document that says which it is; kotsapp lint and render take the folder. Exit code
-    1 if it can't be fetched.
+    its archive, and an Installation document that says which it is; or a chart of a registry that the license opens,
+    and a HelmChart document that asks for it. kotsapp lint and render take the folder. Exit code 1 if it can't be
+    fetched.
     """
     license = read_license(args.license, args.trusted_keys, even_expired=True)
     try:
         registries = Registries.load(args.registries) if args.registries else Registries.empty()
     except RegistriesError as error:
         raise CommandError(str(error)) from None
+    if args.url is not None:
+        from kotsapp.cli import pull_oci
+
+        return pull_oci.run(args, license, registries)
     trust = Trust(TrustedKeys.load(args.trusted_keys))
     try:
         pulled = asyncio.run(_pull(args, license, trust, registries))

@@ -46,7 +46,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser = commands.add_parser("render", help=COMMANDS["render"], description=run.__doc__, **with_examples("render"))
     add = parser.add_argument
     add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR|-", help="manifests, archives")
-    add("--license", required=True, metavar="FILE", help="the license, which the pull secret is made from")
+    add("--license", required=True, metavar="FILE|-", help="the license, which the pull secret is made from")
     add("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
     add(
         "-n",

@@ -26,6 +26,8 @@ _VALUE = re.compile(
 _TOLD = frozenset(
     "apiversion group host image imagetag kind name namespace registry releasename repository tag type".split()  # noqa: SIM905
 )
+# What is called by the name beside it.
+_VALUES = frozenset({"value", "default"})
 _SETTING = re.compile(r"([\w.-]{1,253})[ \t]*[:=][ \t]*(\S.*)")
 # What a key says of its value. The first counts more: a password may be made of words.
 _SECRETIVE = re.compile(
@@ -50,9 +52,25 @@ def of_sources(files: Iterable[SourceFile]) -> Iterator[str]:
     looked into (``are_hidden``)."""
     for file in files:
         if is_secret(file.origin):
-            for field, value in _VALUE.findall(file.data.decode("utf-8", "replace")):
-                if field.lower() not in _TOLD:
-                    yield from _parts(value.strip().strip("\"'"), field)
+            for called, value in _fields(file.data.decode("utf-8", "replace")):
+                yield from _parts(value, called)
+
+
+def _fields(text: str) -> Iterator[tuple[str, str]]:
+    """What lines set, by what it is called: a variable's value by its name, a block's or a list's line by its field."""
+    holder = name = ""
+    for field, written in _VALUE.findall(text):
+        value = written.strip().strip("\"'")
+        if not field and value.endswith(":"):
+            holder = value[:-1].lstrip("\"'-").rstrip("\"'")
+        elif not field:
+            yield holder, value
+        else:
+            holder = field
+            if field.lower() == "name":
+                name = value
+            if field.lower() not in _TOLD:
+                yield (f"{field} {name}" if field.lower() in _VALUES else field), value
 
 
 def are_hidden(files: Iterable[SourceFile]) -> bool:

@@ -5,8 +5,6 @@ from urllib.parse import urlsplit
 
 from kotsapp.api.refs import SourceKind
 from kotsapp.api.spec import Spec
-from kotsapp.images.reference import canonical_host
-from kotsapp.images.routing import DEFAULT_PROXY_DOMAIN, DEFAULT_REGISTRY_DOMAIN
 from kotsapp.license import License
 from kotsapp.pullsecret import SECRET_KEY
 from kotsapp.reconcile.app import App
@@ -15,18 +13,13 @@ from kotsapp.reconcile.services import Services
 from kotsapp.sources.artifact import Access
 from kotsapp.sources.errors import SourceRefusedError
 from kotsapp.sources.items import ChannelRelease, RemoteItem
+from kotsapp.sources.license_registries import opened_by
 from kotsapp.sources.oci_ref import OciRef
 
 
 def vouched_hosts(spec: Spec, license: License) -> frozenset[str]:
-    """The registries that may see the license id: the vendor's own, those that ``spec.proxy`` names, and the proxy that
-    the license is signed for.
-
-    Not those that a release names: it is what is to be fetched, and nobody vouches for it.
-    """
-    signed = license.proxy_domain if license.verified else None
-    named = (DEFAULT_PROXY_DOMAIN, DEFAULT_REGISTRY_DOMAIN, spec.proxy.domain, spec.proxy.registry_domain, signed)
-    return frozenset(canonical_host(host) for host in named if host)
+    """The registries that may see the license id."""
+    return opened_by(license, spec.proxy.domain, spec.proxy.registry_domain)
 
 
 def opened_by_license(spec: Spec, license: License) -> frozenset[str]:

@@ -9,11 +9,13 @@ from kotsapp.api.spec import Spec
 from kotsapp.reconcile.events import Event, EventReason
 from kotsapp.reconcile.outcome import ReconcileError, retryable, terminal
 from kotsapp.release.context import ReleaseVersion
+from kotsapp.sources import oci, tags
 from kotsapp.sources.artifact import Artifact, Seen
 from kotsapp.sources.channel import ReleaseFacts
 from kotsapp.sources.errors import SourceError
 from kotsapp.sources.items import ChannelRelease, RemoteItem
 from kotsapp.sources.limits import MAX_ARCHIVE, MIB
+from kotsapp.sources.oci_ref import OciRef
 from kotsapp.text import counted, listed
 
 MAX_NAMED = 3
@@ -91,8 +93,10 @@ def rolled_out(release: str) -> Event:
 
 
 def version_of(spec: Spec, fetched: Mapping[str, Artifact]) -> ReleaseVersion:
-    """Which release of its channel the app is made from; one that says nothing for an app without such a source."""
+    """Which release of its channel the app is made from; for an app without such a source one that says nothing, but
+    for the tag of the one artifact that it is made from, if there is one."""
     for item in spec.remote:
         if isinstance(item, ChannelRelease):
             return ReleaseFacts.of(fetched[item.name].facts).version()
-    return ReleaseVersion()
+    tags_ = [fetched[item.name].facts[oci.TAG] for item in spec.remote if isinstance(item, OciRef)]
+    return ReleaseVersion(told=tags.version_of(tags_[0]) if len(tags_) == 1 else "")

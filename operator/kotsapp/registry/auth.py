@@ -203,9 +203,10 @@ class Logins:
 
 
 def _wanted(question: Question, realm: Destination, bearer: Challenge) -> Wanted:
-    if question.credential is not None:
-        return Wanted(realm.url, bearer.service, question.scope, question.credential.key)
-    return Wanted(realm.url, bearer.service, bearer.scope or question.scope)
+    credential = question.credential
+    # The license is shown for nothing but the pull; a person's own login for what its registry says, such as a list.
+    scope = bearer.scope or question.scope if credential is None or credential.any_realm else question.scope
+    return Wanted(realm.url, bearer.service, scope, None if credential is None else credential.key)
 
 
 def _its_secret(question: Question) -> str:

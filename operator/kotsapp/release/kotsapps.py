@@ -22,10 +22,9 @@ def not_fetched(objects: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[
 
 
 def _told(ref: Mapping[str, Any]) -> str:
-    url, digest = str(ref.get("url", ""))[:512], ref.get("digest")
-    which = f"@{digest}" if digest else f" --version {str(ref.get('version') or ref.get('tag') or '')[:256]!r}"
+    url = str(ref.get("url", ""))[:512]
+    version = str(ref.get("digest") or ref.get("version") or ref.get("tag") or "")[:256]
     return (
-        f"{url}, which is fetched in the cluster alone, and not looked into here; to have it here, too: helm pull"
-        f" {url}{which}, and give the .tgz with its HelmChart document (at the vendor's registry, helm registry login"
-        " with user LICENSE_ID and the license id as password)"
+        f"{url}, which is not looked into here; fetch it first: kotsapp pull --license FILE {url} --version {version!r}"
+        " (or helm pull, with a login of your own), and give the folder"
     )

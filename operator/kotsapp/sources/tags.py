@@ -36,6 +36,11 @@ def of_version(version: str) -> str:
     return version.replace("+", "_")
 
 
+def version_of(tag: str) -> str:
+    """The version that a tag stands for, as Helm reads it."""
+    return tag.replace("_", "+")
+
+
 def versions(tags: list[str]) -> dict[str, str]:
     """Tags by the versions that they stand for, as Helm reads them."""
-    return {tag.replace("_", "+"): tag for tag in tags}
+    return {version_of(tag): tag for tag in tags}

@@ -10,7 +10,7 @@ from kotsapp.cli.plugin.target import App, Target, is_suspended, ready
 from kotsapp.cli.plugin.terminal import fitted
 from kotsapp.cli.plugin.tones import Tone, Toned
 
-_HEADS = ("NAMESPACE", "NAME", "READY", "REASON", "IMAGES", "PROXIED", "SUSPENDED", "MESSAGE")
+_HEADS = ("NAMESPACE", "NAME", "READY", "REASON", "VERSION", "IMAGES", "PROXIED", "SUSPENDED", "MESSAGE")
 
 
 async def run(args: Namespace, target: Target) -> int:
@@ -40,6 +40,7 @@ def _row(app: App) -> tuple[object, ...]:
         app["metadata"]["namespace"],
         app["metadata"]["name"],
         *tones.condition("Ready", told.get("status", "Unknown"), told.get("reason", "")),
+        ((app.get("status") or {}).get("release") or {}).get("versionLabel", ""),
         summary.get("total", ""),
         summary.get("proxied", ""),
         Toned("True", Tone.BUSY) if is_suspended(app) else "",

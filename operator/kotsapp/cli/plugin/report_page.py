@@ -88,6 +88,7 @@ class _Page:
     def _release(self) -> Iterator[str]:
         license, release = self._status.get("license") or {}, self._status.get("release") or {}
         config = self._status.get("config") or {}
+        available = self._status.get("availableReleases") or ()
         ends = license.get("expiresAt") or ("never" if license else "")
         rows = [
             ("Application", license.get("appSlug")),
@@ -96,6 +97,7 @@ class _Page:
             ("License", " ".join(str(license[key]) for key in ("licenseType",) if license.get(key))),
             ("License ends", ends),
             ("Version", release.get("versionLabel")),
+            ("Newer versions", ", ".join(str(one.get("versionLabel")) for one in available if one.get("versionLabel"))),
             ("Channel sequence", release.get("channelSequence")),
             ("Rendering", release.get("revision")),
             ("Rendered", release.get("renderedAt")),

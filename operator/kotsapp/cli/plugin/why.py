@@ -22,14 +22,15 @@ _ROUTES = {
 
 async def run(args: Namespace, target: Target) -> int:
     app = await target.app()
-    image = chosen(args.image, (app.get("status") or {}).get("images") or ())
+    status = app.get("status") or {}
+    image = chosen(args.image, status.get("images") or (), status.get("unhandledImages") or ())
     used = _workloads(app, image)
     shown = {**image, "workloads": used, "advice": advice(image, app)}
     print_result(shown, args.output, lambda: _text(image, used, shown["advice"]))
     return EXIT_PROBLEM if is_bad(image) else EXIT_OK
 
 
-def chosen(wanted: str, images: Sequence[Image]) -> Image:
+def chosen(wanted: str, images: Sequence[Image], unhandled: Sequence[Image] = ()) -> Image:
     """The image that is meant: as written, as pulled, or by a part. Raises CommandError without exactly one."""
     exact = [image for image in images if wanted in (image.get("image"), image.get("pull"))]
     found = exact or [image for image in images if wanted in str(image.get("image"))]
@@ -38,6 +39,13 @@ def chosen(wanted: str, images: Sequence[Image]) -> Image:
     known = listed([str(image.get("image")) for image in found or images], MAX_NAMED)
     if found:
         raise CommandError(f"more than one image has {wanted!r} in it, say which: {known}")
+    places = [f"{one.get('object')}, {one.get('path')}" for one in unhandled if wanted in str(one.get("image"))]
+    if places:
+        where = listed(places, MAX_NAMED, "; ")
+        problem = f"{wanted!r} looks like an image, and is left as it is, at {where}"
+        raise CommandError(
+            f"{problem}: spec.imagePaths would route it (kubectl kotsapp images has the entry)", EXIT_PROBLEM
+        )
     also = f"; there are {known}" if images else ""
     raise CommandError(f"no image is, or has in it, {wanted!r}{also}", EXIT_PROBLEM)
 
