@@ -17,6 +17,7 @@ demo: $(READY) ## the minute's tour: a license, the vendor's release, its privat
 
 test: $(READY) ## every test, on a real API server and real registries
 	@command -v lua5.1 >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq lua5.1)
+	@command -v chromium >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium) || echo "no Chromium, so reports are opened in none"
 	$(BIN)/python -m localworld build
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
@@ -74,6 +75,9 @@ audit: .cache/audit/.ready ## known vulnerabilities in what is pinned; needs the
 	@$(PYTHON) -m venv .cache/audit
 	@.cache/audit/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-audit.lock
 	@touch $@
+
+version: $(READY) ## write a version to where it is read, and name the change log's part: make version VERSION=0.2.0
+	@$(BIN)/python -m harness.version $(VERSION)
 
 lock: ## bring the lock files up to date with pyproject.toml and requirements-tools.in
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)

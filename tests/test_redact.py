@@ -4,6 +4,7 @@ import base64
 import random
 import string
 import time
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
@@ -166,6 +167,28 @@ def test_masking_is_bounded_by_the_message_however_much_is_known() -> None:
 
     assert redactor.text(message) == message
     assert time.process_time() - started < 2
+
+
+def test_an_apps_secrets_are_looked_for_up_to_a_bound_and_taken_no_further() -> None:
+    taken = 0
+
+    def secrets() -> Iterator[str]:
+        nonlocal taken
+        for number in range(1_000_000):
+            taken += 1
+            yield f"{number:07}-{'s' * 200}"
+
+    redactor = Redactor()
+    redactor.learn("sources", secrets())
+    assert redactor.text("it is 0000001-" + "s" * 200) == "it is ***"
+    assert taken < 1_000
+
+
+def test_what_is_known_is_masked_after_a_rest() -> None:
+    redactor = Redactor()
+    redactor.learn("license", ["a-license-id"])
+    redactor.rest()
+    assert redactor.text("it is a-license-id") == "it is ***"
 
 
 def test_a_message_that_ends_in_a_word_with_which_a_secret_begins_is_not_cut_off() -> None:

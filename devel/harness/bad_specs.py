@@ -98,6 +98,20 @@ BAD_SPECS = (
         f"spec.manifests[1]: {_ONE_SOURCE}",
         cel=True,
     ),
+    BadSpec(
+        "two channels",
+        {"manifests": [{"channelRelease": {}}, {"channelRelease": {"versionLabel": "1"}}]},
+        "at most one channelRelease is possible",
+        "spec.manifests: at most one channelRelease is possible",
+        cel=True,
+    ),
+    BadSpec(
+        "channel without version",
+        {"manifests": [{"channelRelease": {"versionLabel": ""}}]},
+        "spec.manifests[0].channelRelease.versionLabel",
+        "spec.manifests[0].channelRelease: must be {}",
+    ),
+    BadSpec("looks too often", {"interval": "9s"}, "must be between 10s and 24h", "spec.interval: 9s", cel=True),
     BadSpec("oci without version", _oci(), _ONE_VERSION, f"spec.manifests[0].ociRef: {_ONE_VERSION}", cel=True),
     BadSpec("oci with two versions", _oci(tag="a", version="1"), _ONE_VERSION, f"ociRef: {_ONE_VERSION}", cel=True),
     BadSpec(

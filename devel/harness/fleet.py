@@ -28,7 +28,8 @@ class Wanted:
 
     def objects(self, name: str) -> list[Object]:
         maps = [config_map(f"{name}-{i}", value=str(self.value)) for i in range(self.maps)]
-        ports = {"selector": {"app": name}, "ports": [{"port": 80}]}
+        # Headless, so that it is the same in every namespace.
+        ports = {"clusterIP": "None", "selector": {"app": name}, "ports": [{"port": 80}]}
         service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": ports}
         return [deployment(name, self.image), service, *maps]
 

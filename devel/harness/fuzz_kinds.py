@@ -24,10 +24,11 @@ from kotsapp.license import LicenseError, Policy, TrustedKeys, load
 from kotsapp.lint.check import check
 from kotsapp.lint.formats import github, junit, sarif
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import chart_archive, charts, helm_chart
+from kotsapp.release import chart_archive, charts, helm_chart, installation
 from kotsapp.release.archives import ArchiveFile, unpack
 from kotsapp.release.source_file import SourceFile
-from kotsapp.sources import docker_config, oci_manifest, semver, tags
+from kotsapp.sources import docker_config, oci_manifest, pending, semver, tags
+from kotsapp.sources.errors import SourceContentError
 
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1.5, 2**63, 10**25, "", "a", "é", "\ud83d", "\x00", "#", "#/a", "http://127.0.0.1:1/"),
@@ -243,6 +244,30 @@ def attempt_registry_answer(answer: tuple[str, bytes]) -> bool:
     return True
 
 
+_PENDING = {"channelReleases": [{"channelSequence": 1, "versionLabel": "1", "isRequired": True, "releaseNotes": "a"}]}
+_INSTALLATION = {"apiVersion": "kots.io/v1beta1", "kind": "Installation", "spec": {"updateCursor": "1"}}
+
+
+def random_vendor_answer(numbers: random.Random) -> tuple[str, Any]:
+    if numbers.random() < 0.5:
+        return "installation", changed(_INSTALLATION, numbers)
+    data = json.dumps(changed(_PENDING, numbers)).encode("utf-8", "surrogatepass")
+    cut = numbers.randrange(len(data))
+    return "pending", data[:cut] + numbers.choice((b"", b"[" * 3_000, b"\xff", b"{}", b"1e9")) + data[cut:]
+
+
+def attempt_vendor_answer(answer: tuple[str, Any]) -> bool:
+    kind, data = answer
+    try:
+        if kind == "pending":
+            return bool(pending.read(data, "host"))
+        return isinstance(data, dict) and installation.version(data) is not None
+    except SourceContentError as error:
+        if "\n" in str(error):
+            raise AssertionError(f"an error over several lines: {error!r}") from error
+        return False
+
+
 def attempt_lint(data: bytes) -> bool:
     """Whether nothing is found; each form that findings are written in can be read."""
     report = check([SourceFile("fuzz", "a.yaml", data)], "standard input", None, fuzz.no_engine)
@@ -265,4 +290,5 @@ KINDS = (
     Kind("specs", random_spec, attempt_spec),
     Kind("ranges", random_range, attempt_range),
     Kind("answers of registries", random_registry_answer, attempt_registry_answer),
+    Kind("answers of vendors", random_vendor_answer, attempt_vendor_answer),
 )

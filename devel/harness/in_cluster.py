@@ -4,6 +4,7 @@ import json
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -54,6 +55,44 @@ def roll_out(world: World) -> None:
     """Wait until the pod of the Deployment as it is now is ready."""
     arguments = ("rollout", "status", f"deployment/{NAME}", f"--timeout={_ROLL_OUT_SECONDS}s")
     world.kubectl("-n", NAMESPACE, *arguments, seconds=2 * _ROLL_OUT_SECONDS)
+
+
+def pods(world: World) -> list[dict[str, Any]]:
+    """The operator's pods that are not being deleted."""
+    selector = f"labelSelector=app.kubernetes.io/name%3D{NAME}"
+    found = world.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods?{selector}")["items"]
+    return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
+
+
+def leader(world: World) -> str:
+    """The name of the pod that holds the Lease; empty when none does."""
+    lease = world.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{NAME}")
+    return str(lease["spec"].get("holderIdentity") or "").rpartition("-")[0]
+
+
+def logs(world: World) -> str:
+    """What every replica printed."""
+    return world.kubectl("-n", NAMESPACE, "logs", "-l", f"app.kubernetes.io/name={NAME}", "--tail=-1", "--prefix")
+
+
+def install_chart(world: World, image: Image, keys: Path, chart: Path) -> None:
+    """As ``install``, by the real helm."""
+    world.registries.make_public("ghcr.io", REPOSITORY)
+    world.registries.push_built(IMAGE, image)
+    values = {
+        "registries": yaml.safe_load(world.registries_file.read_text())["registries"],
+        "trustedKeys": {file.stem: file.read_text() for file in keys.glob("*.pem")},
+    }
+    environment = {"KUBECONFIG": str(world.kubeconfig), "HOME": str(world.folder), "PATH": "/bin"}
+    command = [str(world.programs.helm), "install", NAME, str(chart), "-n", NAMESPACE, "--create-namespace"]
+    subprocess.run(
+        [*command, "--wait", "--timeout", f"{_ROLL_OUT_SECONDS}s", "--values", "-"],
+        env=environment | {"NO_PROXY": "127.0.0.1"},
+        input=yaml.safe_dump(values),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
 
 
 def _patch() -> list[dict[str, object]]:

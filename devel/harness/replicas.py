@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.audit import WRITES
 from harness.faults import FaultyProxy
 from harness.running import ACCOUNT, Operator
+from localworld.programs import apt
 from localworld.world import World
 
 LEASE = "kotsapp-operator"
@@ -32,12 +33,13 @@ class Replica(Operator):
         own.chmod(0o600)
         self.token_id = _token_id(own.read_text())
         self.name = name
+        self.extra: dict[str, str] = {}
         way = proxy.kubeconfig(own) if proxy is not None else own
         super().__init__(world, folder, keys, "--leader-elect", *flags, kubeconfig=way)
 
     @property
     def environment(self) -> dict[str, str]:
-        return super().environment | {"POD_NAME": self.name}
+        return super().environment | {"POD_NAME": self.name} | self.extra
 
     @property
     def leads(self) -> bool:
@@ -55,6 +57,32 @@ class Replica(Operator):
             return self.asked(path)[1]
         except OSError:
             return ""
+
+
+class Clock:
+    """The time of day that a process is told, by libfaketime; how long something takes stays true."""
+
+    def __init__(self, folder: Path, name: str, library: Path) -> None:
+        self._file = folder / f"{name}.clock"
+        self.jump("+0")
+        self.environment = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",  # its older name
+        }
+
+    def jump(self, by: str) -> None:
+        """From now on it is so much later than it is, such as ``+1h``."""
+        self._file.write_text(f"{by}\n")
+
+    @staticmethod
+    def library(folder: Path) -> Path:
+        """Debian's libfaketime, unpacked there; AptError where it can't be had."""
+        apt.unpacked("libfaketime", folder)
+        (found,) = folder.rglob("libfaketimeMT.so.1")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

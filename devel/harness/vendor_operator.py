@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from harness.definitions import wait_established
 from localworld.api import Api, ApiError
 from localworld.controlplane import admin_pair
 from localworld.world import World
@@ -110,7 +111,7 @@ class VendorOperator:
 def vendor_operator(world: World, server_image: str, worker_image: str) -> Iterator[VendorOperator]:
     """At work until the block ends, with its definition there."""
     world.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", DEFINITION, exists_ok=True)
-    world.kubectl("wait", "--for=condition=Established", f"crd/{PLURAL}.{GROUP}", "--timeout=20s")
+    wait_established(world, f"{PLURAL}.{GROUP}")
     operator = VendorOperator(world, server_image, worker_image)
     operator.start()
     try:

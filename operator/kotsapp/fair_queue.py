@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from typing import NamedTuple, TypeVar
 
 Key = TypeVar("Key")
@@ -23,6 +24,8 @@ class Tenant(NamedTuple):
 
 # Who is alone, such as a command that runs once.
 NOBODY = Tenant()
+# On whose behalf this task works, and those that it starts; None for what is done for all.
+acting_for: ContextVar[Tenant | None] = ContextVar("acting_for", default=None)
 
 
 class _Lines:

@@ -1,6 +1,7 @@
 """Kopf's side of the operator: events in, wake-ups out. No decision is made here."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import kopf
@@ -15,6 +16,8 @@ from kotsapp.reconcile.workers import Workers
 # A worker that is told to stop waits in I/O that is safe to cancel anywhere; this is for what cleans up behind it.
 STOP_SECONDS = 5.0
 CLEANUP_RETRY = Backoff(first=1.0, longest=60.0)
+# About a minute in all, as Kopf's own, but never long deaf to an API server that is back.
+ERROR_BACKOFFS = (0.5, 1.0, 2.0, 3.0, *[5.0] * 11)
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
@@ -30,7 +33,7 @@ class _NoDiffBase(kopf.DiffBaseStorage):
         return None
 
 
-def settings() -> kopf.OperatorSettings:
+def settings(error_backoffs: Sequence[float] = ERROR_BACKOFFS) -> kopf.OperatorSettings:
     """Kopf's settings: own names, no events of its own, nothing of an object copied into annotations."""
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False
@@ -42,8 +45,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.queueing.exit_timeout = 1.0
     chosen.networking.request_timeout = 60.0
     chosen.networking.connect_timeout = 10.0
-    # About a minute in all, as Kopf's own, but never long deaf to an API server that is back.
-    chosen.networking.error_backoffs = (0.5, 1, 2, 3, *[5] * 11)
+    chosen.networking.error_backoffs = error_backoffs
     return chosen
 
 

@@ -10,6 +10,7 @@ from kotsapp.text import printable
 
 FORMATS = ("text", "json")
 
+_WATCHES = ("kopf._cogs.clients.watching", "kopf._cogs.clients.fetching")
 # Their debug lines hold whole requests, headers and bodies included: never wanted, whatever the level.
 _WORDY = ("httpx", "httpcore", "aiohttp", "kubernetes", "asyncio", "urllib3")
 
@@ -23,7 +24,7 @@ def configure(style: str, level: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Kopf's own lines tell of its mechanics, and at debug level quote the objects it patches.
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    handler.addFilter(_said_elsewhere)
+    handler.addFilter(said_elsewhere)
 
 
 def formatter(style: str) -> logging.Formatter:
@@ -31,8 +32,13 @@ def formatter(style: str) -> logging.Formatter:
     return _Json() if style == "json" else _Text()
 
 
-def _said_elsewhere(record: logging.LogRecord) -> bool:
-    """False for Kopf's traceback of what the API server answered: the operator says it in one line (DESIGN 15)."""
+def said_elsewhere(record: logging.LogRecord) -> bool:
+    """False for what Kopf says of the API server's answers to its watches, with whole answers and tracebacks.
+
+    The operator says of each in one line what it was and what comes of it (DESIGN 15).
+    """
+    if record.name in _WATCHES and str(record.msg).startswith("Request attempt"):
+        return False
     error = record.exc_info[1] if record.exc_info else None
     answered = type(error).__module__.startswith(("kopf._cogs.", "aiohttp"))
     return not (answered and record.name.startswith("kopf."))

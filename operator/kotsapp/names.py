@@ -16,6 +16,8 @@ FORCE_ANNOTATION = f"{GROUP}/force"
 ADOPT_ANNOTATION = f"{GROUP}/adopt"
 # On a namespace, by an administrator: images of any pod there may be routed.
 ROUTED_LABEL = f"{GROUP}/route-pods"
+# ``origin`` of an image in the status that was found in pods that others make, and in no manifest.
+OF_PODS = "Pods"
 # A new value of either annotation asks for a fresh probe now; the status field tells which value was acted on last.
 # The first pair is what `flux reconcile` writes and waits for.
 REQUEST_ANNOTATION = f"{GROUP}/requestedAt"

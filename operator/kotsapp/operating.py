@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -70,6 +70,8 @@ class Options:
     default_account: str = ""
     allow_private: bool = True
     election: Election | None = None
+    error_backoffs: Sequence[float] = handlers.ERROR_BACKOFFS
+    begin_anew: Backoff = BEGIN_ANEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class Operator:
             while reason := await self._term():
                 self._metrics.rest()
                 self.readiness = partial(Readiness, False, reason)
-                pause = BEGIN_ANEW.after(self._failures) if self._failures else 0.0
+                pause = self._options.begin_anew.after(self._failures) if self._failures else 0.0
                 logger.warning("%s; beginning anew%s", reason, f" in {pause:.0f} s" if pause else "")
                 await self._stopping.unless(asyncio.sleep(pause))
 
@@ -194,11 +196,11 @@ class Operator:
     async def _keep(self, registry: kopf.OperatorRegistry, watch: AppWatch) -> str:
         """Kopf, until the watch is over or the process told to end; what it died of, empty when it did not."""
         namespaces = sorted(self._options.settings.namespaces)
-        others = asyncio.all_tasks()  # in its end Kopf waits for, and cancels, every task that is not among these
+        others = _Others(asyncio.all_tasks())
         try:
             tasks = await kopf.spawn_tasks(
                 registry=registry,
-                settings=handlers.settings(),
+                settings=handlers.settings(self._options.error_backoffs),
                 identity=cast("Any", self._identity),
                 standalone=True,
                 clusterwide=not namespaces,
@@ -213,6 +215,17 @@ class Operator:
             return f"the watch of KotsApps ended: {_cause(error)}"
         self._failures = 0
         return ""
+
+
+class _Others(set["asyncio.Task[Any]"]):
+    """Tasks that are not Kopf's: in its end it waits five seconds for every other one, and cancels it.
+
+    Those that serve /metrics and probes come and go; waiting for them would hold up who leads next.
+    """
+
+    def __contains__(self, task: object) -> bool:
+        serves = isinstance(task, asyncio.Task) and "RequestHandler." in getattr(task.get_coro(), "__qualname__", "")
+        return serves or super().__contains__(task)
 
 
 def identity() -> str:

@@ -18,9 +18,11 @@ MIN_SECRET = 8
 MAX_WORD = 11
 # Of names made of words: a longer run is one word, or several in camel case, and none of those is longer.
 MAX_PIECE, MIN_PART, MAX_PART = 7, 3, 14
-# An app's Secrets may hold megabytes. Whatever is beyond these is not looked for.
+# An app's Secrets may hold megabytes. Whatever is beyond these, of each origin, is not looked for.
 MAX_SECRETS = 2_000
 MAX_SPELLED = 1_024
+# As they are: spelled they take some twenty times that, as long as the app is worked on.
+MAX_CHARACTERS = 128 * 1024
 
 _FOLDED = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _NAME = re.compile(r"[A-Za-z0-9 ._,:/=-]{1,253}")
@@ -42,19 +44,23 @@ class Redactor:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, ...]] = {}
-        self._spellings: Mapping[str, tuple[str, ...]] = {}
+        self._spellings: Mapping[str, tuple[str, ...]] | None = None
 
     def learn(self, origin: str, secrets: Iterable[str]) -> None:
         """Know these secrets of ``origin``, in place of those that it had before; too short ones are passed over."""
-        known = tuple(dict.fromkeys(piece for secret in secrets for piece in _pieces(secret)))
-        if self._known.get(origin, ()) == known:
-            return
-        self._known[origin] = known
-        everything = dict.fromkeys(secret for secrets in self._known.values() for secret in secrets)
-        self._spellings = _index(list(everything)[:MAX_SECRETS])
+        known = _bounded(piece for secret in secrets for piece in _pieces(secret))
+        if self._known.get(origin, ()) != known:
+            self._known[origin] = known
+            self._spellings = None
+
+    def rest(self) -> None:
+        """Nothing is said for a while: what is known takes less memory until then."""
+        self._spellings = None
 
     def text(self, message: str) -> str:
         """The message with every secret in it masked."""
+        if self._spellings is None:
+            self._spellings = _index(dict.fromkeys(secret for secrets in self._known.values() for secret in secrets))
         known = self._spellings
         if not known:
             return message
@@ -135,6 +141,19 @@ def spellings(secret: str) -> set[str]:
     once = {piece for text in (secret, json.dumps(secret)[1:-1]) for piece in _in_base64(text)}
     twice = {piece for text in once for piece in _in_base64(text)}
     return {text.translate(_FOLDED) for text in plain | once | twice if len(text) >= MIN_SECRET}
+
+
+def _bounded(secrets: Iterable[str]) -> tuple[str, ...]:
+    """The first ones, each once; no more are taken than are kept."""
+    known: dict[str, None] = {}
+    left = MAX_CHARACTERS
+    for secret in secrets:
+        if secret not in known:
+            left -= len(secret)
+            if left < 0 or len(known) == MAX_SECRETS:
+                break
+            known[secret] = None
+    return tuple(known)
 
 
 def _pieces(secret: str) -> Iterator[str]:

@@ -214,6 +214,18 @@ async def test_why_says_all_that_is_known_of_an_image_and_what_to_do(
         assert part in shown
 
 
+async def test_why_says_of_an_image_of_pods_that_others_make_that_it_is_theirs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    api, theirs = fake_cluster(), "quay.io/theirs/db:1"
+    row = {"image": theirs, "verdict": "Private", "route": "Direct", "pull": theirs, "origin": "Pods"}
+    put_app(api, images=[{**row, "usedBy": ["Pod/db-0"]}])
+    assert await run(api, "why", "shop", "theirs") == 0
+    shown = capsys.readouterr().out
+    for part in ("pods that others make", "Pod/db-0", "a pull secret of their own"):
+        assert part in shown
+
+
 async def test_why_tells_where_something_looks_like_the_image_that_is_meant() -> None:
     api = fake_cluster()
     put_app(
@@ -365,7 +377,9 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 @pytest.mark.parametrize("columns", [80, 160])
-@pytest.mark.parametrize("words", [["get", "-A"], ["get"], ["status", "shop"], ["images", "shop"]])
+@pytest.mark.parametrize(
+    "words", [["get", "-A"], ["get"], ["status", "shop"], ["images", "shop"], ["why", "shop", "far"]]
+)
 async def test_what_is_shown_fits_the_terminal(
     words: list[str], columns: int, terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -398,3 +412,12 @@ async def test_nor_does_it_in_what_is_known_of_an_image(capsys: pytest.CaptureFi
     put_app(api, images=[{"image": "a:1", "verdict": "Error", "message": "bad \x1b[2J"}])
     await run(api, "why", "shop", "a:1")
     assert "\x1b" not in capsys.readouterr().out
+
+
+async def test_status_says_which_release_of_the_channel_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    newer = [{"channelSequence": 9 - number, "versionLabel": f"1.{9 - number}"} for number in range(5)]
+    put_app(api, release={"versionLabel": "1.4", "channelSequence": 4}, availableReleases=newer)
+    await run(api, "status", "shop")
+
+    assert "Release     1.4 (4); newer in the channel: 1.9, 1.8, 1.7 and 2 more" in capsys.readouterr().out.splitlines()

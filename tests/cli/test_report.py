@@ -160,6 +160,7 @@ async def test_hostile_names_do_nothing_in_the_page(capsys: pytest.CaptureFixtur
         config={"items": [HOSTILE], "set": [HOSTILE]},
         conditions=[condition(HOSTILE, "True", HOSTILE, HOSTILE), condition("Ready", "False", HOSTILE, HOSTILE)],
         images=[{**dict.fromkeys(fields, HOSTILE), "usedBy": [HOSTILE]}],
+        unhandledImages=[dict.fromkeys(("image", "object", "path", "message"), HOSTILE)],
         workloads=[dict.fromkeys(("kind", "namespace", "name", "state", "message"), HOSTILE)],
     )
     an_event(api, HOSTILE, HOSTILE)
@@ -214,6 +215,11 @@ MINE = Private(frozenset({"quay.io", "redis:17", "images.vendor.example"}), ("wo
         ("lookup db.corp.example on 10.0.0.53:53: no such host", "lookup [host] on [address]: no such host"),
         ("Get https://user:pw@git.corp:8443/x?y=z: EOF", "Get https://[host]/x?y=z: EOF"),
         ("http://localhost:3128 is no proxy", "http://[host] is no proxy"),
+        ("x509: valid for *.corp.example, not quay.io", "x509: valid for [host], not quay.io"),
+        ("lookup proxy on 10.0.0.53:53: no such host", "lookup [host] on [address]: no such host"),
+        ("told jane.doe@corp.example", "told [address]"),
+        ("quay.io/a/b@sha256:" + "ab12" * 16, "quay.io/a/b@sha256:" + "ab12" * 16),
+        ("a name, e.g. shop", "a name, e.g. shop"),
         ("vault:8200 is sealed", "[host] is sealed"),
         ('node "gke-pool-1-abc" is gone', 'node "[node]" is gone'),
         ("on worker-3: too few CPUs", "on [node]: too few CPUs"),

@@ -5,11 +5,15 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from kotsapp.cli import main
-from kotsapp.operating import identity
+from kotsapp.cli import main, parser
+from kotsapp.cli.run import options
+from kotsapp.license import TrustedKeys
+from kotsapp.operating import Election, identity
+from kotsapp.registry.config import Registries
 
 
 def test_an_operator_has_an_identity_where_its_user_has_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +52,30 @@ def test_neither_it_nor_what_it_starts_leaves_its_memory_in_a_file() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == ["0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "elects"),
+    [
+        ([], {}, False),
+        ([], {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, True),
+        ([], {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBECONFIG": "config"}, False),
+        (["--leader-elect"], {}, True),
+        (["--no-leader-elect"], {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, False),
+    ],
+)
+def test_it_stands_for_election_in_a_pod_and_elsewhere_when_asked(
+    words: list[str], environment: dict[str, str], elects: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("KUBERNETES_SERVICE_HOST", "KUBECONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "config").write_text("{}")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, str(tmp_path / value) if name == "KUBECONFIG" else value)
+    args = parser(["run"]).parse_args(["run", *words, "--leader-election-id", "mine"])
+    chosen = options(args, Registries.empty(), TrustedKeys.load(None)).election
+    assert chosen == (Election("mine") if elects else None)
 
 
 @pytest.mark.parametrize("module", ["kotsapp.cli.run", "kotsapp.cli.plugin"])

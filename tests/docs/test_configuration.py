@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from harness.shipped import CHART, DEPLOY, container_in, deployment_in, kustomized, templated
+from kotsapp import __version__
 from kotsapp.cli import run
 from kotsapp.registry.config import _KEYS, Registries
 
@@ -66,7 +67,7 @@ def test_the_overlay_renders_with_each_file_where_the_flags_look(overlay: Path) 
     assert str(args.registries) == f"{mount['mountPath']}/registries.yaml"
     assert str(args.trusted_keys) == mount["mountPath"]
     assert set(data) == {"registries.yaml", "ca.crt", "my-key-id.pem"}
-    assert container["image"] == "registry.example.com/kotsapp-operator:0.1.0"
+    assert container["image"] == f"registry.example.com/kotsapp-operator:{__version__}"
     assert ("NetworkPolicy", "kotsapp-system", "kotsapp-operator") in objects
 
 

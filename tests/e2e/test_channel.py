@@ -42,8 +42,11 @@ def vendor(world: World, signer: Signer) -> Iterator[Vendor]:
 
 
 @pytest.fixture
-def tenant(world: World, signer: Signer, operator: Operator) -> Tenant:
-    return Tenant.make(world, signer, channelID=CHANNEL)
+def tenant(world: World, signer: Signer, operator: Operator) -> Iterator[Tenant]:
+    """Its app asks the one service that all tests have, so it goes with the test."""
+    tenant = Tenant.make(world, signer, channelID=CHANNEL)
+    yield tenant
+    tenant.kubectl("delete", "kotsapps", "--all", "--timeout=60s")
 
 
 def publish(vendor: Vendor, version: str, *, outcome: str = "", **fields: Any) -> None:
@@ -243,6 +246,7 @@ def test_two_tenants_share_nothing(tenant: Tenant, vendor: Vendor, world: World,
     ready = other.wait_reason(NAME, "SourceUnavailable")
     assert "answered 401" in ready["message"]
     assert other.get("configmaps", "told") == {}
+    other.kubectl("delete", "kotsapp", NAME)
     # And nothing of it when it takes the place of the license with which something was fetched.
     tenant.put_license(channelID=CHANNEL, licenseID="another-license")
     assert "answered 401" in tenant.wait_reason(NAME, "SourceUnavailable")["message"]

@@ -92,6 +92,14 @@ def all_run(tenant: Tenant, number: int) -> bool:
     return len(found) == number and set(found.values()) == {"Running"}
 
 
+def wait_all_run(tenant: Tenant, number: int, seconds: float = 120) -> None:
+    try:
+        until(lambda: all_run(tenant, number), f"{number} pods run", seconds)
+    except AssertionError as error:
+        told = (images(tenant), phases(tenant), restarts(tenant), tenant.condition("app", "PodsRouted"))
+        raise AssertionError(f"{error}; {told}") from None
+
+
 def restarts(tenant: Tenant) -> list[str]:
     return [e["message"] for e in tenant.all("events") if e["reason"] == "PodDeleted"]
 
@@ -108,7 +116,7 @@ def test_what_a_vendors_operator_makes_comes_up_without_image_paths(routing: Ten
     tenant = routing
     account = make_deployer(tenant, everywhere=False)
     tenant.put_app("app", [database("main")], serviceAccountName=account, **ROUTE)
-    until(lambda: all_run(tenant, 4), "all pods run", 90)
+    wait_all_run(tenant, 4)
 
     assert images(tenant) == EXPECTED
     assert tenant.condition("app", "PodsRouted")["status"] == "True"
@@ -125,12 +133,12 @@ def test_pods_that_are_made_while_the_operator_is_away_are_routed(routing: Tenan
     tenant.put_app("app", [config_map("settings")], **ROUTE)
     tenant.wait_ready("app")
     tenant.kubectl("create", "-f", "-", stdin=yaml.safe_dump(database("main", replicas=1, workers=1)))
-    until(lambda: all_run(tenant, 2), "the first pods run", 90)
+    wait_all_run(tenant, 2)
     operator.kill()
 
     tenant.kubectl("patch", "database", "main", "--type=merge", "-p", '{"spec":{"replicas":2,"workers":2}}')
     tenant.kubectl("delete", "pod", "main-0", "--wait=false", "--grace-period=0", "--force")
-    until(lambda: all_run(tenant, 4), "all pods run", 60)
+    wait_all_run(tenant, 4)
     assert images(tenant) == EXPECTED
 
 
@@ -142,7 +150,7 @@ def test_a_burst_of_pods_is_routed_and_none_of_them_made_twice(routing: Tenant, 
     until(lambda: tenant.condition("app", "PodsRouted").get("status") == "True", "pods are routed")
     many = deployment("many", PRIVATE, replicas=200)
     tenant.kubectl("create", "-f", "-", stdin=yaml.safe_dump(many))
-    until(lambda: all_run(tenant, 200), "200 pods run", 120)
+    wait_all_run(tenant, 200)
 
     assert set(images(tenant).values()) == {PROXIED}
     assert restarts(tenant) == []

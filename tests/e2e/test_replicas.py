@@ -1,26 +1,32 @@
 """Two replicas, one leader (DESIGN 11): whatever happens to them, never two write at once, by the audit log."""
 
+import itertools
 import random
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.apps import LICENSE_ID, Tenant, config_map
 from harness.faults import FaultyProxy
 from harness.licenses import Signer
-from harness.replicas import Replica, Write, overlaps, turns, writes_of
-from harness.running import ROOT
-from harness.waiting import until
+from harness.prometheus import scraping
+from harness.replicas import LEASE, Clock, Replica, Write, overlaps, turns, writes_of
+from harness.running import ACCOUNT, ROOT
+from harness.waiting import stays, until
 from kotsapp.election import LEASE_SECONDS, RENEW_SECONDS
+from localworld.programs.apt import AptError
 from localworld.world import World
 
 # The audit log's clock is read in the API server, the operator's before it asked.
 SLACK = 0.1
+NOBODYS = '{"spec":{"holderIdentity":""}}'
+RULES = yaml.safe_load((ROOT / "deploy/components/monitoring/prometheusrule.yaml").read_text())["spec"]["groups"]
 SOON = 90
 
 
@@ -98,15 +104,15 @@ class Pair:
             thread.join()
 
 
-@pytest.fixture
-def pair(ha_world: World, signer: Signer, tmp_path: Path) -> Iterator[Pair]:
+@contextmanager
+def working(world: World, signer: Signer, folder: Path, clocks: Sequence[Clock] = ()) -> Iterator[Pair]:
+    """A pair of which one leads and writes and the other follows; in the end it is looked at what they wrote."""
     with ExitStack() as stack:
-        ways = [
-            stack.enter_context(FaultyProxy(ha_world.server, ha_world.ca, random.Random(n)).running()) for n in range(2)
-        ]
-        pair = Pair(ha_world, signer, tmp_path, ways)
+        ways = [stack.enter_context(FaultyProxy(world.server, world.ca, random.Random(n)).running()) for n in range(2)]
+        pair = Pair(world, signer, folder, ways)
         try:
-            for replica in pair.every:
+            for replica, clock in itertools.zip_longest(pair.every, clocks):
+                replica.extra = clock.environment if clock else {}
                 replica.start(ready=False)
             first = pair.leader()
             first.wait_watching(0)
@@ -118,14 +124,15 @@ def pair(ha_world: World, signer: Signer, tmp_path: Path) -> Iterator[Pair]:
             for replica in pair.every:
                 if replica.running:
                     replica.kill()
-            ha_world.kubectl("-n", "kotsapp-system", "delete", "lease", "kotsapp-operator", "--ignore-not-found")
-    writes = pair.writes()
-    assert overlaps(writes) == []
-    assert not any(replica_said_traceback(replica) for replica in pair.every)
+            world.kubectl("-n", ACCOUNT[0], "delete", "lease", LEASE, "--ignore-not-found")
+    assert overlaps(pair.writes()) == []
+    assert [replica.said().partition("Traceback")[2][-3000:] for replica in pair.every] == ["", ""]
 
 
-def replica_said_traceback(replica: Replica) -> bool:
-    return "Traceback" in replica.said()
+@pytest.fixture
+def pair(ha_world: World, signer: Signer, tmp_path: Path) -> Iterator[Pair]:
+    with working(ha_world, signer, tmp_path) as pair:
+        yield pair
 
 
 def told(what: str, seconds: float) -> None:
@@ -138,16 +145,8 @@ def test_a_follower_is_ready_and_says_whom_it_follows(pair: Pair) -> None:
     assert (status, said.startswith(f"follower of {first.name}-")) == (200, True)
     assert pair.other(first).asked("/healthz")[0] == 200
     assert "kotsapp_leader 0.0" in pair.other(first).metrics()
-    holder = pair.world.kubectl(
-        "-n",
-        "kotsapp-system",
-        "get",
-        "lease",
-        "kotsapp-operator",
-        "-o",
-        "name,holder".replace("name,holder", "jsonpath={.spec.holderIdentity}"),
-    )
-    assert holder.startswith(f"{first.name}-")
+    lease = pair.world.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{ACCOUNT[0]}/leases/{LEASE}")
+    assert lease["spec"]["holderIdentity"].startswith(f"{first.name}-")
     assert turns(pair.writes()) == [first.name]
 
 
@@ -228,3 +227,48 @@ def test_an_api_server_that_is_away_for_30_s_ends_the_term_and_one_leads_after_i
     began = pair.wait_written(again, back)
     told("API server back, one writes", began.received - back)
     until(lambda: pair.other(again).follows, "the other one follows", SOON)
+
+
+def test_clocks_that_jump_change_nothing(ha_world: World, signer: Signer, tmp_path: Path) -> None:
+    try:
+        library = Clock.library(tmp_path / "faketime")
+    except AptError as error:
+        pytest.skip(str(error))
+    clocks = [Clock(tmp_path, name, library) for name in "ab"]
+    with working(ha_world, signer, tmp_path, clocks) as pair:
+        first = pair.leader()
+        for mine, others in (("+1h", "+0"), ("+0", "+1h"), ("+2h", "+2h"), ("+0", "+0")):
+            for replica, clock in zip(pair.every, clocks, strict=True):
+                clock.jump(mine if replica is first else others)
+            at = time.time()
+            stays(lambda: first.leads, "it leads", LEASE_SECONDS + 1)
+            pair.wait_written(first, at)
+        assert turns(pair.writes()) == [first.name]
+
+
+def test_an_alert_fires_when_nobody_leads_and_ends_when_somebody_does(
+    ha_world: World, signer: Signer, tmp_path: Path
+) -> None:
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": LEASE},
+        "spec": {"holderIdentity": "gone", "leaseDurationSeconds": 86_400},
+    }
+    leases = f"/apis/coordination.k8s.io/v1/namespaces/{ACCOUNT[0]}/leases"
+    ha_world.api.create(leases, lease)
+    replica = Replica(ha_world, tmp_path, signer.folder, "c").start(ready=False)
+    try:
+        until(lambda: replica.follows, "it follows", SOON)
+        with scraping(f"127.0.0.1:{replica.port}", RULES, tmp_path) as prometheus:
+
+            def firing() -> set[str]:
+                return {alert["labels"]["alertname"] for alert in prometheus.firing()}
+
+            until(lambda: firing() == {"KotsAppOperatorNoLeader"}, "nobody leads", SOON)
+            ha_world.kubectl("-n", ACCOUNT[0], "patch", "lease", LEASE, "--type=merge", "-p", NOBODYS)
+            replica.wait_watching(0)
+            until(lambda: firing() == set(), "somebody leads", SOON)
+    finally:
+        replica.kill()
+        ha_world.kubectl("-n", ACCOUNT[0], "delete", "lease", LEASE)

@@ -33,11 +33,17 @@ def test_sources_that_their_reader_dies_of_are_given_up(world: World, signer: Si
         " change"
     )
 
+    kept = tenant.status("deadly")["failedReads"]
+    assert (kept["count"], kept["reason"]) == (2, "reading the sources took more than 64 MiB of memory")
+
     operator.stop()
     operator.start()
     other.put_app("sound", [deployment("sound", PUBLIC)])
     other.wait_ready("sound")
-    until(lambda: tenant.condition("deadly", "Stalled").get("reason") == "TooExpensive", "the app is given up again")
+    # It was not read again: nobody's reader died since, and the same two deaths are told.
+    assert tenant.status("deadly")["failedReads"] == kept
+    assert tenant.condition("deadly", "Stalled")["reason"] == "TooExpensive"
 
     tenant.put_secret("release", {"release.tgz": pack({"a.yaml": str(config_map("mended", a="1")).encode()})})
     tenant.wait_ready("deadly")
+    assert "failedReads" not in tenant.status("deadly")

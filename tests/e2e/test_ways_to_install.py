@@ -16,11 +16,12 @@ from harness.licenses import Signer
 from harness.running import ROOT, Operator
 from harness.shipped import CHART, NAME, NAMESPACE
 from harness.waiting import until
+from kotsapp import __version__
 from localworld.world import World
 
 OVERLAY = ROOT / "deploy" / "overlays" / "namespaced"
 DEFINITION = "crd/kotsapps.kotsapp.dev"
-SHIPPED_IMAGE = "ghcr.io/kotsapp-operator/kotsapp-operator:0.1.0"
+SHIPPED_IMAGE = f"ghcr.io/kotsapp-operator/kotsapp-operator:{__version__}"
 
 
 @pytest.fixture(scope="module")

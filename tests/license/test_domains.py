@@ -7,6 +7,7 @@ from kotsapp.license.domains import is_domain, resolve_domains
 
 WISHES = {
     "spec_proxy": "spec.example.com",
+    "release_proxy": "channel.example.com",
     "application_proxy": "application.example.com",
     "license_proxy": "license.example.com",
 }
@@ -14,7 +15,7 @@ WISHES = {
 
 def test_the_most_specific_wish_counts() -> None:
     wishes = dict(WISHES)
-    for expected in ("spec.example.com", "application.example.com", "license.example.com"):
+    for expected in ("spec.example.com", "channel.example.com", "application.example.com", "license.example.com"):
         assert resolve_domains(**wishes).proxy == expected
         del wishes[next(iter(wishes))]
     assert resolve_domains() == Domains("proxy.replicated.com", "registry.replicated.com")
@@ -23,9 +24,13 @@ def test_the_most_specific_wish_counts() -> None:
 def test_the_registry_has_wishes_of_its_own() -> None:
     assert resolve_domains(**WISHES).registry == "registry.replicated.com"
     assert resolve_domains(application_registry="a.example.com") == Domains(registry="a.example.com")
-    assert (
-        resolve_domains(spec_registry="s.example.com", application_registry="a.example.com").registry == "s.example.com"
-    )
+    wishes = {"application_registry": "a.example.com", "release_registry": "c.example.com"}
+    assert resolve_domains(**wishes).registry == "c.example.com"
+    assert resolve_domains(**wishes, spec_registry="s.example.com").registry == "s.example.com"
+
+
+def test_whoever_named_a_proxy_may_have_written_it_out() -> None:
+    assert resolve_domains(**WISHES).named == ("channel.example.com", "application.example.com", "license.example.com")
 
 
 def test_an_empty_wish_is_none() -> None:

@@ -133,3 +133,8 @@ def test_hostile_text_of_the_greatest_size_takes_moderate_time(data: bytes) -> N
     with pytest.raises(ValueError, match=r"^it is "):
         parse_json(data)
     assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize("written", ["1e9999999999999999999", "-1e-9999999999999999999", "1E+99999999999999999999"])
+def test_a_number_beyond_all_bounds_stays_as_it_is_written(written: str) -> None:
+    assert parse_json(written.encode()) == written

@@ -4,7 +4,6 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,26 +14,12 @@ from harness.apps import PRIVATE, PROXIED, SLUG, Tenant, config_map, deployment
 from harness.in_cluster import NAME, NAMESPACE, ROOT, TAG
 from harness.licenses import LICENSE_ID, Signer
 from harness.packing import pack
+from harness.waiting import until
+from kotsapp.election import LEASE_SECONDS
 from localworld.registries.image import Image
 from localworld.world import World
 
-# Where buildah would keep something, were it not told otherwise.
-BUILDAH_PLACES = [Path("/etc/cni"), Path("/etc/containers/policy.json"), Path("/var/lib/containers")]
 MOST_BYTES = 250_000_000
-
-
-@pytest.fixture(scope="module")
-def image(real_node: None) -> Image:
-    """Minutes the first time, seconds when only the operator's code has changed."""
-    before = [place.exists() for place in BUILDAH_PLACES]
-    built = in_cluster.build()
-    assert [place.exists() for place in BUILDAH_PLACES] == before, "the build left something on the machine"
-    return built
-
-
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +81,7 @@ def test_inside_the_cluster_it_makes_an_app_ready(installed: World, signer: Sign
 
     assert tenant.images("shop")[PRIVATE]["verdict"] == "Private"
     assert f"{PROXIED} runs in api-" in tenant.kubectl("logs", "deployment/api")
-    assert "Traceback" not in installed.kubectl("-n", NAMESPACE, "logs", f"deployment/{NAME}", "--tail=-1")
+    assert "Traceback" not in in_cluster.logs(installed)
 
 
 def test_its_helm_renders_a_chart_there(installed: World, signer: Signer) -> None:
@@ -121,19 +106,39 @@ def test_its_helm_renders_a_chart_there(installed: World, signer: Signer) -> Non
     assert tenant.get("configmaps", "shop-settings")
 
 
-def test_it_ends_when_it_is_told_to(installed: World) -> None:
-    before = _pod(installed)["metadata"]["name"]
+def test_its_two_replicas_run_on_one_node_and_one_of_them_leads(installed: World) -> None:
+    pods = in_cluster.pods(installed)
+    assert len(pods) == 2
+    assert len({pod["spec"]["nodeName"] for pod in pods}) == 1
+    assert in_cluster.leader(installed) in {pod["metadata"]["name"] for pod in pods}
+
+
+def test_a_leader_that_is_deleted_ends_and_the_other_one_leads_at_once(installed: World, signer: Signer) -> None:
+    before = in_cluster.leader(installed)
+    (other,) = [name for pod in in_cluster.pods(installed) if (name := pod["metadata"]["name"]) != before]
 
     installed.kubectl("-n", NAMESPACE, "delete", "pod", before, "--timeout=10s")
 
+    until(lambda: in_cluster.leader(installed) == other, f"{other} leads", LEASE_SECONDS)
+    tenant = Tenant.make(installed, signer)
+    tenant.put_app("shop", [config_map("settings")])
+    tenant.wait_ready("shop", 90)
     in_cluster.roll_out(installed)
-    assert _pod(installed)["metadata"]["name"] != before
+
+
+def test_a_rolling_update_leaves_somebody_who_leads(installed: World, signer: Signer) -> None:
+    before = {pod["metadata"]["name"] for pod in in_cluster.pods(installed)}
+    installed.kubectl("-n", NAMESPACE, "rollout", "restart", f"deployment/{NAME}")
+    in_cluster.roll_out(installed)
+
+    until(lambda: in_cluster.leader(installed) not in before, "a new one leads", 60)
+    tenant = Tenant.make(installed, signer)
+    tenant.put_app("shop", [config_map("settings")])
+    tenant.wait_ready("shop", 90)
 
 
 def _pod(world: World) -> dict[str, Any]:
-    pods = world.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods")["items"]
-    found: dict[str, Any] = next(pod for pod in pods if not pod["metadata"].get("deletionTimestamp"))
-    return found
+    return in_cluster.pods(world)[0]
 
 
 def _archives(image: Image) -> Iterator[tarfile.TarFile]:

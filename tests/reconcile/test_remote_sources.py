@@ -1,5 +1,6 @@
 """Releases that are fetched from the vendor's channel, by the operator's own workers on a fake cluster."""
 
+import random
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from harness.licenses import LICENSE_ID, Signer
 from harness.vendors import VendorWeb
 from harness.virtual_time import in_virtual_time, quiet, until
 from kotsapp.names import KIND, REQUEST_ANNOTATION
+from kotsapp.reconcile.remote_sources import MAX_AT_HAND, at_hand
+from kotsapp.sources.artifact import Artifact
 from localworld.release_channel import Customer, Response, Vendor
 
 
@@ -147,6 +150,8 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
         await settle("1.2.0")
         await operator.until_ready()
         assert "availableReleases" not in operator.status()
+        asked = [request.query["channelSequence"] for request in web.vendor.asked("release")]
+        assert asked == ["", "2", "3"], "each is fetched once"
 
 
 @in_virtual_time
@@ -346,3 +351,27 @@ async def test_an_app_without_anything_is_not_looked_for_each_time_it_is_woken(s
             await quiet(0.3)
 
         assert len(calls) <= before + 2
+
+
+@in_virtual_time
+async def test_a_large_release_is_not_held_in_memory_and_rolls_out_all_the_same(signer: Signer, web: VendorWeb) -> None:
+    made = deployment("web", "quay.io/my-org/web:1")
+    del made["metadata"]["namespace"]
+    large = random.Random(1).randbytes(3 * MAX_AT_HAND)
+    web.vendor.publish("2.0.0", {"app.yaml": yaml.safe_dump_all([release_object("2.0.0"), made]), "logo.png": large})
+    async with operating(signer, web=web) as operator:
+        follow(operator)
+        await until(lambda: operator.api.get("Deployment", "web", NAMESPACE) is not None)
+        await quiet(60)
+        live = operator.api.live("Deployment", "web", NAMESPACE)
+        operator.api.change("Deployment", "web", {"status": well(live)}, NAMESPACE)
+        await operator.until_ready()
+
+        assert len(kept(operator)) > 4
+        assert len(web.vendor.asked("release")) == 1
+
+
+def test_what_is_large_is_not_at_hand() -> None:
+    small, large = (Artifact("1", "", bytes(size)) for size in (MAX_AT_HAND, MAX_AT_HAND + 1))
+
+    assert at_hand({"small": small, "large": large}) == {"small": small}

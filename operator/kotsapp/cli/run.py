@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     except (RegistriesError, TrustedKeysError) as error:
         raise CommandError(str(error)) from None
     try:
-        asyncio.run(_serve(args, _options(args, registries, keys)))
+        asyncio.run(_serve(args, options(args, registries, keys)))
     except ConfigException as error:
         raise CommandError(f"no cluster: {error}") from None
     except ApiError as error:
@@ -130,7 +130,8 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _options(args: argparse.Namespace, registries: Registries, keys: TrustedKeys) -> Options:
+def options(args: argparse.Namespace, registries: Registries, keys: TrustedKeys) -> Options:
+    """What the flags choose. A pod has replicas beside it, or may have them during a rolling update."""
     elect = in_pod() if args.leader_elect is None else args.leader_elect
     settings = Settings(
         namespaces=frozenset(args.namespace),

@@ -60,6 +60,22 @@ _NOT_SEARCHED = frozenset(
     }
 )
 _NOT_SEARCHED_AT_TOP = frozenset({"apiVersion", "kind", "metadata", "status"})
+# Fields of pods that are half of a workload and name no image.
+_WITHOUT_IMAGES = frozenset(
+    {
+        "affinity",
+        "labels",
+        "limits",
+        "livenessProbe",
+        "matchLabels",
+        "readinessProbe",
+        "requests",
+        "securityContext",
+        "startupProbe",
+        "tolerations",
+        "volumeMounts",
+    }
+)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _OTHER_THAN_IMAGES = frozenset(
     {"policy", "secret", "secrets", "tag", "version", "size", "proxy", "path", "dir", "cache"}
@@ -148,9 +164,7 @@ class _Search:
         if group in _NOT_SEARCHED or (group, kind) == ("", "Secret"):
             return
         user = f"{kind}/{(obj.get('metadata') or {}).get('name')}"
-        for key, value in obj.items():
-            if key not in _NOT_SEARCHED_AT_TOP:
-                self._walk(value, key, [key])
+        self._fields({key: value for key, value in obj.items() if key not in _NOT_SEARCHED_AT_TOP}, [])
         for path, image, reason in self._at:
             if path not in handled and len(self.found) < MAX_UNHANDLED:
                 entry = "" if reason else dotted_by_name(obj, path)
@@ -158,31 +172,48 @@ class _Search:
         self._at.clear()
 
     def _walk(self, value: Any, name: str, path: list[str | int]) -> None:
-        """Note what is in a field of this name; ``path`` is the one list that all of the walk shares."""
-        if isinstance(value, str):
+        """Note what is in a field of this name; ``path`` is the one list that all of the walk shares.
+
+        Most values are short texts that hold no image: they are told apart before anything is called for them.
+        """
+        if value.__class__ is str:
             if "/" in value or ":" in value:
                 self._at += [(tuple(path), image, reason) for image, reason in self._in_value(value, name)]
-        elif not isinstance(value, (dict, list)) or len(path) > MAX_NESTING:
+        elif len(path) > MAX_NESTING:
             return
         elif isinstance(value, list):
-            called = name
-            for index, child in enumerate(value):
+            self._items(value, name, path)
+        elif "repository" in value and (image := self._split(value, name)) is not None:
+            self._at.append((tuple(path), image, SPLIT))
+        elif name == "metadata":  # of a pod template: what steers a webhook or an agent is in its annotations
+            self._fields({"annotations": value.get("annotations")}, path)
+        else:
+            self._fields(value, path)
+
+    def _items(self, items: Sequence[Any], name: str, path: list[str | int]) -> None:
+        called = name
+        for index, child in enumerate(items):
+            kind = child.__class__
+            if kind is dict or kind is list or (kind is str and ("/" in child or ":" in child)):
                 path.append(index)
                 self._walk(child, called, path)
                 path.pop()
-                called = child if isinstance(child, str) and child.startswith("-") else name
-        elif "repository" in value and (image := self._split(value, name)) is not None:
-            self._at.append((tuple(path), image, SPLIT))
-        else:
-            variable = value.get("name")
-            for key, child in value.items():
-                # Of a pod template's metadata: what steers a webhook or an agent is in its annotations.
-                if isinstance(key, str) and (name != "metadata" or key == "annotations"):
-                    path.append(key)
-                    self._walk(child, variable if key == "value" and isinstance(variable, str) else key, path)
-                    path.pop()
+            called = child if kind is str and child.startswith("-") else name
+
+    def _fields(self, fields: Mapping[str, Any], path: list[str | int]) -> None:
+        for key, child in fields.items():
+            kind = child.__class__
+            if (kind is str and ("/" in child or ":" in child)) or (
+                (kind is dict or kind is list) and key not in _WITHOUT_IMAGES
+            ):
+                variable = fields.get("name") if key == "value" else None
+                path.append(key)
+                self._walk(child, variable if isinstance(variable, str) else str(key), path)
+                path.pop()
 
     def _in_value(self, value: str, name: str) -> Iterator[tuple[str, str]]:
+        if ":" not in value and not _names_image(name):
+            return  # without a tag or digest only a field's name makes it one
         if len(value) <= _MAX_REFERENCE:
             if self._is_image(value, name):
                 yield value, ""
@@ -192,7 +223,7 @@ class _Search:
                 yield rest, PART
                 return
         self._left -= len(value)
-        if self._left < 0 or "/" not in value or (":" not in value and "@" not in value):
+        if self._left < 0 or "/" not in value:
             return
         found = dict.fromkeys(one[0] for one in _IN_TEXT.finditer(value) if not _is_comment(value, one.start()))
         yield from ((image, PART) for image in (one.rstrip(".") for one in found) if self._is_image(image, ""))

@@ -5,6 +5,7 @@ that costs more than the requests do, so paths and bodies are made here.
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -14,13 +15,17 @@ import aiohttp
 from kubernetes.aio import client as aio_client
 from kubernetes.aio.config import ConfigException
 
+from kotsapp.fair_queue import FairQueue, acting_for
 from kotsapp.kube.access import Access, find_access
 from kotsapp.kube.errors import ApiError, from_answer
-from kotsapp.kube.fence import READING, Fence, FencedError, fenced_socket
+from kotsapp.kube.fence import READING, Fence, FencedError, FencedRequest, fenced_socket
 from kotsapp.kube.lines import EventTooLargeError, lines
 from kotsapp.net.tls import certificate_problem
 
 MAX_CONNECTIONS = 256
+# Requests under way on behalf of apps: a third of them of one app at the most, and half of one namespace, so that the
+# next one of another app waits for a few. What is done for all apps, such as keeping the lease, waits for none.
+MAX_REQUESTS_OF_APPS = 24
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 # Bookmarks come about every minute; a stream silent for longer has lost its peer.
 WATCH_SECONDS = 290
@@ -48,6 +53,7 @@ class Connection:
         self._fence = fence
         self._connectors: list[aiohttp.TCPConnector] = []  # that the clients were given, and so don't close
         self._api = self._client(MAX_CONNECTIONS)
+        self._of_apps = FairQueue(MAX_REQUESTS_OF_APPS, spare=True)
         # A watch keeps its connection for itself, and there may be many: requests must not wait for one of theirs.
         self._watches = self._client(0)
 
@@ -73,7 +79,7 @@ class Connection:
         configuration.client_session_kwargs = {"trust_env": False, "middlewares": (self._authorize,)}
         if self._fence is not None:
             connector = self._connector(connections)
-            configuration.client_session_kwargs["connector"] = connector
+            configuration.client_session_kwargs |= {"connector": connector, "request_class": FencedRequest}
             self._connectors.append(connector)
         client = aio_client.ApiClient(configuration)
         client.rest_client.ssl_context = access.tls or True
@@ -113,10 +119,12 @@ class Connection:
         seconds = self._fence.seconds
         if not seconds:
             raise FencedError
+        if isinstance(request, FencedRequest):
+            request.fence = self._fence
         try:
             async with asyncio.timeout(seconds):
                 return await handler(request)
-        except TimeoutError:
+        except (aiohttp.ClientError, TimeoutError):
             if self._fence.seconds:
                 raise
             raise FencedError from None
@@ -138,6 +146,7 @@ class Connection:
             headers={"User-Agent": self._user_agent},
             proxy=self._access.proxy,
             trust_env=False,
+            request_class=FencedRequest,
             middlewares=(*middlewares, self._authorize),
         )
 
@@ -162,9 +171,10 @@ class Connection:
         """The answer's object, asked for again while the API server is busy or away; raises ApiError."""
         for attempt in range(1, attempts + 1):
             try:
-                response = await self._send(method, path, body, query, accept, content_type, user)
-                async with response:
-                    return dict(json.loads(await response.read()))
+                async with self._turn():
+                    response = await self._send(method, path, body, query, accept, content_type, user)
+                    async with response:
+                        return dict(json.loads(await response.read()))
             except ApiError as error:
                 # Asking again helps an apply that met another write; a name that is taken stays so.
                 lost = error.status == 409 and method != "PATCH"
@@ -179,6 +189,13 @@ class Connection:
                 wait = 0.1 * 4**attempt
             await asyncio.sleep(min(wait, MAX_RETRY_WAIT))
         raise AssertionError("unreachable")
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """A place among the requests of apps, for one that is made for an app."""
+        tenant = acting_for.get()
+        async with self._of_apps.turn(tenant) if tenant is not None else contextlib.nullcontext():
+            yield
 
     async def stream(
         self, path: str, query: Sequence[tuple[str, str]], accept: str, user: str | None

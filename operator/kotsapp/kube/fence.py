@@ -4,6 +4,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from typing import Any
 
 import aiohttp
 
@@ -55,3 +56,19 @@ class Fence:
     def seconds(self) -> float:
         """For how long writes may still be begun, and have to be answered; 0 when none may."""
         return max(self.until - self._clock(), 0.0)
+
+
+class FencedRequest(aiohttp.ClientRequest):
+    """Looks at the fence once more as its bytes are about to go: the process may have been stopped on the way to here.
+
+    Nothing else does: after a stop the loop first carries on with what was ready before, then sees that time is over.
+    """
+
+    fence: Fence | None = None  # that of the connection that makes the request, for a write
+
+    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
+        """Headers wait for the body's first bytes, so that what is kept back here is the whole request."""
+        if self.fence is None or self.fence.seconds:
+            await super().write_bytes(writer, conn, content_length)
+        else:
+            conn.close()

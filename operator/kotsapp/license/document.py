@@ -8,7 +8,7 @@ parser's events are read instead of its objects, because libyaml's composer over
 import json
 import re
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
 import yaml
@@ -82,7 +82,10 @@ def number(written: str) -> int | str:
     """A number as the vendor's signer saw it: ``1.232435e+06`` is 1232435; what is no int64 stays as written."""
     if len(written) > _LONGEST_NUMBER:
         return written
-    value = Decimal(written)
+    try:
+        value = Decimal(written)
+    except InvalidOperation:  # an exponent of more digits than there is room for
+        return written
     if abs(value.adjusted()) > 18 or value != value.to_integral_value():
         return written
     whole = int(value)

@@ -47,15 +47,20 @@ _VOLUMES = (
 _ROUTES = "\n+ ".join(f"({expression})" for expression in (*(_containers(field) for field in _LISTS), _VOLUMES))
 
 _SECRET = """\
-request.operation != 'CREATE' || size(variables.pulls) == 0 || variables.hasSecret ? [] : [
+(request.operation != 'CREATE' || size(variables.pulls) == 0 || variables.hasSecret ? [] : [
   has(object.spec.imagePullSecrets)
   ? JSONPatch{op: 'add', path: '/spec/imagePullSecrets/-', value: {'name': variables.secret}}
   : JSONPatch{op: 'add', path: '/spec/imagePullSecrets', value: [{'name': variables.secret}]}
-]"""  # noqa: S105 - an expression
+])
++ """  # noqa: S105 - an expression
 
 _VARIABLES = {
-    # Whether this KotsApp routes at all: what its owner asks for, and what its operator has found.
-    "routes": "params.spec.?pods.?route.orValue(false) && has(params.status) && has(params.status.pods)",
+    # Whether this KotsApp routes at all: what its owner asks for, and what its operator has found. A static pod's image
+    # in the API says what its node runs, and such a pod may name no Secret.
+    "routes": (
+        "params.spec.?pods.?route.orValue(false) && has(params.status) && has(params.status.pods)\n"
+        "&& !('kubernetes.io/config.mirror' in object.metadata.?annotations.orValue({}))"
+    ),
     "secret": "variables.routes ? params.status.pods.pullSecret : ''",
     "hasSecret": "object.spec.?imagePullSecrets.orValue([]).exists(s, s.?name.orValue('') == variables.secret)",
     "written": (
@@ -80,13 +85,6 @@ _VARIABLES = {
     ),
 }
 
-# A static pod's image in the API says what its node runs, and may name no Secret.
-_NO_MIRROR = "!('kubernetes.io/config.mirror' in object.metadata.?annotations.orValue({}))"
-_NEW_IMAGES = (
-    f"request.operation == 'CREATE' || ({_all('object')}).map(c, c.?image.orValue(''))\n"
-    f"!= ({_all('oldObject')}).map(c, c.?image.orValue(''))"
-)
-
 
 def policy(api_version: str = API_VERSIONS[0]) -> dict[str, Any]:
     """The policy: which pods it looks at, what it takes from which KotsApps, and what it changes."""
@@ -102,19 +100,15 @@ def policy(api_version: str = API_VERSIONS[0]) -> dict[str, Any]:
             "paramKind": {"apiVersion": API_VERSION, "kind": KIND},
             "matchConstraints": {
                 "resourceRules": [
-                    _rule("pods", "CREATE", "UPDATE"),
+                    _rule("pods", "CREATE"),
                     # How `kubectl debug` adds a container.
                     _rule("pods/ephemeralcontainers", "UPDATE"),
                 ]
             },
-            "matchConditions": [
-                {"name": "no-static-pod", "expression": _NO_MIRROR},
-                {"name": "new-images", "expression": _NEW_IMAGES},
-            ],
             "variables": [{"name": name, "expression": expression} for name, expression in _VARIABLES.items()],
-            "mutations": [
-                {"patchType": "JSONPatch", "jsonPatch": {"expression": expression}} for expression in (_SECRET, _ROUTES)
-            ],
+            # One, and no conditions before it: for each the API server (1.37) makes a copy of the whole KotsApp, by way
+            # of its JSON, and that takes longer than all the rest.
+            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": _SECRET + _ROUTES}}],
         },
     }
 
@@ -134,5 +128,5 @@ def binding(api_version: str = API_VERSIONS[0]) -> dict[str, Any]:
     }
 
 
-def _rule(resource: str, *operations: str) -> dict[str, Any]:
-    return {"apiGroups": [""], "apiVersions": ["v1"], "operations": list(operations), "resources": [resource]}
+def _rule(resource: str, operation: str) -> dict[str, Any]:
+    return {"apiGroups": [""], "apiVersions": ["v1"], "operations": [operation], "resources": [resource]}

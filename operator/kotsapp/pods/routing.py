@@ -11,6 +11,7 @@ from typing import Any
 from kotsapp.images.reference import InvalidReferenceError, parse
 from kotsapp.images.routing import DEFAULT_PROXY_DOMAIN, Route
 from kotsapp.license import License
+from kotsapp.names import OF_PODS
 from kotsapp.pods.seen import SeenPod
 from kotsapp.verdicts.decision import Resolution
 from kotsapp.verdicts.verification import Verified
@@ -19,7 +20,6 @@ from kotsapp.verdicts.verification import Verified
 MAX_POD_IMAGES = 200
 # Names of pods come and go, and each change is a write.
 MAX_POD_USERS = 3
-ORIGIN = "Pods"
 KEPT = "; pods keep it as written"
 
 
@@ -95,7 +95,7 @@ def images_in(
         for image in map(target.written, pod.images):
             if image not in own and is_reference(image):
                 live.setdefault(image, []).append(str(pod))
-    known = {str(entry["image"]): entry for entry in before if entry.get("origin") == ORIGIN}
+    known = {str(entry["image"]): entry for entry in before if entry.get("origin") == OF_PODS}
     routed = [
         image
         for image, entry in known.items()

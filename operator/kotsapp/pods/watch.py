@@ -1,6 +1,7 @@
 """The watch of the pods of a namespace, for the apps there that route them; of each pod only what is needed is kept."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 CHUNK = 100
 # What one namespace can hold by far; of what is beyond, nothing is learned.
 MAX_PODS = 10_000
+# Seconds for which an app waits for a first answer; what else there is to do for it does not depend on its pods.
+PATIENCE = 10.0
 # What was allowed until now is given a little time before it is told that it is not.
 FORBIDDEN_TRIES = 1
 
@@ -50,6 +53,11 @@ class PodWatch(Reflector):
         self._client = client
         self._wake = wake
         self._task = asyncio.create_task(self.run(), name=f"watch {self.name}")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether ``pods`` are all that there are."""
+        return self.synced.is_set() and not self.is_forbidden
 
     def cancel(self) -> asyncio.Task[None]:
         """End it, and whoever waits for its start; the task is there to be awaited."""
@@ -115,7 +123,8 @@ class PodWatches:
     async def follow(self, owner: Owner, client: KubeClient) -> PodWatch:
         """The watch of the owner's namespace as ``client`` sees it.
 
-        Returns when the pods there are known, or may not be looked at.
+        Returns when the pods there are known, or may not be looked at; where the API server gives no answer for a
+        while, without them: what comes later wakes the owner.
         """
         key = (owner.namespace, client.user)
         if key not in self._watches:
@@ -123,7 +132,9 @@ class PodWatches:
         watch = self._watches[key]
         watch.followers.setdefault(owner, Interest())
         self._leave(owner, but=key)
-        await watch.synced.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await watch.synced.wait()
         return watch
 
     def unfollow(self, owner: Owner) -> None:

@@ -51,7 +51,7 @@ def of_sources(files: Iterable[SourceFile]) -> Iterator[str]:
     """The values of the manifests' fields, of files that are kept in Secrets, but for names and words; archives are not
     looked into (``are_hidden``)."""
     for file in files:
-        if is_secret(file.origin):
+        if is_secret(file.origin) and _is_text(file):
             for called, value in _fields(file.data.decode("utf-8", "replace")):
                 yield from _parts(value, called)
 
@@ -59,7 +59,9 @@ def of_sources(files: Iterable[SourceFile]) -> Iterator[str]:
 def _fields(text: str) -> Iterator[tuple[str, str]]:
     """What lines set, by what it is called: a variable's value by its name, a block's or a list's line by its field."""
     holder = name = ""
-    for field, written in _VALUE.findall(text):
+    # One after the other: whoever does this in a thread lets others have their turn in between.
+    for found in _VALUE.finditer(text):
+        field, written = found[1] or "", found[2]
         value = written.strip().strip("\"'")
         if not field and value.endswith(":"):
             holder = value[:-1].lstrip("\"'-").rstrip("\"'")

@@ -67,13 +67,14 @@ class PodRouting:
             self.stop()
             return PodImages()
         client = client_of(self._app, self._app.account, self._services)
-        self._watch = await self._services.pods.follow(self._app.key, client)
+        async with self._services.limiter.waiting(self._app.tenant):
+            self._watch = await self._services.pods.follow(self._app.key, client)
         target = Target.of(license, pull_secret)
         if target is None:
             return PodImages()
         before = self._progress.before.get("images") or ()
         room = status.MAX_IMAGES - len(own)
-        keep = not self._progress.sources_changed or self._watch.is_forbidden
+        keep = not self._progress.sources_changed or not self._watch.is_complete
         found = images_in(self._watch.pods.values(), before, own, target, room=room, keep=keep)
         return PodImages(target, found)
 

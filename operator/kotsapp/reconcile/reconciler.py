@@ -176,7 +176,8 @@ class Reconciler:
         files = await read_sources(self._app, spec, self._services, fetched)
         answers, read_from = await read_answers(self._app, spec, self._services)
         every = [*with_values(files), *read_from]
-        self._memory.redactor.learn("sources", known_secrets.of_sources(every))
+        # In a thread, since there may be megabytes of them.
+        await asyncio.to_thread(self._memory.redactor.learn, "sources", known_secrets.of_sources(every))
         self._quoting = not known_secrets.are_hidden(files)
         self._progress.note_sources(every, license.license_id.encode(), fetched)
         return license, files, answers, version_of(spec, fetched)
@@ -209,7 +210,7 @@ class Reconciler:
             release = await self._renderings.render(Inputs(renderer, files, answers, release.drawn), before, inputs)
             self._note_secrets(release, license)
             images = await self._route(spec, license, renderer, release)
-        self._memory.deaths = None  # not before: the second rendering may be the one that a reader dies of
+        self._renderings.read()  # not before: the second rendering may be the one that a reader dies of
         await self._renderings.keep(
             StoredRelease(
                 revision=self._renderings.last_revision(stored) + 1,
@@ -241,7 +242,8 @@ class Reconciler:
         except InvalidImagesError as error:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
-        shown, vouched = opened_by_license(spec, license), renderer.vouched_domains
+        vouched = renderer.vouched_domains
+        shown = opened_by_license(spec, license, vouched)
         self._note_hosts(license, license_hosts(license, vouched, release.application, domains, shown))
         beside = await self._pods.images(spec, license, secret_name(spec, license), used.users.keys())
         references += parse_used(beside.users)

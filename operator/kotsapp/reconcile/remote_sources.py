@@ -26,7 +26,7 @@ from kotsapp.reconcile.events import Event
 from kotsapp.reconcile.memory import Memory, SourceMemory
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.services import Services
-from kotsapp.reconcile.source_access import access_for, read_logins
+from kotsapp.reconcile.source_access import access_for, channel_domains, read_logins
 from kotsapp.release.files import SourceFile
 from kotsapp.release.jobs import Unpacked
 from kotsapp.release.process import ReaderDiedError
@@ -43,6 +43,9 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY = 15.0
 # Many apps that an operator took up at one moment must not look at one moment for ever.
 EARLY = 0.1
+# An app is looked at every few seconds while it rolls out, and many may roll out at once. Most releases are smaller;
+# the largest, were they of many apps, would take all memory.
+MAX_AT_HAND = 1024 * 1024
 # Time to write the status that says what is Ready.
 AT_ONCE = 0.1
 
@@ -61,6 +64,7 @@ class RemoteSources:
         self._problems: dict[str, SourceError] = {}
         self._redactor = memory.redactor
         self._logins: Mapping[str, bytes | None] = {}
+        self._channels: tuple[str, ...] = ()
         self._lost: set[str] = set()
 
     async def newest_license(self, given: License) -> License:
@@ -104,8 +108,10 @@ class RemoteSources:
         held = {name: one for name, one in memory.artifacts.items() if name == newest.SLOT}
         available: tuple[Mapping[str, Any], ...] | None = None
         awaited = ""
-        for item in self._spec.remote:
+        # What the channel's release came with says where the license may be shown, too.
+        for item in sorted(self._spec.remote, key=lambda item: not isinstance(item, ChannelRelease)):
             known = await self._known(item, opened_by)
+            self._channels = channel_domains(self._spec, held)
             seen = await self._seen(item, license, known)
             if seen is None:
                 held |= {item.name: known.artifact} if known is not None else {}
@@ -129,7 +135,7 @@ class RemoteSources:
             memory.problems, memory.awaits_ready = self._problems, awaited
             self._plan_next()
             self._progress.found(available=available)
-        memory.artifacts = usable
+        memory.artifacts = at_hand(usable)
         left = memory.due - asyncio.get_running_loop().time()
         report = source_report.Report(self._spec.remote, usable, memory.problems, left)
         self._progress.events += report.events(self._progress.before)
@@ -155,7 +161,7 @@ class RemoteSources:
             self._looking = True
         try:
             async with self._turn():
-                access = access_for(self._app, self._spec, license, item, self._logins)
+                access = access_for(self._app, self._spec, license, item, self._logins, self._channels)
                 seen = await self._services.fetcher.look(item, access, known)
             if known is None or seen.artifact.digest != known.artifact.digest:
                 await self._check(item, seen.artifact)
@@ -254,6 +260,11 @@ class RemoteSources:
         wait = Backoff(FIRST_RETRY, self._spec.interval, 0.2).after(memory.failures)
         wishes = [error.retry_after for error in self._problems.values() if error.retry_after is not None]
         memory.due = asyncio.get_running_loop().time() + max([wait, *wishes])
+
+
+def at_hand(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
+    """Those whose content stays in memory while the app rolls out; the others are read anew at each look."""
+    return {name: artifact for name, artifact in artifacts.items() if len(artifact.content) <= MAX_AT_HAND}
 
 
 def until_due(memory: SourceMemory) -> float:

@@ -1,5 +1,6 @@
 """One rendering a release (DESIGN 6.5): the one that is kept, whether its inputs are what they were, a new one."""
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,14 +10,15 @@ from kotsapp.names import RENDER_ANNOTATION, RENDER_ANSWER
 from kotsapp.reconcile import events, release_store
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.memory import Memory
-from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
+from kotsapp.reconcile.outcome import UNWATCHED_POLL, retryable, terminal
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.rendering import Before, ReaderFor, after_death, died, refuse_deadly, render
 from kotsapp.reconcile.services import Services
-from kotsapp.reconcile.status import stored_revision
+from kotsapp.reconcile.status import FAILED_READS, stored_revision
+from kotsapp.release.deaths import Deaths
 from kotsapp.release.filling import Drawn
 from kotsapp.release.jobs import Inputs
-from kotsapp.release.process import ReaderDiedError
+from kotsapp.release.process import ReaderDiedError, ReaderUnavailableError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 from kotsapp.release.store import StoredRelease, StoredReleaseError
@@ -84,7 +86,7 @@ class Renderings:
         try:
             async with self._services.limiter.waiting(self._app.tenant):
                 return renderer.inputs_of((await reader.content(files)).digest)
-        except (ManifestError, ReaderDiedError):
+        except (ManifestError, ReaderDiedError, ReaderUnavailableError):
             return ""
 
     def _reader(self, digest: str) -> ReaderFor:
@@ -119,18 +121,31 @@ class Renderings:
 
     async def render(self, inputs: Inputs, before: Before, digest: str) -> Release:
         """Rendered in a process of its own; raises ReconcileError, too, when that died."""
-        refuse_deadly(self._memory.deaths, digest)
+        license = inputs.renderer.license
+        # In the status, where nobody is to guess from it what a Secret holds.
+        mark = hmac.new(license.license_id.encode() if license else b"", digest.encode(), "sha256").hexdigest()
+        known = self._deaths()
+        refuse_deadly(known, mark)
         reader = self._reader(digest)
         try:
             async with self._services.limiter.waiting(self._app.tenant):
                 return await render(inputs, reader, before, self._services.client)
+        except ReaderUnavailableError as error:
+            raise retryable(Reason.RENDER_FAILED, str(error)) from None
         except ReaderDiedError as error:
-            self._memory.deaths = after_death(self._memory.deaths, digest, error)
+            self._memory.deaths = after_death(known, mark, error)
+            self._progress.found(failed_reads=self._memory.deaths.to_status())
             raise died(self._memory.deaths) from None
+
+    def read(self) -> None:
+        """The release is rendered, and all of its readers came to their end."""
+        self._memory.deaths = None
+        self._progress.found(failed_reads={})
+
+    def _deaths(self) -> Deaths | None:
+        """Those of the readers of this app's sources, also by an operator before this one."""
+        return self._memory.deaths or Deaths.from_status(self._progress.before.get(FAILED_READS))
 
     def _is_suspect(self) -> bool:
         """Whether reading the app's sources did harm before, or was given up before a restart."""
-        if self._memory.deaths is not None:
-            return True
-        conditions = self._progress.before.get("conditions") or ()
-        return any(condition.get("reason") == Reason.TOO_EXPENSIVE for condition in conditions)
+        return self._deaths() is not None

@@ -22,7 +22,7 @@ from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.images.routing import Route
 from kotsapp.images.unhandled import UnhandledImage
 from kotsapp.kube.objects import ObjectKey
-from kotsapp.pods.routing import ORIGIN
+from kotsapp.names import OF_PODS
 from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
@@ -50,6 +50,7 @@ _WORST_FIRST = {
     Verdict.EXCLUDED: 4,
     Verdict.PUBLIC: 5,
 }
+FAILED_READS = "failedReads"
 _STATES_WORST_FIRST = (
     WorkloadState.MISSING,
     WorkloadState.UNAVAILABLE,
@@ -83,8 +84,9 @@ class Findings:
     ``license`` are the license's facts, ``release`` those of the stored release (empty for one that needn't be stored),
     ``version`` which release of its channel is rolled out (empty for none), ``available`` newer ones, and ``config``
     the names of the Config's items, as status has them (``config`` is empty for a release without one); ``answered``
-    are requests that were acted on, by the status field of each; ``obsolete`` are conditions that no longer apply.
-    ``pods`` is what the admission policy reads, empty where it is to route nothing.
+    are requests that were acted on, by the status field of each; ``failed_reads`` tells of readers that died (empty for
+    none); ``obsolete`` are conditions that no longer apply. ``pods`` is what the admission policy reads, empty where
+    it is to route nothing.
     """
 
     license: Mapping[str, Any] | None = None
@@ -97,6 +99,7 @@ class Findings:
     pods: Mapping[str, Any] | None = None
     workloads: Mapping[ObjectKey, Health] | None = None
     answered: Mapping[str, str] = field(default_factory=dict)
+    failed_reads: Mapping[str, Any] | None = None
     conditions: tuple[Condition, ...] = ()
     obsolete: frozenset[str] = frozenset()
 
@@ -116,6 +119,9 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
     if findings.config is not None:
         status.pop("config", None)
         status |= {"config": dict(findings.config)} if findings.config else {}
+    if findings.failed_reads is not None:
+        status.pop(FAILED_READS, None)
+        status |= {FAILED_READS: dict(findings.failed_reads)} if findings.failed_reads else {}
     if findings.sources is not None:
         status["sources"] = [dict(source) for source in findings.sources]
     if findings.images is not None:
@@ -270,7 +276,7 @@ def _image(settled: Resolution, before: Mapping[str, Any], found: ImageFindings)
         "verified": str(settled.verified) if found.verified and settled.is_routed else None,
         "lastTransitionTime": before.get("lastTransitionTime", found.at) if same else found.at,
         "usedBy": [*users[:MAX_USERS], *([f"and {len(users) - MAX_USERS} more"] if len(users) > MAX_USERS else [])],
-        "origin": ORIGIN if settled.image in found.of_pods else None,
+        "origin": OF_PODS if settled.image in found.of_pods else None,
     }
     return {name: value for name, value in entry.items() if value not in (None, "", [])}
 

@@ -11,6 +11,7 @@ from kotsapp.api.conditions import Reason, progressing, retrying
 from kotsapp.apply.inventory import Inventory
 from kotsapp.apply.ledger import Ledger
 from kotsapp.backoff import Backoff
+from kotsapp.fair_queue import acting_for
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.events import post
 from kotsapp.reconcile import events, status
@@ -63,6 +64,7 @@ class Worker:
 
     async def run(self, services: Services) -> None:
         """Reconcile now and whenever woken, until cancelled."""
+        acting_for.set(self.app.tenant)
         while True:
             self.wake.clear()
             if not self.app.has_finalizer:
@@ -71,12 +73,14 @@ class Worker:
                 continue
             async with self._busy, services.limiter.turn(self.app.tenant):
                 delay = await self._once(services)
+            self._memory.redactor.rest()
             await self._sleep(delay)
 
     async def remove(self, services: Services) -> list[str]:
         """Delete everything that was applied; the problems that are left, which status tells, too."""
         async with self._busy, services.limiter.turn(self.app.tenant):
             use(self._memory.redactor)
+            acting_for.set(self.app.tenant)
             app, writer = self.app, self._writer
 
             async def save(_: bool) -> None:

@@ -7,6 +7,7 @@ that nobody between us and the registry can put another one in its place (DESIGN
 import asyncio
 from dataclasses import dataclass, replace
 
+from kotsapp.pullsecret import USER_NAME
 from kotsapp.registry.client import Answer
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.evidence import NoAnswer
@@ -29,7 +30,6 @@ MANIFEST, TAG = "manifest", "tag"
 _DIGEST_HEADER = "Docker-Content-Digest"
 # No HEAD here; a GET tells the same.
 _NO_HEAD = frozenset({405, 501})
-_LICENSE_USER = "LICENSE_ID"
 
 
 async def look(item: OciRef, access: Access, known: Known | None, web: Web) -> Seen:
@@ -61,7 +61,7 @@ def _repository(item: OciRef, access: Access) -> Repository:
     """With the license's credential at the license's hosts alone; else with the Secret's, else anonymously."""
     if item.registry in access.license_hosts:
         hosts = access.license_hosts
-        credential = Credential(_LICENSE_USER, access.license.license_id, hosts)
+        credential = Credential(USER_NAME, access.license.license_id, hosts)
         return Repository(item.registry, item.repository, credential)
     if access.docker_config is None:
         return Repository(item.registry, item.repository)

@@ -20,6 +20,7 @@ _PUBLIC = frozenset(
     "auth.docker.io docker.io index.docker.io registry-1.docker.io k8s.io kots.io kotsapp.dev kubernetes.io "  # noqa: SIM905
     "helm.sh replicated.app replicated.com troubleshoot.sh".split()
 )
+_WORDS = frozenset({"e.g", "i.e"})
 _FIELDS = ("spec.", "status.", "metadata.", "data.", "stringdata.", ".")
 _FILES = frozenset("crt gz html json key pem sh tar tgz tpl txt yaml yml".split())  # noqa: SIM905
 _V4 = r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?(?![\w.]*\w)"
@@ -27,8 +28,10 @@ _V6 = r"\[?(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])\]?(?::\d{1,5}
 _ADDRESS = re.compile(f"{_V4}|{_V6}", re.IGNORECASE)
 _NAME = r"(?:[a-z0-9_](?:[-a-z0-9_]*[a-z0-9_])?)"
 _CLOCK = re.compile(r"\d{1,2}:\d{2}:\d{2}|:+")
-_HOST = re.compile(rf"(?<![\w./@-])({_NAME}(?:\.{_NAME})+)(:\d{{1,5}})?(?![\w-])", re.IGNORECASE)
+_HOST = re.compile(rf"(?<![\w./@-])((?:\*\.)?{_NAME}(?:\.{_NAME})+)(:\d{{1,5}})?(?![\w-])", re.IGNORECASE)
 _ON_PORT = re.compile(r"(?<![\w./:@-])([a-z][-a-z0-9_]*):(\d{2,5})(?![\w.-])", re.IGNORECASE)
+_PERSON = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_LOOKED_UP = re.compile(r"(?<=\blookup )[^\s:,;]+")
 _IN_URL = re.compile(r"(?<=://)[^\s/\"'<>]+")
 _OF_NODE = re.compile(r"(\bnodes? (?:named )?\"?)([a-z0-9][-a-z0-9.]*[0-9.][-a-z0-9.]*)", re.IGNORECASE)
 _LONG = re.compile(r"(?<![\w/+=])[A-Za-z0-9+/_=-]{24,}(?![\w/+=])")
@@ -56,6 +59,8 @@ class Private:
         text = self.name(text)
         text = _OF_NODE.sub(lambda found: f"{found[1]}{NODE}", text)
         text = _IN_URL.sub(self._authority, text)
+        text = _PERSON.sub(ADDRESS, text)
+        text = _LOOKED_UP.sub(lambda found: found[0] if self._may_be_told(found[0]) else HOST, text)
         text = _ADDRESS.sub(lambda found: found[0] if _CLOCK.fullmatch(found[0]) else ADDRESS, text)
         text = _HOST.sub(self._host, text)
         return _ON_PORT.sub(lambda found: found[0] if found[0].lower() in self.hosts else HOST, text)
@@ -65,9 +70,11 @@ class Private:
         return host if self._may_be_told(host) else HOST
 
     def _host(self, found: re.Match[str]) -> str:
-        name = found[1].lower()
-        is_other = name.startswith(_FIELDS) or name.rpartition(".")[2] in _FILES or _VERSION.fullmatch(name)
-        return found[0] if is_other or self._may_be_told(found[0]) else HOST
+        name = found[1].lower().removeprefix("*.")
+        is_other = (
+            name in _WORDS or name.startswith(_FIELDS) or name.rpartition(".")[2] in _FILES or _VERSION.fullmatch(name)
+        )
+        return found[0] if is_other or self._may_be_told(found[0].removeprefix("*.")) else HOST
 
     def _may_be_told(self, host: str) -> bool:
         name = host.lower()

@@ -11,9 +11,10 @@ from kotsapp.cli.output import print_result
 from kotsapp.cli.plugin import tones
 from kotsapp.cli.plugin.target import POLL_SECONDS, App, Target, is_current, is_suspended, outdated, ready
 from kotsapp.cli.plugin.terminal import fitted, is_terminal
-from kotsapp.text import printable
+from kotsapp.text import listed, printable
 
 _TROUBLES = {"undecided": "undecided", "unverified": "not verified"}
+MAX_NEWER = 3
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -39,6 +40,7 @@ def _text(app: App, status: dict[str, Any]) -> str:
     lines = [
         ("KotsApp", f"{app['metadata']['namespace']}/{app['metadata']['name']}"),
         ("License", _license_line(status.get("license") or {})),
+        *(("Release", line) for line in _release_lines(status)),
         ("Images", _images_line(status)),
     ]
     if is_suspended(app):
@@ -77,6 +79,18 @@ def _images_line(status: dict[str, Any]) -> str:
         told += [f"{routes[route]} {way}" for route, way in ways if routes[route]]
     told += [f"{summary[key]} {text}" for key, text in _TROUBLES.items() if summary.get(key)]
     return f"{total}: {', '.join(told)}"
+
+
+def _release_lines(status: dict[str, Any]) -> Iterator[str]:
+    """Which release of its channel it is, and which newer ones there are; nothing for one that comes from none."""
+    release, newer = status.get("release") or {}, status.get("availableReleases") or ()
+    if "channelSequence" not in release:
+        return
+    label = f"{release.get('versionLabel') or 'no version'} ({release['channelSequence']})"
+    if newer:
+        names = [str(one.get("versionLabel") or one.get("channelSequence")) for one in newer]
+        label += f"; newer in the channel: {listed(names, MAX_NEWER)}"
+    yield label
 
 
 def _license_line(license: dict[str, Any]) -> str:

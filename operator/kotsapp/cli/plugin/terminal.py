@@ -59,6 +59,13 @@ def fitted(heads: Sequence[str], rows: Iterable[Sequence[object]], width: int | 
     return "\n".join(line for row in cells for line in _block(heads, row, width))
 
 
+def told(head: str, text: str, width: int) -> str:
+    """A line of ``head``, in ``width`` columns, and a text, which is wrapped beside it on a terminal."""
+    room = shutil.get_terminal_size().columns - width - 1 if is_terminal() else 0
+    lines = _lines(text, room) if room >= _LEAST else [text]
+    return f"{head:<{width}} " + f"\n{' ' * (width + 1)}".join(lines)
+
+
 def _toned(value: object, *, first: bool) -> Toned:
     """The cell as one safe line; the first of a row is a name, whatever it is called."""
     text = cell(value)

@@ -8,6 +8,8 @@ from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.output import cell, print_result
 from kotsapp.cli.plugin.images import is_bad
 from kotsapp.cli.plugin.target import App, Target
+from kotsapp.cli.plugin.terminal import told
+from kotsapp.names import OF_PODS
 from kotsapp.text import listed
 
 Image = dict[str, Any]
@@ -68,6 +70,11 @@ def advice(image: Image, app: App) -> str:
         return (
             "the proxy could not be asked whether the license pulls it; it is asked again by itself, or now: " + again
         )
+    if image.get("origin") == OF_PODS and image.get("route") == "Direct" and verdict not in ("Public", "Excluded"):
+        return (
+            "no manifest names it, and pods that others make keep it as written: where they can't pull it, they need a"
+            " pull secret of their own, or the vendor has to let this license pull it. Then: " + again
+        )
     if verdict == "Excluded":
         return "spec.probe.exclude leaves it as written: if it is private, its pods need a pull secret of their own"
     return "nothing: pods can pull it"
@@ -98,10 +105,11 @@ def _text(image: Image, used: Sequence[dict[str, Any]], todo: str) -> str:
         ("Pulled as", image.get("pull") if image.get("pull") != image.get("image") else None),
         ("License", {"True": "can pull it", "False": "can't pull it"}.get(str(image.get("verified")))),
         ("Used by", ", ".join(image.get("usedBy") or ())),
+        ("Found in", "pods that others make; no manifest names it" if image.get("origin") == OF_PODS else None),
         *(
             ("", f"{w.get('kind')}/{w.get('name')} is {w.get('state')}: {w.get('message', '')}".rstrip(": "))
             for w in used
         ),
         ("To do", todo),
     ]
-    return "\n".join(f"{head:<{_WIDTH}} {cell(text)}" for head, text in lines if text)
+    return "\n".join(told(head, cell(text), _WIDTH) for head, text in lines if text)
