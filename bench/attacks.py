@@ -29,7 +29,7 @@ from harness.running import ROOT, Operator
 from localworld.world import World
 
 # From when an attack is there until others come, and how long an attack's apps may take to be told of.
-BEGUN_SECONDS, TOLD_SECONDS = 1.5, 60.0
+BEGUN_SECONDS, TOLD_SECONDS = 1.5, 30.0
 TICK = 0.05
 COLUMNS = (
     *("attack", "KiB", "what Ready tells", "operator MiB", "readers MiB", "operator CPU s", "readers CPU s"),
@@ -76,11 +76,13 @@ class Watch:
 
     def _ask(self) -> None:
         while not self._end.wait(TICK):
-            self.slowest = max(self.slowest, answered_after(self.operator.port))
+            took = answered_after(self.operator.port)
+            self.slowest = max(self.slowest, took)
 
     def _ask_idle(self) -> None:
         while not self._end.wait(TICK):
-            self.idle = max(self.idle, answered_after(self.idle_port))
+            took = answered_after(self.idle_port)
+            self.idle = max(self.idle, took)
 
     def _look(self) -> None:
         while not self._end.wait(TICK):

@@ -152,7 +152,7 @@ def attacks() -> Iterator[Attack]:
         apps=6,
         reason="InvalidManifest",
     )
-    yield Attack("archived YAML of 30 MiB", lambda _: [pack({"a.yaml": _BOMB})], reason="InvalidManifest")
+    yield Attack("archived YAML of 30 MiB", lambda _: [pack({"a.yaml": _BOMB})], reason="TooExpensive")
     yield Attack("one wide character in 14 MiB", lambda _: [_wide_text()], apps=3, reason="TooExpensive")
     yield Attack("one Pod of 60,000 images", lambda _: [pack({"a.yaml": _pod(60_000)})], reason="InvalidManifest")
     yield Attack(

@@ -160,6 +160,7 @@ async def test_hostile_names_do_nothing_in_the_page(capsys: pytest.CaptureFixtur
         config={"items": [HOSTILE], "set": [HOSTILE]},
         conditions=[condition(HOSTILE, "True", HOSTILE, HOSTILE), condition("Ready", "False", HOSTILE, HOSTILE)],
         images=[{**dict.fromkeys(fields, HOSTILE), "usedBy": [HOSTILE]}],
+        unhandledImages=[dict.fromkeys(("image", "object", "path", "message"), HOSTILE)],
         workloads=[dict.fromkeys(("kind", "namespace", "name", "state", "message"), HOSTILE)],
     )
     an_event(api, HOSTILE, HOSTILE)

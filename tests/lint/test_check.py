@@ -160,6 +160,22 @@ def test_a_source_in_a_registry_that_a_kotsapp_names_is_a_note() -> None:
     assert "pull --license FILE oci://ghcr.io/shop --version 'stable'" in found.message
 
 
+def test_what_looks_like_an_image_elsewhere_is_a_note_with_the_way_to_route_it() -> None:
+    custom = """\
+apiVersion: example.com/v1
+kind: Farm
+metadata: {name: farm}
+spec:
+  workers:
+    image: quay.io/my-org/worker:v1
+"""
+    report = lint({"web.yaml": deployment(), "farm.yaml": custom})
+    found = only(report, "image-not-handled")
+    assert (found.level, str(found.location)) == (Level.NOTE, "farm.yaml:6")
+    assert "quay.io/my-org/worker:v1 looks like an image" in found.message
+    assert "spec.imagePaths, for example.com/Farm, spec.workers.image" in found.message
+
+
 CHART = {"values.yaml": "tag: v1\n", "templates/web.yaml": deployment(image='"quay.io/my-org/api:{{ .Values.tag }}"')}
 HELM_CHART = """\
 apiVersion: kots.io/v1beta2

@@ -16,7 +16,7 @@ from harness.packing import pack
 from harness.vendors import VendorWeb
 from harness.virtual_time import in_virtual_time, quiet, until
 from localworld.registries.image import Image
-from localworld.release_channel import Vendor
+from localworld.release_channel import Customer, Vendor
 
 PLACE = "registry.replicated.com/my-kots-app/stable/my-chart"
 URL = f"oci://{PLACE}"
@@ -272,6 +272,22 @@ async def test_a_domain_that_spec_proxy_names_sees_the_license_and_one_that_a_re
         registry.push(PLACE, "stable", folder("1"))
         vendors = ["proxy.replicated.com", "registry.replicated.com"]
         await until(lambda: operator.status()["license"]["hosts"] == vendors)
+
+
+@in_virtual_time
+async def test_a_domain_that_the_signed_endpoint_says_of_the_channels_release_sees_the_license(
+    signer: Signer, web: VendorWeb, registry: OciRegistry
+) -> None:
+    web.vendor.registry_domain = "registry.acme.com"
+    web.vendor.customers[LICENSE_ID] = Customer(signer.sign(), 3, "")
+    web.vendor.publish("1.0.0", {"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"})
+    registry.push("registry.acme.com/shop", "1", folder("1"))
+    async with operating(signer, web=web) as operator:
+        items = [{"ociRef": {"url": "oci://registry.acme.com/shop", "tag": "1"}}, {"channelRelease": {}}]
+        operator.put_app(manifests=items)
+        await operator.until_ready()
+        assert {password for _, _, password in registry.asked} == {LICENSE_ID}
+        assert "registry.acme.com" in operator.status()["license"]["hosts"]
 
 
 @in_virtual_time

@@ -9,9 +9,11 @@ from harness.fakekube import Match
 from harness.inprocess import PRIVATE, PUBLIC, Operator, operating
 from harness.licenses import Signer
 from harness.virtual_time import in_virtual_time, quiet, until
+from kotsapp.license import Policy
 from kotsapp.names import KIND, ROUTED_LABEL
 from kotsapp.pods import policy
 from kotsapp.pods.routing import routes
+from kotsapp.reconcile.services import Settings
 from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
 
@@ -467,3 +469,41 @@ async def test_pods_that_nobody_lists_hold_nothing_back(signer: Signer) -> None:
         operator.put_app(config_map(), deployment(image=PRIVATE), wait=False, **ROUTE)
         await operator.until_ready()
         assert routes(operator.status()) == {PRIVATE: PROXY + PRIVATE}
+
+
+@in_virtual_time
+async def test_a_host_that_the_license_does_not_name_is_none_that_pods_are_led_to(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        allow(operator)
+        proxy = {"domain": "images.acme.example"}
+        operator.put_app(config_map(), deployment(image=PRIVATE), wait=False, proxy=proxy, **ROUTE)
+        await until(lambda: condition(operator) == ("False", "HostNotVouched"))
+        assert f"{PRIVATE} from images.acme.example/" in message(operator)
+        assert images(operator)[PRIVATE]["pull"].startswith("images.acme.example/"), "of the app's own pods"
+        assert routes(operator.status()) == {}
+
+        make_pod(operator, "db-0", HIDDEN)
+        await until(lambda: HIDDEN in images(operator))
+        assert images(operator)[HIDDEN]["pull"] == HIDDEN
+
+
+@in_virtual_time
+async def test_a_license_that_nobody_vouches_for_leads_no_pod_anywhere(
+    signer: Signer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """--license-verification=Warn."""
+    async with operating(signer, settings=Settings(license_policy=Policy.WARN)) as operator:
+        allow(operator)
+        stranger = Signer.make(tmp_path_factory.mktemp("stranger"))
+        operator.api.put(
+            obj(
+                "Secret",
+                "theirs",
+                stringData={"license.yaml": stranger.sign(replicatedProxyDomain="evil.example").decode()},
+            )
+        )
+        license = {"secretRef": {"name": "theirs"}}
+        operator.put_app(config_map(), deployment(image=PRIVATE), wait=False, license=license, **ROUTE)
+        await until(lambda: condition(operator) == ("False", "HostNotVouched"))
+        assert "pods" not in operator.status()
+        await operator.until_ready()

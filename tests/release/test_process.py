@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -25,7 +26,7 @@ from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import leftovers, sandbox
 from kotsapp.release.fork_client import Death
 from kotsapp.release.fork_server import Limits
-from kotsapp.release.process import Reader, ReaderDiedError
+from kotsapp.release.process import Reader, ReaderDiedError, ReaderUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -240,6 +241,23 @@ async def test_a_server_that_is_gone_is_started_anew(reader: Reader, tmp_path: P
     with pytest.raises(ReaderDiedError, match="ended unexpectedly"):
         await asked
     assert (await run(reader, "echo", "next")).text == "next"
+
+
+async def test_without_room_for_its_folders_nothing_is_read_and_the_reason_is_told(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    reader = Reader(JOBS, limits=LIMITS, base=gone)
+    try:
+        await reader.start()
+        with pytest.raises(ReaderUnavailableError, match=f"can't write in {gone} .*No such file"):
+            await run(reader, "echo", "none")
+        gone.mkdir()
+        assert (await run(reader, "echo", "some")).text == "some"
+        [folder] = gone.iterdir()
+        shutil.rmtree(folder)
+        with pytest.raises(ReaderUnavailableError, match="No such file"):
+            await run(reader, "echo", "none")
+    finally:
+        await reader.close()
 
 
 OPERATOR = textwrap.dedent("""

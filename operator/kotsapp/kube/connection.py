@@ -124,7 +124,7 @@ class Connection:
         try:
             async with asyncio.timeout(seconds):
                 return await handler(request)
-        except TimeoutError:
+        except (aiohttp.ClientError, TimeoutError):
             if self._fence.seconds:
                 raise
             raise FencedError from None

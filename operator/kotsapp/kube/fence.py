@@ -70,5 +70,5 @@ class FencedRequest(aiohttp.ClientRequest):
         """Headers wait for the body's first bytes, so that what is kept back here is the whole request."""
         if self.fence is None or self.fence.seconds:
             await super().write_bytes(writer, conn, content_length)
-        elif conn.protocol is not None:
-            conn.protocol.set_exception(FencedError())
+        else:
+            conn.close()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kotsapp.lint.findings import Entry, Finding, Level
+from kotsapp.lint.findings import Entry, Finding, Level, Location
 from kotsapp.lint.images import Object, Use, images_of
 from kotsapp.lint.places import Places
 from kotsapp.lint.unknowns import NAMESPACE, Unknowns, told
@@ -27,6 +27,7 @@ class Charts:
     entries: list[Entry] = field(default_factory=list)
     images: list[Use] = field(default_factory=list)
     objects: list[Object] = field(default_factory=list)
+    placed: list[tuple[str, Location]] = field(default_factory=list)
     whole: bool = True
 
 
@@ -66,6 +67,7 @@ def rendered(
             found.whole = False
         else:
             found.objects += objects
+            found.placed += [(name(obj), inside) for obj in objects]
             found.entries += [Entry("document", name(obj), "applied", inside) for obj in objects]
             found.images += [(image, name(obj), inside) for obj in objects for image in images_of(obj)]
     return found

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from kotsapp.images.unhandled import find_unhandled
 from kotsapp.images.usage import LOCAL_IMAGE_NAME
 from kotsapp.lint import calls as call_checks
 from kotsapp.lint import charts as chart_checks
 from kotsapp.lint import config as config_checks
 from kotsapp.lint import images as image_checks
 from kotsapp.lint.charts import Charts, Engine
-from kotsapp.lint.findings import Entry, Level, Location, Report
+from kotsapp.lint.findings import Entry, Finding, Level, Location, Report
 from kotsapp.lint.images import Use
 from kotsapp.lint.places import Places, line_of
 from kotsapp.lint.reading import Reading, ReadObject, line_in
@@ -81,6 +82,7 @@ def _check(sources: Sequence[SourceFile], filling: Filling, recorder: Recorder) 
             recorder.tell("source-not-fetched", Level.NOTE, told, one.document.place)
     users += [*rendered.images, *_asked_for_by_calls(opened, filled, recorder)]
     _images(objects, users, recorder)
+    _unhandled(objects, rendered, [image for image, _, _ in users], recorder)
     at = recorder.places.locate
     recorder.findings += image_checks.twice([(one.document.value, at(one.document.place)) for one in objects])
 
@@ -137,6 +139,21 @@ def _images(objects: Sequence[ReadObject], users: Sequence[Use], recorder: Recor
         found += uses
     recorder.entries += [Entry("image", image, user, at) for image, user, at in dict.fromkeys(found)]
     recorder.findings += image_checks.invalid(found, unsure)
+
+
+def _unhandled(objects: Sequence[ReadObject], rendered: Charts, others: Sequence[str], recorder: Recorder) -> None:
+    """What looks like an image where nobody looks for one: left as it is, unless imagePaths name it."""
+    applied = {name(one.document.value): one for one in objects if one.is_applied}
+    of_charts = dict(rendered.placed)
+    every = [*(one.document.value for one in applied.values()), *rendered.objects]
+    for found in find_unhandled(every, others):
+        one = applied.get(found.user)
+        at = _line(one, found.image, recorder) if one is not None else of_charts.get(found.user, Location())
+        way = (
+            f"to route it: spec.imagePaths, for {found.qualified_kind}, {found.entry}" if found.entry else found.reason
+        )
+        message = f"{found.user}, {found.place}: {found.image} looks like an image, and is left as it is; {way}"
+        recorder.findings.append(Finding("image-not-handled", Level.NOTE, message, at))
 
 
 def _line(one: ReadObject, text: str, recorder: Recorder) -> Location:

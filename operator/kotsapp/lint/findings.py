@@ -28,6 +28,7 @@ RULES = {
     "document": "A document can't be used",
     "document-ignored": "A document that is never applied can't be read",
     "file": "A file can't be read",
+    "image-not-handled": "A text that looks like an image, where no image is looked for",
     "image-reference": "An image reference that no container runtime takes",
     "license-field": "A template call asks for a field of the license, which is not known here",
     "no-objects": "Nothing in the release is applied",

@@ -242,7 +242,8 @@ class Reconciler:
         except InvalidImagesError as error:
             raise routing.invalid(error) from None
         domains = renderer.domains(release.application).opening(references)
-        shown, vouched = opened_by_license(spec, license), renderer.vouched_domains
+        vouched = renderer.vouched_domains
+        shown = opened_by_license(spec, license, vouched)
         self._note_hosts(license, license_hosts(license, vouched, release.application, domains, shown))
         beside = await self._pods.images(spec, license, secret_name(spec, license), used.users.keys())
         references += parse_used(beside.users)

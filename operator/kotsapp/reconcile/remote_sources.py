@@ -26,7 +26,7 @@ from kotsapp.reconcile.events import Event
 from kotsapp.reconcile.memory import Memory, SourceMemory
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.services import Services
-from kotsapp.reconcile.source_access import access_for, read_logins
+from kotsapp.reconcile.source_access import access_for, channel_domains, read_logins
 from kotsapp.release.files import SourceFile
 from kotsapp.release.jobs import Unpacked
 from kotsapp.release.process import ReaderDiedError
@@ -64,6 +64,7 @@ class RemoteSources:
         self._problems: dict[str, SourceError] = {}
         self._redactor = memory.redactor
         self._logins: Mapping[str, bytes | None] = {}
+        self._channels: tuple[str, ...] = ()
         self._lost: set[str] = set()
 
     async def newest_license(self, given: License) -> License:
@@ -107,8 +108,10 @@ class RemoteSources:
         held = {name: one for name, one in memory.artifacts.items() if name == newest.SLOT}
         available: tuple[Mapping[str, Any], ...] | None = None
         awaited = ""
-        for item in self._spec.remote:
+        # What the channel's release came with says where the license may be shown, too.
+        for item in sorted(self._spec.remote, key=lambda item: not isinstance(item, ChannelRelease)):
             known = await self._known(item, opened_by)
+            self._channels = channel_domains(self._spec, held)
             seen = await self._seen(item, license, known)
             if seen is None:
                 held |= {item.name: known.artifact} if known is not None else {}
@@ -158,7 +161,7 @@ class RemoteSources:
             self._looking = True
         try:
             async with self._turn():
-                access = access_for(self._app, self._spec, license, item, self._logins)
+                access = access_for(self._app, self._spec, license, item, self._logins, self._channels)
                 seen = await self._services.fetcher.look(item, access, known)
             if known is None or seen.artifact.digest != known.artifact.digest:
                 await self._check(item, seen.artifact)

@@ -10,7 +10,7 @@ from kotsapp.names import RENDER_ANNOTATION, RENDER_ANSWER
 from kotsapp.reconcile import events, release_store
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.memory import Memory
-from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
+from kotsapp.reconcile.outcome import UNWATCHED_POLL, retryable, terminal
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.rendering import Before, ReaderFor, after_death, died, refuse_deadly, render
 from kotsapp.reconcile.services import Services
@@ -18,7 +18,7 @@ from kotsapp.reconcile.status import FAILED_READS, stored_revision
 from kotsapp.release.deaths import Deaths
 from kotsapp.release.filling import Drawn
 from kotsapp.release.jobs import Inputs
-from kotsapp.release.process import ReaderDiedError
+from kotsapp.release.process import ReaderDiedError, ReaderUnavailableError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 from kotsapp.release.store import StoredRelease, StoredReleaseError
@@ -86,7 +86,7 @@ class Renderings:
         try:
             async with self._services.limiter.waiting(self._app.tenant):
                 return renderer.inputs_of((await reader.content(files)).digest)
-        except (ManifestError, ReaderDiedError):
+        except (ManifestError, ReaderDiedError, ReaderUnavailableError):
             return ""
 
     def _reader(self, digest: str) -> ReaderFor:
@@ -130,6 +130,8 @@ class Renderings:
         try:
             async with self._services.limiter.waiting(self._app.tenant):
                 return await render(inputs, reader, before, self._services.client)
+        except ReaderUnavailableError as error:
+            raise retryable(Reason.RENDER_FAILED, str(error)) from None
         except ReaderDiedError as error:
             self._memory.deaths = after_death(known, mark, error)
             self._progress.found(failed_reads=self._memory.deaths.to_status())

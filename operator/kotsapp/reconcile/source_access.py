@@ -1,6 +1,6 @@
 """With what a source outside the cluster is asked: the license where it may be shown, else a login."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from kotsapp.api.refs import SourceKind
@@ -10,21 +10,24 @@ from kotsapp.pullsecret import SECRET_KEY
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.inputs import read_key
 from kotsapp.reconcile.services import Services
-from kotsapp.sources.artifact import Access
+from kotsapp.sources.artifact import Access, Artifact
+from kotsapp.sources.channel import ReleaseFacts
 from kotsapp.sources.errors import SourceRefusedError
 from kotsapp.sources.items import ChannelRelease, RemoteItem
 from kotsapp.sources.license_registries import opened_by
 from kotsapp.sources.oci_ref import OciRef
 
 
-def vouched_hosts(spec: Spec, license: License) -> frozenset[str]:
-    """The registries that may see the license id."""
-    return opened_by(license, spec.proxy.domain, spec.proxy.registry_domain)
+def channel_domains(spec: Spec, held: Mapping[str, Artifact]) -> tuple[str, ...]:
+    """The domains that the channel's release came with: the endpoint vouches for them, which the license has signed."""
+    names = [item.name for item in spec.remote if isinstance(item, ChannelRelease)]
+    facts = [ReleaseFacts.of(held[name].facts) for name in names if name in held]
+    return tuple(domain for one in facts for domain in (one.proxy_domain, one.registry_domain))
 
 
-def opened_by_license(spec: Spec, license: License) -> frozenset[str]:
+def opened_by_license(spec: Spec, license: License, vouched: Iterable[str | None]) -> frozenset[str]:
     """The hosts of the spec's sources to which the license id is sent: registries, and the vendor's endpoint."""
-    registries = {item.registry for item in spec.remote if isinstance(item, OciRef)} & vouched_hosts(spec, license)
+    registries = {item.registry for item in spec.remote if isinstance(item, OciRef)} & opened_by(license, *vouched)
     channel = any(isinstance(item, ChannelRelease) for item in spec.remote) and license.verified
     endpoint = urlsplit(license.settings.get("endpoint", "")).netloc if channel else ""
     return frozenset(registries | ({endpoint} if endpoint else set()))
@@ -36,9 +39,17 @@ async def read_logins(app: App, spec: Spec, services: Services) -> dict[str, byt
     return {name: await read_key(app, SourceKind.SECRET, name, SECRET_KEY, services) for name in sorted(names)}
 
 
-def access_for(app: App, spec: Spec, license: License, item: RemoteItem, logins: Mapping[str, bytes | None]) -> Access:
-    """Raises SourceRefusedError where the Secret that the item names has no login."""
-    hosts = vouched_hosts(spec, license)
+def access_for(
+    app: App,
+    spec: Spec,
+    license: License,
+    item: RemoteItem,
+    logins: Mapping[str, bytes | None],
+    channels: Iterable[str] = (),
+) -> Access:
+    """``channels`` are the domains of the channel's release, where one is known. Raises SourceRefusedError where the
+    Secret that the item names has no login."""
+    hosts = opened_by(license, spec.proxy.domain, spec.proxy.registry_domain, *channels)
     if not isinstance(item, OciRef) or item.secret is None or item.registry in hosts:
         return Access(license, app.tenant, hosts)
     login = logins.get(item.secret)

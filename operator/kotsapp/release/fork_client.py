@@ -15,7 +15,7 @@ from typing import Any
 
 from kotsapp.manifests.limits import MIB
 from kotsapp.release import leftovers
-from kotsapp.release.fork_server import EXIT_NO_MEMORY, LENGTH, MAX_MESSAGE, Limits
+from kotsapp.release.fork_server import EXIT_NO_MEMORY, LENGTH, MAX_MESSAGE, NO_FOLDER, Limits
 
 # An object is refused by the API server at 3 MiB, and has a frame of its own.
 MAX_FRAME_BYTES = 8 * MIB
@@ -40,6 +40,10 @@ class DiedError(Exception):
     def __init__(self, death: Death) -> None:
         super().__init__(death.value)
         self.death = death
+
+
+class NoFolderError(Exception):
+    """There can be no folder to work in; the message is the system's reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,10 @@ class Server:
 
     @classmethod
     async def started(cls, base: Path, jobs: str, limits: Limits, programs: tuple[str, ...]) -> "Server":
-        folder = await asyncio.to_thread(leftovers.new_folder, base)
+        try:
+            folder = await asyncio.to_thread(leftovers.new_folder, base)
+        except OSError as error:
+            raise NoFolderError(error.strerror or str(error)) from None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         command = [sys.executable, "-P", "-m", "kotsapp.release.fork_server", str(theirs.fileno()), str(folder), jobs]
@@ -93,7 +100,7 @@ class Server:
         return server
 
     async def run(self, request: bytes, asked: Asked) -> tuple[list[bytes], bytes]:
-        """The frames of an answer and their kind. Raises DiedError."""
+        """The frames of an answer and their kind. Raises DiedError and NoFolderError."""
         self._number += 1
         number = self._number
         end = self._ends[number] = asyncio.get_running_loop().create_future()
@@ -123,6 +130,8 @@ class Server:
             self._channels.pop(number, None)
         if isinstance(frames, Death):
             raise DiedError(frames)
+        if why.startswith(NO_FOLDER):
+            raise NoFolderError(why.removeprefix(NO_FOLDER))
         if frames is None:
             raise DiedError(_death(status, why))
         return frames

@@ -33,6 +33,8 @@ MAX_MESSAGE = 4096
 EXIT_NO_MEMORY, EXIT_FAULT = 77, 78
 RESULT, ERROR = b"r", b"e"
 HELM_LOCK = "helm.lock"
+# Why a child was not even begun.
+NO_FOLDER = "no folder: "
 _PAGE = 4096
 _NEVER = float("inf")
 # Where libraries and the names of time zones are.
@@ -135,7 +137,12 @@ class _Server:
         return True
 
     def _fork(self, message: dict[str, Any], handle: int) -> None:
-        folder = Path(tempfile.mkdtemp(prefix=f"job-{message['name']}-", dir=self._folder))
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=f"job-{message['name']}-", dir=self._folder))
+        except OSError as error:
+            os.close(handle)
+            _send(self._control, {"ended": message["id"], "status": 0, "why": f"{NO_FOLDER}{error.strerror}"})
+            return
         parent = os.getpid()
         try:
             pid = os.fork()

@@ -21,7 +21,7 @@ from kotsapp.fair_queue import FairQueue, Tenant
 from kotsapp.manifests.limits import MIB
 from kotsapp.release import codec, leftovers
 from kotsapp.release.answers import Failure
-from kotsapp.release.fork_client import MAX_ANSWER_BYTES, Asked, Death, DiedError, Server
+from kotsapp.release.fork_client import MAX_ANSWER_BYTES, Asked, Death, DiedError, NoFolderError, Server
 from kotsapp.release.fork_server import RESULT, Limits
 from kotsapp.release.pickling import packed
 
@@ -64,6 +64,10 @@ class ReaderDiedError(Exception):
         self.death = death
 
 
+class ReaderUnavailableError(Exception):
+    """Nothing can be read here; the message is for who runs the operator."""
+
+
 class Reader:
     """Runs jobs in children; ``jobs`` is the module with their functions by name in ``JOBS``.
 
@@ -97,7 +101,10 @@ class Reader:
     async def start(self) -> None:
         """Remove what a killed operator left, and start the server. A job starts it as well."""
         self._suspects |= await asyncio.to_thread(leftovers.removed, self._base)
-        await self._started()
+        try:
+            await self._started()
+        except NoFolderError as error:
+            logger.error("can't write in %s (%s): no source can be read until there is room", self._base, error)
 
     async def close(self) -> None:
         """End the server, and all that it has forked."""
@@ -120,8 +127,8 @@ class Reader:
 
         ``fingerprint`` tells the inputs; ``charts`` says that it runs helm, ``ports`` of this machine are all that the
         child may connect to. A job is suspect if its reader died before, was at work when the operator did, or is
-        not quick: it comes after all others. Raises ReaderDiedError, and what the job raises that is meant for the
-        author.
+        not quick: it comes after all others. Raises ReaderDiedError, ReaderUnavailableError, and what the job raises
+        that is meant for the author.
         """
         name = fingerprint[:_MAX_NAME]
         request = packed(job, arguments)
@@ -144,15 +151,21 @@ class Reader:
     async def _answer(
         self, request: bytes, asked: Asked, tenant: Tenant, *, suspect: bool, charts: bool
     ) -> tuple[list[bytes], bytes]:
-        """Raises DiedError."""
+        """Raises DiedError and ReaderUnavailableError."""
         if suspect:
             asked = replace(asked, seconds=self._seconds)
         async with contextlib.AsyncExitStack() as turns:
             if charts:
                 await turns.enter_async_context(self._chart_queue.turn(tenant, suspect=suspect))
             await turns.enter_async_context(self._queue.turn(tenant, suspect=suspect))
-            server = await self._started()
-            return await server.run(request, asked)
+            try:
+                server = await self._started()
+                return await server.run(request, asked)
+            except NoFolderError as error:
+                raise ReaderUnavailableError(
+                    f"the operator can't write in {self._base} ({error}), where it works while it reads sources: give"
+                    " its pod room there, such as an emptyDir volume; tried again"
+                ) from None
 
     async def _started(self) -> "Server":
         async with self._starting:

@@ -27,8 +27,9 @@ RELEASE_LABEL = f"{GROUP}/release-of"
 REVISION_LABEL = f"{GROUP}/revision"
 # The API server takes 1 MiB in a Secret's values; base64 is counted before it is decoded.
 PART_BYTES = 700 * 1024
-# Text of a release as it is stored: twice what the reading of one may take in (release/budget.py).
-MAX_TEXT = 64 * 1024 * 1024
+# Text of a release as it is stored: what the reading of one may take in (release/budget.py), and half of that for what
+# aliases repeat and for the drawn values. It is unpacked in the operator.
+MAX_TEXT = 24 * 1024 * 1024
 MAX_PARTS = 16
 _FORMAT = 1
 _DATA, _PARTS, _DIGEST = "release", "parts", "digest"

@@ -68,6 +68,7 @@ class _Page:
         yield from self._todo()
         yield from self._release()
         yield from self._images()
+        yield from self._unhandled()
         yield from self._workloads()
         yield from self._conditions()
         yield from self._events()
@@ -139,6 +140,20 @@ class _Page:
             pulled,
             self._name(", ".join(map(str, image.get("usedBy") or ()))),
         ]
+
+    def _unhandled(self) -> Iterator[str]:
+        """What looks like an image and is left as it is; no section where there is none."""
+        rows = []
+        for one in self._status.get("unhandledImages") or ():
+            entry = one.get("imagePath") or {}
+            way = (
+                f"spec.imagePaths: {entry.get('kind')}, {entry.get('path')}" if entry else str(one.get("message") or "")
+            )
+            image = f"<code>{self._name(one.get('image', ''))}</code>"
+            rows.append([image, self._name(one.get("object", "")), self._name(one.get("path", "")), self._message(way)])
+        if rows:
+            heads = ("Looks like an image", "In", "At", "To route it")
+            yield from self._table(f"Not handled ({len(rows)})", heads, rows, len(rows), "")
 
     def _workloads(self) -> Iterator[str]:
         workloads = self._status.get("workloads") or ()
