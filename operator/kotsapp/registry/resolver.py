@@ -1,10 +1,10 @@
 """The way out: name resolution, TLS settings, and the check of every address."""
 
+import _thread
 import asyncio
 import contextlib
 import socket
 import ssl
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
@@ -114,7 +114,7 @@ def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[Resol
 def _in_daemon_thread(work: Callable[[], T], ended: Callable[[], None]) -> "asyncio.Future[T]":
     """What ``work`` returns or raises; ``ended`` is called in the loop when it is over, awaited or not.
 
-    An executor's threads are joined when the interpreter ends, however long that takes; a daemon's are not.
+    An executor's threads are joined when the interpreter ends, however long that takes; these are not.
     """
     loop = asyncio.get_running_loop()
     result: asyncio.Future[T] = loop.create_future()
@@ -133,7 +133,8 @@ def _in_daemon_thread(work: Callable[[], T], ended: Callable[[], None]) -> "asyn
             loop.call_soon_threadsafe(settle, outcome)
 
     try:
-        threading.Thread(target=run, name="resolve", daemon=True).start()
+        # Thread.start waits until the new thread runs: a second for a hundred of them, on a machine without time.
+        _thread.start_new_thread(run, ())
     except RuntimeError as error:
         ended()
         raise OSError(f"no thread to look it up: {error}") from error
