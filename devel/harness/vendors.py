@@ -16,7 +16,10 @@ from localworld.release_channel import Request, Vendor
 
 
 class VendorWeb(Web):
-    """Every question goes to the vendor, or to the one registry; ``down`` is a service that nobody reaches, ``asked`` counts questions."""
+    """Every question goes to the vendor, or to the one registry; ``down`` is a service that nobody reaches.
+
+    ``asked`` counts questions.
+    """
 
     def __init__(self, vendor: Vendor, registry: OciRegistry | None = None) -> None:
         self.vendor = vendor
