@@ -76,12 +76,12 @@ def routed(found: RoutedPods, obstacle: Obstacle | None, app: App, version: str)
         )
     beyond = [one.image for one in status.worst_first(found.own)[status.MAX_IMAGES :] if one.is_routed]
     if beyond or found.cut:
-        missing = beyond or found.cut
+        missing, total = beyond or found.cut, len(found.own) + len(found.of_pods)
         return _false(
             Reason.TOO_MANY_IMAGES,
-            f"status.images, which is what the policy reads, has no place for {counted(len(missing), 'routed image')} of"
-            f" {len(found.own) + len(found.of_pods)}: {listed(missing, 2)}. It holds {status.MAX_IMAGES}, and fewer where"
-            " the whole status would be too large for the API server: split the app into several KotsApps",
+            "status.images, which is what the policy reads, has no place for"
+            f" {counted(len(missing), 'routed image')} of {total}: {listed(missing, 2)}. It holds {status.MAX_IMAGES}, and"
+            " fewer where the whole status would be too large for the API server: split the app into several KotsApps",
         )
     number = len(proved) + sum(one.is_routed for one in found.of_pods)
     return Condition.true(PODS_ROUTED, f"{counted(number, 'image')} routed in pods that others make")
