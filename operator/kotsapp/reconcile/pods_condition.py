@@ -80,8 +80,8 @@ def routed(found: RoutedPods, obstacle: Obstacle | None, app: App, version: str)
         return _false(
             Reason.TOO_MANY_IMAGES,
             "status.images, which is what the policy reads, has no place for"
-            f" {counted(len(missing), 'routed image')} of {total}: {listed(missing, 2)}. It holds {status.MAX_IMAGES}, and"
-            " fewer where the whole status would be too large for the API server: split the app into several KotsApps",
+            f" {counted(len(missing), 'routed image')} of {total}: {listed(missing, 2)}. It holds {status.MAX_IMAGES},"
+            " and fewer where the whole status would be too large for the API server: split the app",
         )
     number = len(proved) + sum(one.is_routed for one in found.of_pods)
     return Condition.true(PODS_ROUTED, f"{counted(number, 'image')} routed in pods that others make")
