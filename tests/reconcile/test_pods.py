@@ -447,7 +447,7 @@ async def test_more_images_than_a_status_holds(signer: Signer) -> None:
         shops = [deployment(f"shop-{number}", image) for number, image in enumerate(private)]
         operator.put_app(*shops, wait=False, **ROUTE)
         await until(lambda: condition(operator) == ("False", "TooManyImages"))
-        assert "1 routed image of 501" in message(operator)
+        assert "no place for 1 routed image of 501" in message(operator)
 
 
 @in_virtual_time

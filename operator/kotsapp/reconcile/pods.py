@@ -9,7 +9,7 @@ from kotsapp.api.spec import Spec
 from kotsapp.kube.errors import ApiError
 from kotsapp.license import License
 from kotsapp.pods.restart import Restart, Restarts, noted, restarts
-from kotsapp.pods.routing import Target, images_in, routes, settle
+from kotsapp.pods.routing import Target, cut_in, images_in, routes, settle
 from kotsapp.pods.watch import Interest, PodWatch
 from kotsapp.reconcile import events, pods_condition, status
 from kotsapp.reconcile.app import App
@@ -88,7 +88,8 @@ class PodRouting:
         self._progress.found(pods=target.to_status() if target else {})
         soonest = [one.retry_after for one in of_pods if one.retry_after is not None]
         self._look_in(max(MIN_RECHECK, min(soonest)) if soonest else None)
-        found = RoutedPods(spec.proxy.verify, target, tuple(own), tuple(of_pods), self._watch.is_forbidden)
+        cut = cut_in(self._progress.before, [*own, *of_pods])
+        found = RoutedPods(spec.proxy.verify, target, tuple(own), tuple(of_pods), self._watch.is_forbidden, cut)
         condition = await self._condition(found)
         self._look_in(LOOK_AGAIN if condition.status == "True" else MISSING_POLL)
         done = Restarts()
