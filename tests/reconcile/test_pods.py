@@ -507,3 +507,15 @@ async def test_a_license_that_nobody_vouches_for_leads_no_pod_anywhere(
         await until(lambda: condition(operator) == ("False", "HostNotVouched"))
         assert "pods" not in operator.status()
         await operator.until_ready()
+
+
+@in_virtual_time
+async def test_what_can_be_routed_is_where_something_else_can_not(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        allow(operator)
+        vendors = deployment(image="registry.replicated.com/my-kots-app/worker:v1")
+        operator.put_app(config_map(), vendors, wait=False, proxy={"registryDomain": "registry.acme.example"}, **ROUTE)
+        await until(lambda: condition(operator) == ("False", "HostNotVouched"))
+        await stuck(operator)
+        await until(lambda: deleted(operator))
+        assert routes(operator.status()) == {HIDDEN: PROXY + HIDDEN}
