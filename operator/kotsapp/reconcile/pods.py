@@ -129,7 +129,10 @@ class PodRouting:
         return decided, refused
 
     async def _delete(self, due: Sequence[Restart]) -> tuple[list[Restart], str]:
-        """Those that were deleted, and the refusal that ended it. A pod that has changed meanwhile is left."""
+        """Those that were deleted, and the refusal that ended it.
+
+        A pod that has changed meanwhile is looked at again: it may have begun to run, or wait by another name.
+        """
         client = client_of(self._app, self._app.account, self._services)
         done: list[Restart] = []
         for restart in due:
@@ -139,6 +142,7 @@ class PodRouting:
                 gone = await client.delete(kind, pod.name, self._app.namespace, uid=pod.uid, version=pod.version)
             except ApiError as error:
                 if error.status == 409:
+                    self._look_in(SETTLED)
                     continue
                 return done, str(error)
             if gone:
