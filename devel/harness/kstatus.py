@@ -2,13 +2,14 @@
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from harness.witness import Witness
 from localworld.programs import kstatus
 from localworld.progress import to_stderr
 
@@ -71,6 +72,24 @@ def expected(app: Object) -> str:
     if conditions.get("Stalled") == "True":
         return "Failed"
     return "Current" if conditions.get("Ready") == "True" else "InProgress"
+
+
+def apps_seen(witness: Witness) -> Iterator[Object]:
+    """Every state of a KotsApp; a line may be cut, where the API server was restarted under the watch or at the end."""
+    for line in witness.lines("kotsapps"):
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
+            yield event["object"]
+
+
+def disagreements_of_a_session(witness: Witness) -> list[str]:
+    """The same over every KotsApp that was ever written while it watched; none where kstatus can't be built."""
+    if kstatus.missing():
+        return []
+    return Kstatus(kstatus.ensure(to_stderr)).disagreements(list(apps_seen(witness)))
 
 
 def _told(app: Object) -> dict[str, Any]:

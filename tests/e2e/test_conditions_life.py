@@ -17,7 +17,7 @@ from harness.recording import Recording, recording
 from harness.running import Operator
 from harness.waiting import stays, until
 
-HEALTH = Path(__file__).parents[2] / "deploy" / "argocd" / "health.lua"
+HEALTH = Path(__file__).parents[2] / "deploy/argocd/resource_customizations/kotsapp.dev/KotsApp/health.lua"
 
 
 def assert_rules_kept(recorded: Recording) -> None:
