@@ -32,21 +32,32 @@ def listed(items: Collection[object], most: int, separator: str = ", ") -> str:
 
 def grouped(problems: Iterable[str], most: int) -> str:
     """Problems of objects, each ``Kind/name: reason``, with those together that have the same reason:
-    ``60 ClusterRoles (a, b, c and 57 more): reason``; the first ``most`` reasons, and how many more there are.
+    ``60 ClusterRoles (a, b, c and 57 more), Role/a: reason``; the first ``most`` reasons, and how many more there are.
     """
     groups: dict[tuple[str, str], dict[str, str]] = {}
     for problem in problems:
         found = _PROBLEM.fullmatch(problem)
         kind, name, reason = found.groups() if found else ("", problem, "")
         groups.setdefault((kind, reason.replace(f'"{name}"', '"*"') if found else problem), {})[name] = problem
-    told = [line for (kind, reason), names in groups.items() for line in _group(kind, reason, names)]
+    reasons: dict[str, dict[str, dict[str, str]]] = {}
+    for (kind, reason), named in groups.items():
+        reasons.setdefault(reason, {})[kind] = named
+    told = [line for reason, kinds in reasons.items() for line in _together(reason, kinds, most)]
     return listed(told, most, "; ")
 
 
-def _group(kind: str, reason: str, problems: Mapping[str, str]) -> list[str]:
-    if len(problems) < MAX_IN_GROUP:
-        return list(problems.values())
-    return [f"{len(problems)} {_plural(kind)} ({listed(problems.keys(), MAX_IN_GROUP)}): {reason}"]
+def _together(reason: str, kinds: Mapping[str, Mapping[str, str]], most: int) -> list[str]:
+    """The lines of one reason: one for all kinds, or where few objects have it one for each object."""
+    if sum(map(len, kinds.values())) < MAX_IN_GROUP:
+        return [problem for named in kinds.values() for problem in named.values()]
+    subjects = [subject for kind, named in kinds.items() for subject in _subjects(kind, named)]
+    return [f"{listed(subjects, most)}: {reason}"]
+
+
+def _subjects(kind: str, names: Collection[str]) -> list[str]:
+    if len(names) < MAX_IN_GROUP:
+        return [f"{kind}/{name}" for name in names]
+    return [f"{len(names)} {_plural(kind)} ({listed(names, MAX_IN_GROUP)})"]
 
 
 def _plural(kind: str) -> str:
