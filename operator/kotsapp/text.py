@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 MAX_IN_GROUP = 3
+_NOWHERE: Mapping[str, str] = {}
 _PROBLEM = re.compile(r"([A-Z][A-Za-z0-9]*)/([^\s:]+):? (.+)", re.DOTALL)
 # Control characters, the ends of lines that Unicode adds, what turns the direction of writing, and half characters,
 # which nothing can write. A terminal obeys or hides them.
@@ -30,23 +31,29 @@ def listed(items: Collection[object], most: int, separator: str = ", ") -> str:
     return f"{shown}{separator if separator != ', ' else ' '}and {left} more"
 
 
-def grouped(problems: Iterable[str], most: int) -> str:
+def grouped(problems: Iterable[str], most: int, places: Mapping[str, str] = _NOWHERE) -> str:
     """Problems of objects, each ``Kind/name: reason``, with those together that have the same reason:
     ``60 ClusterRoles (a, b, c and 57 more): reason``; the first ``most`` reasons, and how many more there are.
+    ``places`` say by problem where its object stands, which is told of those that are named one by one.
     """
     groups: dict[tuple[str, str], dict[str, str]] = {}
     for problem in problems:
         found = _PROBLEM.fullmatch(problem)
         kind, name, reason = found.groups() if found else ("", problem, "")
         groups.setdefault((kind, reason.replace(f'"{name}"', '"*"') if found else problem), {})[name] = problem
-    told = [line for (kind, reason), names in groups.items() for line in _group(kind, reason, names)]
+    told = [line for (kind, reason), names in groups.items() for line in _group(kind, reason, names, places)]
     return listed(told, most, "; ")
 
 
-def _group(kind: str, reason: str, problems: Mapping[str, str]) -> list[str]:
+def _group(kind: str, reason: str, problems: Mapping[str, str], places: Mapping[str, str]) -> list[str]:
     if len(problems) < MAX_IN_GROUP:
-        return list(problems.values())
+        return [_placed(problem, places.get(problem)) for problem in problems.values()]
     return [f"{len(problems)} {_plural(kind)} ({listed(problems.keys(), MAX_IN_GROUP)}): {reason}"]
+
+
+def _placed(problem: str, place: str | None) -> str:
+    # A command stays the last of its message, to be copied.
+    return problem if place is None or " kubectl " in problem else f"{problem} ({place})"
 
 
 def _plural(kind: str) -> str:

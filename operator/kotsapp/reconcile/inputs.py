@@ -217,7 +217,7 @@ def _how_to_trust(error: LicenseError) -> str:
     # The document says the id: nothing of it is told that a shell or Helm would take for something else.
     name = error.key_id if error.key_id and _PLAIN_KEY_ID.fullmatch(error.key_id) else "KEY-ID"
     return (
-        f". With Helm: helm upgrade kotsapp-operator deploy/chart --namespace kotsapp-system --reuse-values --set-file"
+        f". With Helm: helm upgrade kotsapp-operator deploy/chart -n kotsapp-system --reuse-values --set-file"
         f" trustedKeys.{name}={name}.pem"
     )
 
