@@ -5,7 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
-export PYTHONDONTWRITEBYTECODE := 1
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
+
+# One for each core; end-to-end tests have a control plane of their own in each (about 1 GiB).
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
 .PHONY: demo test test-unit test-pythons lint cluster real bench soak docs licenses audit pin-bases lock clean
 
@@ -16,7 +19,7 @@ test: $(READY) ## every test, on a real API server and real registries
 	@command -v lua5.1 >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq lua5.1)
 	@command -v chromium >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium) || echo "no Chromium, so reports are opened in none"
 	$(BIN)/python -m localworld build
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 PYTHONS := 3.11 3.12 3.13 3.14
 OF_PYENV = $(lastword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/$(1).*/bin/python3))

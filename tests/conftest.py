@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,19 @@ settings.load_profile("kotsapp")
 
 # Whoever starts the tests in the background may ignore Ctrl-C, and what they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What takes long to set up in these folders serves all of their tests, so one worker runs them.
+_TOGETHER = ("realnode", "world")
+_TESTS = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (``make test``) a file's tests stay on one, in their order."""
+    for item in items:
+        path = item.path.relative_to(_TESTS)
+        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in _TOGETHER else str(path)))
+
 
 _NOWHERE = (".invalid", ".internal", "2130706433")
 

@@ -3,6 +3,8 @@
 import base64
 import random
 import string
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -199,3 +201,21 @@ def test_a_message_that_ends_in_a_word_with_which_a_secret_begins_is_not_cut_off
     assert redactor.text("can't reach postgres://shop:aB3d") == "can't reach ***"
     redactor.learn("release", ["qwertyuiopas"])
     assert redactor.text("it is qwertyui") == "it is ***", "a part of a word"
+
+
+def test_what_is_learned_in_a_thread_while_something_is_said_is_masked_from_then_on() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for number in range(100):
+            redactor = Redactor()
+            redactor.learn("license", [f"one-of-many-{number}-{n}-Xq7" for n in range(20)])
+            learning = threading.Thread(target=redactor.learn, args=("sources", [f"s3cret-of-a-Secret-{number}"]))
+            learning.start()
+            while learning.is_alive():
+                redactor.rest()
+                redactor.text("whatever is said meanwhile")
+            learning.join()
+            assert redactor.text(f"it is s3cret-of-a-Secret-{number}") == "it is ***"
+    finally:
+        sys.setswitchinterval(interval)

@@ -45,6 +45,10 @@ class Operator:
         self._process: subprocess.Popen[bytes] | None = None
         self._port_file = 0
 
+    @classmethod
+    def all_logs(cls) -> str:
+        return "\n".join(log.read_text(errors="replace") for log in cls.logs if log.exists())
+
     @property
     def pid(self) -> int:
         assert self._process is not None

@@ -16,12 +16,16 @@ from localworld.release_channel import Request, Vendor
 
 
 class VendorWeb(Web):
-    """Every question goes to the vendor, or to the one registry; ``down`` is a service that nobody reaches."""
+    """Every question goes to the vendor, or to the one registry; ``down`` is a service that nobody reaches.
+
+    ``asked`` counts questions.
+    """
 
     def __init__(self, vendor: Vendor, registry: OciRegistry | None = None) -> None:
         self.vendor = vendor
         self.registry = self.repositories = registry or OciRegistry()
         self.down = False
+        self.asked = 0
 
     @asynccontextmanager
     async def looking(self, tenant: Tenant) -> AsyncIterator[None]:
@@ -32,6 +36,7 @@ class VendorWeb(Web):
         yield
 
     async def get(self, question: Question) -> Answer:
+        self.asked += 1
         headers = {name.lower(): value for name, value in question.headers.items()}
         if question.credential is not None:
             headers["authorization"] = question.credential.basic

@@ -73,17 +73,25 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     """An asynchronous test as a plain one, run on such a loop. One that would wait for ever fails at once."""
+    return within_virtual(AT_MOST)(test)
 
-    @functools.wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        async def bounded() -> None:
-            async with asyncio.timeout(AT_MOST):
-                await test(*args, **kwargs)
 
-        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-            runner.run(bounded())
+def within_virtual(seconds: float) -> Callable[[Callable[P, Coroutine[Any, Any, None]]], Callable[P, None]]:
+    """The same for a test that lasts so long, by the loop's clock."""
 
-    return run
+    def decorate(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+        @functools.wraps(test)
+        def run(*args: P.args, **kwargs: P.kwargs) -> None:
+            async def bounded() -> None:
+                async with asyncio.timeout(seconds):
+                    await test(*args, **kwargs)
+
+            with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+                runner.run(bounded())
+
+        return run
+
+    return decorate
 
 
 async def until(condition: Callable[[], object], what: Callable[[], object] | None = None) -> None:

@@ -33,35 +33,36 @@ _CONSONANTS = re.compile("[^aeiouy]{5}", re.IGNORECASE)
 _SHORT = re.compile(r"[a-z]*+\d*+[a-z]*+\d*+|[A-Z]++[a-z]*+\d*+|\d++[A-Za-z]{1,2}")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _CUT = ("...", "\u2026")
+# Spellings by how they begin.
+_Index = Mapping[str, tuple[str, ...]]
 
 
 class Redactor:
     """What one app's messages must not hold. It learns secrets by where they are from; what was known from there before
     is forgotten.
 
-    ``text`` takes time for the message's length alone, however many secrets are known.
+    ``text`` takes time for the message's length alone, however many secrets are known. One thread may learn while
+    another one has messages masked: from when ``learn`` returns its secrets are masked.
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[str, ...]] = {}
-        self._spellings: Mapping[str, tuple[str, ...]] | None = None
+        # Never changed, but replaced: by it is seen whether spellings are of what is known by now.
+        self._known: Mapping[str, tuple[str, ...]] = {}
+        self._spelled: tuple[Mapping[str, tuple[str, ...]], _Index] | None = None
 
     def learn(self, origin: str, secrets: Iterable[str]) -> None:
         """Know these secrets of ``origin``, in place of those that it had before; too short ones are passed over."""
         known = _bounded(piece for secret in secrets for piece in _pieces(secret))
         if self._known.get(origin, ()) != known:
-            self._known[origin] = known
-            self._spellings = None
+            self._known = {**self._known, origin: known}
 
     def rest(self) -> None:
         """Nothing is said for a while: what is known takes less memory until then."""
-        self._spellings = None
+        self._spelled = None
 
     def text(self, message: str) -> str:
         """The message with every secret in it masked."""
-        if self._spellings is None:
-            self._spellings = _index(dict.fromkeys(secret for secrets in self._known.values() for secret in secrets))
-        known = self._spellings
+        known = self._index()
         if not known:
             return message
         folded = message.translate(_FOLDED)
@@ -79,6 +80,13 @@ class Redactor:
     def holds(self, text: str) -> bool:
         """Whether there is a secret in it."""
         return self.text(text) != text
+
+    def _index(self) -> "_Index":
+        known, spelled = self._known, self._spelled
+        if spelled is None or spelled[0] is not known:
+            found = dict.fromkeys(secret for secrets in known.values() for secret in secrets)
+            spelled = self._spelled = known, _index(found)
+        return spelled[1]
 
 
 # Of the app about which this task, or this run of the command line, speaks.
@@ -176,7 +184,7 @@ def _in_base64(text: str) -> Iterator[str]:
         yield piece.replace("+", "-").replace("/", "_")
 
 
-def _index(secrets: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def _index(secrets: Iterable[str]) -> _Index:
     """All spellings by their first characters."""
     found: dict[str, list[str]] = {}
     for secret in secrets:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 MAX_IN_GROUP = 3
+_NOWHERE: Mapping[str, str] = {}
 _PROBLEM = re.compile(r"([A-Z][A-Za-z0-9]*)/([^\s:]+):? (.+)", re.DOTALL)
 # Control characters, the ends of lines that Unicode adds, what turns the direction of writing, and half characters,
 # which nothing can write. A terminal obeys or hides them.
@@ -30,9 +31,10 @@ def listed(items: Collection[object], most: int, separator: str = ", ") -> str:
     return f"{shown}{separator if separator != ', ' else ' '}and {left} more"
 
 
-def grouped(problems: Iterable[str], most: int) -> str:
+def grouped(problems: Iterable[str], most: int, places: Mapping[str, str] = _NOWHERE) -> str:
     """Problems of objects, each ``Kind/name: reason``, with those together that have the same reason:
     ``60 ClusterRoles (a, b, c and 57 more), Role/a: reason``; the first ``most`` reasons, and how many more there are.
+    ``places`` say by problem where its object stands, which is told of those that are named one by one.
     """
     groups: dict[tuple[str, str], dict[str, str]] = {}
     for problem in problems:
@@ -42,22 +44,27 @@ def grouped(problems: Iterable[str], most: int) -> str:
     reasons: dict[str, dict[str, dict[str, str]]] = {}
     for (kind, reason), named in groups.items():
         reasons.setdefault(reason, {})[kind] = named
-    told = [line for reason, kinds in reasons.items() for line in _together(reason, kinds, most)]
+    told = [line for reason, kinds in reasons.items() for line in _together(reason, kinds, most, places)]
     return listed(told, most, "; ")
 
 
-def _together(reason: str, kinds: Mapping[str, Mapping[str, str]], most: int) -> list[str]:
+def _together(reason: str, kinds: Mapping[str, Mapping[str, str]], most: int, places: Mapping[str, str]) -> list[str]:
     """The lines of one reason: one for all kinds, or where few objects have it one for each object."""
     if sum(map(len, kinds.values())) < MAX_IN_GROUP:
-        return [problem for named in kinds.values() for problem in named.values()]
-    subjects = [subject for kind, named in kinds.items() for subject in _subjects(kind, named)]
+        return [_placed(problem, places.get(problem)) for named in kinds.values() for problem in named.values()]
+    subjects = [subject for kind, named in kinds.items() for subject in _subjects(kind, named, places)]
     return [f"{listed(subjects, most)}: {reason}"]
 
 
-def _subjects(kind: str, names: Collection[str]) -> list[str]:
-    if len(names) < MAX_IN_GROUP:
-        return [f"{kind}/{name}" for name in names]
-    return [f"{len(names)} {_plural(kind)} ({listed(names, MAX_IN_GROUP)})"]
+def _subjects(kind: str, problems: Mapping[str, str], places: Mapping[str, str]) -> list[str]:
+    if len(problems) < MAX_IN_GROUP:
+        return [_placed(f"{kind}/{name}", places.get(problem)) for name, problem in problems.items()]
+    return [f"{len(problems)} {_plural(kind)} ({listed(problems.keys(), MAX_IN_GROUP)})"]
+
+
+def _placed(problem: str, place: str | None) -> str:
+    # A command stays the last of its message, to be copied.
+    return problem if place is None or " kubectl " in problem else f"{problem} ({place})"
 
 
 def _plural(kind: str) -> str:

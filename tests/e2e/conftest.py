@@ -10,15 +10,10 @@ import pytest
 from harness.apps import CEL_MINOR, DOWN, LICENSE_ID, PRIVATE, PUBLIC, SLUG, TALKATIVE, VENDOR, Tenant
 from harness.licenses import Signer
 from harness.running import ROOT, Operator
+from harness.secrecy import leaks_of_a_session
 from harness.witness import Witness
 from localworld.ports import free_port
 from localworld.world import World
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What looks at everything that the whole session made comes last."""
-    items.sort(key=lambda item: item.path.name == "test_secrecy.py")
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +57,11 @@ def shared_operator(
 ) -> Iterator[Operator]:
     operator = Operator(world, tmp_path_factory.mktemp("operator"), signer.folder, "--lend", "edit")
     yield operator
+    metrics = ""
     if operator.running:
+        metrics = operator.metrics()
         operator.stop()
+    assert not leaks_of_a_session(signer.issued, operator.all_logs(), metrics, witness)
 
 
 @pytest.fixture

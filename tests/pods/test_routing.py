@@ -9,7 +9,7 @@ import pytest
 from harness.licenses import Signer
 from kotsapp.images.routing import Route
 from kotsapp.license import Policy, TrustedKeys, load
-from kotsapp.pods.routing import MAX_POD_IMAGES, Target, images_in, settle
+from kotsapp.pods.routing import MAX_POD_IMAGES, Target, cut_in, images_in, settle
 from kotsapp.pods.seen import SeenPod
 from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
@@ -141,6 +141,19 @@ def test_what_is_refused_is_not_asked_for_all_the_time() -> None:
     refused = replace(PROVED, verified=Verified.FALSE, retry_after=5.0)
     assert settle(refused, TARGET).retry_after is None
     assert settle(replace(PROVED, verified=Verified.UNKNOWN, retry_after=5.0), TARGET).retry_after == 5.0
+
+
+# -- a status that is too small
+
+
+@pytest.mark.parametrize(
+    ("total", "listed", "cut"),
+    [(2, [A, B], ()), (2, [B], (A,)), (2, [A], ()), (3, [B], ()), (0, [], ())],
+)
+def test_which_routed_images_a_status_has_no_place_for(total: int, listed: list[str], cut: tuple[str, ...]) -> None:
+    status = {"imageSummary": {"total": total}, "images": [row(image) for image in listed]}
+    direct = replace(PROVED, image=B, route=Route.DIRECT, pull=B)
+    assert cut_in(status, [PROVED, direct]) == cut
 
 
 # -- what the license vouches for

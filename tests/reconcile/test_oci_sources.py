@@ -321,3 +321,24 @@ async def test_a_chart_in_a_config_map_is_installed_as_the_spec_says(signer: Sig
         operator.put_app(manifests=[{**source, "chart": {"releaseName": "shop", "values": {"greeting": "hi"}}}])
         await operator.until_ready()
         assert data(operator, "shop") == {"v": "1", "greeting": "hi"}
+
+
+@in_virtual_time
+async def test_an_index_without_the_facts_of_an_artifact_is_used_while_its_registry_is_down(
+    signer: Signer, web: VendorWeb, registry: OciRegistry
+) -> None:
+    registry.push(PLACE, "1.0.0", folder("1.0.0"))
+    async with operating(signer, web=web) as operator:
+        put(operator, version="1.x")
+        await operator.until_ready()
+        api = operator.api
+    index = json.loads(base64.b64decode(api.live("Secret", "my-app.sources", NAMESPACE)["data"]["index"]))
+    index["sources"][URL]["facts"] = {}
+    changed = base64.b64encode(json.dumps(index).encode()).decode()
+    api.change("Secret", "my-app.sources", {"data": {"index": changed}}, NAMESPACE)
+
+    registry.down = True
+    async with operating(signer, api, web=web) as operator:
+        await until(lambda: "is used on" in condition(operator, "SourcesReady").get("message", ""))
+        await quiet()
+        assert operator.ready()[0] == "True"

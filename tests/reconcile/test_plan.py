@@ -257,3 +257,35 @@ def test_a_namespace_that_the_release_brings_itself_is_applied_as_it_is_written(
     plan = make_plan(release, PULLS, PullSecrets("pull", "license-id", Domains()), APP, WITH_ACCOUNT)
     assert not plan.if_absent
     assert [obj["metadata"]["labels"]["a"] for obj in plan.objects if obj["kind"] == "Namespace"] == ["b"]
+
+
+# -- where it stands
+
+
+def told(release: Release) -> str:
+    with pytest.raises(PlanError) as caught:
+        make_plan(release, PULLS, PullSecrets("pull", "license-id", Domains()), APP, LENT)
+    return str(caught.value)
+
+
+def test_what_is_refused_is_told_with_where_it_stands() -> None:
+    role = obj("ClusterRole", "all", "rbac.authorization.k8s.io/v1")
+
+    message = told(Release(objects=(obj(), role), places=("ConfigMap a, key a.yaml", "Secret b, key b.yaml")))
+
+    assert message.startswith("ClusterRole/all: ")
+    assert " (Secret b, key b.yaml); " in message
+
+
+def test_of_what_is_defined_twice_both_places_are_told() -> None:
+    message = told(Release(objects=(obj(), obj()), places=("ConfigMap a, key a.yaml", "Secret b, key b.yaml")))
+
+    assert message.endswith("defined twice in the manifests (ConfigMap a, key a.yaml and Secret b, key b.yaml)")
+
+
+def test_the_plan_knows_where_its_objects_stand() -> None:
+    secrets = PullSecrets("pull", "license-id", Domains())
+
+    plan = make_plan(Release(objects=(obj(),), places=("ConfigMap a, key a.yaml",)), PULLS, secrets, APP, LENT)
+
+    assert plan.places == {key_of(obj()): "ConfigMap a, key a.yaml"}

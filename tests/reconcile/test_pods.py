@@ -1,5 +1,6 @@
 """Pods that others make, by the operator's own workers on a fake cluster; the policy's part is done by the tests."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -325,6 +326,24 @@ async def test_a_deletion_is_for_the_pod_as_it_was_seen(signer: Signer) -> None:
         assert events(operator, "PodDeleted") == []
 
 
+@in_virtual_time
+async def test_a_pod_that_waits_by_another_name_meanwhile_is_deleted_all_the_same(signer: Signer) -> None:
+    """The kubelet goes from ErrImagePull to ImagePullBackOff and back, and nobody is woken for that."""
+    async with operating(signer) as operator:
+        allow(operator)
+        operator.put_app(config_map(), **ROUTE)
+        await operator.until_ready()
+        await stuck(operator)
+        began = asyncio.get_running_loop().time()
+        with operator.api.paused(Match("delete", "Pod")) as pause:
+            await pause.reached.wait()
+            state = {"waiting": {"reason": "ErrImagePull"}}
+            status = {"containerStatuses": [{"name": "c0", "image": HIDDEN, "state": state}]}
+            operator.api.change("Pod", "db-0", {"status": status}, NAMESPACE, manager="kubelet")
+        await until(lambda: operator.api.get("Pod", "db-0", NAMESPACE) is None)
+        assert asyncio.get_running_loop().time() - began < 30
+
+
 LEFT = {
     "a pod that ran": ({"running": ("c1",)}, "a container of it ran"),
     "a pod that nobody makes anew": ({"owner": None}, "no controller would make it anew"),
@@ -447,7 +466,7 @@ async def test_more_images_than_a_status_holds(signer: Signer) -> None:
         shops = [deployment(f"shop-{number}", image) for number, image in enumerate(private)]
         operator.put_app(*shops, wait=False, **ROUTE)
         await until(lambda: condition(operator) == ("False", "TooManyImages"))
-        assert "1 routed image of 501" in message(operator)
+        assert "no place for 1 routed image of 501" in message(operator)
 
 
 @in_virtual_time
@@ -507,3 +526,15 @@ async def test_a_license_that_nobody_vouches_for_leads_no_pod_anywhere(
         await until(lambda: condition(operator) == ("False", "HostNotVouched"))
         assert "pods" not in operator.status()
         await operator.until_ready()
+
+
+@in_virtual_time
+async def test_what_can_be_routed_is_where_something_else_can_not(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        allow(operator)
+        vendors = deployment(image="registry.replicated.com/my-kots-app/worker:v1")
+        operator.put_app(config_map(), vendors, wait=False, proxy={"registryDomain": "registry.acme.example"}, **ROUTE)
+        await until(lambda: condition(operator) == ("False", "HostNotVouched"))
+        await stuck(operator)
+        await until(lambda: deleted(operator))
+        assert routes(operator.status()) == {HIDDEN: PROXY + HIDDEN}

@@ -10,11 +10,13 @@ from harness.cluster import NAMESPACE, config_map, deployment, well
 from harness.inprocess import Operator, operating
 from harness.licenses import LICENSE_ID, Signer
 from harness.vendors import VendorWeb
-from harness.virtual_time import in_virtual_time, quiet, until
+from harness.virtual_time import in_virtual_time, quiet, until, within_virtual
 from kotsapp.names import KIND, REQUEST_ANNOTATION
 from kotsapp.reconcile.remote_sources import MAX_AT_HAND, at_hand
 from kotsapp.sources.artifact import Artifact
 from localworld.release_channel import Customer, Response, Vendor
+
+DAY = 86400.0
 
 
 @pytest.fixture(scope="module")
@@ -85,22 +87,23 @@ async def test_a_new_release_is_followed_within_the_interval(signer: Signer, web
         assert operator.status()["release"]["channelSequence"] == 2
 
 
-@in_virtual_time
+@within_virtual(2 * DAY)
 async def test_a_service_that_is_down_for_a_day_changes_nothing(signer: Signer, web: VendorWeb) -> None:
     async with operating(signer, web=web) as operator:
         follow(operator)
         await operator.until_ready()
-        web.down = True
+        web.down, web.asked = True, 0
         operator.api.audit.clear()
 
         for _ in range(24):
-            await quiet(3600 / 24)
+            await quiet(DAY / 24)
             assert operator.ready() == ("True", "ReconciliationSucceeded")
             assert running(operator) == "1.0.0"
         told = condition(operator, "SourcesReady")
         assert (told["status"], told["reason"]) == ("False", "SourceUnavailable")
         assert "release 1.0.0 (1) is used on" in told["message"]
         assert operator.events().count("SourceUnavailable") == 1
+        assert web.asked < 2 * DAY / 500, "the list and the license, each ten minutes or so"
         assert [write for write in operator.api.writes() if "ConfigMap" in write] == []
 
 

@@ -276,3 +276,19 @@ async def test_a_license_that_nobody_signed_fetches_nothing(signer: Signer, keys
 
     with pytest.raises(SourceRefusedError, match="without a signature that can be trusted"):
         await look(license, web)
+
+
+async def test_each_request_is_counted_by_what_it_asks(
+    license: License, server: ReleaseServer, service: Vendor
+) -> None:
+    counted: list[tuple[str, str, int | None]] = []
+    entries = [{"host": HOST, "endpoint": server.endpoint}]
+    registries = Registries.read({"registries": entries}, "test")
+    observe = lambda host, kind, answer: counted.append((host, kind, answer and answer.status))  # noqa: E731
+    async with Web(registries, observe=observe) as web:
+        await look(license, web)
+        service.faults["release"] = lambda *_: None
+        with pytest.raises(SourceUnreachableError):
+            await look(license, web)
+
+    assert counted == [(HOST, "release", 200), (HOST, "release_pending", 200), (HOST, "release", None)]

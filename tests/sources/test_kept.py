@@ -2,6 +2,7 @@
 
 import base64
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -84,6 +85,15 @@ def test_an_index_that_somebody_else_wrote_is_refused(index: bytes) -> None:
 def test_no_index_makes_it_read_any_number_of_secrets(parts: int) -> None:
     entry = kept.Entry("1", digest_of(b""), "a.tgz", 1, parts, "opener")
     index = kept.index_secret("my-app", {"a": entry}, METADATA)
+
+    with pytest.raises(KeptSourceError, match="changed by somebody else"):
+        kept.read_index(index)
+
+
+@pytest.mark.parametrize("digest", ["", "sha256:", "sha256:../../../../x", "sha256:" + "A" * 64, "md5:" + "a" * 32])
+def test_an_index_whose_digest_is_none_is_refused_before_it_is_a_name_of_secrets(digest: str) -> None:
+    entry, _ = stored(artifact())
+    index = kept.index_secret("my-app", {"channelRelease": replace(entry, digest=digest)}, METADATA)
 
     with pytest.raises(KeptSourceError, match="changed by somebody else"):
         kept.read_index(index)

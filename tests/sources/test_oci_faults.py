@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from harness.certificates import Authority
@@ -16,16 +17,22 @@ from harness.hostile import Behaviour, HostileRegistry, Request, Talk
 from harness.licensed import license_document, write
 from harness.loopback import LICENSE_ID
 from harness.oci import FLUX_LAYER, artifact, flux_artifact
+from harness.oci_registry import OciRegistry
 from harness.outside import HOST, OUTSIDE, Names, OutsideIsPublic
 from harness.packing import pack
+from harness.vendors import VendorWeb
+from harness.virtual_time import in_virtual_time
 from kotsapp.fair_queue import Tenant
 from kotsapp.license import Policy, TrustedKeys, load
+from kotsapp.registry.client import Answer
 from kotsapp.registry.config import Registries
+from kotsapp.registry.repository import Repository, Wanted
 from kotsapp.sources import limits, oci, oci_ref
 from kotsapp.sources.artifact import Access, Artifact, Known
 from kotsapp.sources.errors import SourceContentError, SourceError, SourceRefusedError, SourceUnreachableError
 from kotsapp.sources.web import Web
 from localworld.registries.image import Image
+from localworld.release_channel import Vendor
 
 REGISTRY = "registry.vendor.invalid"
 PLACE = f"oci://{REGISTRY}/x/shop"
@@ -272,6 +279,42 @@ async def test_a_registry_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(oci, "ASK_SECONDS", 0.2)
     error = await told(Serving(change=silent), SourceUnreachableError)
     assert str(error) == f"{REGISTRY} did not answer within 0.2 s"
+
+
+class SlowPages(OciRegistry):
+    """A list of tags without end, each page of which comes just in time."""
+
+    async def ask(self, of: Repository, wanted: Wanted) -> Answer:
+        self.asked.append((wanted.path, of.registry, ""))
+        await asyncio.sleep(limits.ASK_SECONDS * 0.9)
+        return Answer(200, httpx.Headers({"Link": '</?last=x>; rel="next"'}), b'{"tags": ["1.0.0"]}')
+
+
+@in_virtual_time
+async def test_a_registry_that_always_has_one_more_page_is_given_up() -> None:
+    registry = SlowPages()
+    with pytest.raises(SourceUnreachableError, match=f"tags of {PLACE[6:]} did not come within 60 s"):
+        await look(VendorWeb(Vendor(), registry), version="1.x")
+    assert len(registry.asked) < 5
+
+
+async def test_others_have_their_turn_while_a_tenant_s_login_of_any_size_is_read() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    large = json.dumps({"auths": {f"registry-{number}": {} for number in range(20_000)}}).encode()
+    other = asyncio.create_task(others())
+    await asyncio.sleep(0)
+    before = turns
+    with pytest.raises(SourceRefusedError, match=f"has no login for {REGISTRY}"):
+        await oci.look(oci_ref.read(PLACE, tag="1", secret="login"), access(large, "other.invalid"), None, Web())
+    other.cancel()
+    assert turns > before
 
 
 # -- where the credential goes, and who is asked

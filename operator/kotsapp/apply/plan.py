@@ -33,7 +33,7 @@ class Plan:
     are those that run once, before their images are rewritten: another route for what has run already is no reason to
     run it again. ``left_open`` are the fields that are somebody else's, by object. ``if_absent`` are definitions and
     namespaces that are made where there are none and never changed. ``deletion_phases`` say when objects are deleted,
-    by default in phase 0.
+    by default in phase 0. ``places`` say where the manifests have an object.
     """
 
     phases: tuple[Phase, ...] = ()
@@ -42,6 +42,7 @@ class Plan:
     left_open: Mapping[ObjectKey, Sequence[Sequence[Step]]] = field(default_factory=dict)
     if_absent: frozenset[ObjectKey] = frozenset()
     deletion_phases: Mapping[ObjectKey, int] = field(default_factory=dict)
+    places: Mapping[ObjectKey, str] = field(default_factory=dict)
 
     @property
     def objects(self) -> list[Object]:

@@ -1,7 +1,7 @@
 """The API server's no to objects, and what of its words may be shown."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -39,6 +39,11 @@ class RefusedError(Exception):
     def __init__(self, refusals: Sequence[Refusal]) -> None:
         super().__init__(grouped(map(str, refusals), MAX_SHOWN_REFUSALS))
         self.refusals = tuple(refusals)
+
+    def told(self, places: Mapping[ObjectKey, str]) -> str:
+        """The message, with where the objects stand in the manifests."""
+        by_problem = {str(one): places[one.key] for one in self.refusals if one.key in places}
+        return grouped(map(str, self.refusals), MAX_SHOWN_REFUSALS, by_problem)
 
     def with_others(self, refusals: Sequence[Refusal]) -> "RefusedError":
         """The same, and those of ``refusals`` whose objects are not among them."""

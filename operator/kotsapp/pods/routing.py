@@ -76,6 +76,15 @@ def routes(status: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def cut_in(status: Mapping[str, Any], settled: Sequence[Resolution]) -> tuple[str, ...]:
+    """Routed images that a status counts and does not list, since it would be too large; none where it tells of other
+    images than ``settled``."""
+    if (status.get("imageSummary") or {}).get("total") != len(settled):
+        return ()
+    listed = {entry["image"] for entry in status.get("images") or ()}
+    return tuple(one.image for one in settled if one.is_routed and one.image not in listed)
+
+
 def images_in(
     pods: Iterable[SeenPod],
     before: Sequence[Mapping[str, Any]],

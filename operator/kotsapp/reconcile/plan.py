@@ -36,8 +36,8 @@ Object = Mapping[str, Any]
 class PlanError(ValueError):
     """The objects can't be applied together; the message names the first of them."""
 
-    def __init__(self, problems: Sequence[str], advice: str = "") -> None:
-        super().__init__(grouped(problems, MAX_SHOWN) + advice)
+    def __init__(self, problems: Sequence[str], places: Mapping[str, str] | None = None, advice: str = "") -> None:
+        super().__init__(grouped(problems, MAX_SHOWN, places or {}) + advice)
 
 
 class PullSecretNameError(ValueError):
@@ -111,7 +111,9 @@ def make_plan(
     loan = Loan.to(objects, lent)
     problems: list[str] = []
     withheld: list[Withheld] = []
-    seen: set[Identity] = set()
+    places = release.places or ("",) * len(objects)
+    standing: dict[str, str] = {}
+    seen: dict[Identity, str] = {}
     planned: list[Object] = []
     as_written: dict[ObjectKey, Object] = {}
     opened: dict[ObjectKey, Sequence[Sequence[Step]]] = {}
@@ -120,11 +122,12 @@ def make_plan(
     additional = release.application.additional_namespaces if spec.service_account is not None else ()
     namespaces: set[str] = {*additional, *([app.namespace] if pull_secrets.asked_for else ())}
     carried = by_namespace(account_secrets or {})
-    for obj in objects:
+    for obj, where in zip(objects, places, strict=True):
         key = key_of(obj)
         if key.identity in seen:
             problems.append(f"{key.within(app.namespace)} is defined twice in the manifests")
-        seen.add(key.identity)
+            standing |= _standing(problems[-1], seen[key.identity], where)
+        seen.setdefault(key.identity, where)
         pod_spec = built_in_pod_spec(obj)
         problem = misleading(obj, app.labels)
         if problem is None and spec.service_account is None:
@@ -133,6 +136,7 @@ def make_plan(
             problem = str(refused) if refused else None
         if problem is not None:
             problems.append(problem)
+            standing |= _standing(problem, where)
             continue
         if any(pulls[use.image].needs_secret for use in find_images(obj, spec.image_paths) if use.image in pulls):
             namespaces.add(key.namespace or app.namespace)
@@ -144,7 +148,7 @@ def make_plan(
         if key.group_kind in RUN_ONCE:
             as_written[key] = own(normal, app)
     if problems:
-        raise PlanError(problems, ways_out(app.namespace, withheld))
+        raise PlanError(problems, standing, ways_out(app.namespace, withheld))
     secrets = [own(pull_secrets.of(namespace, app), app) for namespace in sorted(namespaces)]
     exclusive = frozenset(map(key_of, secrets))
     if any(key.identity in seen for key in exclusive):
@@ -164,7 +168,13 @@ def make_plan(
         opened,
         if_absent=frozenset(key for key in map(key_of, [*planned, *missing]) if (key.kind, key.name) in if_absent),
         deletion_phases=deleted,
+        places={key_of(obj): where for obj, where in zip(objects, places, strict=True) if where},
     )
+
+
+def _standing(problem: str, *places: str) -> dict[str, str]:
+    told = " and ".join(dict.fromkeys(filter(None, places)))
+    return {problem: told} if told else {}
 
 
 def _phases(release: Release, planned: Sequence[Object], before: Sequence[Object]) -> tuple[Phase, ...]:

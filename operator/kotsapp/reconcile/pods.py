@@ -9,7 +9,7 @@ from kotsapp.api.spec import Spec
 from kotsapp.kube.errors import ApiError
 from kotsapp.license import License
 from kotsapp.pods.restart import Restart, Restarts, noted, restarts
-from kotsapp.pods.routing import Target, images_in, routes, settle
+from kotsapp.pods.routing import Target, cut_in, images_in, routes, settle
 from kotsapp.pods.watch import Interest, PodWatch
 from kotsapp.reconcile import events, pods_condition, status
 from kotsapp.reconcile.app import App
@@ -88,12 +88,13 @@ class PodRouting:
         self._progress.found(pods=target.to_status() if target else {})
         soonest = [one.retry_after for one in of_pods if one.retry_after is not None]
         self._look_in(max(MIN_RECHECK, min(soonest)) if soonest else None)
-        found = RoutedPods(spec.proxy.verify, target, tuple(own), tuple(of_pods), self._watch.is_forbidden)
+        cut = cut_in(self._progress.before, [*own, *of_pods])
+        found = RoutedPods(spec.proxy.verify, target, tuple(own), tuple(of_pods), self._watch.is_forbidden, cut)
         condition = await self._condition(found)
         self._look_in(LOOK_AGAIN if condition.status == "True" else MISSING_POLL)
         done = Restarts()
         refused = ""
-        if condition.status == "True":
+        if pods_condition.routes_some(condition.status, condition.reason):
             done, refused = await self._restart(self._watch, [*own, *of_pods])
         self._progress.found(pods_condition.with_left(condition, done, refused))
         self._watch.followers[self._app.key] = self._interest(self._watch, [*own, *of_pods])
@@ -115,8 +116,8 @@ class PodRouting:
         pods = list(watch.pods.values())
         if any(image in routed and image not in known for pod in pods for image in pod.unpulled):
             self._look_in(SETTLED)  # the policy does not know it before it is in the status
-        since = condition_in(before, PODS_ROUTED)
-        if since is None or since.get("status") != "True":
+        told = condition_in(before, PODS_ROUTED) or {}
+        if not pods_condition.routes_some(str(told.get("status")), str(told.get("reason"))):
             self._look_in(SETTLED)
             return Restarts(), ""
         now = asyncio.get_running_loop().time()
@@ -128,7 +129,10 @@ class PodRouting:
         return decided, refused
 
     async def _delete(self, due: Sequence[Restart]) -> tuple[list[Restart], str]:
-        """Those that were deleted, and the refusal that ended it. A pod that has changed meanwhile is left."""
+        """Those that were deleted, and the refusal that ended it.
+
+        A pod that has changed meanwhile is looked at again: it may have begun to run, or wait by another name.
+        """
         client = client_of(self._app, self._app.account, self._services)
         done: list[Restart] = []
         for restart in due:
@@ -138,6 +142,7 @@ class PodRouting:
                 gone = await client.delete(kind, pod.name, self._app.namespace, uid=pod.uid, version=pod.version)
             except ApiError as error:
                 if error.status == 409:
+                    self._look_in(SETTLED)
                     continue
                 return done, str(error)
             if gone:

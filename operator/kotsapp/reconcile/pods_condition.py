@@ -21,13 +21,17 @@ MAX_NAMED = 5
 @dataclass(frozen=True, slots=True)
 class RoutedPods:
     """What is known of an app's routes: images of its manifests (``own``) and of pods, where the license lets pods be
-    led (``target``, None where nothing is vouched for), and whether the pods themselves may not be looked at."""
+    led (``target``, None where nothing is vouched for), and whether the pods themselves may not be looked at.
+
+    ``cut`` are images that a status as large as this one had no place for, though they are routed.
+    """
 
     verify: Verify
     target: Target | None
     own: tuple[Resolution, ...]
     of_pods: tuple[Resolution, ...]
     is_forbidden: bool
+    cut: tuple[str, ...] = ()
 
 
 def problem(found: RoutedPods, app: App) -> Condition | None:
@@ -70,16 +74,22 @@ def routed(found: RoutedPods, obstacle: Obstacle | None, app: App, version: str)
             f" name where they are pulled from: {told}. They are led to {' or '.join(target.hosts)} alone: ask the"
             " vendor for a license that names the domain, or leave spec.proxy.domain and registryDomain away",
         )
-    beyond = [one for one in status.worst_first(found.own)[status.MAX_IMAGES :] if one.is_routed]
-    if beyond:
+    beyond = [one.image for one in status.worst_first(found.own)[status.MAX_IMAGES :] if one.is_routed]
+    if beyond or found.cut:
+        missing, total = beyond or found.cut, len(found.own) + len(found.of_pods)
         return _false(
             Reason.TOO_MANY_IMAGES,
-            f"{counted(len(beyond), 'routed image')} of {len(found.own)} are not among the {status.MAX_IMAGES} of"
-            f" status.images, which the policy reads: {listed([one.image for one in beyond], 2)}. Split the app into"
-            " several KotsApps",
+            "status.images, which is what the policy reads, has no place for"
+            f" {counted(len(missing), 'routed image')} of {total}: {listed(missing, 2)}. It holds {status.MAX_IMAGES},"
+            " and fewer where the whole status would be too large for the API server: split the app",
         )
     number = len(proved) + sum(one.is_routed for one in found.of_pods)
     return Condition.true(PODS_ROUTED, f"{counted(number, 'image')} routed in pods that others make")
+
+
+def routes_some(status: str, reason: str) -> bool:
+    """Whether the policy is at work, by the condition: though not for every image."""
+    return status == "True" or reason in (Reason.HOST_NOT_VOUCHED, Reason.TOO_MANY_IMAGES)
 
 
 def with_left(condition: Condition, done: Restarts, refused: str) -> Condition:

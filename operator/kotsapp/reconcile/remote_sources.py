@@ -73,7 +73,8 @@ class RemoteSources:
             return given
         memory, now = self._memory, asyncio.get_running_loop().time()
         self._logins = await read_logins(self._app, self._spec, self._services)
-        self._redactor.learn("logins", known_secrets.of_logins(self._logins.values()))
+        # In a thread, since each may be a megabyte.
+        await asyncio.to_thread(self._redactor.learn, "logins", known_secrets.of_logins(self._logins.values()))
         asked = (self._app.generation, _fingerprint(given, self._logins))
         self._looking = memory.ask_now or memory.asked != asked or now >= memory.due
         if self._looking:

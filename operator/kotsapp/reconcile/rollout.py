@@ -28,7 +28,7 @@ async def roll_out(app: App, session: Session, plan: Plan) -> tuple[Changes, Cha
         try:
             return changes, await session.apply(changes)
         except RefusedError as error:
-            raise _refused(app, error, Reason.APPLY_FAILED) from None
+            raise _refused(app, error, Reason.APPLY_FAILED, plan) from None
 
 
 async def prune(app: App, session: Session, changes: Changes) -> Removal:
@@ -36,7 +36,7 @@ async def prune(app: App, session: Session, changes: Changes) -> Removal:
     try:
         return await session.prune(changes)
     except RefusedError as error:
-        raise _refused(app, error, Reason.PRUNE_FAILED) from None
+        raise _refused(app, error, Reason.PRUNE_FAILED, Plan()) from None
 
 
 def pull_secrets_ready(plan: Plan) -> Condition:
@@ -56,7 +56,7 @@ async def _check(app: App, session: Session, plan: Plan) -> Changes:
     except NotOursError as error:
         raise _object(Reason.OBJECT_REFUSED, str(error)) from None
     except RefusedError as error:
-        raise _refused(app, error, Reason.OBJECT_REFUSED) from None
+        raise _refused(app, error, Reason.OBJECT_REFUSED, plan) from None
     except ClaimedError as error:
         if not error.exclusive:
             raise _object(Reason.OBJECT_CLAIMED, str(error)) from None
@@ -78,8 +78,8 @@ def _object(reason: Reason, message: str) -> ReconcileError:
     return terminal(reason, message, condition, retry_after=UNWATCHED_POLL)
 
 
-def _refused(app: App, error: RefusedError, reason: Reason) -> ReconcileError:
-    message = f"{error}{grant(app, error.refusals)}"
+def _refused(app: App, error: RefusedError, reason: Reason, plan: Plan) -> ReconcileError:
+    message = f"{error.told(plan.places)}{grant(app, error.refusals)}"
     condition = Condition.false(WORKLOADS_APPLIED, reason, message)
     if error.transient:
         return retryable(reason, message, condition)

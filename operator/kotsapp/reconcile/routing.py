@@ -19,6 +19,7 @@ from kotsapp.release.reader import Release
 from kotsapp.text import counted, listed, rfc3339
 from kotsapp.verdicts.decision import Resolution
 from kotsapp.verdicts.resolver import Policy, Routing
+from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
 
 MAX_NAMED = 5
@@ -123,10 +124,12 @@ class ImagesResult:
         undecided, withheld = self.routing.undecided, self.withheld
         wait = _soonest([*undecided, *withheld])
         if undecided:
+            not_found = all(one.verdict is Verdict.NOT_FOUND for one in undecided)
             message = (
-                # First what it means: Ready's message is cut where it is long.
-                f"Nothing rolls out, and it is asked again by itself: {self._resolved().message};"
-                " spec.probe.onUndecided or spec.probe.exclude settle it without an answer"
+                # First what to do, and what it means: Ready's message is cut where it is long.
+                f"{'Check name and tag; nothing' if not_found else 'Nothing'} rolls out, and it is asked again by"
+                f" itself: {self._resolved().message}; spec.probe.onUndecided or spec.probe.exclude settle it without"
+                " an answer"
             )
             return retryable(Reason.IMAGES_UNDECIDED, message, retry_after=wait)
         if withheld:

@@ -98,5 +98,5 @@ def version_of(spec: Spec, fetched: Mapping[str, Artifact]) -> ReleaseVersion:
     for item in spec.remote:
         if isinstance(item, ChannelRelease):
             return ReleaseFacts.of(fetched[item.name].facts).version()
-    tags_ = [fetched[item.name].facts[oci.TAG] for item in spec.remote if isinstance(item, OciRef)]
+    tags_ = [fetched[item.name].facts.get(oci.TAG, "") for item in spec.remote if isinstance(item, OciRef)]
     return ReleaseVersion(told=tags.version_of(tags_[0]) if len(tags_) == 1 else "")

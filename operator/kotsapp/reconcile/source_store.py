@@ -14,7 +14,7 @@ from kotsapp.sources.kept import SOURCES_LABEL, Entry
 async def load_index(app: App, client: KubeClient) -> dict[str, Entry]:
     """What is kept, by the sources' names; empty for nothing. Raises KeptSourceError, ApiError."""
     found = await _get(app, kept.index_name(app.name), client)
-    return {} if found is None else kept.read_index(found)
+    return {} if found is None else await asyncio.to_thread(kept.read_index, found)
 
 
 async def load(app: App, entry: Entry, client: KubeClient) -> Artifact:

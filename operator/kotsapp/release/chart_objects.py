@@ -24,6 +24,7 @@ def with_charts(
     """
     budget = for_command_line() if budget is None else budget
     images = DistinctImages(budget)
+    places = list(release.places)
     objects, sources, left_out = list(release.objects), list(release.sources), list(release.left_out)
     reported = dict(release.reported_images)
     chart_numbers, definitions = [0] * len(objects), list[str]()
@@ -40,6 +41,7 @@ def with_charts(
             images.count_of(obj, place)
         objects += kept
         sources += [request.source] * len(kept)
+        places += [str(place)] * len(kept)
         chart_numbers += [number] * len(kept)
         left_out += not_run
     gone = upgrade.superseded(objects, [request.past for request, _ in outputs])
@@ -47,6 +49,7 @@ def with_charts(
         release,
         objects=tuple(obj for number, obj in enumerate(objects) if number not in gone),
         sources=tuple(source for number, source in enumerate(sources) if number not in gone),
+        places=tuple(where for number, where in enumerate(places) if number not in gone),
         chart_numbers=tuple(chart for number, chart in enumerate(chart_numbers) if number not in gone),
         definitions=tuple(definitions),
         reported_images=reported,

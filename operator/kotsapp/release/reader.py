@@ -34,7 +34,8 @@ MAX_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What a release holds. ``objects`` are to be applied; ``sources`` names the file of each.
+    """What a release holds. ``objects`` are to be applied; ``sources`` names the file of each, and ``places`` say
+    where each stands: in which source, under which key, in which document.
 
     ``reported_images`` are images that no object here runs, by what asks for them: they are probed and reported.
     ``local_images`` are the references that ``LocalImageName`` calls ask for: once it is known from where they are
@@ -53,6 +54,7 @@ class Release:
 
     objects: tuple[Object, ...] = ()
     sources: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     application: Application = _NOTHING_SAID
     reported_images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     local_images: tuple[str, ...] = ()
@@ -144,6 +146,7 @@ def read_release(
     return Release(
         objects=found.objects,
         sources=found.sources,
+        places=found.places,
         application=application,
         reported_images=found.reported_images,
         local_images=filled.local_images,

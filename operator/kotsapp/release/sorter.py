@@ -22,6 +22,7 @@ class Sorted:
 
     objects: tuple[Object, ...] = ()
     sources: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     reported_images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     charts: tuple[ChartRequest, ...] = ()
     unpatched_charts: tuple[str, ...] = ()
@@ -53,6 +54,7 @@ class Sorter:
         self._secrets = secrets
         self._objects: list[Object] = []
         self._sources: list[str] = []
+        self._places: list[str] = []
         self._reported: dict[str, tuple[str, ...]] = {}
         self._charts: list[_Chart] = []
         # Charts, by name and version, that HelmCharts name, whatever becomes of those.
@@ -86,6 +88,7 @@ class Sorter:
         return Sorted(
             objects=tuple(self._objects),
             sources=tuple(self._sources),
+            places=tuple(self._places),
             reported_images=self._reported,
             charts=tuple(sorted(kept, key=lambda request: request.weight)),
             unpatched_charts=tuple(self._unpatched),
@@ -109,6 +112,7 @@ class Sorter:
             self._images.count_of(obj, place)
             self._objects.append(obj)
             self._sources.append(source)
+            self._places.append(str(place))
 
     def _chart(self, obj: Object, place: Place) -> None:
         self._named.add(helm_chart.named(obj, place))

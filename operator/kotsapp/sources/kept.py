@@ -9,8 +9,10 @@ import base64
 import gzip
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -28,6 +30,7 @@ MAX_PARTS = MAX_ARCHIVE // PART_BYTES + 2
 _FORMAT = 1
 _INDEX, _CONTENT = "index", "content"
 _SHOWN_DIGITS = 16
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 Secret = Mapping[str, Any]
 
@@ -99,7 +102,7 @@ def read_index(secret: Secret) -> dict[str, Entry]:
         raise
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError, ValidationError):
         raise KeptSourceError(f"Secret {name} was changed by somebody else") from None
-    if any(not 0 < entry.parts <= MAX_PARTS or not 0 <= entry.size <= MAX_ARCHIVE for entry in entries.values()):
+    if not all(map(_is_possible, entries.values())):
         raise KeptSourceError(f"Secret {name} was changed by somebody else")
     return entries
 
@@ -122,6 +125,12 @@ def read_content(app: str, entry: Entry, found: Mapping[str, Secret | None]) -> 
     return entry.artifact(content)
 
 
+def _is_possible(entry: Entry) -> bool:
+    """Whether ``pack`` may have made it: names of Secrets are made of the digest."""
+    known = _DIGEST.fullmatch(entry.digest) is not None
+    return known and 0 < entry.parts <= MAX_PARTS and 0 <= entry.size <= MAX_ARCHIVE
+
+
 def _secret(app: str, name: str, data: Mapping[str, bytes], metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
@@ -139,5 +148,6 @@ def _value(secret: Secret, key: str, name: str) -> bytes:
         raise KeptSourceError(f"Secret {name} was changed by somebody else") from None
 
 
+@cache
 def _adapter() -> TypeAdapter[dict[str, Entry]]:
     return TypeAdapter(dict[str, Entry])

@@ -28,3 +28,5 @@ MAX_MANIFEST = 256 * 1024
 MAX_TAGS_BODY = 256 * 1024
 MAX_TAGS = 10_000
 MAX_TAG_PAGES = 100
+# All pages together: one after the other, each just in time, they would hold a look for half an hour.
+LIST_SECONDS = 60.0

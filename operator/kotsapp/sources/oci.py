@@ -18,7 +18,15 @@ from kotsapp.sources import docker_config, oci_manifest, oci_refusals, tags
 from kotsapp.sources.artifact import Access, Artifact, Known, Seen, digest_of
 from kotsapp.sources.docker_config import DockerConfigError
 from kotsapp.sources.errors import SourceContentError, SourceRefusedError, SourceUnreachableError
-from kotsapp.sources.limits import ASK_SECONDS, FETCH_SECONDS, MAX_MANIFEST, MAX_TAG_PAGES, MAX_TAGS, MAX_TAGS_BODY
+from kotsapp.sources.limits import (
+    ASK_SECONDS,
+    FETCH_SECONDS,
+    LIST_SECONDS,
+    MAX_MANIFEST,
+    MAX_TAG_PAGES,
+    MAX_TAGS,
+    MAX_TAGS_BODY,
+)
 from kotsapp.sources.oci_manifest import NoArtifactError
 from kotsapp.sources.oci_ref import OciRef
 from kotsapp.sources.semver import Range, parse
@@ -34,7 +42,8 @@ _NO_HEAD = frozenset({405, 501})
 
 async def look(item: OciRef, access: Access, known: Known | None, web: Web) -> Seen:
     """The artifact that is meant now; a ``Look`` (artifact.py). Raises SourceError."""
-    asker = _Asker(item, _repository(item, access), web)
+    # A thread, because a Secret may hold a megabyte of logins, and other apps go on meanwhile.
+    asker = _Asker(item, await asyncio.to_thread(_repository, item, access), web)
     facts = known.artifact.facts if known is not None and known.artifact.content else {}
     if item.digest is not None and facts.get(MANIFEST) == item.digest and known is not None:
         return Seen(known.artifact)  # what a digest stands for never changes
@@ -93,7 +102,13 @@ class _Asker:
         version = item.version or ""
         if parse(version) is not None:
             return tags.of_version(version)
-        names = await self._tags()
+        try:
+            async with asyncio.timeout(LIST_SECONDS):
+                names = await self._tags()
+        except TimeoutError:
+            raise SourceUnreachableError(
+                f"the tags of {item.place} did not come within {LIST_SECONDS:g} s; name a tag or a digest"
+            ) from None
         by_version = tags.versions(names)
         # A thread, because thousands of tags take a while, and other apps go on meanwhile.
         newest = await asyncio.to_thread(Range.parse(version).newest, by_version)

@@ -70,7 +70,9 @@ class Service:
         """A GET of ``path`` (``{}`` stands for the app's slug) with what every question carries."""
         every = {"licenseSequence": str(self.license_sequence), "selectedChannelId": self.channel_id}
         url = f"{self.endpoint}/{path.format(self.app_slug)}?{urlencode({**query, **every})}"
-        return Question(url, self.credential, headers or {}, limit, seconds)
+        return Question(
+            url, self.credential, headers or {}, limit, seconds, kind=path.replace("/{}/", "_").removesuffix("/{}")
+        )
 
     async def ask(self, question: Question, web: Web, what: str) -> Answer:
         """The 200 and its whole body. Raises SourceError; ``what`` was asked for, such as "the release"."""

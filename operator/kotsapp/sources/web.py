@@ -31,20 +31,23 @@ _FOR_GOOD = frozenset({Trouble.REFUSED, Trouble.REDIRECT})
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A GET. ``limit`` are the bytes of a 200's body that are read at most, ``seconds`` are for all of it."""
+    """A GET. ``limit`` are the bytes of a 200's body that are read at most, ``seconds`` are for all of it, ``kind`` is
+    what metrics call it."""
 
     url: str
     credential: Credential | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     limit: int = 0
     seconds: float = ASK_SECONDS
+    kind: str = ""
 
 
 class Web:
     """Asks sources. One for the whole operator; use as an async context manager.
 
     ``registries`` is the administrator's file: it says where a host really is, and how its certificate is checked.
-    ``received`` is told of bytes as they come: how many of how many, None where that is not known.
+    ``received`` is told of bytes as they come: how many of how many, None where that is not known; ``observe`` of each
+    request and its answer.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Web:
         self.registries = registries or Registries.empty()
         self.guard = guard or Guard(self.registries, allow_private=allow_private)
         self.client = Client(self.guard, resolver, received)
+        self._observe = observe or (lambda *_: None)
         self.repositories = RepositoryClient(self.client, self.guard, self.registries, observe)
         self._looks = FairQueue(MAX_LOOKS, spare=True)
         self._fetches = FairQueue(MAX_FETCHES, spare=True)
@@ -105,7 +109,11 @@ class Web:
             headers = dict(question.headers)
             if credential is not None:
                 headers["Authorization"] = credential.basic
-            answer = await self.client.ask("GET", at, headers, body_limit=question.limit)
+            answer = None
+            try:
+                answer = await self.client.ask("GET", at, headers, body_limit=question.limit)
+            finally:
+                self._observe(at.name, question.kind, answer)
             if answer.status not in _REDIRECTS:
                 return answer
             at = self._redirected(answer, at, question.credential)
