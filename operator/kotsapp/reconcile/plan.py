@@ -52,15 +52,11 @@ class PullSecretNameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PullSecrets:
-    """The pull secrets of an app: one of this name in each namespace whose pods need it.
-
-    ``asked_for`` says that the release asks for its name or content, and so expects it in the app's namespace.
-    """
+    """The pull secrets of an app: one of this name in each namespace whose pods need it."""
 
     name: str
     license_id: str = field(repr=False)
     domains: Domains
-    asked_for: bool = False
 
     def of(self, namespace: str, app: App) -> dict[str, Any]:
         """The one of this namespace."""
@@ -120,7 +116,9 @@ def make_plan(
     scaled = scaled_by_others(objects, app.namespace)
     # The operator's own rights make nothing elsewhere.
     additional = release.application.additional_namespaces if spec.service_account is not None else ()
-    namespaces: set[str] = {*additional, *([app.namespace] if pull_secrets.asked_for else ())}
+    # Calls may have put its name anywhere, and pods of others need it whoever makes them.
+    is_expected = release.asks_for_pull_secret or spec.pods.route
+    namespaces: set[str] = {*additional, *([app.namespace] if is_expected else ())}
     carried = by_namespace(account_secrets or {})
     for obj, where in zip(objects, places, strict=True):
         key = key_of(obj)
