@@ -44,7 +44,7 @@ from kotsapp.reconcile.rendering import (
     renderer_for,
     secret_name,
 )
-from kotsapp.reconcile.renderings import Renderings
+from kotsapp.reconcile.renderings import Renderings, drawn_before
 from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, roll_out
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
@@ -150,7 +150,7 @@ class Reconciler:
             if local_images(current.release, images) == current.local_images:
                 self._renderings.note(current)
                 return current.release, images
-        kept = self._renderings.drawn(stored)
+        kept = drawn_before(self._app, stored)
         lost = stored is None and bool(status.stored_revision(self._progress.before))
         before = Before(release_store.past_of(stored, self._progress.ledger.inventory, lost=lost), self._looker)
         try:
@@ -199,8 +199,7 @@ class Reconciler:
     def _plan(
         self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
     ) -> Plan:
-        asked_for = release.asks_for_pull_secret or spec.pods.route
-        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
+        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains)
         try:
             return make_plan(release, images.pulls, secrets, self._app, spec, kept, self._services.settings.lent)
         except PlanError as error:

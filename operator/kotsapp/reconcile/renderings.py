@@ -24,6 +24,28 @@ from kotsapp.release.renderer import Renderer
 from kotsapp.release.store import StoredRelease, StoredReleaseError
 
 
+def drawn_before(app: App, stored: StoredRelease | None) -> Drawn:
+    """What was drawn before. Who asks for a new rendering wants what manifests draw anew, and keeps the values of the
+    Config's items: they are answers that nobody had to give."""
+    if stored is None:
+        return Drawn()
+    drawn = stored.release.drawn
+    return Drawn(drawn.items) if _is_asked_for(app, stored) else drawn
+
+
+def may_serve(app: App, stored: StoredRelease, renderer: Renderer) -> bool:
+    """Whether the stored release is as a new rendering of the same files would be, and nobody asks for a new one."""
+    return (
+        not _is_asked_for(app, stored)
+        and stored.looked_up_as in (None, app.account)
+        and stored.facts == renderer.license_facts(stored.release)
+    )
+
+
+def _is_asked_for(app: App, stored: StoredRelease) -> bool:
+    return bool(app.render_at) and app.render_at != stored.request
+
+
 class Renderings:
     """The renderings of one app's release."""
 
@@ -52,27 +74,12 @@ class Renderings:
             )
             raise terminal(Reason.RENDER_FAILED, message, retry_after=UNWATCHED_POLL) from None
 
-    def drawn(self, stored: StoredRelease | None) -> Drawn:
-        """What was drawn before. Who asks for a new rendering wants what manifests draw anew, and keeps the values of
-        the Config's items: they are answers that nobody had to give."""
-        if stored is None:
-            return Drawn()
-        drawn = stored.release.drawn
-        return Drawn(drawn.items) if self._is_asked_for(stored) else drawn
-
-    def _is_asked_for(self, stored: StoredRelease) -> bool:
-        return bool(self._app.render_at) and self._app.render_at != stored.request
-
     async def current(
         self, stored: StoredRelease, inputs: str, renderer: Renderer, files: Sequence[SourceFile]
     ) -> StoredRelease | None:
         """The stored release, as one of these inputs, where nothing that it was rendered from has changed and nobody
         asks for a new rendering; else None."""
-        if (
-            self._is_asked_for(stored)
-            or stored.looked_up_as not in (None, self._app.account)
-            or stored.facts != renderer.license_facts(stored.release)
-        ):
+        if not may_serve(self._app, stored, renderer):
             return None
         if stored.inputs == inputs:
             return stored
