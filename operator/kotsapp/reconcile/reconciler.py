@@ -274,7 +274,7 @@ class Reconciler:
         if end.healthy:
             self._memory.rollout_started = None
             self._memory.release = None  # nothing to look at again soon
-            self._progress.events += remote_sources.settled(self._memory.sources, asyncio.get_running_loop().time())
+            self._progress.events += remote_sources.rolled_out(self._memory.sources, asyncio.get_running_loop().time())
         return end
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
