@@ -195,7 +195,7 @@ def _bounded(condition: Condition, conditions: Sequence[Condition]) -> str:
     more = f" ... (the whole: condition {whole})" if whole else " ..."
     what_to_do = (message[found.end() :] for found in _BEFORE_COMMAND.finditer(message))
     if command := next((text for text in what_to_do if len(text) <= MAX_COMMAND), ""):
-        more += f"; {command}"  # worth more than the rest of what is wrong
+        more += f"; {command.removeprefix('or ')}"  # worth more than the rest of what is wrong
     return _cut(message, MAX_READY_MESSAGE - len(more)) + more
 
 

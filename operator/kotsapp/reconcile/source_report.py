@@ -55,7 +55,8 @@ class Report:
         return "; ".join(dict.fromkeys(str(error) for error in self.problems.values()))
 
     def _nothing(self, missing: Sequence[str]) -> ReconcileError:
-        message = f"nothing was fetched yet of {listed(missing, MAX_NAMED)}: {self._problem()}"
+        names = listed(missing, MAX_NAMED)
+        message = f"nothing was fetched yet of {names}: {self._problem().removeprefix(f'{names}: ')}"
         condition = Condition.false(SOURCES_READY, Reason.SOURCE_UNAVAILABLE, message)
         if all(self.problems[name].passes for name in missing if name in self.problems):
             return retryable(Reason.SOURCE_UNAVAILABLE, message, condition, retry_after=max(1.0, self.due))
