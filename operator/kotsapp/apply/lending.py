@@ -47,12 +47,12 @@ class Lent(StrEnum):
 class Loan:
     """What is lent to one app.
 
-    ``brought`` are the objects that it brings, by group, kind and name, and ``accounts`` the names of the
+    ``objects`` are those that it brings, by group, kind and name, and ``accounts`` the names of the
     ServiceAccounts among them.
     """
 
     lent: Lent
-    brought: frozenset[tuple[str, str, str]] = frozenset()
+    objects: frozenset[tuple[str, str, str]] = frozenset()
     accounts: frozenset[str] = frozenset()
 
     @classmethod
@@ -95,7 +95,7 @@ class Loan:
         if not isinstance(target, Mapping):
             return False
         group = str(target.get("apiVersion") or "").rpartition("/")[0]
-        return (group, str(target.get("kind")), str(target.get("name"))) in self.brought
+        return (group, str(target.get("kind")), str(target.get("name"))) in self.objects
 
 
 def is_of_edit(key: ObjectKey) -> bool:
