@@ -17,8 +17,6 @@ MAX_MESSAGE = 4096
 # What a person reads in a table; the whole is in the condition that it is about.
 MAX_READY_MESSAGE = 300
 MAX_COMMAND = 200
-# Ready is true of what runs; that something else may be wanted by now is told beside it (docs/sources.md).
-_USED_ON = "made from what was fetched last, since a source can't be had: see condition SourcesReady"
 _BEFORE_COMMAND = re.compile(r"[.;,] (?=[^.;,]*(?:kubectl|helm upgrade) )")
 
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
@@ -189,7 +187,8 @@ def _bounded(condition: Condition, conditions: Sequence[Condition]) -> str:
     """The message; that of Ready ends, where it is long, with the condition that has the whole."""
     message = condition.message
     if condition.type == READY and condition.status is Status.TRUE and _sources_are_old(conditions):
-        message += f"; {_USED_ON}"
+        # Ready is about what runs; that something else may be wanted by now is told beside it (docs/sources.md).
+        message += "; made from what was fetched last, since a source can't be had: see condition SourcesReady"
     if condition.type != READY or len(message) <= MAX_READY_MESSAGE:
         return shortened(message, MAX_MESSAGE)
     others = sorted((c for c in conditions if c.type != READY), key=lambda c: c.type in (RECONCILING, STALLED))
