@@ -131,7 +131,8 @@ class Reconciler:
             self._progress.answered(**self._app.requested)
         self._progress.found(*conditions)
         due = remote_sources.until_due(self._memory.sources)
-        wake_after = soonest(wake_after, early, due, self._pods.wake_after)  # pods whatever becomes of the rest
+        # Pods whatever becomes of the rest.
+        wake_after = soonest(wake_after, early, self._renderings.deferred, due, self._pods.wake_after)
         return Outcome(self._progress.status(), wake_after, backoff, tuple(self._progress.events))
 
     async def announce(self, *conditions: Condition) -> None:
@@ -219,7 +220,7 @@ class Reconciler:
                 release=replace(release, charts=(), filler=None),
                 facts=renderer.license_facts(release),
                 local_images=answers,
-                request=self._app.render_at,
+                request=self._renderings.request(stored),
                 charts=release_store.records(release.charts),
                 content_inputs=renderer.inputs_of(release.content) if release.content else "",
                 looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
