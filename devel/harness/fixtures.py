@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness import kstatus as kstatus_program
+from harness.kstatus import Kstatus
 from harness.licensed import Vendor
 from harness.loopback import LICENSE_ID, PRIVATE, PUBLIC, SLUG, start_registries
 from localworld import layout
@@ -20,6 +22,12 @@ def vendor() -> Vendor:
 def stranger() -> Vendor:
     """A vendor whom nobody trusts."""
     return Vendor()
+
+
+@pytest.fixture(scope="session")
+def kstatus() -> Kstatus:
+    """kstatus itself, as Flux and kubectl's plugins have it; skips where it can't be built."""
+    return kstatus_program.made()
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,9 @@ class KnowingProber(Prober):
         if self.fault is not None:
             raise self.fault
         verdict = self.verdicts.get(reference.written, Verdict.PUBLIC)
-        return ProbeResult(reference.written, verdict, "known", _STATUSES.get(verdict), host=reference.host, requests=1)
+        return ProbeResult(
+            reference.written, verdict, "known", http_status=_STATUSES.get(verdict), host=reference.host, requests=1
+        )
 
     async def verify(
         self,
@@ -78,7 +80,7 @@ class KnowingProber(Prober):
         refresh: bool = False,
         tenant: Tenant = NOBODY,
     ) -> Verification:
-        return Verification(self.verified, "known", 200)
+        return Verification(self.verified, "known", http_status=200)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from localworld import layout, release_server
 from localworld.process import ProcessError
-from localworld.programs import apt, binaries, clients, from_go
+from localworld.programs import apt, binaries, clients, go_module, kstatus
 from localworld.progress import to_stderr
 from localworld.realnode import ability, programs
 from localworld.world import World
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ERRORS = (
     apt.AptError,
     binaries.BinariesError,
-    from_go.BuildError,
+    go_module.BuildError,
     clients.ClientError,
     FileExistsError,
     ProcessError,
@@ -38,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         if options.command == "build":
             binaries.ensure(to_stderr)
+            _build_kstatus()
             _build_node()
         elif options.command == "bin":
             print(binaries.linked(binaries.ensure(to_stderr)))
@@ -50,6 +51,14 @@ def main(argv: Sequence[str]) -> int:
         # During the start; what had started is stopped by now.
         print("localworld: stopped", file=sys.stderr)
     return 0
+
+
+def _build_kstatus() -> None:
+    """Make the program where it can be built; where not, say so in a line."""
+    if missing := kstatus.missing():
+        to_stderr(f"no kstatus on this machine, so no status is read by it: {missing}")
+    else:
+        kstatus.ensure(to_stderr)
 
 
 def _build_node() -> None:

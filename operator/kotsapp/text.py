@@ -33,7 +33,7 @@ def listed(items: Collection[object], most: int, separator: str = ", ") -> str:
 
 def grouped(problems: Iterable[str], most: int, places: Mapping[str, str] = _NOWHERE) -> str:
     """Problems of objects, each ``Kind/name: reason``, with those together that have the same reason:
-    ``60 ClusterRoles (a, b, c and 57 more): reason``; the first ``most`` reasons, and how many more there are.
+    ``60 ClusterRoles (a, b, c and 57 more), Role/a: reason``; the first ``most`` reasons, and how many more there are.
     ``places`` say by problem where its object stands, which is told of those that are named one by one.
     """
     groups: dict[tuple[str, str], dict[str, str]] = {}
@@ -41,14 +41,25 @@ def grouped(problems: Iterable[str], most: int, places: Mapping[str, str] = _NOW
         found = _PROBLEM.fullmatch(problem)
         kind, name, reason = found.groups() if found else ("", problem, "")
         groups.setdefault((kind, reason.replace(f'"{name}"', '"*"') if found else problem), {})[name] = problem
-    told = [line for (kind, reason), names in groups.items() for line in _group(kind, reason, names, places)]
+    reasons: dict[str, dict[str, dict[str, str]]] = {}
+    for (kind, reason), named in groups.items():
+        reasons.setdefault(reason, {})[kind] = named
+    told = [line for reason, kinds in reasons.items() for line in _together(reason, kinds, most, places)]
     return listed(told, most, "; ")
 
 
-def _group(kind: str, reason: str, problems: Mapping[str, str], places: Mapping[str, str]) -> list[str]:
+def _together(reason: str, kinds: Mapping[str, Mapping[str, str]], most: int, places: Mapping[str, str]) -> list[str]:
+    """The lines of one reason: one for all kinds, or where few objects have it one for each object."""
+    if sum(map(len, kinds.values())) < MAX_IN_GROUP:
+        return [_placed(problem, places.get(problem)) for named in kinds.values() for problem in named.values()]
+    subjects = [subject for kind, named in kinds.items() for subject in _subjects(kind, named, places)]
+    return [f"{listed(subjects, most)}: {reason}"]
+
+
+def _subjects(kind: str, problems: Mapping[str, str], places: Mapping[str, str]) -> list[str]:
     if len(problems) < MAX_IN_GROUP:
-        return [_placed(problem, places.get(problem)) for problem in problems.values()]
-    return [f"{len(problems)} {_plural(kind)} ({listed(problems.keys(), MAX_IN_GROUP)}): {reason}"]
+        return [_placed(f"{kind}/{name}", places.get(problem)) for name, problem in problems.items()]
+    return [f"{len(problems)} {_plural(kind)} ({listed(problems.keys(), MAX_IN_GROUP)})"]
 
 
 def _placed(problem: str, place: str | None) -> str:

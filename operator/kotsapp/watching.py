@@ -107,7 +107,9 @@ class AppWatch:
         before, self._problems[path] = self._problems[path], problem
         if problem == before:
             return
-        if problem is not None:
+        if problem is not None and not self.stood:
+            logger.warning("KotsApps can't be watched yet, which is tried again: %s", problem)
+        elif problem is not None:
             logger.warning("the watch of KotsApps is cut: %s", problem)
         elif self.problem() is None:
             self.stood = True

@@ -60,10 +60,10 @@ def scaler(name: str, kind: str = "Deployment", api_version: str = "apps/v1") ->
 
 
 REACHES_OTHERS: Mapping[str, tuple[dict[str, Any], str]] = {
-    "an account": (obj("ServiceAccount"), "ServiceAccount is not among the kinds"),
-    "traffic of others' pods": (obj("NetworkPolicy", "networking.k8s.io/v1"), "NetworkPolicy (networking.k8s.io)"),
-    "evictions of others' pods": (obj("PodDisruptionBudget", "policy/v1"), "PodDisruptionBudget (policy)"),
-    "a host's name": (obj("Ingress", "networking.k8s.io/v1"), "Ingress (networking.k8s.io)"),
+    "an account": (obj("ServiceAccount"), "ServiceAccount/it: not applied"),
+    "traffic of others' pods": (obj("NetworkPolicy", "networking.k8s.io/v1"), "NetworkPolicy/it: not applied"),
+    "evictions of others' pods": (obj("PodDisruptionBudget", "policy/v1"), "PodDisruptionBudget/it: not applied"),
+    "a host's name": (obj("Ingress", "networking.k8s.io/v1"), "Ingress/it: not applied"),
     "a node's port": (obj("Service", type="NodePort"), "type NodePort"),
     "the provider's bill": (obj("Service", type="LoadBalancer"), "type LoadBalancer"),
     "another's name": (obj("Service", type="ExternalName", externalName="example.com"), "type ExternalName"),
@@ -103,21 +103,21 @@ def test_what_pods_are_made_of_is_lent(target: dict[str, Any], lent: Lent) -> No
 
 @pytest.mark.parametrize(("target", "named"), REACHES_OTHERS.values(), ids=REACHES_OTHERS)
 def test_what_reaches_others_is_lent_where_the_administrator_says_so(target: dict[str, Any], named: str) -> None:
-    refused = refusal(target, [], "apps", loan(Lent.WORKLOADS)) or ""
+    refused = refusal(target, [], "apps", loan(Lent.WORKLOADS))
 
-    assert named in refused
-    assert "spec.serviceAccountName" in refused
-    assert "--lend edit" in refused
+    assert refused is not None
+    assert named in str(refused)
+    assert refused.lendable
     assert refusal(target, [], "apps", loan(Lent.EDIT)) is None
 
 
 @pytest.mark.parametrize("lent", Lent)
 @pytest.mark.parametrize("target", NEVER.values(), ids=NEVER)
 def test_what_edit_does_not_grant_is_never_lent(target: dict[str, Any], lent: Lent) -> None:
-    refused = refusal(target, [], "apps", loan(lent)) or ""
+    refused = refusal(target, [], "apps", loan(lent))
 
-    assert "spec.serviceAccountName" in refused
-    assert "--lend" not in refused, "that would not help"
+    assert refused is not None
+    assert not refused.lendable, "to lend more would not help"
 
 
 @pytest.mark.parametrize("spec", [None, [], "text", {"type": []}, {"scaleTargetRef": ["x"]}], ids=str)
@@ -128,4 +128,4 @@ def test_a_shape_that_the_api_server_would_refuse_is_no_fault(kind: str, spec: A
 
     refused = refusal(target, [], "apps", loan(Lent.WORKLOADS))
 
-    assert refused is None or refused.startswith(f"{kind}/it: ")
+    assert refused is None or str(refused).startswith(f"{kind}/it: ")

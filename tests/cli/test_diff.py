@@ -173,3 +173,37 @@ async def test_what_this_person_may_not_do_is_told_with_the_object(
         operator.api.rights.deny(verb="patch", resource="configmaps")
         assert await diff(operator.api) == 2
         assert "ConfigMap/settings" in capsys.readouterr().err
+
+
+@in_virtual_time
+async def test_the_pull_secret_that_pods_of_others_need_is_no_difference(
+    signer: Signer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with operating(signer) as operator:
+        operator.put_app(config_map(a="1"), pods={"route": True})
+        await operator.until_ready()
+        assert operator.api.get("Secret", "my-kots-app-registry", NAMESPACE) is not None
+        assert await diff(operator.api) == 0, capsys.readouterr().out
+
+
+@in_virtual_time
+async def test_what_charts_looked_up_as_somebody_else_is_rendered_anew(
+    signer: Signer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(helm().parent), prepend=":")
+    template = (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: found}\n"
+        'data: {n: {{ lookup "v1" "Secret" "apps" "none" | len | quote }}}\n'
+    )
+    files = {"db-1.0.0.tgz": pack_chart("db", {"templates/a.yaml": template})}
+    data = {name: base64.b64encode(content).decode() for name, content in files.items()}
+    sources = {"manifests": [{"secretRef": {"name": "release"}, "chart": {"releaseName": "db"}}]}
+    async with operating(signer) as operator:
+        operator.api.put({**obj("Secret", "release"), "data": data})
+        operator.put_app(**sources)
+        await operator.until_ready()
+        assert await diff(operator.api) == 0
+        assert "rendered anew" not in capsys.readouterr().err
+        operator.put_app(**sources, suspend=True, serviceAccountName="deployer")
+        await diff(operator.api)
+        assert "rendered anew" in capsys.readouterr().err

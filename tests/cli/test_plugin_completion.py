@@ -37,7 +37,7 @@ def ask(args: Namespace, name: str | None) -> list[str]:
         (["why", "shop", "quay"], ["quay.io/my-org/api:v1"], 4),
         (["why", "kotsapp/shop", "-n", "apps", "r"], ["redis:7"], 4),
         (["report", "shop", "--to", ""], [], 0),
-        (["get", ""], [], 4),
+        (["get", "st"], ["store"], 4),
         ([], [*complete.VERBS], 4),
     ],
 )

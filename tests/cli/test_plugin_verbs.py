@@ -143,6 +143,29 @@ async def test_the_only_app_need_not_be_named_and_one_of_many_must(capsys: pytes
     assert [row.split()[:3] for row in rows] == [["apps", "shop", "True"], ["other", "shop", "Unknown"]]
 
 
+async def test_get_takes_a_name_as_kubectl_does(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster(NAMESPACE, "other")
+    for name, namespace in (("shop", NAMESPACE), ("store", NAMESPACE), ("shop", "other")):
+        put_app(api, name, namespace)
+
+    assert await run(api, "get", "kotsapp/shop") == 0
+    assert [row.split()[0] for row in capsys.readouterr().out.splitlines()] == ["NAME", "shop"]
+    assert await run(api, "get", "shop", "-A") == 0
+    assert [row.split()[0] for row in capsys.readouterr().out.splitlines()] == ["NAMESPACE", "apps", "other"]
+    with pytest.raises(CommandError, match="no KotsApp nobody in namespace apps"):
+        await run(api, "get", "nobody")
+
+
+async def test_status_has_no_table_of_workloads_where_there_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    put_app(api, conditions=[condition("Ready", "False", "LicenseKeyUnknown", "whose is it?")])
+
+    assert await run(api, "status") == 1
+    told = capsys.readouterr().out
+    assert "WORKLOAD" not in told
+    assert told.endswith("whose is it?\n")
+
+
 async def test_as_acts_as_that_user() -> None:
     api = fake_cluster()
     put_app(api)

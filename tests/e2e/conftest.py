@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.apps import CEL_MINOR, DOWN, LICENSE_ID, PRIVATE, PUBLIC, SLUG, TALKATIVE, VENDOR, Tenant
+from harness.kstatus import disagreements_of_a_session
 from harness.licenses import Signer
 from harness.running import ROOT, Operator
 from harness.secrecy import leaks_of_a_session
@@ -61,7 +62,8 @@ def shared_operator(
     if operator.running:
         metrics = operator.metrics()
         operator.stop()
-    assert not leaks_of_a_session(signer.issued, operator.all_logs(), metrics, witness)
+    leaks = leaks_of_a_session(signer.issued, operator.all_logs(), metrics, witness)
+    assert (leaks, disagreements_of_a_session(witness)) == ({}, [])
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ import pytest
 from harness import lua
 from harness.apps import PRIVATE, SLUG, Tenant, config_map, deployment
 from harness.conditions_rules import violations
+from harness.kstatus import Kstatus
 from harness.life import NAME, Life
 from harness.recording import Recording, recording
 from harness.running import Operator
 from harness.waiting import stays, until
 
-HEALTH = Path(__file__).parents[2] / "deploy" / "argocd" / "health.lua"
+HEALTH = Path(__file__).parents[2] / "deploy/argocd/resource_customizations/kotsapp.dev/KotsApp/health.lua"
 
 
 def assert_rules_kept(recorded: Recording) -> None:
@@ -29,7 +30,9 @@ def ready_of(status: Any) -> Any:
     return next((c for c in status.get("conditions") or () if c["type"] == "Ready"), {})
 
 
-def test_every_status_of_a_whole_life_keeps_the_rules_and_argo_cd_reads_each(tenant: Tenant, scratch: Path) -> None:
+def test_every_status_of_a_whole_life_keeps_the_rules_and_tools_read_each(
+    tenant: Tenant, scratch: Path, kstatus: Kstatus
+) -> None:
     life = Life(tenant)
     with recording(tenant, scratch) as recorded:
         life.put()
@@ -51,6 +54,13 @@ def test_every_status_of_a_whole_life_keeps_the_rules_and_argo_cd_reads_each(ten
         "ReconciliationSucceeded",
         "Progressing",
     }
+    assert {computed.status for computed in kstatus.of([obj for _, _, obj in told])} >= {
+        "Current",
+        "InProgress",
+        "Failed",
+        "Terminating",
+    }
+    assert kstatus.disagreements([obj for _, _, obj in told]) == []
     for status, generation, obj in told:
         health, message = lua.health(HEALTH, obj)
         ready = ready_of(status)

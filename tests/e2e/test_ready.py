@@ -35,7 +35,7 @@ def behind(
 
 
 def test_it_is_ready_as_long_as_kotsapps_are_watched(behind: Operator, proxy: FaultyProxy) -> None:
-    until(lambda: "the watch of KotsApps is cut" in behind.said(), "Kopf has asked for KotsApps, and not got them")
+    until(lambda: "KotsApps can't be watched yet" in behind.said(), "Kopf has asked for KotsApps, and not got them")
     assert behind.asked("/readyz")[0] == 503
     assert behind.asked("/healthz")[0] == 200
     assert "watching KotsApps" not in behind.said()

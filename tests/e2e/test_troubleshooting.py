@@ -26,6 +26,7 @@ LATER = {"spec": {"license": {"secretRef": {"name": "license"}}, "manifests": [{
 
 # What differs from run to run, as the page has it.
 _SHOWN = (
+    (r"kubectl kustomize (\S+) \| sed s/apps/NS/ \| kubectl apply -f -", r"kubectl apply -k \1"),
     (r"(-n |--namespace |namespace |:|\b)NS\b", r"\1apps"),
     (r"127\.0\.0\.1(:|', )\d+", r"127.0.0.1\g<1>5000"),
     (r"\b[0-9a-f]{32}\b|'[0-9a-f]{1,31} ", "KEY"),

@@ -11,6 +11,7 @@ from harness import lua
 from harness.conditions_rules import violations
 from kotsapp.api.conditions import (
     PODS_ROUTED,
+    SOURCES_READY,
     Condition,
     Reason,
     failed,
@@ -20,14 +21,17 @@ from kotsapp.api.conditions import (
     stalled,
     succeeded,
 )
+from kotsapp.names import GROUP, KIND
 
 ARGOCD = Path(__file__).parents[2] / "deploy" / "argocd"
-SCRIPT = ARGOCD / "health.lua"
-CASES: list[dict[str, Any]] = yaml.safe_load((ARGOCD / "health_test.yaml").read_text())["tests"]
+# Where Argo CD's own repository has it: resource_customizations/GROUP/KIND, to be copied there as it is.
+UPSTREAM = ARGOCD / "resource_customizations" / GROUP / KIND
+SCRIPT = UPSTREAM / "health.lua"
+CASES: list[dict[str, Any]] = yaml.safe_load((UPSTREAM / "health_test.yaml").read_text())["tests"]
 
 
 def load(input_path: str) -> dict[str, Any]:
-    obj: dict[str, Any] = yaml.safe_load((ARGOCD / input_path).read_text())
+    obj: dict[str, Any] = yaml.safe_load((UPSTREAM / input_path).read_text())
     return obj
 
 
@@ -38,9 +42,18 @@ def test_the_test_data_has_the_health_it_should(case: dict[str, Any]) -> None:
 
 
 def test_every_file_of_test_data_is_used_and_every_health_but_missing_occurs() -> None:
-    assert {case["inputPath"] for case in CASES} == {f"testdata/{path.name}" for path in ARGOCD.glob("testdata/*")}
+    assert {case["inputPath"] for case in CASES} == {f"testdata/{path.name}" for path in UPSTREAM.glob("testdata/*")}
     told = {case["healthStatus"]["status"] for case in CASES}
     assert told == {"Healthy", "Progressing", "Degraded", "Suspended", "Unknown"}
+
+
+def test_the_folder_holds_what_argo_cds_own_test_reads_and_nothing_else() -> None:
+    """Its runner walks the tree for health_test.yaml, and takes the script beside it and the inputs that it names."""
+    assert {path.name for path in UPSTREAM.iterdir()} == {"health.lua", "health_test.yaml", "testdata"}
+    assert [path.parent for path in ARGOCD.rglob("health*.*")] == [UPSTREAM] * 2
+    for case in CASES:
+        assert set(case) == {"healthStatus", "inputPath"}
+        assert set(case["healthStatus"]) == {"status", "message"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["inputPath"] for case in CASES])
@@ -70,6 +83,16 @@ def test_the_test_data_is_what_an_operator_could_have_written(case: dict[str, An
             2,
             ("Healthy", "all is well"),
         ),
+        # What was fetched before is used on.
+        (
+            [*succeeded("all is well"), Condition.false(SOURCES_READY, Reason.SOURCE_UNAVAILABLE, "503")],
+            2,
+            ("Healthy", "all is well"),
+        ),
+        ([*succeeded("all is well"), Condition.true(PODS_ROUTED, "3 images")], 2, ("Healthy", "all is well")),
+        # Nothing was ever fetched: who knows whether it is retried is the one who says Reconciling.
+        (stalled(Reason.SOURCE_UNAVAILABLE, "404"), 2, ("Degraded", "SourceUnavailable: 404")),
+        (retrying(Reason.SOURCE_UNAVAILABLE, "503"), 1, ("Progressing", "SourceUnavailable: 503")),
     ],
 )
 def test_the_conditions_that_the_operator_makes(

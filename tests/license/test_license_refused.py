@@ -232,7 +232,7 @@ BAD: dict[str, tuple[Bad, str, str]] = {
         "LicenseSignatureMalformed",
         "icenseSignature: it is missing",
     ),
-    "an unknown key": (lambda _, stranger, version: stranger.license(version), "LicenseKeyUnknown", "not trusted"),
+    "an unknown key": (lambda _, stranger, version: stranger.license(version), "LicenseKeyUnknown", "untrusted key"),
     "a stranger's key under the vendor's name": (
         _with_a_strangers_key_under_the_vendors_name,
         "LicenseSignatureInvalid",

@@ -179,6 +179,39 @@ def test_objects_that_cant_be_applied_are_named(objects: list[dict[str, Any]], n
     assert all(name in str(caught.value) for name in named)
 
 
+ACCOUNT = obj("ServiceAccount")
+INGRESS = obj("Ingress", api_version="networking.k8s.io/v1")
+LEND = "helm upgrade kotsapp-operator deploy/chart -n kotsapp-system --reuse-values --set lend=edit"
+GIVE = "kubectl apply -k deploy/deployer/namespace, and set spec.serviceAccountName: deployer"
+
+
+@pytest.mark.parametrize(
+    ("objects", "said", "unsaid"),
+    [
+        pytest.param([ACCOUNT], [LEND, GIVE], [], id="lent by edit"),
+        pytest.param([ACCOUNT, obj("Role")], [GIVE], [LEND], id="to lend more is not enough"),
+        pytest.param([obj("ClusterRole", metadata={"namespace": ""})], ["deploy/deployer/cluster"], [], id="outside"),
+        pytest.param([obj(), obj()], [], ["deployer", LEND], id="no right is lacking"),
+    ],
+)
+def test_both_ways_out_are_commands(objects: list[dict[str, Any]], said: list[str], unsaid: list[str]) -> None:
+    with pytest.raises(PlanError) as caught:
+        planned(*objects)
+
+    message = str(caught.value)
+    assert all(message.count(text) == 1 for text in said)
+    assert not any(text in message for text in unsaid)
+
+
+def test_what_a_common_chart_brings_and_both_ways_out_are_told_in_one_line() -> None:
+    with pytest.raises(PlanError) as caught:
+        planned(ACCOUNT, INGRESS, obj("PodDisruptionBudget", api_version="policy/v1"))
+
+    assert str(caught.value).startswith(
+        "ServiceAccount/it, Ingress/it, PodDisruptionBudget/it: not applied without an account; "
+    )
+
+
 def test_with_an_account_rbac_decides() -> None:
     plan = planned(obj(metadata={"namespace": "other"}), obj("ClusterRole"), lend_rights=False)
 
@@ -241,7 +274,7 @@ def test_what_is_refused_is_told_with_where_it_stands() -> None:
     message = told(Release(objects=(obj(), role), places=("ConfigMap a, key a.yaml", "Secret b, key b.yaml")))
 
     assert message.startswith("ClusterRole/all: ")
-    assert message.endswith(" (Secret b, key b.yaml)")
+    assert " (Secret b, key b.yaml); " in message
 
 
 def test_of_what_is_defined_twice_both_places_are_told() -> None:

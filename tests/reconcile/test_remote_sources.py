@@ -12,7 +12,7 @@ from harness.licenses import LICENSE_ID, Signer
 from harness.vendors import VendorWeb
 from harness.virtual_time import in_virtual_time, quiet, until, within_virtual
 from kotsapp.names import KIND, REQUEST_ANNOTATION
-from kotsapp.reconcile.remote_sources import MAX_AT_HAND, at_hand
+from kotsapp.reconcile.kept_artifacts import MAX_AT_HAND, at_hand
 from kotsapp.sources.artifact import Artifact
 from localworld.release_channel import Customer, Response, Vendor
 

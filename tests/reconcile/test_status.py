@@ -282,6 +282,24 @@ def test_what_to_do_is_not_cut_off() -> None:
     assert told["Ready"]["message"].endswith(f"... (the whole: condition Reconciling); {command}")
 
 
+def test_the_last_command_is_told_where_there_is_no_room_for_all() -> None:
+    first, last = f"helm upgrade {'x' * 150}", "or give it an account: kubectl apply -k here"
+    told = by_type(made({}, *terminal(Reason.OBJECT_REFUSED, f"{'refused ' * 50}; {first}; {last}").conditions))
+    assert told["Ready"]["message"].endswith(
+        "... (the whole: condition Stalled); give it an account: kubectl apply -k here"
+    )
+
+
+def test_no_word_is_cut_in_two() -> None:
+    told = by_type(made({}, *terminal(Reason.OBJECT_REFUSED, "refused, " * 100).conditions))
+    assert set(told["Ready"]["message"].partition(" ...")[0].split(", ")) == {"refused"}
+
+
+def test_objects_of_several_kinds_with_the_same_problem_are_told_together() -> None:
+    problems = ["Role/a: no", "Job/b: no", *(f"Pod/p{n}: no" for n in range(9)), "Job/c: other"]
+    assert grouped(problems, 5) == "Role/a, Job/b, 9 Pods (p0, p1, p2 and 6 more): no; Job/c: other"
+
+
 def test_objects_with_the_same_problem_are_told_together() -> None:
     problems = [f'ClusterRole/r{n}: "r{n}" needs an account' for n in range(60)]
     problems += [f"Ingress/{name}: taken" for name in "abc"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kotsapp.release import store
+from kotsapp.release import kept_in_secrets, store
 from kotsapp.release.reader import Release
 from kotsapp.release.store import StoredRelease, StoredReleaseError
 from kotsapp.release.upgrade import ChartRecord
@@ -40,7 +40,7 @@ def test_what_is_stored_is_read_back(size: int, parts: int) -> None:
     made = secrets(size)
 
     assert len(made) == parts
-    assert all(len(base64.b64decode(secret["data"]["release"])) <= store.PART_BYTES for secret in made)
+    assert all(len(base64.b64decode(secret["data"]["release"])) <= kept_in_secrets.PART_BYTES for secret in made)
     assert made[-1]["metadata"]["name"] == "my-app.release.v3", "the first part is written last"
     assert store.read(made, "my-app", 3) == stored(size)
 
@@ -124,4 +124,4 @@ def test_revisions_are_told_newest_first_and_others_secrets_left_out() -> None:
 
 def test_one_that_is_too_large_is_refused_before_anything_is_written() -> None:
     with pytest.raises(StoredReleaseError, match="too large to be kept"):
-        secrets(store.PART_BYTES * store.MAX_PARTS)
+        secrets(kept_in_secrets.PART_BYTES * store.MAX_PARTS)

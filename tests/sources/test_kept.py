@@ -1,6 +1,7 @@
 """What was fetched, as Secrets and back."""
 
 import base64
+import gzip
 import os
 from dataclasses import replace
 from typing import Any
@@ -48,6 +49,10 @@ def test_a_part_that_is_missing_or_was_changed_is_found() -> None:
 
     with pytest.raises(KeptSourceError, match="is missing"):
         kept.read_content("my-app", entry, {first: secrets[first]})
+    for content in (b"other", gzip.compress(b"other")[:10] + b"\xff" * 10):
+        other = {**secrets[first], "data": {"content": base64.b64encode(content).decode()}}
+        with pytest.raises(KeptSourceError, match="changed by somebody else"):
+            kept.read_content("my-app", entry, {**secrets, first: other})
     other = {**secrets[last], "data": {"content": base64.b64encode(b"other").decode()}}
     with pytest.raises(KeptSourceError, match="changed by somebody else"):
         kept.read_content("my-app", entry, {**secrets, last: other})

@@ -12,8 +12,8 @@ from kotsapp.verdicts.verification import Verification, Verified
 IMAGE = "quay.io/my-org/api:v1"
 PROXIED = "proxy.replicated.com/proxy/slug/quay.io/my-org/api:v1"
 CUSTOM = Domains("images.vendor.example", "registry.vendor.example")
-YES = Verification(Verified.TRUE, "the proxy serves it to the license", 200)
-NO = Verification(Verified.FALSE, "the proxy refused a pull with the license", 401, retry_after=5.0)
+YES = Verification(Verified.TRUE, "the proxy serves it to the license", http_status=200)
+NO = Verification(Verified.FALSE, "the proxy refused a pull with the license", http_status=401, retry_after=5.0)
 
 
 def settled(

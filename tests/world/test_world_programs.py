@@ -144,7 +144,7 @@ def test_a_missing_tool_is_named_with_the_command_that_installs_it(monkeypatch: 
 
 
 def test_the_modules_staging_versions_follow_the_pinned_release() -> None:
-    text = (from_go.MODULE / "go.mod").read_text()
+    text = (from_go.MODULE.folder / "go.mod").read_text()
     release = from_go.kubernetes_version().removeprefix("v1.")
 
     replaced = re.findall(r"^\t(k8s\.io/[a-z-]+) => (k8s\.io/[a-z-]+) v0\.(\S+)$", text, re.MULTILINE)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localworld.programs.apt import AptError, Workshop
-from localworld.programs.from_go import BuildError
+from localworld.programs.go_module import BuildError
 from localworld.progress import step
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ MAX_MESSAGE = 4096
 # What a person reads in a table; the whole is in the condition that it is about.
 MAX_READY_MESSAGE = 300
 MAX_COMMAND = 200
-_COMMAND = re.compile(r"[.;,] ([^.;,]*(?:kubectl|helm upgrade) .*)", re.DOTALL)
+_BEFORE_COMMAND = re.compile(r"[.;,] (?=[^.;,]*(?:kubectl|helm upgrade) )")
 
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
 SUSPENDED = "Suspended"
@@ -193,7 +193,13 @@ def _bounded(condition: Condition, conditions: Sequence[Condition]) -> str:
         (c.type for c in others if message in c.message or c.message.endswith(message[-MAX_READY_MESSAGE:])), None
     )
     more = f" ... (the whole: condition {whole})" if whole else " ..."
-    command = _COMMAND.search(message)
-    if command is not None and len(command[1]) <= MAX_COMMAND:
-        more += f"; {command[1]}"  # what to do is worth more than the rest of what is wrong
-    return message[: MAX_READY_MESSAGE - len(more)].rstrip() + more
+    what_to_do = (message[found.end() :] for found in _BEFORE_COMMAND.finditer(message))
+    if command := next((text for text in what_to_do if len(text) <= MAX_COMMAND), ""):
+        more += f"; {command.removeprefix('or ')}"  # worth more than the rest of what is wrong
+    return _cut(message, MAX_READY_MESSAGE - len(more)) + more
+
+
+def _cut(text: str, most: int) -> str:
+    """At most so many characters of the text, which is longer, and no part of a word unless that is very long."""
+    words = text[: most + 1].rpartition(" ")[0]
+    return (words if len(words) > most // 2 else text[:most]).rstrip(" ,;:")

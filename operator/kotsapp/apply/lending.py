@@ -31,6 +31,7 @@ _SERVICE = GroupKind("", "Service")
 _AUTOSCALER = GroupKind("autoscaling", "HorizontalPodAutoscaler")
 _ACCOUNT = GroupKind("", "ServiceAccount")
 _INSIDE = "ClusterIP"
+NOT_LENT = "not applied without an account"
 
 
 class Lent(StrEnum):
@@ -46,12 +47,12 @@ class Lent(StrEnum):
 class Loan:
     """What is lent to one app.
 
-    ``brought`` are the objects that it brings, by group, kind and name, and ``accounts`` the names of the
+    ``objects`` are those that it brings, by group, kind and name, and ``accounts`` the names of the
     ServiceAccounts among them.
     """
 
     lent: Lent
-    brought: frozenset[tuple[str, str, str]] = frozenset()
+    objects: frozenset[tuple[str, str, str]] = frozenset()
     accounts: frozenset[str] = frozenset()
 
     @classmethod
@@ -70,12 +71,11 @@ class Loan:
             return None if self.lent is Lent.EDIT else self._reaches_beyond(obj)
         if self.lent is Lent.EDIT and is_of_edit(key):
             return None
-        return f"{_named(key)} is not among the kinds that are applied without an account"
+        return NOT_LENT
 
-    def way_out(self, obj: Mapping[str, Any]) -> str:
-        """What else helps than an account, to be added to the message; empty where nothing does."""
-        key = key_of(obj)
-        return ", or have the operator run with --lend edit" if is_of_edit(key) and self.lent is not Lent.EDIT else ""
+    def lendable(self, obj: Mapping[str, Any]) -> bool:
+        """Whether more would be lent to the object with ``--lend edit``."""
+        return is_of_edit(key_of(obj)) and self.lent is not Lent.EDIT
 
     def _reaches_beyond(self, obj: Mapping[str, Any]) -> str | None:
         """What the object does to others than the app's own pods; None for nothing."""
@@ -95,7 +95,7 @@ class Loan:
         if not isinstance(target, Mapping):
             return False
         group = str(target.get("apiVersion") or "").rpartition("/")[0]
-        return (group, str(target.get("kind")), str(target.get("name"))) in self.brought
+        return (group, str(target.get("kind")), str(target.get("name"))) in self.objects
 
 
 def is_of_edit(key: ObjectKey) -> bool:
@@ -106,7 +106,3 @@ def is_of_edit(key: ObjectKey) -> bool:
 def is_lent_on_request(key: ObjectKey) -> bool:
     """Whether the operator has rights for objects of the kind by ``--lend edit`` alone."""
     return key.kind in EDIT.get(key.group, ())
-
-
-def _named(key: ObjectKey) -> str:
-    return f"{key.kind} ({key.group})" if key.group else key.kind

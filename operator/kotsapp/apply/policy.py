@@ -7,11 +7,12 @@ that is taken over keeps the account it runs as, and an account keeps the rights
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from kotsapp.apply.digests import managers
 from kotsapp.apply.lending import Loan
-from kotsapp.kube.objects import is_path_segment, key_of
+from kotsapp.kube.objects import ObjectKey, is_path_segment, key_of
 
 TOKEN_SECRET_TYPE = "kubernetes.io/service-account-token"  # noqa: S105 - a Secret's type
 # KOTS puts this on all that it applies.
@@ -19,23 +20,40 @@ KOTS_MARK = "kots.io/app-slug"
 _HINT = "set spec.serviceAccountName to an account that may do this"
 
 
-def refusal(obj: Mapping[str, Any], pod_specs: Iterable[Mapping[str, Any]], namespace: str, loan: Loan) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """An object to which the operator's own rights are not lent.
+
+    ``lendable`` says that they would be with ``--lend edit``; an account that has the rights helps always.
+    """
+
+    key: ObjectKey
+    reason: str
+    lendable: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.reason}"
+
+
+def refusal(
+    obj: Mapping[str, Any], pod_specs: Iterable[Mapping[str, Any]], namespace: str, loan: Loan
+) -> Withheld | None:
     """Why the operator's own rights are not lent to this object; None when they are.
 
     ``pod_specs`` are those inside the object, ``loan`` says what is lent to the app.
     """
     key = key_of(obj)
     if reason := loan.withheld(obj):
-        return f"{key}: {reason}; {_HINT}{loan.way_out(obj)}"
+        return Withheld(key, reason, loan.lendable(obj))
     if key.namespace != namespace:
-        return f"{key}: it is in namespace {key.namespace}, the KotsApp in {namespace}; {_HINT}"
+        return Withheld(key, f"it is in namespace {key.namespace}, the KotsApp in {namespace}")
     if key.group_kind == ("", "Secret") and obj.get("type") == TOKEN_SECRET_TYPE:
-        return f"{key}: a Secret of type {TOKEN_SECRET_TYPE} would hold another account's token; {_HINT}"
+        return Withheld(key, f"a Secret of type {TOKEN_SECRET_TYPE} would hold another account's token")
     for spec in pod_specs:
         # Either field may be the one that counts, by what the live object holds.
         for account in (str(spec.get(name) or "") for name in ("serviceAccountName", "serviceAccount")):
             if account not in ("", "default") and account not in loan.accounts:
-                return f"{key}: its pods would run as ServiceAccount {account}, which this app does not bring; {_HINT}"
+                return Withheld(key, f"its pods would run as ServiceAccount {account}, which this app does not bring")
     return None
 
 

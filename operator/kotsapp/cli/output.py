@@ -1,13 +1,15 @@
-"""The three forms in which every reporting command prints: a table for people, JSON and YAML for programs."""
+"""The three forms in which every reporting command prints: a table for people, JSON and YAML for programs; files."""
 
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 from rich.cells import cell_len
 
+from kotsapp.cli.errors import CommandError
 from kotsapp.redact import masked
 from kotsapp.text import printable
 
@@ -23,6 +25,17 @@ def print_result(data: Mapping[str, Any], output: str, table: Callable[[], str])
         sys.stdout.write(yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True))
     else:
         print(masked(table()))
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Files by their names in the folder, which is made where there is none; their paths. Raises CommandError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise CommandError(f"{error.filename or folder}: {error.strerror}") from None
+    return [folder / name for name in files]
 
 
 def print_tables(tables: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.examples import with_examples
 from kotsapp.cli.formats import add_output_option
 from kotsapp.cli.inputs import read_license, refuse_expired
-from kotsapp.cli.output import print_result, table
+from kotsapp.cli.output import print_result, table, write_files
 from kotsapp.cli.progress import Transfer
 from kotsapp.fair_queue import NOBODY
 from kotsapp.license import License, TrustedKeys
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         _note(
             f"{args.license}: the vendor has a newer one, of sequence {pulled.license.license_sequence}, which was used"
         )
-    written = _write(args.to, pulled.license.app_slug, facts, pulled.release)
+    written = write_files(args.to, _files(pulled.license.app_slug, facts, pulled.release))
     data = {
         "versionLabel": facts.version_label,
         "channelSequence": facts.channel_sequence,
@@ -107,20 +107,13 @@ async def _pull(args: argparse.Namespace, license: License, trust: Trust, regist
     return _Pulled(license, seen.artifact)
 
 
-def _write(folder: Path, app_slug: str, facts: ReleaseFacts, release: Artifact) -> list[Path]:
-    files = {
+def _files(app_slug: str, facts: ReleaseFacts, release: Artifact) -> dict[str, bytes]:
+    """By name: the archive, and the document that says which release it is."""
+    document = installation.document(facts.version(), app_slug)
+    return {
         channel.FILE_NAME: release.content,
-        installation.FILE_NAME: yaml.safe_dump(
-            installation.document(facts.version(), app_slug), sort_keys=False, allow_unicode=True
-        ).encode(),
+        installation.FILE_NAME: yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode(),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            (folder / name).write_bytes(data)
-    except OSError as error:
-        raise CommandError(f"{error.filename or folder}: {error.strerror}") from None
-    return [folder / name for name in files]
 
 
 def _table(facts: ReleaseFacts, written: list[Path]) -> str:

@@ -10,7 +10,7 @@ import yaml
 
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.inputs import refuse_expired
-from kotsapp.cli.output import print_result, table
+from kotsapp.cli.output import print_result, table, write_files
 from kotsapp.cli.progress import Transfer
 from kotsapp.fair_queue import NOBODY
 from kotsapp.license import License
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace, license: License, registries: Registries) -> i
         chart = charts.read_archive(members, artifact.content, item.place)
     except (SourceError, ManifestError) as error:
         raise CommandError(str(error), EXIT_PROBLEM) from None
-    written = _write(args.to, _files(item, artifact, chart))
+    written = write_files(args.to, _files(item, artifact, chart))
     data = {"revision": artifact.revision, "digest": artifact.digest, "files": [str(path) for path in written]}
     print_result(data, args.output, lambda: _table(artifact, written))
     return EXIT_OK
@@ -88,16 +88,6 @@ def _files(item: OciRef, artifact: Artifact, chart: ChartArchive | None) -> Mapp
         }
         files[f"{name}-helmchart.yaml"] = yaml.safe_dump(document, sort_keys=False).encode()
     return files
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            (folder / name).write_bytes(data)
-    except OSError as error:
-        raise CommandError(f"{error.filename or folder}: {error.strerror}") from None
-    return [folder / name for name in files]
 
 
 def _table(artifact: Artifact, written: list[Path]) -> str:

@@ -73,8 +73,8 @@ def verify(signature: Value, scheme: Scheme, keys: TrustedKeys) -> SignedData:
     if global_key is None:
         raise LicenseError(
             LicenseReason.KEY_UNKNOWN,
-            f"it is signed with a key that is not trusted, {shown(key_id)}; if the key is yours, add its public half "
-            "as <key id>.pem to the folder of --trusted-keys",
+            f"signed with an untrusted key, {shown(key_id)}; get the license as the vendor issued it or, if you know "
+            "whose key that is, put its public half as <key id>.pem into the folder of --trusted-keys",
             key_id=key_id,
         )
     if not verifies(global_key, _field(key_signature, "signature"), app_pem, scheme):

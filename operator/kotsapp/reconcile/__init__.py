@@ -1,1 +1,1 @@
-"""One KotsApp brought to what its spec asks for; story.py tells it from top to bottom."""
+"""What a KotsApp asks for is what runs: reconciler.py takes the steps from top to bottom."""

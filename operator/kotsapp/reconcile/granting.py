@@ -1,14 +1,38 @@
-"""What an administrator runs to grant an app's account the rights that it lacks. Pure."""
+"""What an administrator runs to grant an app the rights that it lacks. Pure."""
 
 import re
 from collections.abc import Sequence
 
 from kotsapp.apply.lending import is_of_edit
+from kotsapp.apply.policy import Withheld
 from kotsapp.apply.refusals import Refusal
 from kotsapp.reconcile.app import App
 
 # As RBAC says it, for a request and for rights that are to be given to somebody. Quotas and policies are no rights.
 _LACKS = re.compile(r'[Uu]ser "[^"]*" (?:cannot |\([^)]*\) is attempting to grant RBAC permissions)')
+
+# The namespace that the folders under deploy/deployer name.
+_SHIPPED_NAMESPACE = "apps"
+_LEND = "helm upgrade kotsapp-operator deploy/chart -n kotsapp-system --reuse-values --set lend=edit"
+
+
+def ways_out(namespace: str, withheld: Sequence[Withheld]) -> str:
+    """What has objects applied to which the operator's own rights are not lent, as the end of a message: an account,
+    and where that is enough for all of them, to lend more (docs/rights.md). Empty for no objects.
+
+    The account comes last: it is what Ready tells where there is no room for both.
+    """
+    if not withheld:
+        return ""
+    folder = "cluster" if any(item.key.namespace != namespace for item in withheld) else "namespace"
+    command = f"kubectl apply -k deploy/deployer/{folder}"
+    if namespace != _SHIPPED_NAMESPACE:
+        edited = f"sed s/{_SHIPPED_NAMESPACE}/{namespace}/"
+        command = f"kubectl kustomize deploy/deployer/{folder} | {edited} | kubectl apply -f -"
+    account = f"give this app an account: {command}, and set spec.serviceAccountName: deployer"
+    if all(item.lendable for item in withheld):
+        return f"; lend more to every app (--lend edit): {_LEND}; or {account}"
+    return f"; {account}"
 
 
 def grant(app: App, refusals: Sequence[Refusal]) -> str:

@@ -10,7 +10,7 @@ from kotsapp.apply.inventory import NEVER_PRUNED, says_kept
 from kotsapp.apply.lending import Lent, Loan
 from kotsapp.apply.normalize import RUN_ONCE, left_open, normalized, scaled_by_others
 from kotsapp.apply.plan import Phase, Plan
-from kotsapp.apply.policy import misleading, refusal
+from kotsapp.apply.policy import Withheld, misleading, refusal
 from kotsapp.images.accounts import NO_SECRETS, Account, by_namespace
 from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import Step
@@ -21,6 +21,7 @@ from kotsapp.kube.objects import Identity, ObjectKey, key_of
 from kotsapp.names import PRUNE_ANNOTATION
 from kotsapp.pullsecret import pull_secret
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.granting import ways_out
 from kotsapp.release import order
 from kotsapp.release.reader import Release
 from kotsapp.text import grouped
@@ -35,8 +36,8 @@ Object = Mapping[str, Any]
 class PlanError(ValueError):
     """The objects can't be applied together; the message names the first of them."""
 
-    def __init__(self, problems: Sequence[str], places: Mapping[str, str] | None = None) -> None:
-        super().__init__(grouped(problems, MAX_SHOWN, places or {}))
+    def __init__(self, problems: Sequence[str], places: Mapping[str, str] | None = None, advice: str = "") -> None:
+        super().__init__(grouped(problems, MAX_SHOWN, places or {}) + advice)
 
 
 class PullSecretNameError(ValueError):
@@ -51,15 +52,11 @@ class PullSecretNameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PullSecrets:
-    """The pull secrets of an app: one of this name in each namespace whose pods need it.
-
-    ``asked_for`` says that the release asks for its name or content, and so expects it in the app's namespace.
-    """
+    """The pull secrets of an app: one of this name in each namespace whose pods need it."""
 
     name: str
     license_id: str = field(repr=False)
     domains: Domains
-    asked_for: bool = False
 
     def of(self, namespace: str, app: App) -> dict[str, Any]:
         """The one of this namespace."""
@@ -109,6 +106,7 @@ def make_plan(
         raise PlanError([f"the manifests hold {len(objects)} objects, more than {MAX_OBJECTS}; split the app"])
     loan = Loan.to(objects, lent)
     problems: list[str] = []
+    withheld: list[Withheld] = []
     places = release.places or ("",) * len(objects)
     standing: dict[str, str] = {}
     seen: dict[Identity, str] = {}
@@ -118,7 +116,9 @@ def make_plan(
     scaled = scaled_by_others(objects, app.namespace)
     # The operator's own rights make nothing elsewhere.
     additional = release.application.additional_namespaces if spec.service_account is not None else ()
-    namespaces: set[str] = {*additional, *([app.namespace] if pull_secrets.asked_for else ())}
+    # Calls may have put its name anywhere, and pods of others need it whoever makes them.
+    is_expected = release.asks_for_pull_secret or spec.pods.route
+    namespaces: set[str] = {*additional, *([app.namespace] if is_expected else ())}
     carried = by_namespace(account_secrets or {})
     for obj, where in zip(objects, places, strict=True):
         key = key_of(obj)
@@ -129,7 +129,9 @@ def make_plan(
         pod_spec = built_in_pod_spec(obj)
         problem = misleading(obj, app.labels)
         if problem is None and spec.service_account is None:
-            problem = refusal(obj, [pod_spec] if pod_spec else [], app.namespace, loan)
+            refused = refusal(obj, [pod_spec] if pod_spec else [], app.namespace, loan)
+            withheld += [refused] if refused else []
+            problem = str(refused) if refused else None
         if problem is not None:
             problems.append(problem)
             standing |= _standing(problem, where)
@@ -144,7 +146,7 @@ def make_plan(
         if key.group_kind in RUN_ONCE:
             as_written[key] = own(normal, app)
     if problems:
-        raise PlanError(problems, standing)
+        raise PlanError(problems, standing, ways_out(app.namespace, withheld))
     secrets = [own(pull_secrets.of(namespace, app), app) for namespace in sorted(namespaces)]
     exclusive = frozenset(map(key_of, secrets))
     if any(key.identity in seen for key in exclusive):

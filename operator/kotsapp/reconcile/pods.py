@@ -94,7 +94,7 @@ class PodRouting:
         self._look_in(LOOK_AGAIN if condition.status == "True" else MISSING_POLL)
         done = Restarts()
         refused = ""
-        if condition.status == "True":
+        if pods_condition.routes_some(condition.status, condition.reason):
             done, refused = await self._restart(self._watch, [*own, *of_pods])
         self._progress.found(pods_condition.with_left(condition, done, refused))
         self._watch.followers[self._app.key] = self._interest(self._watch, [*own, *of_pods])
@@ -116,8 +116,8 @@ class PodRouting:
         pods = list(watch.pods.values())
         if any(image in routed and image not in known for pod in pods for image in pod.unpulled):
             self._look_in(SETTLED)  # the policy does not know it before it is in the status
-        since = condition_in(before, PODS_ROUTED)
-        if since is None or since.get("status") != "True":
+        told = condition_in(before, PODS_ROUTED) or {}
+        if not pods_condition.routes_some(str(told.get("status")), str(told.get("reason"))):
             self._look_in(SETTLED)
             return Restarts(), ""
         now = asyncio.get_running_loop().time()
@@ -129,7 +129,10 @@ class PodRouting:
         return decided, refused
 
     async def _delete(self, due: Sequence[Restart]) -> tuple[list[Restart], str]:
-        """Those that were deleted, and the refusal that ended it. A pod that has changed meanwhile is left."""
+        """Those that were deleted, and the refusal that ended it.
+
+        A pod that has changed meanwhile is looked at again: it may have begun to run, or wait by another name.
+        """
         client = client_of(self._app, self._app.account, self._services)
         done: list[Restart] = []
         for restart in due:
@@ -139,6 +142,7 @@ class PodRouting:
                 gone = await client.delete(kind, pod.name, self._app.namespace, uid=pod.uid, version=pod.version)
             except ApiError as error:
                 if error.status == 409:
+                    self._look_in(SETTLED)
                     continue
                 return done, str(error)
             if gone:

@@ -87,6 +87,11 @@ def routed(found: RoutedPods, obstacle: Obstacle | None, app: App, version: str)
     return Condition.true(PODS_ROUTED, f"{counted(number, 'image')} routed in pods that others make")
 
 
+def routes_some(status: str, reason: str) -> bool:
+    """Whether the policy is at work, by the condition: though not for every image."""
+    return status == "True" or reason in (Reason.HOST_NOT_VOUCHED, Reason.TOO_MANY_IMAGES)
+
+
 def with_left(condition: Condition, done: Restarts, refused: str) -> Condition:
     """With the pods that a person has to begin anew, where there are any."""
     message = condition.message

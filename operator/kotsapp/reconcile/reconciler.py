@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from kotsapp.api.conditions import (
-    LICENSE_VALID,
     PULL_SECRET_READY,
     WORKLOADS_APPLIED,
     WORKLOADS_HEALTHY,
@@ -15,70 +15,48 @@ from kotsapp.api.conditions import (
     Reason,
     condition_in,
 )
-from kotsapp.api.spec import SourceKind, Spec, SpecError, check_name, parse_spec
+from kotsapp.api.spec import Spec, SpecError, check_name, parse_spec
 from kotsapp.apply.changes import ChangeSet, Removal
 from kotsapp.apply.drift import Known
 from kotsapp.apply.plan import Plan
 from kotsapp.apply.reader import LiveReader
 from kotsapp.apply.session import Session, SessionOptions
 from kotsapp.health.assess import Health, WorkloadState
-from kotsapp.images.usage import InvalidImagesError, parse_used
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.objects import ObjectKey
 from kotsapp.license import License
-from kotsapp.license.facts import facts, to_status
-from kotsapp.pullsecret import USER_NAME
-from kotsapp.reconcile import conclusion, events, known_secrets, release_store, remote_sources, routing, status
+from kotsapp.reconcile import conclusion, events, known_secrets, release_store, remote_sources, status
 from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.cluster import cluster_for, looker_for
 from kotsapp.reconcile.conclusion import Conclusion, soonest
 from kotsapp.reconcile.health import check_health
+from kotsapp.reconcile.image_routing import ImageRouting, local_images
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
-from kotsapp.reconcile.inputs import (
-    license_condition,
-    read_answers,
-    read_license,
-    read_sources,
-    refuse_expired,
-    with_values,
-)
-from kotsapp.reconcile.license_hosts import LicenseHosts, license_hosts
+from kotsapp.reconcile.input_loader import InputLoader, Loaded, references
 from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome, ReconcileError, of_api_error, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
-from kotsapp.reconcile.pods import PodRouting
 from kotsapp.reconcile.progress import Progress
-from kotsapp.reconcile.remote_sources import RemoteSources
 from kotsapp.reconcile.rendering import (
     Before,
     renderer_for,
     secret_name,
 )
-from kotsapp.reconcile.renderings import Renderings
+from kotsapp.reconcile.renderings import Renderings, drawn_before
 from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, roll_out
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
-from kotsapp.reconcile.source_access import opened_by_license
-from kotsapp.reconcile.source_report import version_of
 from kotsapp.reconcile.status_writer import StatusWriter
-from kotsapp.reconcile.verdict_history import VerdictHistory
-from kotsapp.registry.credential import Credential
 from kotsapp.release import config
 from kotsapp.release.calls import ConfigIncompleteError
-from kotsapp.release.config_values import Answers
-from kotsapp.release.context import ReleaseVersion
 from kotsapp.release.jobs import Inputs
-from kotsapp.release.reader import Release, SourceFile
-from kotsapp.release.renderer import Renderer
+from kotsapp.release.reader import Release
 from kotsapp.release.store import StoredRelease, is_kept
 from kotsapp.text import rfc3339
-from kotsapp.verdicts.resolver import resolve_all
 
-# Before this nobody who waits has looked, and most changes whose images are known are applied.
-TELL_AFTER = 0.05
 # Pods that were just made have nothing to tell yet.
 POD_GRACE = 1.5
 # Seconds between fresh probes that are asked for: each asks every registry anew, at places that all apps share.
@@ -96,15 +74,13 @@ class Reconciler:
         self._services = services
         self._memory = memory
         self._progress = Progress(app, services.client, writer)
-        self._quoting = True  # whether what the API server says may quote the release
         self._renderings = Renderings(app, services, memory, self._progress)
-        self._pods = PodRouting(app, services, memory, self._progress)
-        self._same_license = False
+        self._images = ImageRouting(app, services, memory, self._progress)
 
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
         if self._app.suspended:
-            self._pods.stop()
+            self._images.pods.stop()
             before = self._progress.before
             now = status.suspended(before, self._app.generation, rfc3339())
             return Outcome(now, None, events=tuple(events.of_suspension(before, now)))
@@ -132,7 +108,7 @@ class Reconciler:
         self._progress.found(*conditions)
         due = remote_sources.until_due(self._memory.sources)
         # Pods whatever becomes of the rest.
-        wake_after = soonest(wake_after, early, self._renderings.deferred, due, self._pods.wake_after)
+        wake_after = soonest(wake_after, early, self._renderings.deferred, due, self._images.pods.wake_after)
         return Outcome(self._progress.status(), wake_after, backoff, tuple(self._progress.events))
 
     async def announce(self, *conditions: Condition) -> None:
@@ -141,13 +117,13 @@ class Reconciler:
 
     async def _reconcile(self) -> Conclusion:
         spec = self._read_spec()
-        license, files, answers, version = await self._load(spec)
-        renderer = renderer_for(self._app, spec, license, answers, version, self._services.settings.helm)
-        release, images = await self._render_and_route(spec, license, renderer, files)
-        self._progress.found(version=version.to_status())
+        loaded = await InputLoader(self._app, self._services, self._memory, self._progress).load(spec)
+        license = loaded.license
+        release, images = await self._render_and_route(spec, loaded)
+        self._progress.found(version=loaded.version.to_status())
         kept = await self._account_secrets(spec, license, release, images)
         plan = self._plan(spec, license, release, images, kept)
-        done = await self._roll_out(spec, license, plan)
+        done = await self._roll_out(spec, loaded, plan)
         self._note_applied(done, release)
         healths = await self._check_health(plan, done)
         if done.contested is not None:
@@ -161,42 +137,22 @@ class Reconciler:
         except SpecError as error:
             raise terminal(Reason.INVALID_SPEC, str(error)) from None
 
-    async def _load(self, spec: Spec) -> tuple[License, list[SourceFile], Answers, ReleaseVersion]:
-        follow = self._services.follow
-        await follow(self._app, spec.references)
-        license = await read_license(self._app, spec, self._services)
-        self._memory.redactor.learn("license", license.secrets())
-        remote = RemoteSources(self._app, spec, self._services, self._memory, self._progress)
-        license = await remote.newest_license(license)
-        self._memory.redactor.learn("newest license", license.secrets())
-        self._note_license(license)
-        refuse_expired(license, spec.license)
-        # Whoever has taken the pull secret's name may let go of it.
-        await follow(self._app, _references(spec, license))
-        fetched = await remote.fetch(license)
-        files = await read_sources(self._app, spec, self._services, fetched)
-        answers, read_from = await read_answers(self._app, spec, self._services)
-        every = [*with_values(files), *read_from]
-        # In a thread, since there may be megabytes of them.
-        await asyncio.to_thread(self._memory.redactor.learn, "sources", known_secrets.of_sources(every))
-        self._quoting = not known_secrets.are_hidden(files)
-        self._progress.note_sources(every, license.license_id.encode(), fetched)
-        return license, files, answers, version_of(spec, fetched)
-
-    async def _render_and_route(
-        self, spec: Spec, license: License, renderer: Renderer, files: Sequence[SourceFile]
-    ) -> tuple[Release, ImagesResult]:
+    async def _render_and_route(self, spec: Spec, loaded: Loaded) -> tuple[Release, ImagesResult]:
         """The release and its images; rendered anew only where one of its inputs has changed (DESIGN 6.5)."""
+        license, files = loaded.license, loaded.files
+        renderer = renderer_for(self._app, spec, license, loaded.answers, loaded.version, self._services.settings.helm)
+        route = partial(self._images.route, spec, license, renderer, same_license=loaded.same_license)
         inputs = renderer.inputs(files)
         stored = await self._renderings.stored()
         current = await self._renderings.current(stored, inputs, renderer, files) if stored is not None else None
         if current is not None:
             self._note_secrets(current.release, license)
-            images = await self._route(spec, license, renderer, current.release)
-            if _local_images(current.release, images) == current.local_images:
+            images = await route(current.release)
+            if local_images(current.release, images) == current.local_images:
                 self._renderings.note(current)
                 return current.release, images
-        kept = self._renderings.drawn(stored)
+        app = self._renderings.timely(stored)
+        kept = drawn_before(app, stored)
         lost = stored is None and bool(status.stored_revision(self._progress.before))
         before = Before(release_store.past_of(stored, self._progress.ledger.inventory, lost=lost), self._looker)
         try:
@@ -205,12 +161,12 @@ class Reconciler:
             self._progress.found(config=error.result.names())
             raise terminal(Reason.CONFIG_INCOMPLETE, config.problems_told(error.problems)) from None
         self._note_secrets(release, license)
-        images = await self._route(spec, license, renderer, release)
-        answers = _local_images(release, images)
+        images = await route(release)
+        answers = local_images(release, images)
         if any(image != reference for image, reference in answers.items()):
             release = await self._renderings.render(Inputs(renderer, files, answers, release.drawn), before, inputs)
             self._note_secrets(release, license)
-            images = await self._route(spec, license, renderer, release)
+            images = await route(release)
         self._renderings.read()  # not before: the second rendering may be the one that a reader dies of
         await self._renderings.keep(
             StoredRelease(
@@ -220,7 +176,7 @@ class Reconciler:
                 release=replace(release, charts=(), filler=None),
                 facts=renderer.license_facts(release),
                 local_images=answers,
-                request=self._renderings.request(stored),
+                request=app.render_at,
                 charts=release_store.records(release.charts),
                 content_inputs=renderer.inputs_of(release.content) if release.content else "",
                 looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
@@ -235,61 +191,17 @@ class Reconciler:
         if problem := known_secrets.named_after(license, release):
             raise terminal(Reason.INVALID_MANIFEST, problem)
 
-    async def _route(self, spec: Spec, license: License, renderer: Renderer, release: Release) -> ImagesResult:
-        """Settle all images at once; raises ReconcileError while one holds the rollout back, or is no reference."""
-        used = routing.used_in(release, spec)
-        try:
-            references = parse_used(used.users)
-        except InvalidImagesError as error:
-            raise routing.invalid(error) from None
-        domains = renderer.domains(release.application).opening(references)
-        vouched = renderer.vouched_domains
-        shown = opened_by_license(spec, license, vouched)
-        self._note_hosts(license, license_hosts(license, vouched, release.application, domains, shown))
-        beside = await self._pods.images(spec, license, secret_name(spec, license), used.users.keys())
-        references += parse_used(beside.users)
-        before = self._progress.before
-        history = self._memory.verdicts or VerdictHistory.of(before)
-        refresh = self._memory.refresh
-        if refresh:
-            history = history.forgotten()
-        self._memory.verdicts = history
-        evidence = history.evidence(
-            references, before, spec.probe.interval, refresh=refresh, same_license=self._same_license
-        )
-        async with self._services.limiter.waiting(self._app.tenant):
-            routed = await resolve_all(
-                self._services.prober,
-                references,
-                routing.policy(self._app, spec, license, release, domains),
-                Credential(USER_NAME, license.license_id, domains.hosts),
-                evidence,
-            )
-        self._memory.refresh = False
-        self._memory.verdicts = history.noted(routed.settled)
-        own, of_pods = routing.split(routed, used.users)
-        images = routing.result(own, used, release, spec)
-        of_pods = beside.settled(of_pods)
-        obsolete = images.obsolete() | self._pods.obsolete(spec)
-        self._progress.found(images=images.findings(of_pods, beside.users), obsolete=obsolete)
-        self._progress.found(*images.conditions())
-        await self._pods.note(spec, beside.target, own.settled, of_pods)
-        if obstacle := images.obstacle():
-            raise obstacle
-        return images
-
     async def _account_secrets(
         self, spec: Spec, license: License, release: Release, images: ImagesResult
     ) -> SecretsOfAccounts:
         routed = [image for image, pull in images.pulls.items() if pull.needs_secret]
-        watched = _references(spec, license)
+        watched = references(spec, license)
         return await account_secrets(self._app, release.objects, routed, spec.image_paths, watched, self._services)
 
     def _plan(
         self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
     ) -> Plan:
-        asked_for = release.asks_for_pull_secret or spec.pods.route
-        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains, asked_for)
+        secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains)
         try:
             return make_plan(release, images.pulls, secrets, self._app, spec, kept, self._services.settings.lent)
         except PlanError as error:
@@ -299,9 +211,9 @@ class Reconciler:
             condition = Condition.false(PULL_SECRET_READY, Reason.PULL_SECRET_CLASH, str(error))
             raise terminal(Reason.PULL_SECRET_CLASH, str(error), condition) from None
 
-    async def _roll_out(self, spec: Spec, license: License, plan: Plan) -> ChangeSet:
+    async def _roll_out(self, spec: Spec, loaded: Loaded, plan: Plan) -> ChangeSet:
         await self._check_impersonation()
-        options = SessionOptions(license.license_id.encode(), force_allowed, self._quoting)
+        options = SessionOptions(loaded.license.license_id.encode(), force_allowed, loaded.may_quote)
         finished = status.finished_workloads(self._progress.before)
         known = Known(self._progress.ledger.inventory, self._memory.repairs, finished)
         session = Session(
@@ -364,35 +276,10 @@ class Reconciler:
         if end.healthy:
             self._memory.rollout_started = None
             self._memory.release = None  # nothing to look at again soon
-            self._progress.events += remote_sources.settled(self._memory.sources, asyncio.get_running_loop().time())
+            self._progress.events += remote_sources.rolled_out(self._memory.sources, asyncio.get_running_loop().time())
         return end
-
-    def _note_license(self, license: License) -> None:
-        before = self._progress.before
-        known = {name: value for name, value in (before.get("license") or {}).items() if name != "hosts"}
-        self._same_license = known == status.told_license(to_status(facts(license)))
-        warned = (condition_in(before, LICENSE_VALID) or {}).get("reason") == Reason.LICENSE_EXPIRING_SOON
-        self._progress.events += events.of_license(license, before.get("license") or {}, warned)
-        hosts = (before.get("license") or {}).get("hosts")
-        self._progress.found(license_condition(license), license={**to_status(facts(license)), "hosts": hosts})
-
-    def _note_hosts(self, license: License, found: LicenseHosts) -> None:
-        told = found.events(self._progress.before.get("license") or {})
-        self._progress.events += [event for event in told if event not in self._progress.events]
-        known = {**to_status(facts(license)), "hosts": list(found.hosts)}
-        self._progress.found(license_condition(license, found.overridden), license=known)
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._progress.ledger.inventory.entries.values())
         elsewhere = () if self._app.account else release.application.additional_namespaces
         self._progress.found(conclusion.applied(count, release, done.waiting, elsewhere))
-
-
-def _references(spec: Spec, license: License) -> frozenset[tuple[str, str]]:
-    """What the app names, and whatever has the pull secret's name."""
-    return spec.references | {(SourceKind.SECRET, secret_name(spec, license))}
-
-
-def _local_images(release: Release, images: ImagesResult) -> dict[str, str]:
-    """What ``LocalImageName`` answers: from where pods pull the references that calls name."""
-    return {image: images.pulls[image].reference for image in release.local_images}

@@ -54,13 +54,13 @@ def past_of(stored: StoredRelease | None, inventory: Inventory, *, lost: bool) -
     if stored is None:
         unknown = Past() if lost and any(entry.digest for entry in inventory.entries.values()) else None
         return lambda _: unknown
-    brought: list[list[Object]] = [[] for _ in stored.charts]
+    of_charts: list[list[Object]] = [[] for _ in stored.charts]
     for obj, number in zip(stored.release.objects, stored.release.chart_numbers, strict=False):
-        if 0 < number <= len(brought):
-            brought[number - 1].append(obj)
+        if 0 < number <= len(of_charts):
+            of_charts[number - 1].append(obj)
     installed = {
         record.key: Past(record.digest, tuple(obj for obj in objects if hook_events(obj)))
-        for record, objects in zip(stored.charts, brought, strict=True)
+        for record, objects in zip(stored.charts, of_charts, strict=True)
         if record.upgrade or all(_applied(obj, inventory) for obj in objects)
     }
     return installed.get

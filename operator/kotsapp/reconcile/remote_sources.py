@@ -7,7 +7,6 @@ tells of it, and Ready is left to what runs (DESIGN 6.1, 9).
 
 import asyncio
 import hashlib
-import logging
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,9 +19,10 @@ from kotsapp.backoff import Backoff
 from kotsapp.kube.errors import ApiError
 from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.reconcile import known_secrets, source_report, source_store
+from kotsapp.reconcile import known_secrets, source_report
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.events import Event
+from kotsapp.reconcile.kept_artifacts import KeptArtifacts, at_hand
 from kotsapp.reconcile.memory import Memory, SourceMemory
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.reading_turn import reading
@@ -36,17 +36,11 @@ from kotsapp.sources.artifact import Artifact, Known, Seen
 from kotsapp.sources.channel import ReleaseFacts
 from kotsapp.sources.errors import SourceContentError, SourceError
 from kotsapp.sources.items import ChannelRelease, RemoteItem
-from kotsapp.sources.kept import Entry, KeptSourceError
-
-logger = logging.getLogger(__name__)
 
 # After a failure that passes by itself; never longer than the interval.
 FIRST_RETRY = 15.0
 # Many apps that an operator took up at one moment must not look at one moment for ever.
 EARLY = 0.1
-# An app is looked at every few seconds while it rolls out, and many may roll out at once. Most releases are smaller;
-# the largest, were they of many apps, would take all memory.
-MAX_AT_HAND = 1024 * 1024
 # Time to write the status that says what is Ready.
 AT_ONCE = 0.1
 
@@ -66,7 +60,7 @@ class RemoteSources:
         self._redactor = memory.redactor
         self._logins: Mapping[str, bytes | None] = {}
         self._channels: tuple[str, ...] = ()
-        self._lost: set[str] = set()
+        self._kept = KeptArtifacts(app, services.client, memory.sources)
 
     async def newest_license(self, given: License) -> License:
         """The license that is used: a newer form of the given one, where there is one. Raises ApiError."""
@@ -81,8 +75,7 @@ class RemoteSources:
         if self._looking:
             memory.asked, memory.ask_now = asked, False
             memory.due = now + self._spec.interval * random.uniform(1 - EARLY, 1.0)  # noqa: S311 - guards nothing
-        if memory.entries is None:
-            memory.entries = await self._load_index()
+        await self._kept.load()
         if not self._spec.follows_channel:
             return given
         best = await self._kept_license(given)
@@ -107,32 +100,32 @@ class RemoteSources:
             await self._forget()
             return {}
         memory, opened_by = self._memory, opener(license)
-        held = {name: one for name, one in memory.artifacts.items() if name == newest.SLOT}
+        artifacts = {name: one for name, one in memory.artifacts.items() if name == newest.SLOT}
         available: tuple[Mapping[str, Any], ...] | None = None
         awaited = ""
         # What the channel's release came with says where the license may be shown, too.
         for item in sorted(self._spec.remote, key=lambda item: not isinstance(item, ChannelRelease)):
             known = await self._known(item, opened_by)
-            self._channels = channel_domains(self._spec, held)
+            self._channels = channel_domains(self._spec, artifacts)
             seen = await self._seen(item, license, known)
             if seen is None:
-                held |= {item.name: known.artifact} if known is not None else {}
+                artifacts |= {item.name: known.artifact} if known is not None else {}
                 continue
-            held[item.name] = seen.artifact
+            artifacts[item.name] = seen.artifact
             if item.name in self._problems or not self._looking:
                 continue
             available = (*(available or ()), *seen.available)
             awaited = seen.artifact.revision if seen.awaits_ready else awaited
             if known is None or known.artifact.revision != seen.artifact.revision:
-                memory.rolling_out = source_report.told(item, seen.artifact)
+                memory.rolling_out = source_report.describe(item, seen.artifact)
                 self._progress.events.append(source_report.found(item, seen, known.artifact if known else None))
-        source_report.refuse_too_large(held)
+        source_report.refuse_too_large(artifacts)
         try:
-            memory.entries = await self._keep(held, opened_by)
+            await self._kept.keep(artifacts, opened_by)
         except ApiError:
             memory.ask_now |= self._looking  # what was fetched is lost
             raise
-        usable = {name: artifact for name, artifact in held.items() if artifact.content}
+        usable = {name: artifact for name, artifact in artifacts.items() if artifact.content}
         if self._looking:
             memory.problems, memory.awaits_ready = self._problems, awaited
             self._plan_next()
@@ -149,8 +142,7 @@ class RemoteSources:
         self._memory.due = inf
         self._progress.found(version={}, available=(), obsolete=frozenset({SOURCES_READY}))
         if condition_in(self._progress.before, SOURCES_READY) is not None:
-            await source_store.save(self._app, await self._load_index(), {}, {}, self._services.client)
-            self._memory.entries = None
+            await self._kept.forget()
 
     async def _seen(self, item: RemoteItem, license: License, known: Known | None) -> Seen | None:
         """None when there is nothing to use: the look failed, and nothing is kept, either."""
@@ -174,7 +166,7 @@ class RemoteSources:
 
     async def _check(self, item: RemoteItem, artifact: Artifact) -> None:
         """Raises SourceContentError for an archive that is damaged: it must not take the place of one that isn't."""
-        file, what = SourceFile(item.name, artifact.file_name, artifact.content), source_report.told(item, artifact)
+        file, what = SourceFile(item.name, artifact.file_name, artifact.content), source_report.describe(item, artifact)
         try:
             async with reading(self._app, self._services, self._progress):
                 await self._services.reader.run(
@@ -190,44 +182,8 @@ class RemoteSources:
         async with self._services.limiter.waiting(self._app.tenant), self._services.fetcher.turn(self._app.tenant):
             yield
 
-    async def _load_index(self) -> dict[str, Entry]:
-        try:
-            return await source_store.load_index(self._app, self._services.client)
-        except KeptSourceError as error:
-            logger.warning("%s: what was fetched before can't be used, fetched anew: %s", self._app.key, error)
-            return {}
-
-    async def _kept(self, name: str, opened_by: str) -> Artifact | None:
-        """What is kept of a source for this license; without content where that is lost."""
-        entry = (self._memory.entries or {}).get(name)
-        held = self._memory.artifacts.get(name)
-        if entry is None or entry.opened_by != opened_by:
-            return None
-        if held is not None and held.digest == entry.digest:
-            return held
-        try:
-            return await source_store.load(self._app, entry, self._services.client)
-        except KeptSourceError as error:
-            logger.warning("%s: what was fetched before can't be used, fetched anew: %s", self._app.key, error)
-            self._lost.add(name)
-            return entry.artifact(b"")
-
-    async def _keep(self, held: Mapping[str, Artifact], opened_by: str) -> dict[str, Entry]:
-        """Keep what is held; of what was lost and could not be fetched again, that it was there."""
-        before = self._memory.entries or {}
-        stay: dict[str, Entry] = {}
-        new: dict[str, tuple[Artifact, str]] = {}
-        for name, artifact in held.items():
-            known = before.get(name)
-            same = known is not None and known.opened_by == opened_by and known.artifact(artifact.content) == artifact
-            if known is not None and same and not (name in self._lost and artifact.content):
-                stay[name] = known
-            else:
-                new[name] = (artifact, opened_by)
-        return await source_store.save(self._app, before, stay, new, self._services.client)
-
     async def _kept_license(self, given: License) -> License:
-        artifact = await self._kept(newest.SLOT, opener(given))
+        artifact = await self._kept.get(newest.SLOT, opener(given))
         self._memory.artifacts.pop(newest.SLOT, None)
         if artifact is None or not artifact.content:
             return given
@@ -241,10 +197,10 @@ class RemoteSources:
         return found
 
     async def _known(self, item: RemoteItem, opened_by: str) -> Known | None:
-        artifact = await self._kept(item.name, opened_by)
-        return None if artifact is None else Known(artifact, self._is_settled(item, artifact))
+        artifact = await self._kept.get(item.name, opened_by)
+        return None if artifact is None else Known(artifact, self._is_ready(item, artifact))
 
-    def _is_settled(self, item: RemoteItem, artifact: Artifact) -> bool:
+    def _is_ready(self, item: RemoteItem, artifact: Artifact) -> bool:
         before = self._progress.before
         if (condition_in(before, READY) or {}).get("status") != "True":
             return False
@@ -264,18 +220,13 @@ class RemoteSources:
         memory.due = asyncio.get_running_loop().time() + max([wait, *wishes])
 
 
-def at_hand(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
-    """Those whose content stays in memory while the app rolls out; the others are read anew at each look."""
-    return {name: artifact for name, artifact in artifacts.items() if len(artifact.content) <= MAX_AT_HAND}
-
-
 def until_due(memory: SourceMemory) -> float:
     """Seconds until sources are looked at again; 0 or less when that is past, or nobody knows."""
     left = memory.due - asyncio.get_running_loop().time()
     return left if left < inf else 0.0
 
 
-def settled(memory: SourceMemory, now: float) -> list[Event]:
+def rolled_out(memory: SourceMemory, now: float) -> list[Event]:
     """To be called when the app is Ready: what to tell. What waited for that is looked for at once.
 
     Once for each release: by the next status it is known to be Ready.

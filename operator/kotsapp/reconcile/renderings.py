@@ -29,6 +29,28 @@ from kotsapp.release.store import StoredRelease, StoredReleaseError
 MIN_RERENDER = 5.0
 
 
+def drawn_before(app: App, stored: StoredRelease | None) -> Drawn:
+    """What was drawn before. Who asks for a new rendering wants what manifests draw anew, and keeps the values of the
+    Config's items: they are answers that nobody had to give."""
+    if stored is None:
+        return Drawn()
+    drawn = stored.release.drawn
+    return Drawn(drawn.items) if _is_asked_for(app, stored) else drawn
+
+
+def may_serve(app: App, stored: StoredRelease, renderer: Renderer) -> bool:
+    """Whether the stored release is as a new rendering of the same files would be, and nobody asks for a new one."""
+    return (
+        not _is_asked_for(app, stored)
+        and stored.looked_up_as in (None, app.account)
+        and stored.facts == renderer.license_facts(stored.release)
+    )
+
+
+def _is_asked_for(app: App, stored: StoredRelease) -> bool:
+    return bool(app.render_at) and app.render_at != stored.request
+
+
 class Renderings:
     """The renderings of one app's release, for one reconciliation.
 
@@ -63,39 +85,22 @@ class Renderings:
             )
             raise terminal(Reason.RENDER_FAILED, message, retry_after=UNWATCHED_POLL) from None
 
-    def drawn(self, stored: StoredRelease | None) -> Drawn:
-        """What was drawn before. Who asks for a new rendering wants what manifests draw anew, and keeps the values of
-        the Config's items: they are answers that nobody had to give."""
-        if stored is None:
-            return Drawn()
-        drawn = stored.release.drawn
-        return Drawn(drawn.items) if self._is_asked_for(stored) else drawn
-
-    def request(self, stored: StoredRelease | None) -> str:
-        """The request that a rendering answers which takes the place of the stored one."""
-        if stored is None or self._app.render_at == stored.request:
-            return self._app.render_at
-        return stored.request if self._early > 0 else self._app.render_at
-
-    def _is_asked_for(self, stored: StoredRelease) -> bool:
-        request = self.request(stored)
-        return bool(request) and request != stored.request
+    def timely(self, stored: StoredRelease | None) -> App:
+        """The app; without a request for a new rendering that comes too soon after another one, which waits."""
+        if stored is None or not _is_asked_for(self._app, stored) or self._early <= 0:
+            return self._app
+        self.deferred = self._early
+        return replace(self._app, render_at=stored.request)
 
     async def current(
         self, stored: StoredRelease, inputs: str, renderer: Renderer, files: Sequence[SourceFile]
     ) -> StoredRelease | None:
         """The stored release, as one of these inputs, where nothing that it was rendered from has changed and nobody
         asks for a new rendering; else None."""
-        asked = self._is_asked_for(stored)
-        if asked:
+        app = self.timely(stored)
+        if _is_asked_for(app, stored):
             self._memory.rerendered_at = self._now
-        elif self._app.render_at and self._app.render_at != stored.request:
-            self.deferred = self._early
-        if (
-            asked
-            or stored.looked_up_as not in (None, self._app.account)
-            or stored.facts != renderer.license_facts(stored.release)
-        ):
+        if not may_serve(app, stored, renderer):
             return None
         if stored.inputs == inputs:
             return stored

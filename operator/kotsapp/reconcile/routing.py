@@ -118,7 +118,7 @@ class ImagesResult:
             return (
                 Condition.unknown(IMAGES_PULLABLE, Reason.UNVERIFIED, f"{len(unknown)} could not be checked: {named}"),
             )
-        return (Condition.true(IMAGES_PULLABLE, f"the license pulls all {len(routed)} routed images"),)
+        return (Condition.true(IMAGES_PULLABLE, f"the license pulls what is routed, {counted(len(routed), 'image')}"),)
 
     def obstacle(self) -> ReconcileError | None:
         """Why nothing new rolls out: an image is undecided, or can't be pulled where that is enforced."""

@@ -18,10 +18,10 @@ from kotsapp.sources.license_registries import opened_by
 from kotsapp.sources.oci_ref import OciRef
 
 
-def channel_domains(spec: Spec, held: Mapping[str, Artifact]) -> tuple[str, ...]:
+def channel_domains(spec: Spec, artifacts: Mapping[str, Artifact]) -> tuple[str, ...]:
     """The domains that the channel's release came with: the endpoint vouches for them, which the license has signed."""
     names = [item.name for item in spec.remote if isinstance(item, ChannelRelease)]
-    facts = [ReleaseFacts.of(held[name].facts) for name in names if name in held]
+    facts = [ReleaseFacts.of(artifacts[name].facts) for name in names if name in artifacts]
     return tuple(domain for one in facts for domain in (one.proxy_domain, one.registry_domain))
 
 

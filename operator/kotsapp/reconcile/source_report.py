@@ -36,10 +36,10 @@ class Report:
         missing = [item.name for item in self.items if item.name not in self.usable]
         if missing:
             raise self._nothing(missing)
-        held = listed([told(item, self.usable[item.name]) for item in self.items], MAX_NAMED)
+        names = listed([describe(item, self.usable[item.name]) for item in self.items], MAX_NAMED)
         if not self.problems:
-            return Condition.true(SOURCES_READY, f"{held} fetched")
-        message = f"{self._problem()}. Meanwhile {held} is used on"
+            return Condition.true(SOURCES_READY, f"{names} fetched")
+        message = f"{self._problem()}. Meanwhile {names} is used on"
         return Condition.false(SOURCES_READY, Reason.SOURCE_UNAVAILABLE, message)
 
     def events(self, before: Mapping[str, Any]) -> list[Event]:
@@ -55,22 +55,23 @@ class Report:
         return "; ".join(dict.fromkeys(str(error) for error in self.problems.values()))
 
     def _nothing(self, missing: Sequence[str]) -> ReconcileError:
-        message = f"nothing was fetched yet of {listed(missing, MAX_NAMED)}: {self._problem()}"
+        names = listed(missing, MAX_NAMED)
+        message = f"nothing was fetched yet of {names}: {self._problem().removeprefix(f'{names}: ')}"
         condition = Condition.false(SOURCES_READY, Reason.SOURCE_UNAVAILABLE, message)
         if all(self.problems[name].passes for name in missing if name in self.problems):
             return retryable(Reason.SOURCE_UNAVAILABLE, message, condition, retry_after=max(1.0, self.due))
         return terminal(Reason.SOURCE_UNAVAILABLE, message, condition)
 
 
-def refuse_too_large(held: Mapping[str, Artifact]) -> None:
+def refuse_too_large(artifacts: Mapping[str, Artifact]) -> None:
     """Raises ReconcileError for more than can be read, and kept."""
-    if sum(len(artifact.content) for artifact in held.values()) > MAX_ARCHIVE:
+    if sum(len(artifact.content) for artifact in artifacts.values()) > MAX_ARCHIVE:
         message = f"the sources outside the cluster hold more than {MAX_ARCHIVE // MIB} MiB together: split the app"
         condition = Condition.false(SOURCES_READY, Reason.SOURCE_UNAVAILABLE, message)
         raise terminal(Reason.SOURCE_UNAVAILABLE, message, condition)
 
 
-def told(item: RemoteItem, artifact: Artifact) -> str:
+def describe(item: RemoteItem, artifact: Artifact) -> str:
     """How messages name what was fetched."""
     if isinstance(item, ChannelRelease):
         return f"release {ReleaseFacts.of(artifact.facts)}"
@@ -79,9 +80,9 @@ def told(item: RemoteItem, artifact: Artifact) -> str:
 
 def found(item: RemoteItem, seen: Seen, before: Artifact | None) -> Event:
     """That something new was fetched, and is rolled out now."""
-    message = f"{told(item, seen.artifact)} was fetched"
+    message = f"{describe(item, seen.artifact)} was fetched"
     if before is not None:
-        message += f", in place of {told(item, before)}"
+        message += f", in place of {describe(item, before)}"
     if seen.awaits_ready:
         message += f"; it is required, so that {counted(len(seen.available), 'later release')} wait until it is Ready"
     return Event(EventReason.RELEASE_FOUND, message)

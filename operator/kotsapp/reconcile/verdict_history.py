@@ -77,8 +77,8 @@ class VerdictHistory:
             reference.written,
             Verdict(str(entry["verdict"])),
             str(entry.get("message") or ""),
-            entry.get("httpStatus"),
-            entry.get("code"),
+            http_status=entry.get("httpStatus"),
+            code=entry.get("code"),
             host=reference.host,
             cached=True,
         )

@@ -1,4 +1,4 @@
-"""Where a registry's redirect leads, as far as it is followed: blobs are often in stores elsewhere."""
+"""Where a redirect leads, as far as it is followed: blobs are often in stores elsewhere."""
 
 from kotsapp.registry.client import Answer
 from kotsapp.registry.credential import Credential
@@ -13,10 +13,16 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 def next_place(
     guard: Guard, answer: Answer, at: Destination, exchange: Exchange, credential: Credential | None
 ) -> Destination:
-    """Where to ask next. Raises NoAnswer after too many, and for a place that is not asked."""
+    """Where an exchange goes on. Raises NoAnswer after too many, and for a place that is not asked."""
     exchange.redirects += 1
     if exchange.redirects > MAX_REDIRECTS:
         raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected more than {MAX_REDIRECTS} times")
+    return place_of(guard, answer, at, credential)
+
+
+def place_of(guard: Guard, answer: Answer, at: Destination, credential: Credential | None) -> Destination:
+    """The place that a redirect from ``at`` names. Raises NoAnswer for one that is not asked, and for one whose URL
+    shows the credential to a host that must not see it."""
     location = answer.headers.get("Location", "")
     if not location:
         raise NoAnswer(Trouble.REDIRECT, at.name, f"answered {answer.status} without saying where to go")

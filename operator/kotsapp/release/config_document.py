@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.images.podspec import group_kind
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import actions
 
@@ -88,10 +87,6 @@ class Config:
         """Everything that may be given: items, choices that are ticked one by one, and rows."""
         children = (name for item in self.items if item.type == "select_many" for name, _ in item.children)
         return frozenset([*(item.name for item in self.items), *children, *(r for i in self.items for r in i.rows)])
-
-
-def is_config(obj: Object) -> bool:
-    return group_kind(obj) == ("kots.io", "Config")
 
 
 def parse(obj: Object, place: Place) -> Config:

@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kotsapp.images.podspec import group_kind
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release.annotations import Object, boolean, name
 from kotsapp.release.chart_install import merge
@@ -14,10 +13,6 @@ from kotsapp.release.charts import ChartArchive, ChartRequest, HelmRelease, Upgr
 _NO_HOOKS, _SKIP_CRDS = "--no-hooks", "--skip-crds"
 # As many digits as a person writes.
 _WEIGHT = re.compile(r"[+-]?[0-9]{1,9}")
-
-
-def is_chart(obj: Object) -> bool:
-    return group_kind(obj) == ("kots.io", "HelmChart")
 
 
 def is_v2(obj: Object) -> bool:

@@ -61,15 +61,6 @@ def is_support(obj: Object) -> bool:
     return group_kind(obj)[0] in _TROUBLESHOOT
 
 
-def is_own(obj: Object) -> bool:
-    """Whether the object is a document of KOTS itself, for which annotations of objects don't count."""
-    return group_kind(obj)[0] == "kots.io"
-
-
-def is_application(obj: Object) -> bool:
-    return group_kind(obj) == ("kots.io", "Application")
-
-
 def application(obj: Object, place: Place) -> Application:
     """Read an Application. Raises ManifestError for a field that has the wrong type."""
     spec = obj.get("spec")

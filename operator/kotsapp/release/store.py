@@ -4,10 +4,8 @@ Charts and template calls draw passwords and certificates: rendered anew because
 something is repaired, an app would get new ones, and lose what the old ones open. Values in, values out.
 """
 
-import base64
 import gzip
 import hashlib
-import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +16,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kotsapp.names import GROUP
+from kotsapp.release import kept_in_secrets
+from kotsapp.release.kept_in_secrets import Secret
 from kotsapp.release.reader import Release
 from kotsapp.release.upgrade import ChartRecord
 
@@ -25,8 +25,6 @@ SECRET_TYPE = f"{GROUP}/release.v1"
 # Which KotsApp a stored release is of; no label of the app's objects, so that it is none of them.
 RELEASE_LABEL = f"{GROUP}/release-of"
 REVISION_LABEL = f"{GROUP}/revision"
-# The API server takes 1 MiB in a Secret's values; base64 is counted before it is decoded.
-PART_BYTES = 700 * 1024
 # Text of a release as it is stored: what the reading of one may take in (release/budget.py), and half of that for what
 # aliases repeat and for the drawn values. It is unpacked in the operator.
 MAX_TEXT = 24 * 1024 * 1024
@@ -34,8 +32,6 @@ MAX_PARTS = 16
 _FORMAT = 1
 _DATA, _PARTS, _DIGEST = "release", "parts", "digest"
 _DIGEST_FORM = re.compile(r"[0-9a-f]{64}")
-
-Secret = Mapping[str, Any]
 
 
 class StoredReleaseError(ValueError):
@@ -81,7 +77,7 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
     )
     text = json.dumps({"format": _FORMAT, "stored": plain}, ensure_ascii=False, separators=(",", ":")).encode()
     packed = gzip.compress(text, compresslevel=6, mtime=0)
-    parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
+    parts = list(kept_in_secrets.parts(packed))
     if len(parts) > MAX_PARTS or len(text) > MAX_TEXT:
         raise StoredReleaseError(
             f"the rendered release is too large to be kept: {len(text)} bytes of at most {MAX_TEXT}"
@@ -93,15 +89,8 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
         data = {_DATA: part}
         if number == 0:
             data |= {_PARTS: str(len(parts)).encode(), _DIGEST: digest.encode()}
-        made.append(
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {**metadata, "name": secret_name(app, stored.revision, number), "labels": labels},
-                "type": SECRET_TYPE,
-                "data": {name: base64.b64encode(value).decode() for name, value in data.items()},
-            }
-        )
+        name = secret_name(app, stored.revision, number)
+        made.append(kept_in_secrets.secret(name, SECRET_TYPE, data, {**metadata, "labels": labels}))
     return made[::-1]
 
 
@@ -149,17 +138,13 @@ def read(found: Sequence[Secret], app: str, revision: int) -> StoredRelease:
 
 def _unpacked(packed: bytes, name: str, revision: int) -> StoredRelease:
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as reader:
-            text = reader.read(MAX_TEXT + 1)
-        if len(text) > MAX_TEXT:
-            raise ValueError
-        document = json.loads(text)
+        document = json.loads(kept_in_secrets.unpacked(packed, MAX_TEXT))
         if document.get("format") != _FORMAT:
             raise StoredReleaseError(f"Secret {name} is of another version of the operator")
         stored = _adapter().validate_python(document["stored"])
     except StoredReleaseError:
         raise
-    except (OSError, EOFError, ValueError, KeyError, AttributeError, RecursionError, ValidationError):
+    except (ValueError, KeyError, AttributeError, RecursionError, ValidationError):
         raise StoredReleaseError(f"Secret {name} does not hold a release that can be read") from None
     if stored.revision != revision:
         raise StoredReleaseError(f"Secret {name} was changed by somebody else")
@@ -172,8 +157,8 @@ def _text(secret: Secret, key: str, name: str) -> str:
 
 def _value(secret: Secret, key: str, name: str) -> bytes:
     try:
-        return base64.b64decode((secret.get("data") or {})[key], validate=True)
-    except (KeyError, TypeError, ValueError):
+        return kept_in_secrets.value(secret, key)
+    except ValueError:
         raise StoredReleaseError(f"Secret {name} was changed by somebody else") from None
 
 

@@ -8,8 +8,8 @@ Each kind of source has a module with a function of this form, ``Look``:
 last, None for nothing; ``web`` (``web.py``) is the only way out. When nothing has changed ``Seen.artifact`` is
 ``known.artifact`` itself, and nothing large is asked for. Otherwise it raises ``SourceError`` (``errors.py``).
 
-A look keeps nothing: ``reconcile/remote_sources.py`` decides when to look, keeps what came in Secrets of the KotsApp,
-and goes on with what is kept when a look fails.
+A look keeps nothing: ``reconcile/remote_sources.py`` decides when to look, and goes on with what was fetched before
+when a look fails; ``reconcile/kept_artifacts.py`` keeps that in Secrets of the KotsApp.
 """
 
 import hashlib
@@ -48,10 +48,10 @@ def digest_of(content: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was fetched last; ``settled`` says that it is rolled out, and Ready."""
+    """What was fetched last; ``is_ready`` says that it is rolled out, and Ready."""
 
     artifact: Artifact
-    settled: bool = True
+    is_ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,7 +204,7 @@ def _current(known: Known | None, service: Service) -> Current | None:
     facts = ReleaseFacts.of(known.artifact.facts)
     if facts.channel_id != service.channel_id:
         return None
-    return Current(facts.channel_sequence, facts.version_label, facts.is_required, known.settled)
+    return Current(facts.channel_sequence, facts.version_label, facts.is_required, known.is_ready)
 
 
 def _available(after: int, newer: Sequence[Pending]) -> tuple[Mapping[str, Any], ...]:

@@ -5,9 +5,7 @@ cut into parts. Contents are written first, then that one Secret, then what it n
 off leaves what was there.
 """
 
-import base64
 import gzip
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -18,7 +16,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kotsapp.names import GROUP
-from kotsapp.release.store import PART_BYTES
+from kotsapp.release import kept_in_secrets
+from kotsapp.release.kept_in_secrets import PART_BYTES, Secret
 from kotsapp.sources.artifact import Artifact, digest_of
 from kotsapp.sources.limits import MAX_ARCHIVE
 
@@ -31,8 +30,6 @@ _FORMAT = 1
 _INDEX, _CONTENT = "index", "content"
 _SHOWN_DIGITS = 16
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-Secret = Mapping[str, Any]
 
 
 class KeptSourceError(ValueError):
@@ -79,8 +76,7 @@ def pack(artifact: Artifact, opened_by: str) -> tuple[Entry, bytes]:
 
 def part_secrets(app: str, entry: Entry, packed: bytes, metadata: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The Secrets with its content, made one at a time; ``metadata`` (namespace, owners) is that of each."""
-    for number, name in enumerate(part_names(app, entry)):
-        part = packed[number * PART_BYTES : (number + 1) * PART_BYTES]
+    for name, part in zip(part_names(app, entry), kept_in_secrets.parts(packed), strict=True):
         yield _secret(app, name, {_CONTENT: part}, metadata)
 
 
@@ -116,9 +112,8 @@ def read_content(app: str, entry: Entry, found: Mapping[str, Secret | None]) -> 
             raise KeptSourceError(f"Secret {name} is missing")
         packed += _value(part, _CONTENT, name)
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as reader:
-            content = reader.read(entry.size + 1)
-    except (OSError, EOFError, ValueError):
+        content = kept_in_secrets.unpacked(packed, entry.size)
+    except ValueError:
         content = b""
     if digest_of(content) != entry.digest:
         raise KeptSourceError(f"Secret {part_names(app, entry)[0]} was changed by somebody else")
@@ -132,19 +127,13 @@ def _is_possible(entry: Entry) -> bool:
 
 
 def _secret(app: str, name: str, data: Mapping[str, bytes], metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {**metadata, "name": name, "labels": {SOURCES_LABEL: app}},
-        "type": SECRET_TYPE,
-        "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
-    }
+    return kept_in_secrets.secret(name, SECRET_TYPE, data, {**metadata, "labels": {SOURCES_LABEL: app}})
 
 
 def _value(secret: Secret, key: str, name: str) -> bytes:
     try:
-        return base64.b64decode((secret.get("data") or {})[key], validate=True)
-    except (KeyError, TypeError, ValueError):
+        return kept_in_secrets.value(secret, key)
+    except ValueError:
         raise KeptSourceError(f"Secret {name} was changed by somebody else") from None
 
 

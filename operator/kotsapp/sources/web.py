@@ -20,11 +20,11 @@ from kotsapp.registry.credential import Credential
 from kotsapp.registry.evidence import NoAnswer, Trouble
 from kotsapp.registry.exchange import Observer
 from kotsapp.registry.guard import Destination, Guard, Refused
+from kotsapp.registry.redirects import REDIRECTS, place_of
 from kotsapp.registry.repository import RepositoryClient
 from kotsapp.sources.errors import SourceError, SourceRefusedError, SourceUnreachableError
 from kotsapp.sources.limits import ASK_SECONDS, MAX_FETCHES, MAX_LOOKS, MAX_REDIRECTS
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What a person has to change before it can be any different.
 _FOR_GOOD = frozenset({Trouble.REFUSED, Trouble.REDIRECT})
 
@@ -114,26 +114,12 @@ class Web:
                 answer = await self.client.ask("GET", at, headers, body_limit=question.limit)
             finally:
                 self._observe(at.name, question.kind, answer)
-            if answer.status not in _REDIRECTS:
+            if answer.status not in REDIRECTS:
                 return answer
-            at = self._redirected(answer, at, question.credential)
+            at = place_of(self.guard, answer, at, question.credential)
             if (at.origin, at.name) != (first.origin, first.name):
                 credential = None
         raise NoAnswer(Trouble.REDIRECT, first.name, f"redirected more than {MAX_REDIRECTS} times")
-
-    def _redirected(self, answer: Answer, at: Destination, credential: Credential | None) -> Destination:
-        location = answer.headers.get("Location", "")
-        if not location:
-            raise NoAnswer(Trouble.REDIRECT, at.name, f"answered {answer.status} without saying where to go")
-        try:
-            to, why = self.guard.redirect(location, at), ""
-        except Refused as refused:
-            to, why = None, str(refused)
-        if credential is not None and credential.is_in(location):
-            to, why = None, "its URL holds the license id"
-        if to is None:
-            raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected to where we don't go: {why}")
-        return to
 
 
 def trouble(no_answer: NoAnswer) -> SourceError:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kotsapp.registry.evidence import REFUSAL_CODES, Evidence, Login, NoAnswer, Stage, Trouble
+from kotsapp.verdicts.inquiry import Inquiry
 
 
 class Verdict(StrEnum):
@@ -34,24 +35,12 @@ _UNDECIDED = frozenset({Verdict.NOT_FOUND, Verdict.RATE_LIMITED, Verdict.UNREACH
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeResult:
-    """The evidence for one image.
-
-    ``host`` is the one whose answer decided; ``http_status`` and ``code`` (the registry's own error code) are None
-    when there was no answer or no code; ``requests`` counts every HTTP request made; ``elapsed`` and ``retry_after``
-    are seconds; ``cached`` says that nothing was asked just now.
-    """
+class ProbeResult(Inquiry):
+    """What an anonymous probe of one image came to."""
 
     image: str
     verdict: Verdict
     message: str
-    http_status: int | None = None
-    code: str | None = None
-    host: str = ""
-    requests: int = 0
-    elapsed: float = 0.0
-    retry_after: float | None = None
-    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kotsapp.registry.evidence import REFUSAL_CODES, Evidence, Login, NoAnswer, Stage
+from kotsapp.verdicts.inquiry import Inquiry
 
 # The distribution spec's codes. A proxy's own text is not repeated: it has just seen the license id.
 _CODES = frozenset({"UNAUTHORIZED", "DENIED", "NAME_UNKNOWN", "NAME_INVALID", "MANIFEST_UNKNOWN", "TOOMANYREQUESTS"})
@@ -18,18 +19,11 @@ class Verified(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """The check of one pull reference; like ProbeResult, but about the license."""
+class Verification(Inquiry):
+    """The check of one pull reference with the license."""
 
     verified: Verified
     message: str
-    http_status: int | None = None
-    code: str | None = None
-    host: str = ""
-    requests: int = 0
-    elapsed: float = 0.0
-    retry_after: float | None = None
-    cached: bool = False
 
 
 def judge(evidence: Evidence) -> Verification:
@@ -53,7 +47,7 @@ def judge(evidence: Evidence) -> Verification:
         message = f"{host} answered 200 with something that is no manifest"
     elif status == 404:
         verified, message = Verified.FALSE, f"{host} does not have it for this license"
-    return Verification(verified, message, status, code, host)
+    return Verification(verified, message, http_status=status, code=code, host=host)
 
 
 def judge_trouble(trouble: NoAnswer) -> Verification:

@@ -91,8 +91,7 @@ def parser() -> ArgumentParser:
             formatter_class=RawDescriptionHelpFormatter,
             parents=[common],
         )
-        if name != "get":
-            command.add_argument("name", metavar="NAME", nargs="?", type=app_name, help="or kotsapp/NAME")
+        command.add_argument("name", metavar="NAME", nargs="?", type=app_name, help="or kotsapp/NAME")
         if name == "why":
             command.add_argument("image", metavar="IMAGE", help="as written or as pulled, or a part that only it has")
         if name == "diff":

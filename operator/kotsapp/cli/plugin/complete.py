@@ -14,7 +14,6 @@ _FILES, _NO_FILES = 0, 4
 # Somebody pressed a key and looks at the screen; what is not there by then is not completed.
 TIMEOUT = 2.0
 _NAMES_OF_FILES = frozenset({"--to", "--kubeconfig"})
-_WITHOUT_NAME = frozenset({"get"})
 
 # The names of KotsApps, and with a name the images of that one.
 Ask = Callable[[Namespace, str | None], Iterable[str]]
@@ -41,8 +40,6 @@ def complete(words: Sequence[str], ask: Ask) -> tuple[list[str], int]:
         return _starting(sorted(command._option_string_actions), last), _NO_FILES
     if verb is None:
         return _starting(VERBS, last), _NO_FILES
-    if verb in _WITHOUT_NAME:
-        return [], _NO_FILES
     args, given = _given(before, command)
     prefix = "kotsapp/" if last.startswith("kotsapp/") else ""
     if not given:

@@ -1,4 +1,4 @@
-"""``kubectl kotsapp get``: all KotsApps, and whether they are well."""
+"""``kubectl kotsapp get``: all KotsApps, or those of a name, and whether they are well."""
 
 from argparse import Namespace
 from typing import Any
@@ -14,7 +14,7 @@ _HEADS = ("NAMESPACE", "NAME", "READY", "REASON", "VERSION", "IMAGES", "PROXIED"
 
 
 async def run(args: Namespace, target: Target) -> int:
-    apps = await target.apps()
+    apps = await target.named()
     shown = {"items": [_entry(app) for app in apps]}
     print_result(shown, args.output, lambda: _text(apps, target))
     return EXIT_OK

@@ -34,12 +34,12 @@ from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.outcome import ReconcileError
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
 from kotsapp.reconcile.rendering import RENDER_JOBS, Before, ReaderFor, render, renderer_for, secret_name
+from kotsapp.reconcile.renderings import drawn_before, may_serve
 from kotsapp.reconcile.services import Settings
 from kotsapp.reconcile.source_report import version_of
 from kotsapp.reconcile.status import finished_workloads
 from kotsapp.redact import current
 from kotsapp.release.calls import ConfigIncompleteError
-from kotsapp.release.filling import Drawn
 from kotsapp.release.jobs import Inputs
 from kotsapp.release.process import InProcess
 from kotsapp.release.reader import Release, SourceFile
@@ -178,8 +178,7 @@ class _Preview:
         stored = await release_store.load(self._app, self._client)
         renderer, inputs = read.renderer, read.renderer.inputs(read.files)
         reader = ReaderFor(self._reader, self._app.tenant, inputs)
-        asked = stored is not None and bool(self._app.render_at) and self._app.render_at != stored.request
-        if stored is not None and not asked and stored.facts == renderer.license_facts(stored.release):
+        if stored is not None and may_serve(self._app, stored, renderer):
             content = renderer.inputs_of((await reader.content(read.files)).digest)
             if inputs == stored.inputs or content == stored.content_inputs:
                 pulls, domains = self._pulls(spec, read, stored.release)
@@ -187,9 +186,10 @@ class _Preview:
                     return stored.release, pulls, domains
         if stored is not None:
             self._notes.append("an input of the release has changed, so it is rendered anew: what is drawn may differ")
-        drawn = Drawn() if stored is None else Drawn(stored.release.drawn.items) if asked else stored.release.drawn
         before = Before(release_store.past_of(stored, self._inventory, lost=False), self._looker)
-        release = await render(Inputs(renderer, read.files, {}, drawn), reader, before, self._client)
+        release = await render(
+            Inputs(renderer, read.files, {}, drawn_before(self._app, stored)), reader, before, self._client
+        )
         pulls, domains = self._pulls(spec, read, release)
         answers = _local(release, pulls)
         if any(image != reference for image, reference in answers.items()):
@@ -233,7 +233,7 @@ class _Preview:
     ) -> Plan:
         routed = [image for image, pull in pulls.items() if pull.needs_secret]
         kept = await account_secrets(self._app, release.objects, routed, spec.image_paths, frozenset(), self._services)
-        secrets = PullSecrets(secret_name(spec, license), license.license_id, domains, release.asks_for_pull_secret)
+        secrets = PullSecrets(secret_name(spec, license), license.license_id, domains)
         return make_plan(release, pulls, secrets, self._app, spec, kept, self._services.settings.lent)
 
     async def _looker(self) -> Looker:

@@ -55,7 +55,8 @@ def _text(app: App, status: dict[str, Any]) -> str:
             for w in status.get("workloads") or ()
         ],
     )
-    return "\n".join([*(f"{head:<9}   {printable(text)}" for head, text in lines), "", conditions, "", workloads])
+    told = [*(f"{head:<9}   {printable(text)}" for head, text in lines), "", conditions]
+    return "\n".join([*told, "", workloads] if status.get("workloads") else told)
 
 
 def _condition_rows(status: dict[str, Any]) -> Iterator[list[object]]:

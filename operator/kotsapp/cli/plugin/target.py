@@ -46,6 +46,13 @@ class Target:
         found, _ = await self.client.list(await self.kind(), None if self.everywhere else self._namespace)
         return sorted(found, key=lambda app: (app["metadata"]["namespace"], app["metadata"]["name"]))
 
+    async def named(self) -> list[App]:
+        """Those of the name that was given, or all. Raises CommandError when there is none of that name."""
+        found = [app for app in await self.apps() if self._name in (None, app["metadata"]["name"])]
+        if self._name and not found:
+            raise CommandError(f"there is no KotsApp {self._name} in {self.where}", EXIT_PROBLEM)
+        return found
+
     async def app(self) -> App:
         """The one that is meant. Raises CommandError when there is none, or more than one."""
         if self._name and not self.everywhere:
@@ -53,12 +60,12 @@ class Target:
             if app is None:
                 raise CommandError(f"there is no KotsApp {self._name} in {self.where}", EXIT_PROBLEM)
             return app
-        found = [app for app in await self.apps() if self._name in (None, app["metadata"]["name"])]
+        found = await self.named()
         if len(found) == 1:
             return found[0]
-        wanted = f"KotsApp {self._name}" if self._name else "KotsApp"
         if not found:
-            raise CommandError(f"there is no {wanted} in {self.where}", EXIT_PROBLEM)
+            raise CommandError(f"there is no KotsApp in {self.where}", EXIT_PROBLEM)
+        wanted = f"KotsApp {self._name}" if self._name else "KotsApp"
         names = ", ".join(f"{app['metadata']['namespace']}/{app['metadata']['name']}" for app in found)
         raise CommandError(f"there is more than one {wanted} in {self.where}, say which: {names}")
 

@@ -1,0 +1,92 @@
+"""The step that brings together what an app is made from: its license, its files, and the answers to its Config."""
+
+import asyncio
+from dataclasses import dataclass
+
+from kotsapp.api.conditions import LICENSE_VALID, Reason, condition_in
+from kotsapp.api.spec import SourceKind, Spec
+from kotsapp.license import License
+from kotsapp.license.facts import facts, to_status
+from kotsapp.reconcile import events, known_secrets, status
+from kotsapp.reconcile.app import App
+from kotsapp.reconcile.inputs import (
+    license_condition,
+    read_answers,
+    read_license,
+    read_sources,
+    refuse_expired,
+    with_values,
+)
+from kotsapp.reconcile.memory import Memory
+from kotsapp.reconcile.progress import Progress
+from kotsapp.reconcile.remote_sources import RemoteSources
+from kotsapp.reconcile.rendering import secret_name
+from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.source_report import version_of
+from kotsapp.release.config_values import Answers
+from kotsapp.release.context import ReleaseVersion
+from kotsapp.release.reader import SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What an app is made from.
+
+    ``same_license`` says that it is the one of which the status tells, ``may_quote`` whether what the API server says
+    may quote the release: not where a Secret holds an archive, since nobody knows which secrets are in there.
+    """
+
+    license: License
+    files: list[SourceFile]
+    answers: Answers
+    version: ReleaseVersion
+    same_license: bool
+    may_quote: bool
+
+
+class InputLoader:
+    """Reads the inputs of one reconciliation, tells of them, and has everything that they refer to watched."""
+
+    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress) -> None:
+        self._app = app
+        self._services = services
+        self._memory = memory
+        self._progress = progress
+
+    async def load(self, spec: Spec) -> Loaded:
+        """Raises ReconcileError for what is missing or can't be used, ApiError."""
+        follow = self._services.follow
+        await follow(self._app, spec.references)
+        license = await read_license(self._app, spec, self._services)
+        self._memory.redactor.learn("license", license.secrets())
+        remote = RemoteSources(self._app, spec, self._services, self._memory, self._progress)
+        license = await remote.newest_license(license)
+        self._memory.redactor.learn("newest license", license.secrets())
+        same_license = self._note_license(license)
+        refuse_expired(license, spec.license)
+        # Whoever has taken the pull secret's name may let go of it.
+        await follow(self._app, references(spec, license))
+        fetched = await remote.fetch(license)
+        files = await read_sources(self._app, spec, self._services, fetched)
+        answers, read_from = await read_answers(self._app, spec, self._services)
+        every = [*with_values(files), *read_from]
+        # In a thread, since there may be megabytes of them.
+        await asyncio.to_thread(self._memory.redactor.learn, "sources", known_secrets.of_sources(every))
+        self._progress.note_sources(every, license.license_id.encode(), fetched)
+        may_quote = not known_secrets.are_hidden(files)
+        return Loaded(license, files, answers, version_of(spec, fetched), same_license, may_quote)
+
+    def _note_license(self, license: License) -> bool:
+        """Whether it is the one of which the status tells."""
+        before = self._progress.before
+        known = {name: value for name, value in (before.get("license") or {}).items() if name != "hosts"}
+        warned = (condition_in(before, LICENSE_VALID) or {}).get("reason") == Reason.LICENSE_EXPIRING_SOON
+        self._progress.events += events.of_license(license, before.get("license") or {}, warned)
+        hosts = (before.get("license") or {}).get("hosts")
+        self._progress.found(license_condition(license), license={**to_status(facts(license)), "hosts": hosts})
+        return known == status.told_license(to_status(facts(license)))
+
+
+def references(spec: Spec, license: License) -> frozenset[tuple[str, str]]:
+    """What the app names, and whatever has the pull secret's name."""
+    return spec.references | {(SourceKind.SECRET, secret_name(spec, license))}
