@@ -85,6 +85,12 @@ def test_each_commit_of_the_page_is_waited_for_until_what_came_of_it(synced: Syn
     assert not tenant.get("configmaps", "settings"), "what left the manifests is pruned"
     assert synced.pods() == pods
 
+    commit(synced.folder, release(config_map("other", version="4")))
+    synced.apply()
+    tenant.kubectl("wait", "--for=condition=Ready", f"kotsapp/{APP}", "--timeout=60s")
+    assert tenant.get("configmaps", "other")["data"] == {"version": "4"}
+    assert not tenant.get("deployments", "web")
+
 
 def test_a_suspended_app_holds_no_sync_up_whether_it_was_ready_or_not(synced: Synced) -> None:
     synced.apply()

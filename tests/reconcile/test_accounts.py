@@ -81,6 +81,7 @@ async def test_an_account_that_is_not_there_is_told_by_name(signer: Signer) -> N
         put_app(operator, config_map(a="1"))
         await operator.until_reason("ServiceAccountNotFound")
         assert f"there is no ServiceAccount {NAMESPACE}/deployer" in operator.message()
+        assert operator.message().endswith("kubectl apply -k deploy/deployer/namespace")
 
         with_account(operator)
         await operator.until_ready()

@@ -7,7 +7,7 @@ import pytest
 from kotsapp.apply.refusals import Refusal
 from kotsapp.kube.objects import ObjectKey
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.granting import grant
+from kotsapp.reconcile.granting import grant, make_account
 
 USER = "system:serviceaccount:apps:deployer"
 APP = App(namespace="apps", name="shop", uid="1", generation=1, spec={"serviceAccountName": "deployer"})
@@ -75,3 +75,11 @@ def test_the_operators_own_rights_are_granted_by_nobodys_command() -> None:
     own = App(namespace="apps", name="shop", uid="1", generation=1, spec={})
 
     assert grant(own, [lacking(DEPLOYMENT)]) == ""
+
+
+def test_the_shipped_account_is_made_with_its_rights_in_any_namespace_and_another_by_name() -> None:
+    assert make_account("apps", "deployer") == "kubectl apply -k deploy/deployer/namespace"
+    assert make_account("shop", "deployer") == (
+        "kubectl kustomize deploy/deployer/namespace | sed s/apps/shop/ | kubectl apply -f -"
+    )
+    assert make_account("shop", "runner") == "kubectl create serviceaccount runner --namespace shop"

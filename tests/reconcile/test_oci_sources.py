@@ -241,6 +241,7 @@ async def test_the_license_goes_to_its_own_hosts_alone_and_a_login_elsewhere(
         await operator.until_reason("SourceUnavailable")
         assert "there is no Secret login with key .dockerconfigjson in namespace apps" in operator.whole_message()
         assert operator.whole_message().count(f"oci://{OWN}: ") == 1, "what it is about is said once"
+        assert operator.events().count("SourceUnavailable") == 1
         put_login(operator, "another-password")
         await until(lambda: "refuses the login of the Secret in secretRef; renew it" in operator.whole_message())
         put_login(operator, PASSWORD)  # looked at again at once

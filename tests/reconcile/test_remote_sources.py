@@ -102,6 +102,8 @@ async def test_a_service_that_is_down_for_a_day_changes_nothing(signer: Signer, 
         told = condition(operator, "SourcesReady")
         assert (told["status"], told["reason"]) == ("False", "SourceUnavailable")
         assert "release 1.0.0 (1) is used on" in told["message"]
+        assert operator.message().endswith("see condition SourcesReady"), "Ready does not look like up to date"
+        assert operator.events().count("ReconciliationSucceeded") == 1
         assert operator.events().count("SourceUnavailable") == 1
         assert web.asked < 2 * DAY / 500, "the list and the license, each ten minutes or so"
         assert [write for write in operator.api.writes() if "ConfigMap" in write] == []

@@ -186,6 +186,9 @@ def merge(
 def _bounded(condition: Condition, conditions: Sequence[Condition]) -> str:
     """The message; that of Ready ends, where it is long, with the condition that has the whole."""
     message = condition.message
+    if condition.type == READY and condition.status is Status.TRUE and _sources_are_old(conditions):
+        # Ready is about what runs; that something else may be wanted by now is told beside it (docs/sources.md).
+        message += "; made from what was fetched last, since a source can't be had: see condition SourcesReady"
     if condition.type != READY or len(message) <= MAX_READY_MESSAGE:
         return shortened(message, MAX_MESSAGE)
     others = sorted((c for c in conditions if c.type != READY), key=lambda c: c.type in (RECONCILING, STALLED))
@@ -197,6 +200,10 @@ def _bounded(condition: Condition, conditions: Sequence[Condition]) -> str:
     if command := next((text for text in what_to_do if len(text) <= MAX_COMMAND), ""):
         more += f"; {command.removeprefix('or ')}"  # worth more than the rest of what is wrong
     return _cut(message, MAX_READY_MESSAGE - len(more)) + more
+
+
+def _sources_are_old(conditions: Iterable[Condition]) -> bool:
+    return any(c.type == SOURCES_READY and c.status is Status.FALSE for c in conditions)
 
 
 def _cut(text: str, most: int) -> str:

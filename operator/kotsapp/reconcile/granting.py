@@ -11,8 +11,8 @@ from kotsapp.reconcile.app import App
 # As RBAC says it, for a request and for rights that are to be given to somebody. Quotas and policies are no rights.
 _LACKS = re.compile(r'[Uu]ser "[^"]*" (?:cannot |\([^)]*\) is attempting to grant RBAC permissions)')
 
-# The namespace that the folders under deploy/deployer name.
-_SHIPPED_NAMESPACE = "apps"
+# The namespace and the account that the folders under deploy/deployer name.
+_SHIPPED_NAMESPACE, _SHIPPED_ACCOUNT = "apps", "deployer"
 _LEND = "helm upgrade kotsapp-operator deploy/chart -n kotsapp-system --reuse-values --set lend=edit"
 
 
@@ -24,15 +24,27 @@ def ways_out(namespace: str, withheld: Sequence[Withheld]) -> str:
     """
     if not withheld:
         return ""
-    folder = "cluster" if any(item.key.namespace != namespace for item in withheld) else "namespace"
-    command = f"kubectl apply -k deploy/deployer/{folder}"
-    if namespace != _SHIPPED_NAMESPACE:
-        edited = f"sed s/{_SHIPPED_NAMESPACE}/{namespace}/"
-        command = f"kubectl kustomize deploy/deployer/{folder} | {edited} | kubectl apply -f -"
-    account = f"give this app an account: {command}, and set spec.serviceAccountName: deployer"
+    command = _deployer(
+        namespace, "cluster" if any(item.key.namespace != namespace for item in withheld) else "namespace"
+    )
+    account = f"give this app an account: {command}, and set spec.serviceAccountName: {_SHIPPED_ACCOUNT}"
     if all(item.lendable for item in withheld):
         return f"; lend more to every app (--lend edit): {_LEND}; or {account}"
     return f"; {account}"
+
+
+def make_account(namespace: str, name: str) -> str:
+    """The command that makes an account of this name; with its rights where it is the one that is shipped."""
+    if name == _SHIPPED_ACCOUNT:
+        return _deployer(namespace, "namespace")
+    return f"kubectl create serviceaccount {name} --namespace {namespace}"
+
+
+def _deployer(namespace: str, folder: str) -> str:
+    if namespace == _SHIPPED_NAMESPACE:
+        return f"kubectl apply -k deploy/deployer/{folder}"
+    edited = f"sed s/{_SHIPPED_NAMESPACE}/{namespace}/"
+    return f"kubectl kustomize deploy/deployer/{folder} | {edited} | kubectl apply -f -"
 
 
 def grant(app: App, refusals: Sequence[Refusal]) -> str:

@@ -4,6 +4,7 @@ from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.granting import make_account
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, terminal
 from kotsapp.reconcile.services import Services
 
@@ -40,8 +41,8 @@ async def _check_there(app: App, account: str, client: KubeClient) -> None:
     if await client.get(kind, account, app.namespace, metadata_only=True) is not None:
         return
     message = (
-        f"{app.account_named}: there is no ServiceAccount {app.namespace}/{account}; make it, with the"
-        " rights to apply the app's objects, or fix the name"
+        f"{app.account_named}: there is no ServiceAccount {app.namespace}/{account}; fix the name, or make it"
+        f" (docs/rights.md says which rights it needs): {make_account(app.namespace, account)}"
     )
     condition = Condition.false(WORKLOADS_APPLIED, Reason.SERVICE_ACCOUNT_NOT_FOUND, message)
     raise terminal(Reason.SERVICE_ACCOUNT_NOT_FOUND, message, condition, retry_after=UNWATCHED_POLL)

@@ -33,8 +33,7 @@ class Report:
 
     def condition(self) -> Condition:
         """SourcesReady; raises ReconcileError where a source has nothing to use."""
-        missing = [item.name for item in self.items if item.name not in self.usable]
-        if missing:
+        if missing := self._missing():
             raise self._nothing(missing)
         names = listed([describe(item, self.usable[item.name]) for item in self.items], MAX_NAMED)
         if not self.problems:
@@ -43,13 +42,17 @@ class Report:
         return Condition.false(SOURCES_READY, Reason.SOURCE_UNAVAILABLE, message)
 
     def events(self, before: Mapping[str, Any]) -> list[Event]:
-        """A warning when trouble begins or is another one; ``before`` is the status as it was."""
-        if not self.problems:
+        """A warning when trouble begins or is another one, unless Ready tells of it, since there is nothing to use;
+        ``before`` is the status as it was."""
+        if not self.problems or self._missing():
             return []
         known = condition_in(before, SOURCES_READY) or {}
         if known.get("status") == "False" and self._problem() in str(known.get("message")):
             return []
         return [Event(EventReason.SOURCE_UNAVAILABLE, self._problem(), warning=True)]
+
+    def _missing(self) -> list[str]:
+        return [item.name for item in self.items if item.name not in self.usable]
 
     def _problem(self) -> str:
         return "; ".join(dict.fromkeys(str(error) for error in self.problems.values()))
