@@ -10,7 +10,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 # One for each core; end-to-end tests have a control plane of their own in each (about 1 GiB).
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
-.PHONY: demo test test-unit test-pythons lint cluster real bench soak docs licenses audit pin-bases lock clean
+.PHONY: demo test test-unit test-pythons lint cluster real gitops bench soak docs licenses audit pin-bases lock clean
 
 demo: $(READY) ## the minute's tour: a license, the vendor's release, its private images, and the next release
 	@$(BIN)/python examples/demo/demo.py
@@ -55,6 +55,11 @@ bench: $(READY) ## measure speed and memory against peers, minutes each; one alo
 soak: $(READY) ## kill, cut off and refuse the operator for ten minutes, and see that nothing comes of it
 	@$(BIN)/python -m localworld build
 	@$(BIN)/python bench/soak.py
+
+gitops: $(READY) ## docs/gitops.md, commit by commit, judged by kstatus and by Flux's own health checks; needs Go
+	@$(BIN)/python -m localworld build
+	@$(BIN)/python -m localworld build-gitops
+	@$(BIN)/pytest -v -rA --no-header tests/gitops tests/e2e/test_gitops_page.py
 
 docs: $(READY) ## write the tables of docs/reference.md and the shipped policy anew
 	@$(BIN)/python -m harness.reference

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from harness.witness import Witness
-from localworld.programs import kstatus
+from localworld.programs.health import KSTATUS, HealthProgram
 from localworld.progress import to_stderr
 
 # Thousands of objects take a second; the bound is for a program that hangs.
@@ -28,15 +28,21 @@ class Computed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kstatus:
-    """The program; an AssertionError has its own words when it can't make anything of an object."""
+    """The program, with its arguments; an AssertionError has its own words when it can make nothing of an object."""
 
     program: Path
+    arguments: tuple[str, ...] = ()
 
     def of(self, objects: Sequence[Object]) -> list[Computed]:
         """The status of each object, in their order."""
         given = "\n".join(json.dumps(obj) for obj in objects)
         done = subprocess.run(
-            [str(self.program)], input=given, capture_output=True, text=True, check=False, timeout=_SECONDS
+            [str(self.program), *self.arguments],
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_SECONDS,
         )
         assert done.returncode == 0, done.stderr
         return [Computed(**json.loads(line)) for line in done.stdout.splitlines()]
@@ -51,11 +57,11 @@ class Kstatus:
         ]
 
 
-def made() -> Kstatus:
+def made(program: HealthProgram = KSTATUS) -> Kstatus:
     """Find or build it; where that can't be done, the test is skipped with what is missing."""
-    if why := kstatus.missing():
+    if why := program.missing():
         pytest.skip(why)
-    return Kstatus(kstatus.ensure(to_stderr))
+    return Kstatus(program.ensure(to_stderr))
 
 
 def expected(app: Object) -> str:
@@ -87,9 +93,9 @@ def apps_seen(witness: Witness) -> Iterator[Object]:
 
 def disagreements_of_a_session(witness: Witness) -> list[str]:
     """The same over every KotsApp that was ever written while it watched; none where kstatus can't be built."""
-    if kstatus.missing():
+    if KSTATUS.missing():
         return []
-    return Kstatus(kstatus.ensure(to_stderr)).disagreements(list(apps_seen(witness)))
+    return Kstatus(KSTATUS.ensure(to_stderr)).disagreements(list(apps_seen(witness)))
 
 
 def _told(app: Object) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from localworld import layout, release_server
 from localworld.process import ProcessError
-from localworld.programs import apt, binaries, clients, go_module, kstatus
+from localworld.programs import apt, binaries, clients, go_module
+from localworld.programs.health import FLUX_HEALTH, KSTATUS
 from localworld.progress import to_stderr
 from localworld.realnode import ability, programs
 from localworld.world import World
@@ -40,6 +41,9 @@ def main(argv: Sequence[str]) -> int:
             binaries.ensure(to_stderr)
             _build_kstatus()
             _build_node()
+        elif options.command == "build-gitops":
+            KSTATUS.ensure(to_stderr)
+            FLUX_HEALTH.ensure(to_stderr)
         elif options.command == "bin":
             print(binaries.linked(binaries.ensure(to_stderr)))
         else:
@@ -55,10 +59,10 @@ def main(argv: Sequence[str]) -> int:
 
 def _build_kstatus() -> None:
     """Make the program where it can be built; where not, say so in a line."""
-    if missing := kstatus.missing():
+    if missing := KSTATUS.missing():
         to_stderr(f"no kstatus on this machine, so no status is read by it: {missing}")
     else:
-        kstatus.ensure(to_stderr)
+        KSTATUS.ensure(to_stderr)
 
 
 def _build_node() -> None:
@@ -77,9 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "command",
         nargs="?",
-        choices=["start", "build", "bin"],
+        choices=["start", "build", "build-gitops", "bin"],
         default="start",
-        help="start a world (the default); only make the programs; print the folder with kubectl, helm and the rest",
+        help="start a world (the default); only make the programs; only those by which GitOps tools judge;"
+        " print the folder with kubectl, helm and the rest",
     )
     parser.add_argument("--folder", type=Path, help="where the world lives; by default a new temporary folder")
     parser.add_argument("--keep", action="store_true", help="leave the folder, with its logs, when the world stops")
