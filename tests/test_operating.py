@@ -1,6 +1,7 @@
 """The operator's life in process, at an API server that answers what a test wants: it goes on, or ends when told to."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -209,3 +210,17 @@ async def test_it_ends_when_told_to_as_its_watch_is_over(tmp_path: Path, monkeyp
         async with asyncio.timeout(SOON):
             await life.ended
         assert life.said("beginning anew") == 0
+
+
+async def test_the_garbage_collector_passes_over_what_was_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full collection stops the loop, and with it every app, for as long as it takes."""
+    gc.unfreeze()
+    before = len(gc.get_objects())
+    try:
+        async with living(ApiServer(), tmp_path, monkeypatch) as life:
+            await life.until(gc.get_freeze_count)
+            assert len(gc.get_objects()) < before / 4
+    finally:
+        gc.unfreeze()

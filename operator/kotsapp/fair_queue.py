@@ -39,6 +39,11 @@ class _Lines:
         self._lines.setdefault(tenant.namespace, {}).setdefault(tenant.app, deque()).append(turn)
         return turn
 
+    def holds(self, tenant: Tenant) -> bool:
+        """Whether the tenant is among those who wait."""
+        line = self._lines.get(tenant.namespace, {}).get(tenant.app, ())
+        return any(not turn.done() for turn in line)
+
     def next(self, may: Callable[[Tenant], bool]) -> Tenant | None:
         """Who may, and had a turn longest ago; it is the tenant's turn then. None if nobody may."""
         for namespace, apps in list(self._lines.items()):
@@ -120,6 +125,10 @@ class FairQueue:
         if not self._spare:
             return self._free > 0
         return self._of_namespace[tenant.namespace] < self._free and 2 * self._of_app[tenant] < self._free
+
+    def waits(self, tenant: Tenant) -> bool:
+        """Whether the tenant waits for a place now."""
+        return self._waiting.holds(tenant) or self._suspects.holds(tenant)
 
     def _call(self, lines: _Lines, *, suspect: bool) -> bool:
         tenant = lines.next(self.has_place)

@@ -119,6 +119,7 @@ def test_distinct_images_are_counted() -> None:
         files(pod(*many[:600]), pod(*many[400:]))
     )
     assert len(read_release(files(pod(*["one"] * 20_000)), budget=budget.for_operator()).objects) == 1
+    assert "names images at more than 20000 places" in refusal(files(pod(*["one"] * 20_001)))
     reported = "apiVersion: troubleshoot.sh/v1beta2\nkind: SupportBundle\nmetadata: {name: a}\nspec:\n  collectors:\n"
     assert "images" in refusal(files(reported + "".join(f"  - run: {{image: {image}}}\n" for image in many)))
 

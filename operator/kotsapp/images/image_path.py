@@ -116,6 +116,22 @@ def hits(value: Any, steps: tuple[Step, ...]) -> Iterator[tuple[Path, str]]:
             yield (key, *path), text
 
 
+def values_at(value: Any, steps: tuple[Step, ...], most: int) -> int:
+    """How many values a path leads through, 1 at least; counted no further than until there are more than ``most``."""
+    if not steps:
+        return 1
+    step, rest = steps[0], steps[1:]
+    wide = len(value) if isinstance(step, Wildcard | Select) and isinstance(value, Mapping | list) else 1
+    if wide > most:
+        return wide
+    count = 0
+    for _, child in children(value, step):
+        count += values_at(child, rest, most - count)
+        if count > most:
+            break
+    return max(count, wide)
+
+
 def dotted(path: Path) -> str:
     """An exact place in the same notation, for people and for annotations."""
     parts: list[str] = []

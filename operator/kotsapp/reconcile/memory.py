@@ -40,8 +40,9 @@ class SourceMemory:
 class Memory:
     """Changed by the Reconciler alone.
 
-    ``refresh`` is a fresh look at the images that was asked for and not taken yet, the one before
-    it was at ``refreshed_at`` on the loop's clock; ``release`` is the one that was rendered or read last;
+    ``refresh`` is a fresh look at the images that was asked for and not taken yet, the one before it was at
+    ``refreshed_at`` on the loop's clock; ``rerendered_at`` is when a new rendering that was asked for was last begun;
+    ``release`` is the one that was rendered or read last;
     ``deaths`` are those of its readers; ``may_impersonate`` is the account as which the operator
     may act.
     ``redactor`` knows what may be in no message about the app.
@@ -50,6 +51,7 @@ class Memory:
     verdicts: VerdictHistory | None = None
     refresh: bool = False
     refreshed_at: float = -inf
+    rerendered_at: float = -inf
     deaths: Deaths | None = None
     release: StoredRelease | None = field(default=None, repr=False)
     rollout_started: float | None = None

@@ -107,7 +107,8 @@ class Reconciler:
             self._progress.answered(**self._app.requested)
         self._progress.found(*conditions)
         due = remote_sources.until_due(self._memory.sources)
-        wake_after = soonest(wake_after, early, due, self._images.pods.wake_after)  # pods whatever becomes of the rest
+        # Pods whatever becomes of the rest.
+        wake_after = soonest(wake_after, early, self._renderings.deferred, due, self._images.pods.wake_after)
         return Outcome(self._progress.status(), wake_after, backoff, tuple(self._progress.events))
 
     async def announce(self, *conditions: Condition) -> None:
@@ -150,7 +151,8 @@ class Reconciler:
             if local_images(current.release, images) == current.local_images:
                 self._renderings.note(current)
                 return current.release, images
-        kept = drawn_before(self._app, stored)
+        app = self._renderings.timely(stored)
+        kept = drawn_before(app, stored)
         lost = stored is None and bool(status.stored_revision(self._progress.before))
         before = Before(release_store.past_of(stored, self._progress.ledger.inventory, lost=lost), self._looker)
         try:
@@ -174,7 +176,7 @@ class Reconciler:
                 release=replace(release, charts=(), filler=None),
                 facts=renderer.license_facts(release),
                 local_images=answers,
-                request=self._app.render_at,
+                request=app.render_at,
                 charts=release_store.records(release.charts),
                 content_inputs=renderer.inputs_of(release.content) if release.content else "",
                 looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,

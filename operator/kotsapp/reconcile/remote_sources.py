@@ -25,6 +25,7 @@ from kotsapp.reconcile.events import Event
 from kotsapp.reconcile.kept_artifacts import KeptArtifacts, at_hand
 from kotsapp.reconcile.memory import Memory, SourceMemory
 from kotsapp.reconcile.progress import Progress
+from kotsapp.reconcile.reading_turn import reading
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.source_access import access_for, channel_domains, read_logins
 from kotsapp.release.files import SourceFile
@@ -167,7 +168,7 @@ class RemoteSources:
         """Raises SourceContentError for an archive that is damaged: it must not take the place of one that isn't."""
         file, what = SourceFile(item.name, artifact.file_name, artifact.content), source_report.describe(item, artifact)
         try:
-            async with self._services.limiter.waiting(self._app.tenant):
+            async with reading(self._app, self._services, self._progress):
                 await self._services.reader.run(
                     "unpack", file, tenant=self._app.tenant, fingerprint=artifact.digest, result=Unpacked
                 )

@@ -1,5 +1,6 @@
 """One rendering a release (DESIGN 6.5): the one that is kept, whether its inputs are what they were, a new one."""
 
+import asyncio
 import hmac
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from kotsapp.reconcile.app import App
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, retryable, terminal
 from kotsapp.reconcile.progress import Progress
+from kotsapp.reconcile.reading_turn import reading
 from kotsapp.reconcile.rendering import Before, ReaderFor, after_death, died, refuse_deadly, render
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.status import FAILED_READS, stored_revision
@@ -22,6 +24,9 @@ from kotsapp.release.process import ReaderDiedError, ReaderUnavailableError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 from kotsapp.release.store import StoredRelease, StoredReleaseError
+
+# Seconds between new renderings that are asked for: each takes a reader, and helm, which all apps share.
+MIN_RERENDER = 5.0
 
 
 def drawn_before(app: App, stored: StoredRelease | None) -> Drawn:
@@ -47,13 +52,19 @@ def _is_asked_for(app: App, stored: StoredRelease) -> bool:
 
 
 class Renderings:
-    """The renderings of one app's release."""
+    """The renderings of one app's release, for one reconciliation.
+
+    ``deferred`` are the seconds until a request for a new rendering that came too early is acted on, 0 without one.
+    """
 
     def __init__(self, app: App, services: Services, memory: Memory, progress: Progress) -> None:
         self._app = app
         self._services = services
         self._memory = memory
         self._progress = progress
+        self._now = asyncio.get_running_loop().time()
+        self._early = memory.rerendered_at + MIN_RERENDER - self._now
+        self.deferred = 0.0
 
     async def stored(self) -> StoredRelease | None:
         """The release as it was rendered last; None when there is none, or a new rendering is asked for."""
@@ -74,12 +85,22 @@ class Renderings:
             )
             raise terminal(Reason.RENDER_FAILED, message, retry_after=UNWATCHED_POLL) from None
 
+    def timely(self, stored: StoredRelease | None) -> App:
+        """The app; without a request for a new rendering that comes too soon after another one, which waits."""
+        if stored is None or not _is_asked_for(self._app, stored) or self._early <= 0:
+            return self._app
+        self.deferred = self._early
+        return replace(self._app, render_at=stored.request)
+
     async def current(
         self, stored: StoredRelease, inputs: str, renderer: Renderer, files: Sequence[SourceFile]
     ) -> StoredRelease | None:
         """The stored release, as one of these inputs, where nothing that it was rendered from has changed and nobody
         asks for a new rendering; else None."""
-        if not may_serve(self._app, stored, renderer):
+        app = self.timely(stored)
+        if _is_asked_for(app, stored):
+            self._memory.rerendered_at = self._now
+        if not may_serve(app, stored, renderer):
             return None
         if stored.inputs == inputs:
             return stored
@@ -91,7 +112,7 @@ class Renderings:
         """Empty for files that can't be read: their rendering tells why."""
         reader = self._reader(digest)
         try:
-            async with self._services.limiter.waiting(self._app.tenant):
+            async with reading(self._app, self._services, self._progress):
                 return renderer.inputs_of((await reader.content(files)).digest)
         except (ManifestError, ReaderDiedError, ReaderUnavailableError):
             return ""
@@ -135,7 +156,7 @@ class Renderings:
         refuse_deadly(known, mark)
         reader = self._reader(digest)
         try:
-            async with self._services.limiter.waiting(self._app.tenant):
+            async with reading(self._app, self._services, self._progress):
                 return await render(inputs, reader, before, self._services.client)
         except ReaderUnavailableError as error:
             raise retryable(Reason.RENDER_FAILED, str(error)) from None

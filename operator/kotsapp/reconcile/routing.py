@@ -13,6 +13,7 @@ from kotsapp.images.unhandled import UnhandledImage, still_unhandled
 from kotsapp.images.usage import InvalidImagesError, Users, collect_users, uses_of, without_place
 from kotsapp.license import License
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.image_bounds import refuse_costly_paths, refuse_many
 from kotsapp.reconcile.outcome import ReconcileError, retryable, terminal
 from kotsapp.reconcile.status import ImageFindings
 from kotsapp.release.reader import Release
@@ -156,9 +157,11 @@ class ImagesResult:
 
 
 def used_in(release: Release, spec: Spec) -> Used:
-    """Raises nothing: what is no reference is among the users."""
+    """What is no reference is among the users. Raises ReconcileError where there are too many to look at."""
+    refuse_costly_paths(release.objects, spec.image_paths)
     named = uses_of(release.objects, spec.image_paths)
     users = collect_users(named, release.reported_images, release.local_images)
+    refuse_many(users)
     return Used(users, without_place(named), still_unhandled(release.unhandled, named))
 
 

@@ -17,6 +17,7 @@ _LEAVE_OUT = "leave out what isn't needed"
 PACKED = Resource(f"is more than {{limit}} MiB, {_SUM}: {_LEAVE_OUT}", MIB)
 UNPACKED = Resource(f"unpacks to more than {{limit}} MiB, {_SUM}: {_LEAVE_OUT}", MIB)
 FILES = Resource(f"has more than {{limit}} files, {_SUM}: {_LEAVE_OUT}")
+PLACES = Resource(f"names images at more than {{limit}} places, {_SUM}: make several apps of it")
 IMAGES = Resource(f"has more than {{limit}} images, {_SUM}: make several apps of it")
 
 # Sources as they are given. A ConfigMap holds 1 MiB, a release of a vendor with its charts a few.
@@ -31,6 +32,8 @@ MAX_APP_NODES = 400_000
 MAX_OBJECTS = 4_000
 # Each distinct image has an entry in status.images and is asked for at a registry; the largest public releases have 90.
 MAX_IMAGES = 1_000
+# Containers and image volumes: each is looked at on the event loop, ten microseconds long. Five in each object.
+MAX_IMAGE_PLACES = 20_000
 # For who reads own files with own memory, on the command line.
 _LARGER = 8
 
@@ -43,7 +46,9 @@ class DistinctImages:
         self._known: set[str] = set()
 
     def count_of(self, obj: Mapping[str, Any], place: Place) -> None:
-        for _ in self.counted((use.image for use in find_images(obj)), place):
+        uses = find_images(obj)
+        self._budget.take(PLACES, len(uses), place)
+        for _ in self.counted((use.image for use in uses), place):
             pass
 
     def counted(self, images: Iterable[str], place: Place) -> Iterator[str]:
@@ -67,6 +72,7 @@ def for_operator() -> Budget:
             ALIASES: MAX_ALIAS_NODES,
             OBJECTS: MAX_OBJECTS,
             IMAGES: MAX_IMAGES,
+            PLACES: MAX_IMAGE_PLACES,
         }
     )
 
@@ -83,5 +89,6 @@ def for_command_line() -> Budget:
             ALIASES: _LARGER * MAX_ALIAS_NODES,
             OBJECTS: _LARGER * MAX_OBJECTS,
             IMAGES: _LARGER * MAX_IMAGES,
+            PLACES: _LARGER * MAX_IMAGE_PLACES,
         }
     )

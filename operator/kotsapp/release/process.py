@@ -148,6 +148,10 @@ class Reader:
             raise (await _decoded(Failure, frames)).error()
         return await _decoded(result, frames)
 
+    def waits(self, tenant: Tenant) -> bool:
+        """Whether a job of the tenant's waits for its turn now."""
+        return self._chart_queue.waits(tenant) or self._queue.waits(tenant)
+
     async def _answer(
         self, request: bytes, asked: Asked, tenant: Tenant, *, suspect: bool, charts: bool
     ) -> tuple[list[bytes], bytes]:
