@@ -59,7 +59,7 @@ soak: $(READY) ## kill, cut off and refuse the operator for ten minutes, and see
 gitops: $(READY) ## docs/gitops.md, commit by commit, judged by kstatus and by Flux's own health checks; needs Go
 	@$(BIN)/python -m localworld build
 	@$(BIN)/python -m localworld build-gitops
-	@$(BIN)/pytest -v -rA --no-header tests/gitops tests/e2e/test_gitops_page.py
+	@$(BIN)/pytest -v -rP --no-header tests/gitops tests/e2e/test_gitops_page.py
 
 docs: $(READY) ## write the tables of docs/reference.md and the shipped policy anew
 	@$(BIN)/python -m harness.reference

@@ -21,6 +21,7 @@ from harness.waiting import until
 from localworld.world import World
 
 BROKEN = "kind: ["
+_SHOWN = ("Ready", "Reconciling", "Stalled", "Suspended")
 
 
 def release(*objects: Object) -> str:
@@ -44,8 +45,15 @@ class Synced:
         return computed
 
     def settled(self) -> Computed:
-        """What a tool that waits is told first: it waits for as long as the app is in progress."""
-        return until(lambda: c if (c := self.seen()).status != "InProgress" else None, f"{APP} is settled", 60)
+        """What a tool that waits is told first: it waits for as long as the app is in progress.
+
+        Printed beside the app's own conditions, for `make gitops` to show.
+        """
+        computed = until(lambda: c if (c := self.seen()).status != "InProgress" else None, f"{APP} is settled", 60)
+        own = self.tenant.status(APP)["conditions"]
+        flags = " ".join(f"{c['type']}={c['status']}" for c in own if c["type"] in _SHOWN)
+        print(f"kstatus {computed.status:8} | {flags} | {self.tenant.condition(APP)['message']}")
+        return computed
 
     def pods(self) -> set[str]:
         return {pod["metadata"]["uid"] for pod in self.tenant.all("pods")}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localworld.programs import apt, binaries, cache, from_debian, from_go
+from localworld.programs.go_module import GoModule
+from localworld.programs.health import FLUX_HEALTH, KSTATUS, HealthProgram
 from localworld.progress import silent
 
 if TYPE_CHECKING:
@@ -134,6 +136,25 @@ def test_a_go_counts_when_it_is_new_enough_for_the_module(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert from_go.toolchain() == (str(go) if usable else None)
+
+
+@pytest.mark.parametrize("program", [KSTATUS, FLUX_HEALTH], ids=["kstatus", "flux-health"])
+def test_without_go_a_health_program_says_so_in_a_line_until_it_is_built(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch, program: HealthProgram
+) -> None:
+    monkeypatch.setenv("PATH", str(own_cache))
+    monkeypatch.setattr(GoModule, "toolchain", lambda _module: None)
+
+    assert re.fullmatch(rf"{program.name} can't be built here: install Go 1\.\d+ or newer", program.missing() or "")
+    assert not program.cached
+
+    monkeypatch.setattr(GoModule, "toolchain", lambda _module: "go")
+    monkeypatch.setattr(GoModule, "build", lambda _module, _go, into, *_: (into / program.name).touch())
+    program.ensure(silent)
+    monkeypatch.setattr(GoModule, "toolchain", lambda _module: None)
+
+    assert program.cached
+    assert program.missing() is None
 
 
 def test_a_missing_tool_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
