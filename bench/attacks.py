@@ -4,7 +4,8 @@
 
 Each attack is begun in a namespace of its own on a real API server, under the shipped rights; while it lasts, apps of
 another namespace are made one after the other. Their times are told beside those of the same apps without an attack,
-and /healthz beside a server that does nothing: a busy machine is slow by itself.
+and /healthz beside a server that does nothing: a busy machine is slow by itself. How busy it was is told by how long
+the operator's loop had something to do, and no core to do it on.
 """
 
 import argparse
@@ -33,6 +34,7 @@ BEGUN_SECONDS, TOLD_SECONDS = 1.5, 30.0
 TICK = 0.05
 COLUMNS = (
     *("attack", "KiB", "what Ready tells", "operator MiB", "readers MiB", "operator CPU s", "readers CPU s"),
+    "operator waited for a core, s",
     *("other tenant's Ready before, s", "meanwhile, s", "slowest, s", "slowest /healthz, s", "of an idle server, s"),
 )
 _CLOCK_TICKS = 100
@@ -137,6 +139,11 @@ def cpu(pid: int) -> tuple[float, float]:
     return own, children
 
 
+def waited_for_a_core(pid: int) -> float:
+    """Seconds for which the event loop's thread had something to do, and other processes had all cores (Linux)."""
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 def time_to_ready(tenant: Tenant, name: str) -> float:
     """Seconds from when an ordinary app is made until it is Ready."""
     began = time.monotonic()
@@ -163,6 +170,7 @@ def run(attack: Attack, operator: Operator, watch: Watch, makes: tuple[World, Si
     tenant, other = Tenant.make(*makes), Tenant.make(*makes)
     undisturbed = [time_to_ready(other, f"before-{number}") for number in range(others)]
     own, children = cpu(operator.pid)
+    waited = waited_for_a_core(operator.pid)
     watch.reset()
     size = attack.begin(tenant)
     end = threading.Event()
@@ -186,9 +194,10 @@ def run(attack: Attack, operator: Operator, watch: Watch, makes: tuple[World, Si
     again.join()
     told = outcome(tenant, attack)
     own_after, children_after = cpu(operator.pid)
+    waited = waited_for_a_core(operator.pid) - waited
     row = (
         f"| {attack.title} | {size / 1024:.1f} | {told} | {watch.memory / MIB:.0f} | {watch.readers / MIB:.0f} "
-        f"| {own_after - own:.1f} | {children_after - children:.1f} "
+        f"| {own_after - own:.1f} | {children_after - children:.1f} | {waited:.1f} "
         f"| {statistics.median(undisturbed):.2f} | {statistics.median(during):.2f} | {max(during):.2f} "
         f"| {watch.slowest:.2f} | {watch.idle:.2f} |"
     )

@@ -96,6 +96,11 @@ def _pods_of_one_image(count: int) -> bytes:
     return "".join(one.format(number) for number in range(count)).encode()
 
 
+def _texts(count: int) -> bytes:
+    lines = "".join(f"  k{number}: x\n" for number in range(count))
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n{lines}".encode()
+
+
 def _chart(template: str, **files: str) -> Sequence[bytes]:
     chart = pack_chart("big", {"templates/a.yaml": template, **files})
     document = {
@@ -171,6 +176,12 @@ def attacks() -> Iterator[Attack]:
         "a fresh probe and a rendering asked for without end",
         lambda _: [yaml.safe_dump_all([deployment("d", PUBLIC, replicas=0)]), _HONEST_TEXT],
         again=_ask_for_a_probe,
+    )
+    yield Attack(
+        "190,000 texts at 64 imagePaths",
+        lambda _: [pack({"a.yaml": _texts(190_000)})],
+        reason="InvalidManifest",
+        spec={"imagePaths": [{"group": "", "kind": "ConfigMap", "path": "data.*"}] * 64},
     )
     yield Attack("60 apps of 150 objects", lambda name: [_many(name, 150)], apps=60)
 
