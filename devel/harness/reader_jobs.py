@@ -73,6 +73,11 @@ def answer_much(mebibytes: int) -> Answer:
     return Answer(items=tuple("x" * MIB for _ in range(mebibytes)))
 
 
+def priority() -> Answer:
+    """How nice a child is."""
+    return Answer(str(os.nice(0)))
+
+
 def look_around(secret: str, port: int) -> Answer:
     """What a child finds: its environment, its open files, a file of the operator's, a port of this machine."""
     opened = [str(link.readlink()) for fd in range(3, 64) if (link := Path(f"/proc/self/fd/{fd}")).is_symlink()]
@@ -102,6 +107,6 @@ JOBS = {
     function.__name__: function
     for function in (
         *(echo, take_memory, spin, sleep, crash, leave_running, refuse, fail, write_much, answer_much),
-        *(look_around, lie),
+        *(look_around, lie, priority),
     )
 }

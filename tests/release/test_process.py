@@ -174,6 +174,10 @@ async def test_a_child_has_nothing_of_the_operators(
         assert (read, connected) == ("Permission denied", "Permission denied")
 
 
+async def test_a_child_gives_way_to_the_operator(reader: Reader) -> None:
+    assert int((await run(reader, "priority")).text) > os.nice(0)
+
+
 async def test_two_at_a_time_and_no_more(reader: Reader, tmp_path: Path) -> None:
     jobs = [asyncio.create_task(run(reader, "sleep", 0.2, tenant=Tenant(f"n{n}"))) for n in range(6)]
     most = 0

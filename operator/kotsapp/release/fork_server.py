@@ -40,6 +40,7 @@ _NEVER = float("inf")
 # Where libraries and the names of time zones are.
 _SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/nix/store")
 # Threads of a child only wait for others.
+_NICE = 10
 _STACK = 256 * 1024
 
 
@@ -204,6 +205,8 @@ def _bound(folder: Path, limits: Limits) -> None:
     with contextlib.suppress(OSError):
         # Where memory is short for all, this goes first.
         Path("/proc/self/oom_score_adj").write_bytes(b"1000")
+    # Children and the helms that they start never keep the operator's own thread, which all apps share, from a core.
+    os.nice(_NICE)
     # Documents are trees, and a child does not live long.
     gc.disable()
     # Of address space, what Go and threads merely reserve counts as well; this is what can be written to.
