@@ -94,15 +94,16 @@ class Prober:
             if known is None:
                 return None
             self._metrics.cache_hit("verdict")
-            return replace(known[0], retry_after=known[1], cached=True, requests=0, elapsed=0.0)
+            return replace(
+                known[0], image=reference.written, retry_after=known[1], cached=True, requests=0, elapsed=0.0
+            )
 
-        terms = Terms(timeout, refresh, tenant)
-        result = kept()
-        if result is None:
-            question = (key, timeout)
-            work = partial(self._in_turn, reference, terms, question, kept, self._probe)
-            result = await self._once((tenant, *question), work)
-        return replace(result, image=reference.written)
+        if (result := kept()) is not None:
+            return result
+        question, terms = (key, timeout), Terms(timeout, refresh, tenant)
+        work = partial(self._in_turn, reference, terms, question, kept, self._probe)
+        # Others that wrote the image differently may have asked.
+        return replace(await self._once((tenant, *question), work), image=reference.written)
 
     async def verify(
         self,
