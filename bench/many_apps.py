@@ -1,12 +1,15 @@
 """Many KotsApps: time to all Ready, what idling costs, and how long one changed license takes.
 
-Prints a row for each number of apps. Arguments: numbers of apps (default: 100 1000).
+Prints a row for each number of apps. Arguments: numbers of apps (default: 100 1000). With ``--charts`` each app is a
+chart that comes to the same objects and draws a password: what is kept of its rendering must cost no memory.
 """
 
 import base64
+import io
 import json
 import os
 import sys
+import tarfile
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,21 +30,58 @@ LOOK_SECONDS = 0.5
 OTHER_ID = "another-license-id"
 
 
-def body(name: str, namespace: str) -> dict[str, Any]:
-    """An app of five objects, with a license Secret of its own."""
+def objects(name: str) -> list[dict[str, Any]]:
     service = {"selector": {"app": name}, "ports": [{"port": 80}]}
-    made = [
+    return [
         deployment(name, PRIVATE, replicas=0),
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": service},
         *(config_map(f"{name}-{i}", key="value") for i in range(3)),
     ]
+
+
+CHART = {
+    "Chart.yaml": {"apiVersion": "v2", "name": "one", "version": "1.0.0"},
+    "templates/all.yaml": [
+        *objects("{{ .Release.Name }}"),
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "{{ .Release.Name }}-drawn"},
+            "stringData": {"password": "{{ randAlphaNum 20 }}"},
+        },
+    ],
+}
+
+
+def packed_chart() -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in CHART.items():
+            data = yaml.safe_dump_all(content if isinstance(content, list) else [content]).encode()
+            member = tarfile.TarInfo(f"one/{name}")
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def manifests(name: str, charts: bool) -> list[dict[str, Any]]:
+    if not charts:
+        return [{"inline": yaml.safe_dump_all(objects(name))}]
+    metadata, chart = {"name": name}, {"name": "one", "chartVersion": "1.0.0"}
+    spec = {"chart": chart, "releaseName": name}
+    helm_chart = {"apiVersion": "kots.io/v1beta2", "kind": "HelmChart", "metadata": metadata, "spec": spec}
+    return [{"configMapRef": {"name": "chart"}}, {"inline": yaml.safe_dump(helm_chart)}]
+
+
+def body(name: str, namespace: str, charts: bool) -> dict[str, Any]:
+    """An app of five objects, with a license Secret of its own."""
     return {
         "apiVersion": "kotsapp.dev/v1alpha1",
         "kind": "KotsApp",
         "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "license": {"secretRef": {"name": f"license-{name}"}},
-            "manifests": [{"inline": yaml.safe_dump_all(made)}],
+            "manifests": manifests(name, charts),
             "pullSecret": {"name": f"{name}-registry"},
         },
     }
@@ -78,7 +118,7 @@ def writes(world: World, at: int) -> int:
     return count
 
 
-def measure(number: int, folder: Path) -> str:
+def measure(number: int, folder: Path, charts: bool) -> str:
     signer = Signer.make(folder / "keys")
     signed, other = signer.sign(), signer.sign(licenseID=OTHER_ID, licenseSequence=4)
     with World.start(folder / "world", audit=True, licenses=[LICENSE_ID, OTHER_ID], node=False) as world:
@@ -87,6 +127,9 @@ def measure(number: int, folder: Path) -> str:
         names = [(f"app-{i:04}", f"many-{i % NAMESPACES}") for i in range(number)]
         for i in range(NAMESPACES):
             world.create_namespace(f"many-{i}")
+            packed = {"one.tgz": base64.b64encode(packed_chart()).decode()}
+            chart = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "chart"}, "binaryData": packed}
+            world.api.create(f"/api/v1/namespaces/many-{i}/configmaps", chart)
         operator = Operator(world, folder, signer.folder).start()
         empty = operator.rss()
         with ThreadPoolExecutor(8) as pool:
@@ -94,7 +137,7 @@ def measure(number: int, folder: Path) -> str:
             list(pool.map(lambda n: world.api.create(secrets.format(n[1]), license_secret(*n, signed)), names))
             started = time.monotonic()
             apps = "/apis/kotsapp.dev/v1alpha1/namespaces/{}/kotsapps"
-            list(pool.map(lambda n: world.api.create(apps.format(n[1]), body(*n)), names))
+            list(pool.map(lambda n: world.api.create(apps.format(n[1]), body(*n, charts)), names))
         until(lambda: ready(world) == number, "all are Ready", 900)
         took = time.monotonic() - started
         assert world.audit_log is not None
@@ -129,9 +172,10 @@ def changed_license(world: World, name: tuple[str, str], document: bytes) -> flo
 
 def main() -> int:
     print(" apps  Ready, s  each, ms   idle writes  idle CPU %  empty MiB  RSS MiB  new license, s", flush=True)
-    for number in [int(a) for a in sys.argv[1:]] or [100, 1000]:
+    charts = "--charts" in sys.argv
+    for number in [int(a) for a in sys.argv[1:] if a != "--charts"] or [100, 1000]:
         with tempfile.TemporaryDirectory(prefix="kotsapp-bench-") as folder:
-            print(measure(number, Path(folder)), flush=True)
+            print(measure(number, Path(folder), charts), flush=True)
     return 0
 
 

@@ -113,10 +113,13 @@ def test_one_refused_object_keeps_everything_as_it_was(world: World, tenant: Ten
 def test_every_refused_object_is_named(tenant: Tenant) -> None:
     tenant.put_app("app", [service("one", ports=[{"port": 0}]), service("two", type="Nonsense"), config_map("fine")])
 
-    message = tenant.wait_reason("app", "ObjectRefused")["message"]
+    ready = tenant.wait_reason("app", "ObjectRefused")["message"]
 
-    assert "Service/one" in message
-    assert "Service/two" in message
+    whole = tenant.condition("app", "WorkloadsApplied")["message"]
+    assert ready.startswith("Service/one")
+    assert "condition WorkloadsApplied" in ready
+    assert "Service/one" in whole
+    assert "Service/two" in whole
     assert not tenant.get("configmaps", "fine")
 
 

@@ -27,7 +27,8 @@ def test_the_demo_prints_what_the_readme_shows() -> None:
     done = subprocess.run(
         [sys.executable, "examples/demo/demo.py"],
         cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if name not in ("NODE", "KEEP")},
+        env={name: value for name, value in os.environ.items() if name not in ("NODE", "KEEP")}
+        | {"PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("operator", "devel"))},
         capture_output=True,
         text=True,
         timeout=600,

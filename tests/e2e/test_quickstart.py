@@ -45,6 +45,7 @@ data: {host: '{{repl ConfigOption "hostname" }}', password: '{{repl ConfigOption
 @pytest.fixture
 def folder(world: World, signer: Signer, operator: Operator, tmp_path: Path) -> Iterator[Path]:
     """A checkout's folders beside a license, whose vendor has a release; the namespace of the page goes with it."""
+    world.kubectl("delete", "namespace", "apps", "--ignore-not-found", "--timeout=60s")
     license = signer.sign(channelID="stable")
     (tmp_path / "license.yaml").write_bytes(license)
     for name in ("deploy", "crds"):

@@ -15,6 +15,12 @@ from localworld.world import World
 BUILDAH_PLACES = [Path("/etc/cni"), Path("/etc/containers/policy.json"), Path("/var/lib/containers")]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What compares the machine before and after comes before the world that the others share."""
+    items.sort(key=lambda item: item.path.parent.name == "realnode" and item.path.name != "test_nothing_stays.py")
+
+
 @pytest.fixture(scope="session")
 def real_node() -> None:
     """What needs a real node asks for this first."""
