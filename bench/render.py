@@ -242,7 +242,7 @@ def _output(command: Sequence[str]) -> bytes:
 def _run(command: Sequence[str]) -> Cost:
     with tempfile.TemporaryFile() as output:
         started = time.perf_counter()
-        process = subprocess.Popen(command, env=_environment(), stdout=output)
+        process = subprocess.Popen(command, env=_environment(), stdout=output, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         elapsed = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
