@@ -32,6 +32,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in _TOGETHER else str(path)))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Packed bytes name no test: they hold the time, and workers must collect the same names."""
+    return argname if isinstance(val, bytes) and not val.isascii() else None
+
+
 _NOWHERE = (".invalid", ".internal", "2130706433")
 
 
