@@ -57,7 +57,8 @@ async def _execute(command: Sequence[str], folder: Path, timeout: float, most_co
         stderr=asyncio.subprocess.PIPE,
         cwd=folder,
         env=_environment(folder),
-        start_new_session=True,
+        # A group of its own, to be killed whole, and the reader's session, in which its niceness counts.
+        process_group=0,
     )
     try:
         async with asyncio.timeout(timeout):
