@@ -55,7 +55,8 @@ def execute(command: Sequence[str], folder: Path, timeout: float, *, most_compla
             bufsize=0,
             cwd=folder,
             env=_environment(folder),
-            start_new_session=True,
+            # A group of its own, to be killed whole, and the reader's session, in which its niceness counts.
+            process_group=0,
         ) as process,
     ):
         try:
