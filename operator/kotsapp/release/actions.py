@@ -3,8 +3,8 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from kotsapp.frozen import frozen
 from kotsapp.release import functions
 
 # Private-use characters, which YAML allows anywhere in text and no manifest has a reason to use.
@@ -33,7 +33,7 @@ _NAMES = functions.KNOWN | functions.KEYWORDS | functions.REFUSED.keys()
 _BLOCKS = frozenset({"if", "range", "with"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """A call that can't be carried out, the line of its text, from 1, on which it stands, and why."""
 
@@ -42,13 +42,13 @@ class Problem:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Token:
     kind: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Action:
     """One action: ``start`` and ``end`` are offsets in its text; ``call`` is what stands between the delimiters."""
 

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
@@ -24,7 +25,7 @@ _FILLED_FIRST = frozenset({None, Role.APPLIED, Role.CHART, Role.SUPPORT})
 MAX_SPANNED = 50
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RawDocument:
     """A document by its text; ``role`` is None where the text doesn't tell it. ``key`` names it from release to
     release."""
@@ -81,7 +82,7 @@ class Texts:
         return [document for found in read for document in found]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """A release's documents in their order, and the objects of each one that needs nothing filled in to be read."""
 
