@@ -29,6 +29,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add_config_values(parser)
     parser.add_argument("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")
     parser.add_argument("--list", action="store_true", help="in the table: also every document, call, chart and image")
+    text = "the least level that makes the exit code 1 (default: error)"
+    parser.add_argument("--fail-on", choices=[str(level) for level in Level], default=str(Level.ERROR), help=text)
     text = "a table (default), or what a CI system reads"
     parser.add_argument("-o", "--output", choices=FORMATS, default="table", help=text)
     parser.set_defaults(run=run)
@@ -36,8 +38,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def run(args: argparse.Namespace) -> int:
     """Check a release without a license: every document, template call, chart and image, with file and line; all that
-    is found at once. Exit code 0 if nothing stands in the way, 1 with findings of the level error, 2 for bad usage.
-    What only a license or the answers to the Config can tell is said as a note."""
+    is found at once. Exit code 0 if nothing stands in the way, 1 with findings of the level error (or a lower one, by
+    --fail-on), 2 for bad usage. What only a license or the answers to the Config can tell is said as a note."""
     answers = read_answers(args.config_values)
     files = source_files(args.files)
 
@@ -47,18 +49,19 @@ def run(args: argparse.Namespace) -> int:
         return helm.find_program(args.helm)
 
     report = check(files, UNNAMED, answers, helm_program)
-    sys.stdout.write(_text(report, args))
-    return EXIT_PROBLEM if report.of(Level.ERROR) else EXIT_OK
+    failing = Level(args.fail_on).and_worse
+    sys.stdout.write(_text(report, args, failing))
+    return EXIT_PROBLEM if any(finding.level in failing for finding in report.findings) else EXIT_OK
 
 
-def _text(report: Report, args: argparse.Namespace) -> str:
+def _text(report: Report, args: argparse.Namespace, failing: frozenset[Level]) -> str:
     match args.output:
         case "json":
             return json.dumps(_data(report), indent=2, ensure_ascii=False) + "\n"
         case "sarif":
             return sarif.text(report)
         case "junit":
-            return junit.text(report)
+            return junit.text(report, failing)
         case "github":
             return github.text(report)
     return _tables(report, listed=args.list)
