@@ -19,7 +19,10 @@ HEAVY = ("kopf", "httpx", "kubernetes", "yaml", "cryptography", "aiohttp")
 MAX_MODULES = 100
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+HELP = [["--help"], *[[name, "--help"] for name in COMMANDS], ["license", "verify", "--help"]]
+
+
+@pytest.mark.parametrize("words", [*HELP, ["--version"]], ids=" ".join)
 def test_help_and_version_import_no_library(words: list[str]) -> None:
     """Each of them takes longer than all of Python."""
     code = f"""

@@ -13,6 +13,7 @@ import pytest
 from harness.charts import helm
 from harness.running import ROOT
 from kotsapp.cli import main
+from kotsapp.cli.arguments.lint import LEVELS
 from kotsapp.lint.findings import RULES, Finding, Level, Location, Report
 from kotsapp.lint.formats import github, junit, sarif
 
@@ -200,3 +201,7 @@ def test_linting_needs_no_client_and_no_operator(folder: Path) -> None:
     env = {"PYTHONPATH": str(ROOT / "operator")}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_every_level_can_be_the_one_that_fails() -> None:
+    assert list(LEVELS) == [str(level) for level in Level]

@@ -21,13 +21,13 @@ FIRST_PROCESS = 1
 
 
 def parser(commands: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
-    """The command line, with these commands whole: each one's module adds its own part. The others are named alone."""
+    """The command line, with these commands whole: each one's arguments are a module. The others are named alone."""
     top = argparse.ArgumentParser(prog="kotsapp", description=__doc__)
     top.add_argument("--version", action="version", version=f"kotsapp {__version__}")
     added = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
         if name in commands:
-            import_module(f"kotsapp.cli.{name}").register(added)
+            import_module(f"kotsapp.cli.arguments.{name}").register(added)
         else:
             added.add_parser(name, help=text)
     return top
@@ -47,9 +47,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = ["--version"]
     if not words[0].startswith("-") and words[0] not in COMMANDS:
         return _unknown(words[0])
-    # One command's libraries are enough to run it, and none to list them: all would take seconds.
     args = parser([word for word in words[:1] if word in COMMANDS]).parse_args(words)
-    return carry_out("kotsapp", lambda: int(args.run(args)))
+    return carry_out("kotsapp", lambda: act(args))
+
+
+def act(args: argparse.Namespace) -> int:
+    """Do what the arguments say. One command's libraries are loaded to run it, and none to list them.
+
+    Raises CommandError.
+    """
+    module, _, function = args.action.partition(".")
+    return int(getattr(import_module(f"kotsapp.cli.{module}"), function)(args))
 
 
 def _unknown(word: str) -> int:
