@@ -95,8 +95,8 @@ def _login(entry: Mapping[str, Any], registry: str, document: Mapping[str, Any])
         )
     if (helper := _helper(document, registry)) is not None:
         raise DockerConfigError(
-            f"its login for {registry} is in the credential helper {helper!r}, which only the machine that wrote it has:"
-            " put a user name and a password there"
+            f"its login for {registry} is in the credential helper {helper!r}, which only the machine that wrote it"
+            " has: put a user name and a password there"
         )
     raise DockerConfigError(f"its entry for {registry} has no user name and password")
 
