@@ -74,7 +74,7 @@ def test_its_replicas_lead_by_a_lease_that_they_alone_may_use(base: Mapping[Iden
             "apiGroups": ["coordination.k8s.io"],
             "resources": ["leases"],
             "resourceNames": [DEFAULT_LEASE],
-            "verbs": ["get", "create", "update"],
+            "verbs": ["get", "watch", "create", "update"],
         }
     ]
     granted = [rule for (kind, _, _), role in base.items() if kind == "ClusterRole" for rule in role["rules"]]

@@ -15,7 +15,7 @@ from harness.in_cluster import NAME, NAMESPACE, ROOT, TAG
 from harness.licenses import LICENSE_ID, Signer
 from harness.packing import pack
 from harness.waiting import until
-from kotsapp.election import LEASE_SECONDS
+from kotsapp.lease import LEASE_SECONDS
 from localworld.registries.image import Image
 from localworld.world import World
 
