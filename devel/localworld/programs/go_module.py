@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from localworld.progress import Progress
 
@@ -74,6 +74,11 @@ class GoModule:
                 *("-o", str(into / program), package),
             ]
             self._run(argv, f"building {program}", say, packages[program])
+
+    def complete(self, go: str, packages: Sequence[str], say: Progress) -> None:
+        """Write what go.mod and go.sum lack for these packages, as Go's checksum database has it; BuildError."""
+        argv = [go, "list", "-mod=mod", "-tags", self.tags, "-deps", *packages]
+        self._run(argv, f"fetching the modules of {len(packages)} programs", say)
 
     def source(self, go: str, module: str) -> Path:
         """The folder of a required module's own files, fetched where it is not there; BuildError when it can't be."""
