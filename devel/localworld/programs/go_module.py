@@ -77,7 +77,8 @@ class GoModule:
 
     def complete(self, go: str, packages: Sequence[str], say: Progress) -> None:
         """Write what go.mod and go.sum lack for these packages, as Go's checksum database has it; BuildError."""
-        argv = [go, "list", "-mod=mod", "-tags", self.tags, "-deps", *packages]
+        # Empty lines for packages: what Go says of those that it can't fetch stands between them.
+        argv = [go, "list", "-mod=mod", "-tags", self.tags, "-deps", "-f", "{{with .Error}}{{.}}{{end}}", *packages]
         self._run(argv, f"fetching the modules of {len(packages)} programs", say)
 
     def source(self, go: str, module: str) -> Path:
@@ -120,7 +121,7 @@ class GoModule:
                     of = f" of at most {packages}" if packages else ""
                     say(f"  {what}: {len(lines)}{of} packages, {said - began:.0f} s")
         if process.returncode:
-            end = "\n".join(lines[-20:])
+            end = "\n".join([line for line in lines if line][-20:])
             raise BuildError(f"{what}: {' '.join(argv[:2])} exited with {process.returncode}\n{end}")
         say(f"{what} ({time.monotonic() - began:.1f} s)")
         return sum(not line.startswith("go: ") for line in lines)
