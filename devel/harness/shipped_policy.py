@@ -34,13 +34,21 @@ def written() -> str:
     return _HEAD + yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, width=1000)
 
 
-def version_in(world: World) -> str:
-    """The newest version of the policies that a world serves; the test is skipped where it serves none."""
+def served_in(world: World) -> str | None:
+    """The newest version of the policies that a world serves."""
     for version in policy.API_VERSIONS:
         served = json.loads(world.kubectl("get", "--raw", f"/apis/{version}", check=False) or "{}")
         if any(resource["kind"] == policy.POLICY_KIND for resource in served.get("resources", [])):
             return version
-    pytest.skip(f"Kubernetes {world.version} serves no such policies")
+    return None
+
+
+def version_in(world: World) -> str:
+    """The same for a test that needs the policy: where there is none it is skipped."""
+    version = served_in(world)
+    if version is None:
+        pytest.skip(f"Kubernetes {world.version} serves no such policies")
+    return version
 
 
 def as_documented(version: str) -> dict[str, Any]:

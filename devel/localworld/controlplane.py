@@ -106,6 +106,7 @@ class ApiServer(Child):
             "--allow-privileged=true",
             *_anonymous_flags(binaries, folder),
             *_policy_flags(binaries),
+            *_emulation_flags(binaries),
             *_audit_flags(folder, options.audit_log),
             *options.extra,
         ]
@@ -166,6 +167,7 @@ class ControllerManager(Child):
             f"--kube-api-burst={_CONTROLLER_BURST}",
             # Releases that still have it serve plain HTTP to everybody on a fixed port.
             *(["--port=0"] if binaries.minor < _NO_INSECURE_PORT_MINOR else []),
+            *_emulation_flags(binaries),
         ]
         super().__init__("kube-controller-manager", argv, log=folder / "logs" / "kube-controller-manager.log")
 
@@ -189,9 +191,13 @@ def _anonymous_flags(binaries: Binaries, folder: Path) -> list[str]:
     return [f"--authentication-config={path}"]
 
 
+def _emulation_flags(binaries: Binaries) -> list[str]:
+    return [f"--emulated-version={binaries.emulates}"] if binaries.emulates else []
+
+
 def _policy_flags(binaries: Binaries) -> list[str]:
-    """As docs/pods.md tells an administrator."""
-    if binaries.minor not in _POLICY_BETA_MINORS:
+    """As docs/pods.md tells an administrator. Who only emulates such a release has no code for the beta any more."""
+    if binaries.minor not in _POLICY_BETA_MINORS or binaries.emulates:
         return []
     return [
         "--feature-gates=MutatingAdmissionPolicy=true",

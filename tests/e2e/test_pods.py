@@ -10,7 +10,7 @@ import yaml
 from harness.apps import PRIVATE, PROXIED, PUBLIC, SLUG, Object, Tenant, config_map, deployment
 from harness.deployer import make_deployer
 from harness.running import ROOT, Operator
-from harness.shipped_policy import as_documented, version_in
+from harness.shipped_policy import as_documented, served_in, version_in
 from harness.vendor_operator import VendorOperator, database, vendor_operator
 from harness.waiting import stays, until
 from kotsapp.names import ROUTED_LABEL
@@ -34,7 +34,7 @@ def allow(tenant: Tenant) -> None:
 
 def test_without_the_component_the_condition_says_what_is_missing(tenant: Tenant) -> None:
     """The operator may not look at policies then, and the policy is not there."""
-    served = tenant.world.programs.minor >= 34
+    served = served_in(tenant.world)
     tenant.put_app("app", [config_map("settings")], **ROUTE)
     tenant.wait_ready("app")
     found = until(lambda: tenant.condition("app", "PodsRouted"), "the condition is told")

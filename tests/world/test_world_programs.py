@@ -215,17 +215,26 @@ def test_another_release_is_built_by_its_own_pins() -> None:
     assert other_release.go_mod(OWN, "v1.34.4") == MADE
 
 
-def test_which_release_is_built_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    pinned = from_go.kubernetes_version()
-    for value, release in {
-        "": None,
-        pinned: None,
-        pinned[1:]: None,
-        "1.34.4": "v1.34.4",
-        "v1.31.14": "v1.31.14",
-    }.items():
-        monkeypatch.setenv(other_release.VARIABLE, value)
-        assert other_release.wanted() == release
-    monkeypatch.setenv(other_release.VARIABLE, "1.34")
-    with pytest.raises(BuildError, match=r"KUBERNETES=1\.34 is no Kubernetes release; it is written like 1\.34\.4"):
+@pytest.mark.parametrize(
+    ("value", "built", "emulated"),
+    [
+        ("", None, None),
+        (from_go.kubernetes_version(), None, None),
+        (from_go.kubernetes_version()[1:], None, None),
+        ("1.34.4", "v1.34.4", None),
+        ("v1.31.13", "v1.31.13", None),
+        ("1.34", None, "1.34"),
+        (from_go.kubernetes_version()[1:].rpartition(".")[0], None, None),
+    ],
+)
+def test_which_release_is_meant_is_read_from_the_environment(
+    value: str, built: str | None, emulated: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(other_release.VARIABLE, value)
+    assert (other_release.wanted(), other_release.emulated()) == (built, emulated)
+
+
+def test_what_is_no_release_is_told_with_how_one_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(other_release.VARIABLE, "latest")
+    with pytest.raises(BuildError, match=r"KUBERNETES=latest is no Kubernetes release; it is written like 1\.34\.4"):
         other_release.wanted()

@@ -29,7 +29,10 @@ class BinariesError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
-    """Where each program is, and the Kubernetes version that will be served, such as `v1.37.2`."""
+    """Where each program is, and the Kubernetes version that will be served, such as `v1.37.2`.
+
+    `emulates` is a minor version, such as `1.34`, that the control plane is to serve instead of its own.
+    """
 
     version: str
     etcd: Path
@@ -39,6 +42,7 @@ class Binaries:
     helm: Path
     docker_registry: Path
     skopeo: Path
+    emulates: str | None = None
 
     @property
     def minor(self) -> int:
@@ -54,8 +58,9 @@ def ensure(say: Progress) -> Binaries:
     tools = cache.ensure(clients.cache_name(), clients.PROGRAMS, clients.unpack, say)
     skopeo = apt.install("skopeo", "skopeo", say)
     folder = control_plane(say)
+    emulates = other_release.emulated()
     return Binaries(
-        version=_version(folder / "kube-apiserver"),
+        version=f"v{emulates}" if emulates else _version(folder / "kube-apiserver"),
         etcd=folder / "etcd",
         kube_apiserver=folder / "kube-apiserver",
         kube_controller_manager=folder / "kube-controller-manager",
@@ -63,6 +68,7 @@ def ensure(say: Progress) -> Binaries:
         helm=tools / "helm",
         docker_registry=_docker_registry(say),
         skopeo=skopeo,
+        emulates=emulates,
     )
 
 

@@ -1,6 +1,8 @@
-"""The control plane of another Kubernetes release than the pinned one, built by what that release pins itself.
+"""The control plane of another Kubernetes release than the pinned one: emulated by it, or built by its own pins.
 
-Its own go.mod names every version, its go.sum their contents; its staging modules, which stand beside it in its
+`KUBERNETES=1.34` has the pinned programs emulate that minor release, as they can for the three before their own: its
+kinds, versions and features are served, and none that came later. `KUBERNETES=1.34.4` builds the release itself: its
+own go.mod names every version, its go.sum their contents; its staging modules, which stand beside it in its
 repository, are taken as they were published. etcd is the pinned one: it serves them all.
 """
 
@@ -21,9 +23,9 @@ from localworld.programs.go_module import BuildError, GoModule
 if TYPE_CHECKING:
     from localworld.progress import Progress
 
-# Its value is a release, such as 1.34.4; unset or empty for the pinned one.
+# Its value is a release, such as 1.34.4, or a minor one to emulate; unset or empty for the pinned one.
 VARIABLE = "KUBERNETES"
-_RELEASE = re.compile(r"v?(1\.\d+\.\d+)")
+_RELEASE = re.compile(r"v?(1\.\d+)(\.\d+)?")
 _MODULE = "k8s.io/kubernetes"
 _BUILT = ("kube-apiserver", "kube-controller-manager")
 _STAGED = re.compile(r"=> \./staging/src/(\S+)")
@@ -32,15 +34,25 @@ _NAME = re.compile(r"^module \S+$", re.MULTILINE)
 
 
 def wanted() -> str | None:
-    """The release that the environment asks for, such as `v1.34.4`, if it is another one; BuildError if it is none."""
+    """The release to build, such as `v1.34.4`, if the environment asks for another one; BuildError if it is none."""
+    minor, patch = _asked()
+    version = f"v{minor}{patch}"
+    return version if patch and version != from_go.kubernetes_version() else None
+
+
+def emulated() -> str | None:
+    """The minor release to emulate, such as `1.34`, if the environment asks for one; BuildError if it is none."""
+    minor, patch = _asked()
+    own = from_go.kubernetes_version().removeprefix("v").rpartition(".")[0]
+    return minor if minor and not patch and minor != own else None
+
+
+def _asked() -> tuple[str, str]:
     value = os.environ.get(VARIABLE, "")
-    if not value:
-        return None
     found = _RELEASE.fullmatch(value)
-    if found is None:
-        raise BuildError(f"{VARIABLE}={value} is no Kubernetes release; it is written like 1.34.4")
-    version = f"v{found.group(1)}"
-    return None if version == from_go.kubernetes_version() else version
+    if value and found is None:
+        raise BuildError(f"{VARIABLE}={value} is no Kubernetes release; it is written like 1.34.4, or like 1.34")
+    return (found.group(1), found.group(2) or "") if found else ("", "")
 
 
 def cache_name(version: str) -> str:
