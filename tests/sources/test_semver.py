@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.charts import helm
-from kotsapp.sources.semver import InvalidRangeError, Range, parse, tolerant
+from kotsapp.sources.semver import InvalidRangeError, Range, Version, parse, tolerant
 
 if TYPE_CHECKING:
     from pathlib import Path
