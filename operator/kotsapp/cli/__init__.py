@@ -9,8 +9,11 @@ from importlib import import_module
 from types import FrameType
 
 from kotsapp import __version__
-from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.commands import COMMANDS, PLUGIN_VERBS
 from kotsapp.cli.ending import carry_out
+from kotsapp.cli.errors import EXIT_USAGE
+from kotsapp.cli.spelling import correction
+from kotsapp.text import printable
 
 # In a container. The kernel gives this one no signal that it has no handler for, so a pod that is deleted while its
 # libraries load would be waited for until it is killed. `run` has handlers of its own once it is up.
@@ -35,6 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if os.getpid() == FIRST_PROCESS:
         signal.signal(signal.SIGTERM, _end)
     words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
+        parser(()).print_help(sys.stderr)
+        return EXIT_USAGE
+    if words[0] == "help":
+        words = [word for word in words[1:] if not word.startswith("-")] + ["--help"]
+    if words[0] == "version":
+        words = ["--version"]
+    if not words[0].startswith("-") and words[0] not in COMMANDS:
+        return _unknown(words[0])
     args = parser([word for word in words[:1] if word in COMMANDS]).parse_args(words)
     return carry_out("kotsapp", lambda: act(args))
 
@@ -46,6 +58,12 @@ def act(args: argparse.Namespace) -> int:
     """
     module, _, function = args.action.partition(".")
     return int(getattr(import_module(f"kotsapp.cli.{module}"), function)(args))
+
+
+def _unknown(word: str) -> int:
+    of_plugin = {verb: f"that asks a cluster: kubectl kotsapp {verb} NAME" for verb in PLUGIN_VERBS}
+    print(f"kotsapp: {printable(correction(word, COMMANDS, of_plugin))}", file=sys.stderr)
+    return EXIT_USAGE
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

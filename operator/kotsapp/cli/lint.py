@@ -17,7 +17,7 @@ from kotsapp.text import counted
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check a release, and print what was found; exit code 1 with findings of the level error."""
+    """Check a release, and print what was found; exit code 1 with findings of a level that fails."""
     answers = read_answers(args.config_values)
     files = source_files(args.files)
 
@@ -27,18 +27,19 @@ def run(args: argparse.Namespace) -> int:
         return helm.find_program(args.helm)
 
     report = check(files, UNNAMED, answers, helm_program)
-    sys.stdout.write(_text(report, args))
-    return EXIT_PROBLEM if report.of(Level.ERROR) else EXIT_OK
+    failing = Level(args.fail_on).and_worse
+    sys.stdout.write(_text(report, args, failing))
+    return EXIT_PROBLEM if any(finding.level in failing for finding in report.findings) else EXIT_OK
 
 
-def _text(report: Report, args: argparse.Namespace) -> str:
+def _text(report: Report, args: argparse.Namespace, failing: frozenset[Level]) -> str:
     match args.output:
         case "json":
             return json.dumps(_data(report), indent=2, ensure_ascii=False) + "\n"
         case "sarif":
             return sarif.text(report)
         case "junit":
-            return junit.text(report)
+            return junit.text(report, failing)
         case "github":
             return github.text(report)
     return _tables(report, listed=args.list)
