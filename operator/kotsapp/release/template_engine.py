@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.manifests.limits import MIB
+from kotsapp.regexes import regex
 from kotsapp.release import actions, context, helm, helm_process, template_chart
 from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, Action, Problem, UnendedError
 from kotsapp.release.errors import HelmError, HelmMissingError
@@ -26,13 +27,13 @@ MAX_FAILING = 20
 MAX_COMPLAINT = 4 * MIB
 MAX_REASON = 300
 
-_LINE = re.compile(rf"{template_chart.NAME}/templates/result\.yaml:(\d+)")
-_WHERE = re.compile(rf"{template_chart.NAME}/templates/_text(\d+):(\d+)(?::(\d+))?")
-_AT = re.compile(r"at <((?:(?!>:|at <).)*+)>:\s*", re.DOTALL)
-_PARSE = re.compile(r"(?:parse error at \([^)]*\)|template: gotpl:\d+(?::\d+)?): ")
-_MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
-_QUOTED_VALUE = re.compile(r"(found|parsing|invalid value) \"(?:[^\"\\]|\\.)*\"")
-_INNER = re.compile(r"error calling (?:include|get|set): ")
+_LINE = regex(rf"{template_chart.NAME}/templates/result\.yaml:(\d+)")
+_WHERE = regex(rf"{template_chart.NAME}/templates/_text(\d+):(\d+)(?::(\d+))?")
+_AT = regex(r"at <((?:(?!>:|at <).)*+)>:\s*", re.DOTALL)
+_PARSE = regex(r"(?:parse error at \([^)]*\)|template: gotpl:\d+(?::\d+)?): ")
+_MARK = regex(f"{OPEN}(\\d+){CLOSE}")
+_QUOTED_VALUE = regex(r"(found|parsing|invalid value) \"(?:[^\"\\]|\\.)*\"")
+_INNER = regex(r"error calling (?:include|get|set): ")
 
 
 class EngineError(HelmError):
