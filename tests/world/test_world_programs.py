@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import threading
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from localworld.programs import apt, binaries, cache, from_debian, from_go
-from localworld.programs.go_module import GoModule
+from localworld.programs.go_module import BuildError, GoModule
 from localworld.programs.health import FLUX_HEALTH, KSTATUS, HealthProgram
 from localworld.progress import silent
 
@@ -155,6 +157,32 @@ def test_without_go_a_health_program_says_so_in_a_line_until_it_is_built(
 
     assert program.cached
     assert program.missing() is None
+
+
+def test_a_modules_files_are_fetched_where_no_build_has_fetched_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real go, with a module cache that is empty and a proxy that is a folder."""
+    versions = tmp_path / "proxy/example.invalid/tool/@v"
+    versions.mkdir(parents=True)
+    (versions / "v1.2.3.mod").write_text("module example.invalid/tool\n")
+    (versions / "v1.2.3.info").write_text('{"Version": "v1.2.3"}')
+    with zipfile.ZipFile(versions / "v1.2.3.zip", "w") as packed:
+        packed.writestr("example.invalid/tool@v1.2.3/config/tool.yaml", "kind: Tool")
+    module = GoModule(tmp_path / "module")
+    module.folder.mkdir()
+    (module.folder / "go.mod").write_text("module own.invalid\n\ngo 1.20\n\nrequire example.invalid/tool v1.2.3\n")
+    go = module.toolchain()
+    if go is None:
+        pytest.skip("no Go on this machine")
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GOPROXY", (tmp_path / "proxy").as_uri())
+    monkeypatch.setenv("GONOSUMDB", "*")
+
+    assert (module.source(go, "example.invalid/tool") / "config/tool.yaml").read_text() == "kind: Tool"
+    with pytest.raises(BuildError, match=r"^finding the files of example\.invalid/other: "):
+        module.source(go, "example.invalid/other")
+    subprocess.run([go, "clean", "-modcache"], check=True)
 
 
 def test_a_missing_tool_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
