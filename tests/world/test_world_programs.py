@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localworld.programs import apt, binaries, cache, from_debian, from_go
+from localworld.programs import apt, binaries, cache, flux, from_debian, from_go
 from localworld.programs.go_module import BuildError, GoModule
 from localworld.programs.health import FLUX_HEALTH, KSTATUS, HealthProgram
 from localworld.progress import silent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -157,6 +158,37 @@ def test_without_go_a_health_program_says_so_in_a_line_until_it_is_built(
 
     assert program.cached
     assert program.missing() is None
+
+
+def test_fluxs_programs_are_built_of_its_own_files_but_for_what_takes_no_git(
+    own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GoModule, "toolchain", lambda _module: None)
+    with pytest.raises(BuildError, match=r"^Flux can't be built or fetched here: install Go 1\.\d+ or newer$"):
+        flux.ensure(silent)
+    folder = tmp_path / "source-controller@v1.9.0"
+    (folder / "internal/controller").mkdir(parents=True)
+    for kind in ("bucket", "gitrepository", "helmchart", "helmrepository", "ocirepository"):
+        (folder / f"internal/controller/{kind}_controller.go").touch()
+
+    def build(module: GoModule, _go: str, into: Path, _say: object, programs: Mapping[str, str]) -> None:
+        source = module.folder / "source-controller"
+        assert [file.name for file in (source / "internal/controller").iterdir()] == ["gitrepository_controller.go"]
+        assert "GitRepositoryReconciler" in (source / "main.go").read_text()
+        assert module.required("github.com/fluxcd/source-controller") == "v1.9.0"
+        assert "=> ./source-controller\n" in (module.folder / "go.mod").read_text()
+        for program in programs:
+            (into / program).touch()
+
+    monkeypatch.setattr(GoModule, "toolchain", lambda _module: "go")
+    monkeypatch.setattr(GoModule, "build", build)
+    monkeypatch.setattr(GoModule, "source", lambda _module, _go, _name: folder)
+    programs = flux.ensure(silent)
+
+    assert programs.kustomize_controller.is_file()
+    assert programs.source_controller.is_file()
+    assert programs.sops.is_file()
+    assert programs.age_keygen.is_file()
 
 
 def test_a_modules_files_are_fetched_where_no_build_has_fetched_them(
