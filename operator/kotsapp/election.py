@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from kotsapp.kube.connection import Connection
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.fence import Fence, steady_clock
+from kotsapp.kube.request import Request
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ class ApiLease:
     async def _ask(self, method: str, body: Object | None = None) -> Object:
         try:
             async with asyncio.timeout(TRY_SECONDS):
-                return await self._connection.json(method, self._path, body=body, attempts=1)
+                return await self._connection.json(Request(method, self._path, body=body), attempts=1)
         except TimeoutError:
             raise ApiError(0, "Timeout", f"the API server does not answer within {TRY_SECONDS:g} s") from None
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from kotsapp.license.domains import resolve_domains
+from kotsapp.license.domains import CustomDomains, resolve_domains
 from kotsapp.lint import config as config_checks
 from kotsapp.lint.findings import Level, Location
 from kotsapp.lint.places import line_of
@@ -140,9 +140,7 @@ class Reading:
     def filled(
         self, opened: Opened, config: Config | None, application: Application, archives: Sequence[ChartArchive]
     ) -> FilledRelease:
-        domains = resolve_domains(
-            application_proxy=application.proxy_domain, application_registry=application.registry_domain
-        )
+        domains = resolve_domains(application=CustomDomains(application.proxy_domain, application.registry_domain))
         if config is None:
             # One that can't be read is told already, and would be told again.
             opened = replace(

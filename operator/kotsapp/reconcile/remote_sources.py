@@ -30,7 +30,7 @@ from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.source_access import access_for, channel_domains, read_logins
 from kotsapp.release.files import SourceFile
 from kotsapp.release.jobs import Unpacked
-from kotsapp.release.process import ReaderDiedError
+from kotsapp.release.process import Job, ReaderDiedError
 from kotsapp.sources import newest
 from kotsapp.sources.artifact import Artifact, Known, Seen
 from kotsapp.sources.channel import ReleaseFacts
@@ -169,9 +169,8 @@ class RemoteSources:
         file, what = SourceFile(item.name, artifact.file_name, artifact.content), source_report.describe(item, artifact)
         try:
             async with reading(self._app, self._services, self._progress):
-                await self._services.reader.run(
-                    "unpack", file, tenant=self._app.tenant, fingerprint=artifact.digest, result=Unpacked
-                )
+                job = Job("unpack", (file,), Unpacked)
+                await self._services.reader.run(job, tenant=self._app.tenant, fingerprint=artifact.digest)
         except ManifestError as error:
             raise SourceContentError(f"{what} {error.problem}; ask the vendor") from None
         except ReaderDiedError as error:

@@ -25,7 +25,7 @@ from kotsapp.release.deaths import Deaths
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.helm import Cluster
 from kotsapp.release.jobs import ChartInputs, Content, Inputs
-from kotsapp.release.process import Reader, ReaderDiedError
+from kotsapp.release.process import Job, Reader, ReaderDiedError, Result
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.remote_lookups import RemoteLookups
 from kotsapp.release.renderer import Renderer
@@ -80,27 +80,15 @@ class ReaderFor:
 
     async def render(self, inputs: Inputs, charts: ChartInputs | None = None, *ports: int) -> Release:
         """``ports`` of this machine are what charts may connect to."""
-        return await self.reader.run(
-            "render",
-            *(inputs, charts),
-            tenant=self.tenant,
-            fingerprint=self.digest,
-            result=Release,
-            suspect=self.suspect,
-            charts=charts is not None,
-            ports=ports,
-        )
+        job = Job("render", (inputs, charts), Release, charts=charts is not None, ports=ports)
+        return await self._run(job)
 
     async def content(self, files: Sequence[SourceFile]) -> Content:
         """What the files hold. Raises ManifestError and ReaderDiedError."""
-        return await self.reader.run(
-            "content",
-            tuple(files),
-            tenant=self.tenant,
-            fingerprint=self.digest,
-            result=Content,
-            suspect=self.suspect,
-        )
+        return await self._run(Job("content", (tuple(files),), Content))
+
+    async def _run(self, job: Job[Result]) -> Result:
+        return await self.reader.run(job, tenant=self.tenant, fingerprint=self.digest, suspect=self.suspect)
 
 
 async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: KubeClient) -> Release:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kotsapp.images.routing import Domains
 from kotsapp.images.unhandled import find_unhandled
 from kotsapp.license import License
-from kotsapp.license.domains import resolve_domains
+from kotsapp.license.domains import CustomDomains, resolve_domains
 from kotsapp.manifests.budget import Budget
 from kotsapp.pullsecret import dockerconfigjson
 from kotsapp.release import sdk
@@ -63,12 +63,9 @@ class Renderer:
     def domains(self, application: Application) -> Domains:
         """Which hosts the license opens, with what the release's Application says."""
         return resolve_domains(
-            spec_proxy=self.proxy_domain,
-            spec_registry=self.registry_domain,
-            release_proxy=self.version.proxy_domain,
-            release_registry=self.version.registry_domain,
-            application_proxy=application.proxy_domain,
-            application_registry=application.registry_domain,
+            CustomDomains(self.proxy_domain, self.registry_domain),
+            CustomDomains(self.version.proxy_domain, self.version.registry_domain),
+            CustomDomains(application.proxy_domain, application.registry_domain),
             license_proxy=self.license.proxy_domain if self.license else None,
             embedded_proxy=application.embedded_proxy_domain,
         )

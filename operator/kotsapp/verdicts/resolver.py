@@ -89,21 +89,11 @@ async def resolve_all(
     done: Callable[[], None] = lambda: None,
 ) -> Routing:
     """Settle all images at once; ``done`` is called after each. Never raises for what a registry does."""
-    known = evidence or Evidence()
 
     async def one(reference: Reference) -> Resolution:
-        settled = await resolve(
-            prober,
-            reference,
-            policy,
-            credential=credential,
-            previous=known.previous.get(reference.written),
-            known=known.fresh.get(reference.written),
-            refresh=known.refresh,
-            proved=known.proved,
-        )
+        resolved = await resolve(prober, reference, policy, credential, evidence)
         done()
-        return settled
+        return resolved
 
     return Routing(policy.domains, tuple(await asyncio.gather(*map(one, references))))
 
@@ -112,17 +102,16 @@ async def resolve(
     prober: Prober,
     reference: Reference,
     policy: Policy,
-    *,
     credential: Credential | None = None,
-    previous: Previous | None = None,
-    known: ProbeResult | None = None,
-    refresh: bool = False,
-    proved: frozenset[str] = frozenset(),
+    evidence: Evidence | None = None,
 ) -> Resolution:
     """Settle one image. Never raises for what a registry does; run many at once, the prober limits.
 
-    ``known`` is a verdict that is still fresh from elsewhere, such as a status: the registry isn't asked.
+    Without a ``credential`` the proxy is not asked. The registry isn't either where the ``evidence`` is fresh.
     """
+    evidence = evidence or Evidence()
+    previous, known = evidence.previous.get(reference.written), evidence.fresh.get(reference.written)
+    refresh = evidence.refresh
     verdict = classify(reference, policy.domains, policy.exclude, public_images=policy.public_images)
     if verdict is not None:
         result = unprobed(reference, verdict)
@@ -144,7 +133,7 @@ async def resolve(
         verification = await prober.verify(
             pull, credential, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh, tenant=policy.tenant
         )
-        if verification.verified is Verified.UNKNOWN and pull.written in proved:
+        if verification.verified is Verified.UNKNOWN and pull.written in evidence.proved:
             verification = shown_before(verification)
     return resolution(
         reference,
