@@ -35,8 +35,8 @@ async def run(count: int, seed: int) -> str:
                 group.create_task(_some(reader, outcomes, count // NAMESPACES, seed + number))
     finally:
         await reader.close()
-    told = ", ".join(f"{times} {outcome}" for outcome, times in outcomes.most_common())
-    return f"{sum(outcomes.values())} inputs in children: {told}; memory {before} to {_mebibytes()} MiB"
+    summary = ", ".join(f"{times} {outcome}" for outcome, times in outcomes.most_common())
+    return f"{sum(outcomes.values())} inputs in children: {summary}; memory {before} to {_mebibytes()} MiB"
 
 
 async def _some(reader: Reader, outcomes: Counter[str], count: int, seed: int) -> None:

@@ -166,7 +166,7 @@ class Operator:
             lost.add_done_callback(lambda _: watch.over.set())
             self.readiness = lambda: _watching(watch)
             failed = await self._keep(handlers.register(services, workers, Login(connection, watch.middleware)), watch)
-            if self._stopping.told.is_set():
+            if self._stopping.requested.is_set():
                 return ""
             return (lost.result() if lost.done() else failed) or watch.reason or "the watch of KotsApps ended"
 

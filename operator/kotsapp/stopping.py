@@ -17,7 +17,7 @@ class Stopping:
     """Whether this process was told to end."""
 
     def __init__(self) -> None:
-        self.told = asyncio.Event()
+        self.requested = asyncio.Event()
         self._over: asyncio.Event | None = None
 
     def listen(self, over: asyncio.Event | None = None) -> None:
@@ -25,12 +25,12 @@ class Stopping:
         self._over = over
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
-            loop.add_signal_handler(number, self._tell)
-        if over is not None and self.told.is_set():
+            loop.add_signal_handler(number, self._request)
+        if over is not None and self.requested.is_set():
             over.set()
 
-    def _tell(self) -> None:
-        self.told.set()
+    def _request(self) -> None:
+        self.requested.set()
         if self._over is not None:
             self._over.set()
         # Whoever presses Ctrl-C twice doesn't want to wait.
@@ -38,13 +38,13 @@ class Stopping:
 
     async def unless(self, work: Coroutine[Any, Any, T]) -> T:
         """What the work comes to; raises StoppedError, with the work cancelled, when told to end before."""
-        working, told = asyncio.ensure_future(work), asyncio.ensure_future(self.told.wait())
+        working, requested = asyncio.ensure_future(work), asyncio.ensure_future(self.requested.wait())
         try:
-            await asyncio.wait((working, told), return_when=asyncio.FIRST_COMPLETED)
-            if self.told.is_set():
+            await asyncio.wait((working, requested), return_when=asyncio.FIRST_COMPLETED)
+            if self.requested.is_set():
                 raise StoppedError
             return working.result()
         finally:
-            for task in (working, told):
+            for task in (working, requested):
                 task.cancel()
-            await asyncio.gather(working, told, return_exceptions=True)
+            await asyncio.gather(working, requested, return_exceptions=True)

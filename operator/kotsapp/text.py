@@ -44,8 +44,8 @@ def grouped(problems: Iterable[str], most: int, places: Mapping[str, str] = _NOW
     reasons: dict[str, dict[str, dict[str, str]]] = {}
     for (kind, reason), named in groups.items():
         reasons.setdefault(reason, {})[kind] = named
-    told = [line for reason, kinds in reasons.items() for line in _together(reason, kinds, most, places)]
-    return listed(told, most, "; ")
+    lines = [line for reason, kinds in reasons.items() for line in _together(reason, kinds, most, places)]
+    return listed(lines, most, "; ")
 
 
 def _together(reason: str, kinds: Mapping[str, Mapping[str, str]], most: int, places: Mapping[str, str]) -> list[str]:

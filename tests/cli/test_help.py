@@ -40,10 +40,10 @@ except SystemExit:
 def test_help_is_plain_words(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])
-    told = capsys.readouterr().out
+    captured = capsys.readouterr().out
     assert ended.value.code == 0
-    assert "``" not in told
-    assert set(COMMANDS) <= set(told.split()) if not command else f"kotsapp {' '.join(command)}" in told
+    assert "``" not in captured
+    assert set(COMMANDS) <= set(captured.split()) if not command else f"kotsapp {' '.join(command)}" in captured
 
 
 def test_each_command_has_an_example() -> None:

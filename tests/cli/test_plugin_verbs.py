@@ -118,9 +118,9 @@ def test_what_makes_no_sense_is_bad_usage(words: list[str], capsys: pytest.Captu
 def test_each_verb_has_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse([verb, "--help"])
-    told = capsys.readouterr().out
-    assert f"Example:\n  kubectl kotsapp {verb}" in told
-    assert "``" not in told
+    captured = capsys.readouterr().out
+    assert f"Example:\n  kubectl kotsapp {verb}" in captured
+    assert "``" not in captured
 
 
 # -- which one
@@ -161,9 +161,9 @@ async def test_status_has_no_table_of_workloads_where_there_are_none(capsys: pyt
     put_app(api, conditions=[condition("Ready", "False", "LicenseKeyUnknown", "whose is it?")])
 
     assert await run(api, "status") == 1
-    told = capsys.readouterr().out
-    assert "WORKLOAD" not in told
-    assert told.endswith("whose is it?\n")
+    captured = capsys.readouterr().out
+    assert "WORKLOAD" not in captured
+    assert captured.endswith("whose is it?\n")
 
 
 async def test_as_acts_as_that_user() -> None:
@@ -181,8 +181,10 @@ async def test_as_acts_as_that_user() -> None:
 async def test_each_message_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
     api = fake_cluster()
     message = "Deployment/web: the image must be given"
-    told = [condition(type_, "False", "ObjectRefused", message) for type_ in ("Ready", "Stalled", "WorkloadsApplied")]
-    put_app(api, conditions=told)
+    reported = [
+        condition(type_, "False", "ObjectRefused", message) for type_ in ("Ready", "Stalled", "WorkloadsApplied")
+    ]
+    put_app(api, conditions=reported)
     assert await run(api, "status", "shop") == 1
     shown = capsys.readouterr().out
     assert shown.count(message) == 1

@@ -135,7 +135,7 @@ def pair(ha_world: World, signer: Signer, tmp_path: Path) -> Iterator[Pair]:
         yield pair
 
 
-def told(what: str, seconds: float) -> None:
+def reported(what: str, seconds: float) -> None:
     print(f"\n{what}: {seconds:.1f} s")
 
 
@@ -155,7 +155,7 @@ def test_a_killed_leader_is_followed_when_its_lease_is_over(pair: Pair) -> None:
     other, killed = pair.other(first), time.time()
     first.kill()
     began = pair.wait_written(other, killed)
-    told("leader killed, other one writes", began.received - killed)
+    reported("leader killed, other one writes", began.received - killed)
     last, taken = pair.renewals(), None
     last_of_first = [w for w in last if w.who == first.name][-1]
     taken = next(w for w in last if w.who == other.name)
@@ -167,9 +167,9 @@ def test_a_leader_that_is_told_to_end_is_followed_at_once(pair: Pair) -> None:
     first = pair.leader()
     other, at = pair.other(first), time.time()
     assert first.stop() == 0
-    told("leader's process ended", time.time() - at)
+    reported("leader's process ended", time.time() - at)
     began = pair.wait_written(other, at)
-    told("leader told to end, other one writes", began.received - at)
+    reported("leader told to end, other one writes", began.received - at)
     released = [w for w in pair.renewals() if w.who == first.name][-1]
     taken = next(w for w in pair.renewals() if w.who == other.name)
     assert 0 < taken.received - released.received < LEASE_SECONDS, "it is not waited for"
@@ -192,7 +192,7 @@ def test_a_leader_that_is_cut_off_stops_to_write_before_the_other_one_begins(pai
     other, at = pair.other(first), time.time()
     pair.partition(first)
     began = pair.wait_written(other, at)
-    told("leader cut off, other one writes", began.received - at)
+    reported("leader cut off, other one writes", began.received - at)
     assert "was not renewed within 10 s" in first.said()
     assert not first.leads
     pair.heal()
@@ -210,7 +210,7 @@ def test_both_cut_off_write_nothing_and_one_leads_when_they_are_back(pair: Pair)
     pair.heal()
     again = pair.leader()
     began = pair.wait_written(again, back)
-    told("both back, one writes", began.received - back)
+    reported("both back, one writes", began.received - back)
     assert len(turns(pair.writes())) <= 2
 
 
@@ -225,7 +225,7 @@ def test_an_api_server_that_is_away_for_30_s_ends_the_term_and_one_leads_after_i
         back = time.time()
     again = pair.leader()
     began = pair.wait_written(again, back)
-    told("API server back, one writes", began.received - back)
+    reported("API server back, one writes", began.received - back)
     until(lambda: pair.other(again).follows, "the other one follows", SOON)
 
 

@@ -204,14 +204,14 @@ async def test_a_plugin_may_give_a_client_certificate_and_is_told_the_cluster(
     text = authority.issue("alice", bare=True).read_text()
     answer = tmp_path / "answer"
     answer.write_text(CREDENTIAL % json.dumps({"clientCertificateData": text, "clientKeyData": text}))
-    told = tmp_path / "told"
-    script(tmp_path / "login", f"""printf '%s\\n' "$KUBERNETES_EXEC_INFO" >> {told}; cat {answer}""")
+    reported = tmp_path / "told"
+    script(tmp_path / "login", f"""printf '%s\\n' "$KUBERNETES_EXEC_INFO" >> {reported}; cat {answer}""")
     extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "here"}}
     cluster = {"server": server.url, "certificate-authority": "ca/ca.pem", "extensions": [extension]}
     user = {"exec": {**PLUGIN, "command": "./login", "provideClusterInfo": True}}
     file = write(tmp_path / "config", kubeconfig(cluster, user))
     assert await both_ask(server, file) == ("", [Asked("/version", None, (), "alice")])
-    by_kubectl, by_us = (json.loads(line) for line in told.read_text().split("\n") if line)
+    by_kubectl, by_us = (json.loads(line) for line in reported.read_text().split("\n") if line)
     assert by_us == by_kubectl
 
 

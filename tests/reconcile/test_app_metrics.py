@@ -58,8 +58,8 @@ def test_a_suspended_app_says_so_until_it_is_resumed(metrics: Metrics, registry:
 
 
 def test_nothing_is_shown_of_an_app_that_is_gone(metrics: Metrics, registry: CollectorRegistry) -> None:
-    told = status(license={"expiresAt": "2030-01-01T00:00:00Z"}, imageSummary={"total": 1, "undecided": 1})
-    metrics.reconciled(KEY, told, 0.1, suspended=True)
+    reported = status(license={"expiresAt": "2030-01-01T00:00:00Z"}, imageSummary={"total": 1, "undecided": 1})
+    metrics.reconciled(KEY, reported, 0.1, suspended=True)
     assert 'name="shop"' in generate_latest(registry).decode()
 
     metrics.forget(KEY)

@@ -145,7 +145,7 @@ def failed(reason: str, message: str) -> list[Condition]:
     return [Condition.false(READY, reason, message)]
 
 
-def is_settled(conditions: Iterable[Condition]) -> bool:
+def is_done(conditions: Iterable[Condition]) -> bool:
     """Whether this generation is done with, so that the root observedGeneration may follow."""
     return not any(c.type == RECONCILING and c.status is Status.TRUE for c in conditions)
 

@@ -258,8 +258,8 @@ class Applier:
                 except UnknownKindError as error:
                     refusals.append(Refusal(key_of(obj), str(error), transient=False))
                 except ApiError as error:
-                    told = explain(error, key_of(obj), quoting=self._options.quoting)
-                    refusals.append(Refusal(key_of(obj), told, error.transient))
+                    message = explain(error, key_of(obj), quoting=self._options.quoting)
+                    refusals.append(Refusal(key_of(obj), message, error.transient))
 
         await asyncio.gather(*(one(obj) for obj in objects))
         if refusals:

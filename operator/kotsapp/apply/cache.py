@@ -117,15 +117,15 @@ class OwnedObjects:
         Where the watch was faster and has shown a later change, the owner is told of that one.
         """
         seen = self.read(obj, key)
-        held = self._seen.get(key.identity)
-        self._hand_over(key.identity, held, seen.owner)
+        cached = self._seen.get(key.identity)
+        self._hand_over(key.identity, cached, seen.owner)
         if seen.uid in self._applying.get(key.identity, ()):
             self._tell(seen.owner, key.identity)
             return seen
         self._ended.pop(key.identity, None)
-        if held is None or held.uid != seen.uid or held.version <= seen.version:
+        if cached is None or cached.uid != seen.uid or cached.version <= seen.version:
             self._seen[key.identity] = seen
-        elif (held.fields, held.deleting, held.kept) != (seen.fields, seen.deleting, seen.kept):
+        elif (cached.fields, cached.deleting, cached.kept) != (seen.fields, seen.deleting, seen.kept):
             self._tell(seen.owner, key.identity)
         return seen
 
@@ -191,9 +191,9 @@ class OwnedObjects:
         if not waiting:
             self._waiting.pop(identity, None)
 
-    def _hand_over(self, identity: Identity, held: Seen | None, owner: Owner) -> None:
-        if held is not None and held.owner != owner:
-            self._tell(held.owner, identity)
+    def _hand_over(self, identity: Identity, cached: Seen | None, owner: Owner) -> None:
+        if cached is not None and cached.owner != owner:
+            self._tell(cached.owner, identity)
             self._let_go(identity)
 
     def _tell(self, owner: Owner, identity: Identity) -> None:
@@ -223,26 +223,26 @@ class OwnedObjects:
     def observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
         """Take one object, as an event or a list shows it."""
         key = self._key(kind, obj)
-        held = self._seen.get(key.identity)
+        cached = self._seen.get(key.identity)
         seen = self.read(obj, key)
-        if held is not None and held.uid == seen.uid and held.version > seen.version:
+        if cached is not None and cached.uid == seen.uid and cached.version > seen.version:
             return
         if event == "DELETED":
-            if held is not None and held.uid != seen.uid:
+            if cached is not None and cached.uid != seen.uid:
                 return
             if key.identity in self._applying:
                 self._applying[key.identity].add(seen.uid)
             self._seen.pop(key.identity, None)
             if key.group_kind == ("batch", "Job") and seen.facts and seen.facts.state is WorkloadState.READY:
                 self._ended[key.identity] = seen.owner
-            self._tell((held or seen).owner, key.identity)
+            self._tell((cached or seen).owner, key.identity)
             self._let_go(key.identity)
             return
         self._seen[key.identity] = seen
-        self._hand_over(key.identity, held, seen.owner)
-        if (held is None and event == "LISTED") or key.identity in self._applying:
+        self._hand_over(key.identity, cached, seen.owner)
+        if (cached is None and event == "LISTED") or key.identity in self._applying:
             return
-        if held is None or _told_by(held) != _told_by(seen):
+        if cached is None or _watched(cached) != _watched(seen):
             self._tell(seen.owner, key.identity)
 
     def read(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
@@ -266,5 +266,5 @@ class OwnedObjects:
         return ObjectKey(kind.api_version, kind.kind, metadata.get("namespace") or "", str(metadata.get("name")))
 
 
-def _told_by(seen: Seen) -> tuple[object, ...]:
+def _watched(seen: Seen) -> tuple[object, ...]:
     return seen.fields, seen.facts, seen.deleting, seen.kept

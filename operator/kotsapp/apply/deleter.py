@@ -119,5 +119,5 @@ class Deleter:
         except ApiError as error:
             if error.status:
                 raise
-            held = ", ".join(map(str, metadata["finalizers"]))
-            raise LingeringError(f"is deleted and waits for whoever handles its finalizers {held}") from None
+            finalizers = ", ".join(map(str, metadata["finalizers"]))
+            raise LingeringError(f"is deleted and waits for whoever handles its finalizers {finalizers}") from None

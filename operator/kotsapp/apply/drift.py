@@ -81,20 +81,20 @@ async def note_repairs(
     """
     now = time.monotonic()
     history = history.repaired([key_of(obj).identity for obj in changes.drifted], now)
-    told: dict[Identity, str] = {}
+    explanations: dict[Identity, str] = {}
     for obj in changes.postponed[:MAX_CONTESTS]:
         identity = key_of(obj).identity
-        told[identity] = await _explain(obj, len(history.times[identity]), client)
+        explanations[identity] = await _explain(obj, len(history.times[identity]), client)
     waits = {key_of(obj).identity: 0.0 for obj in changes.postponed}
     for identity in (key.identity for key in changes.plan.keys):
         if identity in waits or history.is_contested(identity, now):
             waits[identity] = history.wait(identity, now)
             if identity in history.explanations:
-                told.setdefault(identity, history.explanations[identity])
-    history = history.explained(told)
+                explanations.setdefault(identity, history.explanations[identity])
+    history = history.explained(explanations)
     if not waits:
         return history, None
-    shown = [told[identity] for identity in waits if identity in told][:MAX_CONTESTS]
+    shown = [explanations[identity] for identity in waits if identity in explanations][:MAX_CONTESTS]
     if len(waits) > len(shown):
         shown.append(f"and {len(waits) - len(shown)} more objects")
     message = (

@@ -13,8 +13,8 @@ from typing import Any
 from kotsapp.health.facts import WorkloadFacts, facts, has_health, own_pods
 from kotsapp.health.pod_events import Event, about, creation_failure
 from kotsapp.health.pods import PULL_BACK_OFF, PodProblem, Severity, explained_by_events, worst_problem
-from kotsapp.health.restarts import is_settled, settles_at
-from kotsapp.health.steadiness import counted, held_back
+from kotsapp.health.restarts import is_over, settles_at
+from kotsapp.health.steadiness import counted, still_young
 from kotsapp.health.workloads import Health, WorkloadState
 
 __all__ = [
@@ -55,7 +55,7 @@ def events_wanted(workload: WorkloadFacts, pods: Sequence[Mapping[str, Any]], no
     """
     own = own_pods(workload, pods)
     if workload.state is WorkloadState.READY and workload.kind != "CronJob":
-        own = [pod for pod in own if not is_settled(settles_at(pod), now)]
+        own = [pod for pod in own if not is_over(settles_at(pod), now)]
     elif not own and workload.kind not in ("Deployment", "CronJob", "Pod"):
         return workload.uid  # a Deployment's own status has it
     return min((uid for pod in own if (uid := explained_by_events(pod, now))), default=None)
@@ -81,11 +81,11 @@ def assess(
     own = own_pods(workload, pods)
     by_itself = Health(workload.state, workload.message)
     if workload.state is WorkloadState.READY and workload.kind != "CronJob":
-        return held_back(own, now, events) or _restarted(workload, now) or by_itself
+        return still_young(own, now, events) or _restarted(workload, now) or by_itself
     if workload.kind in _SHORT_LIVED:
         problem = worst_problem(own, finished=True, now=now, events=events)
         return _short_lived(workload, problem, previous_message)
-    problem = _told_first(workload, own, now, events)
+    problem = _foremost(workload, own, now, events)
     if problem is None:
         failure = creation_failure(about(workload.uid, events)) if not own else None
         return Health(workload.state, ": ".join(failure)) if failure else by_itself
@@ -97,7 +97,7 @@ def assess(
 
 def _restarted(workload: WorkloadFacts, now: float) -> Health | None:
     """The health of a bare Pod that says it is ready, until its restarted containers count as up."""
-    if workload.restarted is None or workload.settles_at is None or is_settled(workload.settles_at, now):
+    if workload.restarted is None or workload.settles_at is None or is_over(workload.settles_at, now):
         return None
     return replace(workload.restarted, settles_in=workload.settles_at - now)
 
@@ -112,7 +112,7 @@ def _short_lived(workload: WorkloadFacts, problem: PodProblem | None, previous_m
     return Health(state, _steady(problem, previous_message))
 
 
-def _told_first(
+def _foremost(
     workload: WorkloadFacts, own: Sequence[Mapping[str, Any]], now: float, events: Sequence[Event]
 ) -> PodProblem | None:
     """The problem of the newest revision's pods; else that of older ones, where these can stand in the way."""
@@ -142,11 +142,11 @@ def summary(workloads: Iterable[tuple[str, Health]]) -> Health:
         for health, group in ((key, list(g)) for key, g in groupby(troubled, key=lambda item: item[1]))
     ]
     alike.sort(key=lambda item: (-item[0].state.badness, item[1][0]))
-    told = [_one_trouble(health, names) for health, names in alike[:MAX_NAMED]]
+    troubles = [_one_trouble(health, names) for health, names in alike[:MAX_NAMED]]
     left = sum(len(names) for _, names in alike[MAX_NAMED:])
     if left:
-        told.append(f"and {left} more")
-    return Health(alike[0][0].state, "; ".join(told), settles_in)
+        troubles.append(f"and {left} more")
+    return Health(alike[0][0].state, "; ".join(troubles), settles_in)
 
 
 def _one_trouble(health: Health, names: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from kotsapp.health.pods import is_deleting
 from kotsapp.health.restarts import settles_at
 from kotsapp.health.revision import Revision, revision_of
-from kotsapp.health.steadiness import held_back
+from kotsapp.health.steadiness import still_young
 from kotsapp.health.workloads import Health, WorkloadState, has_rule, has_run, judge, section
 
 # API groups of Kubernetes itself. Their kinds without a rule are as they should be once they exist; every other
@@ -85,7 +85,7 @@ def facts(obj: Mapping[str, Any]) -> WorkloadFacts:
         done=has_run(obj),
         revision=revision_of(obj),
         settles_at=up,
-        restarted=None if up is None else held_back([obj], up - 1.0),
+        restarted=None if up is None else still_young([obj], up - 1.0),
     )
 
 

@@ -124,10 +124,10 @@ def _record(
     present = annotations.get(ORIGINAL_IMAGES) if isinstance(annotations, dict) else None
     if present is None and not changed:
         return
-    earlier = _read_record(present)
-    if earlier is None and not changed:
+    recorded = _read_record(present)
+    if recorded is None and not changed:
         return
-    record = {name: image for name, image in (earlier or {}).items() if name in kept} | changed
+    record = {name: image for name, image in (recorded or {}).items() if name in kept} | changed
     path = (*place, "metadata", "annotations", ORIGINAL_IMAGES)
     if record:
         text = _RECORD.encode(record)

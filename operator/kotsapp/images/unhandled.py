@@ -111,14 +111,14 @@ class UnhandledImage:
     def to_status(self) -> dict[str, Any]:
         """An entry of ``status.unhandledImages``."""
         entry = {"group": self.group, "kind": self.kind, "path": self.entry} if self.entry else None
-        told = {
+        fields = {
             "image": self.image,
             "object": self.user,
             "path": self.place,
             "imagePath": entry,
             "message": self.reason,
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in fields.items() if value}
 
     @property
     def qualified_kind(self) -> str:

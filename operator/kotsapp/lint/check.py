@@ -78,8 +78,8 @@ def _check(sources: Sequence[SourceFile], filling: Filling, recorder: Recorder) 
         message = "nothing in the release is applied: put the app's manifests there, or a HelmChart and its chart"
         recorder.tell("no-objects", Level.ERROR, message, Place(sources[0].origin))
     for one in objects:
-        for _, told in not_fetched([one.document.value]):
-            recorder.tell("source-not-fetched", Level.NOTE, told, one.document.place)
+        for _, note in not_fetched([one.document.value]):
+            recorder.tell("source-not-fetched", Level.NOTE, note, one.document.place)
     users += [*rendered.images, *_asked_for_by_calls(opened, filled, recorder)]
     _images(objects, users, recorder)
     _unhandled(objects, rendered, [image for image, _, _ in users], recorder)

@@ -8,7 +8,7 @@ from kotsapp.lint import config as config_checks
 from kotsapp.lint.findings import Level, Location
 from kotsapp.lint.places import line_of
 from kotsapp.lint.recorder import Recorder
-from kotsapp.lint.unknowns import found_in, told, unknowns_of, without_license
+from kotsapp.lint.unknowns import described, found_in, unknowns_of, without_license
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import ManifestError, Place
@@ -93,11 +93,11 @@ class Reading:
         good: list[TextFile] = []
         for text in texts:
             try:
-                raw.told_apart([text])
+                raw.split_documents([text])
                 good.append(text)
             except ManifestError as error:
                 self.recorder.stop("file", error)
-        raws = raw.told_apart(good)
+        raws = raw.split_documents(good)
         return Opened(tuple(raws), tuple(() if one.to_fill else tuple(self._read(one)) for one in raws))
 
     def _read(self, one: RawDocument, text: str | None = None) -> list[Document]:
@@ -109,7 +109,7 @@ class Reading:
                 message = f"{error.problem}; it is never applied, so it is left as it is"
                 self.recorder.tell("document-ignored", Level.WARNING, message, error.place)
             elif unknown:
-                message = f"{error.problem}; but {told(unknown)}: give values with --config-values"
+                message = f"{error.problem}; but {described(unknown)}: give values with --config-values"
                 self.recorder.tell("document", Level.NOTE, message, error.place)
             else:
                 self.recorder.stop("document", error)

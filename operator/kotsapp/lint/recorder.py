@@ -2,7 +2,7 @@
 
 from kotsapp.lint.findings import Entry, Finding, Level
 from kotsapp.lint.places import Places
-from kotsapp.lint.unknowns import Unknowns, told
+from kotsapp.lint.unknowns import Unknowns, described
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release.filling import Failure
 
@@ -30,7 +30,7 @@ class Recorder:
         unknown = self.unknowns.asked_for_in(text)
         message = failure.problem
         if unknown:
-            level, message = Level.NOTE, f"{message}; but {told(unknown)}"
+            level, message = Level.NOTE, f"{message}; but {described(unknown)}"
         self.tell(rule, level, message, place)
 
     def list(self, kind: str, what: str, use: str, place: Place) -> None:

@@ -90,6 +90,6 @@ def items_by_line(text: str, first: int) -> Iterator[tuple[str, int]]:
             yield name, max(first, 1) + action.line - 1
 
 
-def told(unknown: Collection[str]) -> str:
+def described(unknown: Collection[str]) -> str:
     names = ", ".join(unknown)
     return f"{names} {'is' if len(unknown) == 1 else 'are'} not known here, and taken as empty"

@@ -84,7 +84,7 @@ class InputLoader:
         self._progress.events += events.of_license(license, before.get("license") or {}, warned)
         hosts = (before.get("license") or {}).get("hosts")
         self._progress.found(license_condition(license), license={**to_status(facts(license)), "hosts": hosts})
-        return known == status.told_license(to_status(facts(license)))
+        return known == status.reported_license(to_status(facts(license)))
 
 
 def references(spec: Spec, license: License) -> frozenset[tuple[str, str]]:

@@ -18,7 +18,7 @@ from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.known_secrets import told
+from kotsapp.reconcile.known_secrets import without_secrets
 from kotsapp.reconcile.outcome import ReconcileError, terminal
 from kotsapp.reconcile.services import InputServices
 from kotsapp.release import config_values
@@ -128,7 +128,7 @@ async def read_answers(app: App, spec: Spec, services: InputServices) -> tuple[A
                 document = await asyncio.to_thread(documents.read_mapping, file.data, file.origin)
                 found.append(config_values.read(document, Place(file.origin)))
             except ManifestError as error:
-                raise terminal(Reason.CONFIG_INCOMPLETE, told(error)) from None
+                raise terminal(Reason.CONFIG_INCOMPLETE, without_secrets(error)) from None
     return config_values.merged([*found, Answers(dict(spec.config.values))]), files
 
 
@@ -173,10 +173,10 @@ def _check_digest(ref: KeyRef, file: SourceFile) -> None:
     if ref.digest is None or ref.digest == (found := f"sha256:{hashlib.sha256(file.data).hexdigest()}"):
         return
     # What a Secret's content has for a digest would let a short one be guessed.
-    told = "" if ref.kind is SourceKind.SECRET else f" ({found})"
+    actual = "" if ref.kind is SourceKind.SECRET else f" ({found})"
     raise terminal(
         Reason.MANIFESTS_CHANGED,
-        f"{file.origin}: its content{told} is not the one that spec.manifests pins ({ref.digest}); nothing of it is"
+        f"{file.origin}: its content{actual} is not the one that spec.manifests pins ({ref.digest}); nothing of it is"
         " applied. Put the old content back, or set digest to that of the new one, if it is meant",
     )
 

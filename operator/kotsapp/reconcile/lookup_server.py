@@ -246,7 +246,7 @@ def _resource_list(api_version: str, types: Iterable[ResourceType]) -> dict[str,
 
 
 def _status(status: int, reason: str, message: str) -> web.Response:
-    told = {
+    body = {
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": {},
@@ -255,4 +255,4 @@ def _status(status: int, reason: str, message: str) -> web.Response:
         "reason": reason,
         "code": int(status),
     }
-    return web.json_response(told, status=int(status))
+    return web.json_response(body, status=int(status))

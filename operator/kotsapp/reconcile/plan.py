@@ -171,8 +171,8 @@ def make_plan(
 
 
 def _standing(problem: str, *places: str) -> dict[str, str]:
-    told = " and ".join(dict.fromkeys(filter(None, places)))
-    return {problem: told} if told else {}
+    shown = " and ".join(dict.fromkeys(filter(None, places)))
+    return {problem: shown} if shown else {}
 
 
 def _phases(release: Release, planned: Sequence[Object], before: Sequence[Object]) -> tuple[Phase, ...]:

@@ -34,15 +34,15 @@ async def reading(app: App, services: Services, progress: Progress) -> AsyncIter
 
 
 async def _tell(app: App, services: Services, progress: Progress, ended: asyncio.Event) -> None:
-    told, pause = False, TELL_AFTER
+    announced, pause = False, TELL_AFTER
     while not await _is_over(ended, pause):
         pause = LOOK
         ready = condition_in(progress.before, READY)
         if ready is not None and ready.get("status") == "True":
             continue  # of what is ready nothing is to be said for a moment's sake
-        if services.reader.waits(app.tenant) != told:
-            told = not told
-            await progress.announce(*progressing(WAITING if told else READING))
+        if services.reader.waits(app.tenant) != announced:
+            announced = not announced
+            await progress.announce(*progressing(WAITING if announced else READING))
 
 
 async def _is_over(ended: asyncio.Event, pause: float) -> bool:

@@ -159,7 +159,7 @@ class Reconciler:
             release = await self._renderings.render(Inputs(renderer, files, {}, kept), before, inputs)
         except ConfigIncompleteError as error:
             self._progress.found(config=error.result.names())
-            raise terminal(Reason.CONFIG_INCOMPLETE, config.problems_told(error.problems)) from None
+            raise terminal(Reason.CONFIG_INCOMPLETE, config.problems_listed(error.problems)) from None
         self._note_secrets(release, license)
         images = await route(release)
         answers = local_images(release, images)
@@ -246,7 +246,7 @@ class Reconciler:
         client = client_of(self._app, self._app.account, self._services)
         reader = LiveReader(client, self._services.cache, changes.unwatched)
         present = [key for key in plan.keys if key not in changes.ended]
-        before = status.workloads_told(self._progress.before, present)
+        before = status.reported_workloads(self._progress.before, present)
         started = self._memory.rollout_started
         grace_over = started is None or time.time() - started >= POD_GRACE
         healths = await check_health(reader, present, before, look_at_pods=grace_over)

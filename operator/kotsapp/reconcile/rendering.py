@@ -13,7 +13,7 @@ from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.pullsecret import default_name
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.known_secrets import helm_told, told
+from kotsapp.reconcile.known_secrets import helm_without_secrets, without_secrets
 from kotsapp.reconcile.lookup_server import Looker, LookupServer
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
@@ -108,9 +108,9 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
     except ConfigIncompleteError:
         raise
     except ManifestError as error:
-        raise terminal(Reason.INVALID_MANIFEST, told(error)) from None
+        raise terminal(Reason.INVALID_MANIFEST, without_secrets(error)) from None
     except HelmError as error:
-        raise terminal(Reason.INVALID_MANIFEST, helm_told(error, inputs.files)) from None
+        raise terminal(Reason.INVALID_MANIFEST, helm_without_secrets(error, inputs.files)) from None
     except HelmMissingError as error:
         raise terminal(Reason.HELM_MISSING, str(error)) from None
     if release.is_empty:

@@ -142,8 +142,8 @@ class Renderings:
         found = stored.release.config
         self._progress.found(config=found.names() if found is not None else {})
         if stored.revision:
-            told = {"revision": stored.revision, "renderedAt": stored.rendered_at}
-            self._progress.found(release=told)
+            shown = {"revision": stored.revision, "renderedAt": stored.rendered_at}
+            self._progress.found(release=shown)
         if stored.request:  # also where nothing of the rendering had to be kept: somebody waits for the answer
             self._progress.answered(**{RENDER_ANSWER: stored.request})
 

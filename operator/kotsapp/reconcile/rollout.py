@@ -79,7 +79,7 @@ def _object(reason: Reason, message: str) -> ReconcileError:
 
 
 def _refused(app: App, error: RefusedError, reason: Reason, plan: Plan) -> ReconcileError:
-    message = f"{error.told(plan.places)}{grant(app, error.refusals)}"
+    message = f"{error.message(plan.places)}{grant(app, error.refusals)}"
     condition = Condition.false(WORKLOADS_APPLIED, reason, message)
     if error.transient:
         return retryable(reason, message, condition)

@@ -103,4 +103,4 @@ def version_of(spec: Spec, fetched: Mapping[str, Artifact]) -> ReleaseVersion:
         if isinstance(item, ChannelRelease):
             return ReleaseFacts.of(fetched[item.name].facts).version()
     tags_ = [fetched[item.name].facts.get(oci.TAG, "") for item in spec.remote if isinstance(item, OciRef)]
-    return ReleaseVersion(told=tags.version_of(tags_[0]) if len(tags_) == 1 else "")
+    return ReleaseVersion(status_label=tags.version_of(tags_[0]) if len(tags_) == 1 else "")

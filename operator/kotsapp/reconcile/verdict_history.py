@@ -37,11 +37,11 @@ class VerdictHistory:
         """Everything is to be asked anew; the last decisive verdicts stay evidence."""
         return replace(self, entries={})
 
-    def noted(self, settled: Sequence[Resolution]) -> "VerdictHistory":
+    def noted(self, resolutions: Sequence[Resolution]) -> "VerdictHistory":
         """With what was found now, where the status can't hold all of it."""
-        if len(settled) <= MAX_IMAGES:
+        if len(resolutions) <= MAX_IMAGES:
             return self
-        found = {s.image: Previous(s.verdict, s.http_status, s.code) for s in settled if _is_found(s)}
+        found = {s.image: Previous(s.verdict, s.http_status, s.code) for s in resolutions if _is_found(s)}
         return replace(self, beyond_status=found)
 
     def evidence(
@@ -57,16 +57,16 @@ class VerdictHistory:
 
         With the ``same_license`` as the status tells of, so are its proofs.
         """
-        told = image_entries(status)
+        entries = image_entries(status)
         fresh, previous = {}, {}
         for reference in references:
             known = self._fresh(reference, max_age)
             if known is not None:
                 fresh[reference.written] = known
-            last = previous_in(told.get(reference.written)) or self.beyond_status.get(reference.written)
+            last = previous_in(entries.get(reference.written)) or self.beyond_status.get(reference.written)
             if last is not None:
                 previous[reference.written] = last
-        return Evidence(fresh, previous, refresh, proved_in(told.values()) if same_license else frozenset())
+        return Evidence(fresh, previous, refresh, proved_in(entries.values()) if same_license else frozenset())
 
     def _fresh(self, reference: Reference, max_age: float) -> ProbeResult | None:
         """The verdict, while it is younger than ``max_age``: it needn't be asked for again."""
@@ -102,5 +102,5 @@ def previous_in(entry: Mapping[str, Any] | None) -> Previous | None:
     return Previous(Verdict(str(entry["verdict"])), entry.get("httpStatus"), entry.get("code"))
 
 
-def _is_found(settled: Resolution) -> bool:
-    return settled.basis in (Basis.VERDICT, Basis.PREVIOUS) and bool(settled.http_status)
+def _is_found(resolution: Resolution) -> bool:
+    return resolution.basis in (Basis.VERDICT, Basis.PREVIOUS) and bool(resolution.http_status)

@@ -49,7 +49,7 @@ class Worker:
         self._writer = StatusWriter(status, self._memory.redactor)
         self._busy = asyncio.Lock()
         self._failures = 0
-        self._deletion_told = ""
+        self._deletion_announced = ""
 
     def see(self, app: App, status: Mapping[str, Any]) -> None:
         """A newer state of the resource; wakes when there is something to do about it, not for our own writes."""
@@ -87,8 +87,8 @@ class Worker:
                 return None  # what is gone is missed in no later try
 
             ledger = Ledger(Inventory.from_status(writer.status.get("inventory") or ()), save)
-            if self._deletion_told != app.uid:
-                self._deletion_told = app.uid
+            if self._deletion_announced != app.uid:
+                self._deletion_announced = app.uid
                 await self._post(app, events.of_deletion(len(ledger.inventory.entries)), services)
             removal, problems = await finalize(app, ledger, services)
             for event in events.of_cleanup(removal):
@@ -161,7 +161,7 @@ class Worker:
         work = asyncio.create_task(reconciler.reconcile())
         try:
             done, _ = await asyncio.wait({work}, timeout=QUIET)
-            if not done and not status.was_told(app.generation, self._writer.status):
+            if not done and not status.is_reported(app.generation, self._writer.status):
                 await reconciler.announce(*progressing(f"reconciling generation {app.generation}"))
             return await work
         finally:

@@ -54,7 +54,7 @@ class ConfigIncompleteError(ManifestError):
 
     def __init__(self, result: "ConfigResult") -> None:
         problems = result.verdict.problems
-        super().__init__(result.config.place, config.problems_told(problems))
+        super().__init__(result.config.place, config.problems_listed(problems))
         self.problems: tuple[ItemProblem, ...] = problems
         self.result = result
 

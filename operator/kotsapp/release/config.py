@@ -213,5 +213,5 @@ def _pattern_key(name: str) -> str:
     return f"pattern of {name}"
 
 
-def problems_told(problems: Iterable[ItemProblem]) -> str:
+def problems_listed(problems: Iterable[ItemProblem]) -> str:
     return "; ".join(str(problem) for problem in problems)

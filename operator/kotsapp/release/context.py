@@ -15,7 +15,7 @@ class ReleaseVersion:
     """Which release of its channel this is, as far as its source tells; ``sequence`` counts the app's releases.
 
     ``cursor`` is its place in the channel, empty for a release that comes from none; the domains are the channel's own.
-    ``told`` is for status alone, where no channel says a version: nothing is rendered with it, or anew for it.
+    ``status_label`` is for status alone, where no channel says a version: nothing is rendered with it, or anew for it.
     """
 
     sequence: int = 0
@@ -26,12 +26,12 @@ class ReleaseVersion:
     is_required: bool = False
     proxy_domain: str = ""
     registry_domain: str = ""
-    told: str = field(default="", repr=False, compare=False)
+    status_label: str = field(default="", repr=False, compare=False)
 
     def to_status(self) -> dict[str, str | int]:
         """Of ``status.release``: which release of its channel it is; empty where nothing is known of it."""
         if not self.cursor:
-            return {"versionLabel": self.told} if self.told else {}
+            return {"versionLabel": self.status_label} if self.status_label else {}
         label = {"versionLabel": self.version_label} if self.version_label else {}
         return {**label, "channelSequence": int(self.cursor)}
 

@@ -164,8 +164,8 @@ def _output(request: ChartRequest, ran: Ran, timeout: float, lookups: Lookups | 
         raise HelmError(f"{request}: {problem}")
     if ran.code != 0:
         secrets = (*request.secrets, *((*lookups.secrets, lookups.url) if lookups else ()))
-        told = _told(ran.complaint, secrets)
-        raise HelmError(f"{request}: {told or f'helm ended with code {ran.code}'}")
+        cause = _cause(ran.complaint, secrets)
+        raise HelmError(f"{request}: {cause or f'helm ended with code {ran.code}'}")
     return ran.output
 
 
@@ -185,7 +185,7 @@ async def render_files(
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-def _told(complaint: bytes, secrets: Sequence[str]) -> str:
+def _cause(complaint: bytes, secrets: Sequence[str]) -> str:
     """helm's error on one line, without anything secret that it quotes from the values."""
     text = complaint.decode("utf-8", "replace").replace(_ADVICE, "").strip()
     for secret in secrets:

@@ -47,7 +47,7 @@ _SMALL = 64 * 1024
 _MAX_NAME = 64
 
 
-_TOLD = {
+_CAUSES = {
     Death.MEMORY: f"reading the sources took more than {MAX_MEMORY // MIB} MiB of memory",
     Death.CPU: f"reading the sources took more than {MAX_CPU_SECONDS} s of CPU",
     Death.WALL_CLOCK: f"reading the sources took longer than {MAX_SECONDS:g} s",
@@ -60,7 +60,7 @@ class ReaderDiedError(Exception):
     """The sources could not be read within the bounds; ``death`` says which. The message is for the app's author."""
 
     def __init__(self, death: Death) -> None:
-        super().__init__(_TOLD[death])
+        super().__init__(_CAUSES[death])
         self.death = death
 
 

@@ -83,18 +83,20 @@ class Release:
     def nothing_found(self, files: Sequence[SourceFile]) -> str:
         """What to tell of files in which nothing was found to apply."""
         origins = ", ".join(file.origin for file in files[:MAX_NAMED]) + (" and more" if len(files) > MAX_NAMED else "")
-        told = f"{origins}: no Kubernetes object found"
+        found = f"{origins}: no Kubernetes object found"
         if self.unpatched_charts:
             skipped = ", ".join(self.unpatched_charts[:MAX_NAMED])
-            return f"{told} but {skipped}, which v2Charts: Skip leaves to others: nothing would be installed; set Patch"
+            return (
+                f"{found} but {skipped}, which v2Charts: Skip leaves to others: nothing would be installed; set Patch"
+            )
         if self.charts and not self.left_out:
             rendered = ", ".join(map(str, self.charts[:MAX_NAMED]))
-            return f"{told}: {rendered} came to no object with these values; check them"
+            return f"{found}: {rendered} came to no object with these values; check them"
         if self.chart_archives and not self.left_out:
             charts_ = ", ".join(self.chart_archives[:MAX_NAMED])
             problem = f"chart {charts_} is there, but no HelmChart document (kots.io) asks for it: add one"
-            return f"{told}; {problem}, or say how it is installed (chart, beside the source)"
-        return f"{told}; put the app's manifests there"
+            return f"{found}; {problem}, or say how it is installed (chart, beside the source)"
+        return f"{found}; put the app's manifests there"
 
     @property
     def proxy_domain(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Images from reference to settled route: classify, probe, ask the proxy, settle."""
+"""Images from reference to route: classify, probe, ask the proxy, resolve."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -52,30 +52,30 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """All images of a release, settled. ``domains`` are the hosts that the license opens for them."""
+    """All images of a release, each with its route. ``domains`` are the hosts that the license opens for them."""
 
     domains: Domains
-    settled: tuple[Resolution, ...]
+    resolutions: tuple[Resolution, ...]
 
     @property
     def undecided(self) -> list[Resolution]:
-        return [one for one in self.settled if one.undecided]
+        return [one for one in self.resolutions if one.undecided]
 
     @property
     def unverified(self) -> list[Resolution]:
         """Routed images that the license was not shown to pull."""
-        return [one for one in self.settled if one.is_routed and one.verified is not Verified.TRUE]
+        return [one for one in self.resolutions if one.is_routed and one.verified is not Verified.TRUE]
 
     @property
     def proxied(self) -> int:
-        return sum(one.route is Route.PROXY for one in self.settled)
+        return sum(one.route is Route.PROXY for one in self.resolutions)
 
     @property
     def pulls(self) -> dict[str, Pull]:
         """What rewriting needs, by the reference as written."""
         return {
             one.image: Pull(one.pull, one.route.needs_secret)
-            for one in self.settled
+            for one in self.resolutions
             if one.route is not None and one.pull is not None
         }
 
@@ -88,7 +88,7 @@ async def resolve_all(
     evidence: Evidence | None = None,
     done: Callable[[], None] = lambda: None,
 ) -> Routing:
-    """Settle all images at once; ``done`` is called after each. Never raises for what a registry does."""
+    """Resolve all images at once; ``done`` is called after each. Never raises for what a registry does."""
 
     async def one(reference: Reference) -> Resolution:
         resolved = await resolve(prober, reference, policy, credential, evidence)
@@ -105,7 +105,7 @@ async def resolve(
     credential: Credential | None = None,
     evidence: Evidence | None = None,
 ) -> Resolution:
-    """Settle one image. Never raises for what a registry does; run many at once, the prober limits.
+    """Resolve one image. Never raises for what a registry does; run many at once, the prober limits.
 
     Without a ``credential`` the proxy is not asked. The registry isn't either where the ``evidence`` is fresh.
     """

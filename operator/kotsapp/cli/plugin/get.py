@@ -35,14 +35,14 @@ def _text(apps: list[App], target: Target) -> str:
 
 def _row(app: App) -> tuple[object, ...]:
     summary = (app.get("status") or {}).get("imageSummary") or {}
-    told = ready(app)
+    condition = ready(app)
     return (
         app["metadata"]["namespace"],
         app["metadata"]["name"],
-        *tones.condition("Ready", told.get("status", "Unknown"), told.get("reason", "")),
+        *tones.condition("Ready", condition.get("status", "Unknown"), condition.get("reason", "")),
         ((app.get("status") or {}).get("release") or {}).get("versionLabel", ""),
         summary.get("total", ""),
         summary.get("proxied", ""),
         Toned("True", Tone.BUSY) if is_suspended(app) else "",
-        told.get("message", ""),
+        condition.get("message", ""),
     )

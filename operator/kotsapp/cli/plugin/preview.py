@@ -203,13 +203,13 @@ class _Preview:
         current().learn("release", known_secrets.of_release(release))
         references = parse_used(routing.used_in(release, spec).users)
         domains = read.renderer.domains(release.application).opening(references)
-        told = {str(one.get("image")): one for one in self._status.get("images") or ()}
+        in_status = {str(one.get("image")): one for one in self._status.get("images") or ()}
         pulls: dict[str, Pull] = {}
         unknown = []
         policy = routing.policy(self._app, spec, read.license, release, domains)
         for reference in references:
             verdict = classify(reference, domains, policy.exclude, public_images=policy.public_images)
-            route = route_of(verdict) if verdict is not None else told.get(reference.written, {}).get("route")
+            route = route_of(verdict) if verdict is not None else in_status.get(reference.written, {}).get("route")
             if route is None:
                 unknown.append(reference.written)
                 continue
