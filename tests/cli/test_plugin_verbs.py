@@ -9,7 +9,8 @@ import pytest
 from harness.cluster import NAMESPACE, config_map, deployment, fake_cluster, obj
 from harness.fakekube import FakeApi, connect
 from harness.inprocess import PRIVATE, PUBLIC, operating
-from harness.licenses import Signer
+from harness.licenses import LICENSE_ID, Signer
+from harness.vendors import VendorWeb
 from harness.virtual_time import in_virtual_time, quiet, until
 from kotsapp.cli.errors import CommandError
 from kotsapp.cli.plugin import tones
@@ -19,6 +20,7 @@ from kotsapp.cli.plugin.terminal import fitted
 from kotsapp.cli.plugin.tones import Tone
 from kotsapp.names import API_VERSION, KIND
 from kotsapp.verdicts.verdict import Verdict
+from localworld.release_channel import Customer, Vendor
 
 UID = "3f0b6c1e-0000-4000-8000-000000000001"
 Run = Callable[..., Coroutine[Any, Any, int]]
@@ -331,6 +333,30 @@ async def test_suspend_resume_retry_and_events(signer: Signer, capsys: pytest.Ca
         assert reasons[-3:] == ["ProbeRequested", "Suspended", "Resumed"]
         assert await run(api, "history", "my-app") == 0
         assert "no rendering is kept" in capsys.readouterr().out
+
+
+@in_virtual_time
+async def test_the_history_says_which_version_each_rendering_is_of(
+    signer: Signer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vendor = Vendor()
+    vendor.customers[LICENSE_ID] = Customer(signer.sign(), 1, "")
+
+    def publish(version: str) -> None:
+        made = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: told}\ndata: {v: 'repl{{ VersionLabel }}'}\n"
+        vendor.publish(version, {"app.yaml": made})
+
+    publish("1.0.0")
+    async with operating(signer, web=VendorWeb(vendor)) as operator:
+        operator.put_app(manifests=[{"channelRelease": {}}], interval="1m")
+        await operator.until_ready()
+        publish("1.1.0")
+        await until(lambda: operator.status()["release"].get("versionLabel") == "1.1.0")
+        await operator.until_ready()
+        assert await run(operator.api, "history", "my-app") == 0
+        head, *rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+        assert head == ["REVISION", "VERSION", "RENDERED"]
+        assert [(row[0], row[1], row[3:]) for row in rows] == [("2", "1.1.0", ["current"]), ("1", "1.0.0", [])]
 
 
 @in_virtual_time

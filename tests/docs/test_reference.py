@@ -61,6 +61,7 @@ def test_every_label_and_annotation_of_ours_is_named() -> None:
         ORIGINAL_IMAGES,
         store.RELEASE_LABEL,
         store.REVISION_LABEL,
+        store.VERSION_ANNOTATION,
         kept.SOURCES_LABEL,
         upgrade.RUN_MARK,
         *names.REQUESTS,

@@ -216,6 +216,52 @@ async def test_trouble_changes_nothing_and_is_told(
 
 
 @in_virtual_time
+@pytest.mark.parametrize(
+    "asked", [{"version": "1.4.2"}, {"version": "2.x"}, {"tag": "beta"}, {"digest": f"sha256:{'0' * 64}"}]
+)
+@pytest.mark.parametrize("down", [False, True])
+async def test_another_version_that_can_not_be_had_leaves_what_runs_and_is_not_ready(
+    signer: Signer, web: VendorWeb, registry: OciRegistry, asked: dict[str, Any], down: bool
+) -> None:
+    registry.push(PLACE, "1.0.0", folder("1"))
+    async with operating(signer, web=web) as operator:
+        put(operator, version="1.0.0")
+        await operator.until_ready()
+        registry.down = down
+        put(operator, **asked)
+        await operator.until_reason("SourceUnavailable")
+        named = next(iter(asked.values()))
+        assert operator.whole_message().startswith(f"{URL} {named} can't be had: ")
+        assert f"What runs is left alone, with {URL} 1.0.0@sha256:" in operator.whole_message()
+        assert condition(operator, "Reconciling" if down else "Stalled")["status"] == "True"
+        assert operator.status()["release"]["versionLabel"] == "1.0.0"
+        assert data(operator) == {"v": "1"}
+        put(operator, version="1.x")  # which is what is kept
+        await operator.until_ready()
+        assert condition(operator, "SourcesReady")["status"] == ("False" if down else "True")
+
+
+@in_virtual_time
+async def test_values_that_change_while_the_registry_is_down_are_put_into_the_chart_that_is_kept(
+    signer: Signer, web: VendorWeb, registry: OciRegistry
+) -> None:
+    registry.push(PLACE, "1.0.0", chart("1.0.0"))
+    async with operating(signer, web=web) as operator:
+        put(operator, {"values": {"greeting": "old"}}, version="1.x")
+        await operator.until_ready()
+        registry.down = True
+        put(operator, {"values": {"greeting": "new"}}, version="1.x")
+        await until(lambda: data(operator)["greeting"] == "new")
+        await operator.until_ready()
+        assert condition(operator, "SourcesReady")["status"] == "False"
+        # With another version they are for that one, and not for the one that runs.
+        put(operator, {"values": {"greeting": "newer"}}, version="2.x")
+        await operator.until_reason("SourceUnavailable")
+        await quiet(600)
+        assert data(operator)["greeting"] == "new"
+
+
+@in_virtual_time
 async def test_a_restart_while_the_registry_is_down_changes_nothing(
     signer: Signer, web: VendorWeb, registry: OciRegistry
 ) -> None:

@@ -14,7 +14,7 @@ from harness.virtual_time import in_virtual_time, quiet, until, within_virtual
 from kotsapp.names import KIND, REQUEST_ANNOTATION
 from kotsapp.reconcile.kept_artifacts import MAX_AT_HAND, at_hand
 from kotsapp.sources.artifact import Artifact
-from localworld.release_channel import Customer, Response, Vendor
+from localworld.release_channel import Customer, Request, Response, Vendor
 
 DAY = 86400.0
 
@@ -172,6 +172,84 @@ async def test_a_pinned_version_stays_and_newer_ones_are_told(signer: Signer, we
         available = operator.status()["availableReleases"]
         assert [one["versionLabel"] for one in available] == ["1.2.0", "1.1.0"]
         assert [one.get("isRequired") for one in available] == [True, None]
+
+
+@in_virtual_time
+async def test_a_version_that_the_vendor_does_not_have_is_not_told_as_if_it_ran(signer: Signer, web: VendorWeb) -> None:
+    async with operating(signer, web=web) as operator:
+        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.0.0"}}], interval="1m")
+        await operator.until_ready()
+        operator.api.audit.clear()
+        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.4.2"}}], interval="1m")
+        await operator.until_reason("SourceUnavailable")
+
+        assert operator.ready() == ("False", "SourceUnavailable")
+        assert condition(operator, "Stalled")["status"] == "True", "only a person, here or at the vendor's, can mend it"
+        message = operator.whole_message()
+        assert message.startswith("release 1.4.2 can't be had: replicated.app answered 404 for release 1.4.2")
+        assert message.endswith("What runs is left alone, with release 1.0.0 (1)")
+        assert condition(operator, "SourcesReady")["message"] == message
+        assert operator.events().count("SourceUnavailable") == 1
+        assert running(operator) == "1.0.0"
+        assert operator.status()["release"]["versionLabel"] == "1.0.0"
+        assert [write for write in operator.api.writes() if "ConfigMap" in write] == []
+        await quiet(3600)
+        assert operator.ready() == ("False", "SourceUnavailable")
+        assert operator.events().count("SourceUnavailable") == 1
+
+        publish(web.vendor, "1.4.2")
+        await until(lambda: running(operator) == "1.4.2")
+        await operator.until_ready()
+
+
+@in_virtual_time
+async def test_another_version_while_the_service_is_down_is_waited_for(signer: Signer, web: VendorWeb) -> None:
+    publish(web.vendor, "1.1.0")
+    async with operating(signer, web=web) as operator:
+        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.0.0"}}])
+        await operator.until_ready()
+        web.down = True
+        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.1.0"}}])
+        await operator.until_reason("SourceUnavailable")
+        assert condition(operator, "Reconciling")["status"] == "True", "it passes by itself"
+        api = operator.api
+    async with operating(signer, api, web=web) as operator:
+        await quiet(60)
+        assert operator.ready() == ("False", "SourceUnavailable"), "a restart forgets nothing"
+        # What is there is asked for again, so that nothing is missing.
+        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.0.0"}}])
+        await operator.until_ready()
+        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.1.0"}}])
+        await operator.until_reason("SourceUnavailable")
+        web.down = False
+        await until(lambda: running(operator) == "1.1.0")
+        await operator.until_ready()
+
+
+@in_virtual_time
+async def test_a_version_behind_a_required_one_that_can_not_be_had_keeps_ready_false(
+    signer: Signer, web: VendorWeb
+) -> None:
+    async with operating(signer, web=web) as operator:
+        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.0.0"}}], interval="1m")
+        await operator.until_ready()
+        publish(web.vendor, "1.1.0", is_required=True)
+        publish(web.vendor, "1.2.0")
+
+        def lost(request: Request, response: Response) -> Response:
+            return Response(404) if request.query["channelSequence"] == "3" else response
+
+        web.vendor.faults["release"] = lost
+        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.2.0"}}], interval="1m")
+        await until(lambda: running(operator) == "1.1.0")
+        await operator.until_reason("SourceUnavailable")
+        events = len(operator.events())
+        await quiet(1800)
+        assert operator.ready() == ("False", "SourceUnavailable")
+        assert len(operator.events()) == events, "it does not come and go"
+        web.vendor.faults.clear()
+        await until(lambda: running(operator) == "1.2.0")
+        await operator.until_ready()
 
 
 @in_virtual_time

@@ -180,6 +180,7 @@ class Reconciler:
                 charts=release_store.records(release.charts),
                 content_inputs=renderer.inputs_of(release.content) if release.content else "",
                 looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
+                version=loaded.version.version_label or loaded.version.told,
             ),
             kept=is_kept(release),
         )

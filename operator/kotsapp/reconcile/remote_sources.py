@@ -2,7 +2,7 @@
 
 They are looked at every ``spec.interval``, and at once when the KotsApp or its license changes and when somebody asks
 (kotsapp.dev/requestedAt). What came last is kept, so that a source that is down changes nothing: condition SourcesReady
-tells of it, and Ready is left to what runs (DESIGN 6.1, 9).
+tells of it, and Ready is left to what runs, unless another version is asked for by now (DESIGN 6.1, 9).
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from math import inf
 from typing import Any
 
-from kotsapp.api.conditions import READY, SOURCES_READY, condition_in
+from kotsapp.api.conditions import READY, SOURCES_READY, Reason, condition_in
 from kotsapp.api.spec import Spec
 from kotsapp.backoff import Backoff
 from kotsapp.kube.errors import ApiError
@@ -132,7 +132,9 @@ class RemoteSources:
             self._progress.found(available=available)
         memory.artifacts = at_hand(usable)
         left = memory.due - asyncio.get_running_loop().time()
-        report = source_report.Report(self._spec.remote, usable, memory.problems, left)
+        report = source_report.Report(
+            self._spec.remote, usable, memory.problems, left, license.settings.get("channelID", "")
+        )
         self._progress.events += report.events(self._progress.before)
         self._progress.found(report.condition())  # raises where something is missing
         return usable
@@ -201,11 +203,16 @@ class RemoteSources:
 
     def _is_ready(self, item: RemoteItem, artifact: Artifact) -> bool:
         before = self._progress.before
-        if (condition_in(before, READY) or {}).get("status") != "True":
-            return False
+        ready = condition_in(before, READY) or {}
+        if ready.get("status") != "True":
+            # Not for want of the next one: what waits for this one would else wait for itself.
+            return ready.get("reason") == Reason.SOURCE_UNAVAILABLE and self._memory.was_ready == artifact.revision
         rolled_out = (before.get("release") or {}).get("channelSequence")
         is_release = isinstance(item, ChannelRelease)
-        return not is_release or bool(rolled_out == ReleaseFacts.of(artifact.facts).channel_sequence)
+        if is_release and rolled_out != ReleaseFacts.of(artifact.facts).channel_sequence:
+            return False
+        self._memory.was_ready = artifact.revision if is_release else self._memory.was_ready
+        return True
 
     def _plan_next(self) -> None:
         """When to look again: sooner after a failure that passes, but no sooner than a server asked for."""

@@ -25,6 +25,8 @@ SECRET_TYPE = f"{GROUP}/release.v1"
 # Which KotsApp a stored release is of; no label of the app's objects, so that it is none of them.
 RELEASE_LABEL = f"{GROUP}/release-of"
 REVISION_LABEL = f"{GROUP}/revision"
+# Which version of its release a revision is of: in an annotation, since a label takes no text that a vendor thought of.
+VERSION_ANNOTATION = f"{GROUP}/release-version"
 # Text of a release as it is stored: what the reading of one may take in (release/budget.py), and half of that for what
 # aliases repeat and for the drawn values. It is unpacked in the operator.
 MAX_TEXT = 24 * 1024 * 1024
@@ -48,6 +50,7 @@ class StoredRelease:
     ``local_images`` is what ``LocalImageName`` answered. ``request`` is the ``kotsapp.dev/renderAt`` that was acted on,
     ``rendered_at`` is RFC 3339. ``charts`` are the release's charts, in the order that ``chart_numbers`` count;
     ``looked_up_as`` is the account as which they may have looked up, empty for none, None where none of them does.
+    ``version`` is the release's, empty where nobody told it; it is for people alone.
     """
 
     revision: int
@@ -60,6 +63,7 @@ class StoredRelease:
     charts: tuple[ChartRecord, ...] = ()
     looked_up_as: str | None = None
     content_inputs: str = ""
+    version: str = ""
 
 
 def is_kept(release: Release) -> bool:
@@ -90,7 +94,8 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
         if number == 0:
             data |= {_PARTS: str(len(parts)).encode(), _DIGEST: digest.encode()}
         name = secret_name(app, stored.revision, number)
-        made.append(kept_in_secrets.secret(name, SECRET_TYPE, data, {**metadata, "labels": labels}))
+        told = {"annotations": {VERSION_ANNOTATION: stored.version}} if stored.version else {}
+        made.append(kept_in_secrets.secret(name, SECRET_TYPE, data, {**metadata, **told, "labels": labels}))
     return made[::-1]
 
 
