@@ -516,15 +516,15 @@ async def run(server: Server) -> dict[str, Any]:
         try:
             found[name] = comparable(await step(server))
         except ApiError as error:
-            causes = sorted((cause.field, _told(cause.message)) for cause in error.causes)
+            causes = sorted((cause.field, _comparable(cause.message)) for cause in error.causes)
             found[name] = {"error": error.status, "reason": error.reason, "causes": causes}
-            found[name]["message"] = _told(error.message)
+            found[name]["message"] = _comparable(error.message)
         except UnknownKindError as error:
             found[name] = {"unknown": str(error)}
     return found
 
 
-def _told(message: str) -> str:
+def _comparable(message: str) -> str:
     """What is said, less what Go's own types look like when they are printed."""
     message = re.sub(r"Invalid value: [\[{].*?[\]}]: (?=\W?[a-z])", "Invalid value: {}: ", _UUID.sub("UID", message))
     return re.split(r"\s*@@", message)[0].strip()

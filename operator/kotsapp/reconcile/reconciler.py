@@ -180,7 +180,7 @@ class Reconciler:
                 charts=release_store.records(release.charts),
                 content_inputs=renderer.inputs_of(release.content) if release.content else "",
                 looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
-                version=loaded.version.version_label or loaded.version.told,
+                version=loaded.version.version_label or loaded.version.status_label,
             ),
             kept=is_kept(release),
         )

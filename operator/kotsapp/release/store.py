@@ -94,8 +94,8 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
         if number == 0:
             data |= {_PARTS: str(len(parts)).encode(), _DIGEST: digest.encode()}
         name = secret_name(app, stored.revision, number)
-        told = {"annotations": {VERSION_ANNOTATION: stored.version}} if stored.version else {}
-        made.append(kept_in_secrets.secret(name, SECRET_TYPE, data, {**metadata, **told, "labels": labels}))
+        annotated = {"annotations": {VERSION_ANNOTATION: stored.version}} if stored.version else {}
+        made.append(kept_in_secrets.secret(name, SECRET_TYPE, data, {**metadata, **annotated, "labels": labels}))
     return made[::-1]
 
 
