@@ -25,12 +25,12 @@ def _digest(value: Any, key: bytes) -> str:
     return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES, key=key).hexdigest()
 
 
-def object_digest(obj: Mapping[str, Any], secret: bytes) -> str:
-    """A digest of a whole object. A Secret's is keyed with ``secret``, which whoever sees the digest must not know:
+def object_digest(obj: Mapping[str, Any], digest_key: bytes) -> str:
+    """A digest of a whole object. A Secret's is keyed with ``digest_key``, which whoever sees the digest must not know:
     against a plain one, guesses of a password could be tried."""
     if (obj.get("apiVersion"), obj.get("kind")) != ("v1", "Secret"):
         return digest(obj)
-    key = hashlib.blake2b(secret, digest_size=hashlib.blake2b.MAX_KEY_SIZE).digest()
+    key = hashlib.blake2b(digest_key, digest_size=hashlib.blake2b.MAX_KEY_SIZE).digest()
     return _digest(obj, key)
 
 
