@@ -141,7 +141,7 @@ def stalled(reason: str, message: str) -> list[Condition]:
 
 
 def failed(reason: str, message: str) -> list[Condition]:
-    """Resolution, and not as wished: neither worked on nor stuck on an input."""
+    """The work is done, and the app is not well: nothing is tried again, and no input is at fault."""
     return [Condition.false(READY, reason, message)]
 
 

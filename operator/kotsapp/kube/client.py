@@ -26,7 +26,10 @@ NAMES_ONLY = "application/json;as=Table;g=meta.k8s.io;v=v1"
 
 
 class KubeClient:
-    """Reads and writes objects as plain dictionaries; raises ApiError, and UnknownKindError for unserved kinds."""
+    """Reads and writes objects as plain dictionaries; raises ApiError, and UnknownKindError for unserved kinds.
+
+    Longer than other classes, since it is the API's verbs, a short method each.
+    """
 
     def __init__(
         self, connection: Connection, discovery: Discovery, server_version: str, user: str | None = None
