@@ -1,4 +1,4 @@
-"""Being told to end, at whatever moment: a signal counts while the operator connects, waits, works or begins anew."""
+"""Being asked to end, at whatever moment: a signal counts while the operator connects, waits, works or begins anew."""
 
 import asyncio
 import signal
@@ -10,11 +10,11 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StoppedError(Exception):
-    """The process was told to end before the work was done, which was cancelled."""
+    """The process was asked to end before the work was done, which was cancelled."""
 
 
 class Stopping:
-    """Whether this process was told to end."""
+    """Whether this process was asked to end."""
 
     def __init__(self) -> None:
         self.requested = asyncio.Event()
@@ -37,7 +37,7 @@ class Stopping:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
 
     async def unless(self, work: Coroutine[Any, Any, T]) -> T:
-        """What the work comes to; raises StoppedError, with the work cancelled, when told to end before."""
+        """What the work comes to; raises StoppedError, with the work cancelled, when asked to end before."""
         working, requested = asyncio.ensure_future(work), asyncio.ensure_future(self.requested.wait())
         try:
             await asyncio.wait((working, requested), return_when=asyncio.FIRST_COMPLETED)

@@ -28,7 +28,7 @@ MIN_TIMEOUT, MAX_TIMEOUT = 1.0, 24 * 3600.0
 # Every object of an app carries its name as a label.
 MAX_APP_NAME = 63
 # What an image path may name of the core group. The others, Secrets among them, hold texts that go to no registry.
-# A ConfigMap names images for whoever makes pods of it; a Secret's content is told nowhere.
+# A ConfigMap names images for whoever makes pods of it; a Secret's content is shown nowhere.
 CORE_KINDS_WITH_IMAGES = ("Pod", "PodTemplate", "ReplicationController", "ConfigMap")
 # The largest public Configs have 150 items.
 MAX_CONFIG_VALUES = 1_000
@@ -190,7 +190,7 @@ def _image_path(item: Any, index: int) -> ImagePath:
     if item.get("group") == "" and item.get("kind") not in (*CORE_KINDS_WITH_IMAGES, None):
         raise SpecError(
             f"{where}: a {str(item['kind'])[:MAX_APP_NAME]} of the core group has no pods: what it holds is not probed,"
-            " and would be told in status; name the custom resource that runs the image"
+            " and would be shown in status; name the custom resource that runs the image"
         )
     try:
         secrets = item.get("pullSecretsPath")

@@ -74,7 +74,7 @@ class Applier:
         return [result for result in results if result is not None]
 
     async def apply(self, objects: Sequence[Object], applied: Callable[[Entry], None]) -> None:
-        """Apply them tier by tier, telling ``applied`` of each at once; raises RefusedError after a failed tier."""
+        """Apply them tier by tier, calling ``applied`` with each at once; raises RefusedError after a failed tier."""
         by_key = {key_of(obj): obj for obj in objects}
         for keys in in_tiers(by_key):
             await self._each([by_key[key] for key in keys], lambda obj: self._apply(obj, applied))

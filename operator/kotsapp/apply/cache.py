@@ -98,7 +98,7 @@ class OwnedObjects:
         return not watch.is_forbidden
 
     def expect(self, owner: Owner, keys: Iterable[ObjectKey]) -> None:
-        """The owner has or wants these objects alone: from now on it is told of no others that carry its labels."""
+        """The owner has or wants these objects alone: from now on no others that carry its labels wake it."""
         self._expected[owner] = frozenset(key.identity for key in keys)
 
     def follow_only(self, owner: Owner, user: str | None, keys: Iterable[ObjectKey]) -> None:
@@ -113,7 +113,7 @@ class OwnedObjects:
     def note(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
         """Remember an object as an answer showed it, ahead of the watch; returns what the answer showed.
 
-        Where the watch was faster and has shown a later change, the owner is told of that one.
+        Where the watch was faster and has shown a later change, the owner is woken for that one.
         """
         seen = self.read(obj, key)
         cached = self._seen.get(key.identity)
@@ -132,7 +132,7 @@ class OwnedObjects:
         self._seen.pop(key.identity, None)
 
     def forget_owner(self, owner: Owner) -> None:
-        """The app is gone: end the watches that nobody else needs, and tell who waited for what it held."""
+        """The app is gone: end the watches that nobody else needs, and wake who waited for what it held."""
         for key, watch in list(self._watches.items()):
             self._unfollow(key, watch, owner)
         for identity in [identity for identity, seen in self._seen.items() if seen.owner == owner]:

@@ -75,7 +75,7 @@ async def find_changes(plan: Plan, digests: PlanDigests, reader: LiveReader, kno
 async def note_repairs(
     changes: Changes, client: KubeClient, history: RepairHistory
 ) -> tuple[RepairHistory, Contested | None]:
-    """The history with the repairs that were made, and what is told of the objects that are fought over.
+    """The history with the repairs that were made, and what is said of the objects that are fought over.
 
     A fight is over when a repair has lasted as long as the next one would have been put off.
     """

@@ -100,7 +100,7 @@ def _table(items: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _required(item: Mapping[str, Any]) -> str:
-    """Whether it has to have a value: always, or where its condition, which takes answers to tell, holds."""
+    """Whether it has to have a value: always, or where its condition, which depends on answers, holds."""
     if not item["required"]:
         return "-"
     return "if asked" if actions.has_calls(item["when"]) else "yes"

@@ -37,7 +37,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def run(args: argparse.Namespace) -> int:
     """Check a release without a license: every document, template call, chart and image, with file and line; all that
     is found at once. Exit code 0 if nothing stands in the way, 1 with findings of the level error, 2 for bad usage.
-    What only a license or the answers to the Config can tell is said as a note."""
+    What depends on a license or on answers to the Config is said as a note."""
     answers = read_answers(args.config_values)
     files = source_files(args.files)
 

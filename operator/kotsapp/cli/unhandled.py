@@ -1,4 +1,4 @@
-"""What looks like an image and is not handled, as commands tell it."""
+"""What looks like an image and is not handled, as commands report it."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The health of what an app runs, from the few facts that a watch keeps and, where they tell more, from its pods.
+"""The health of what an app runs, from the few facts that a watch keeps and, where they say more, from its pods.
 
 ``assess`` adds to a workload's own status what its pods say: which image can't be pulled and why, what crashes between
 two moments of being ready, and what only events know.
@@ -36,7 +36,7 @@ _SHORT_LIVED = frozenset({"Job", "CronJob"})
 
 
 def needs_pods(workload: WorkloadFacts, *, was_ready: bool = True) -> bool:
-    """Whether the pods may tell what the workload doesn't; an app that was healthy and is needs no pod to be read.
+    """Whether the pods may say what the workload doesn't; an app that was healthy and is needs no pod to be read.
 
     What was not Ready and says that it is may be between two crashes.
     """
@@ -49,7 +49,7 @@ def needs_pods(workload: WorkloadFacts, *, was_ready: bool = True) -> bool:
 
 
 def events_wanted(workload: WorkloadFacts, pods: Sequence[Mapping[str, Any]], now: float) -> str | None:
-    """The uid of the object whose events may tell what the workload's pods don't; None when they tell enough.
+    """The uid of the object whose events may say what the workload's pods don't; None when those say enough.
 
     One object stands for all: its siblings have the same template.
     """
@@ -103,7 +103,7 @@ def _restarted(workload: WorkloadFacts, now: float) -> Health | None:
 
 
 def _short_lived(workload: WorkloadFacts, problem: PodProblem | None, previous_message: str) -> Health:
-    """Jobs, and the running ones of a CronJob: a pod that failed is told while another one tries again."""
+    """Jobs, and the running ones of a CronJob: a pod that failed is reported while another one tries again."""
     if problem is None or (workload.kind == "CronJob" and problem.severity > Severity.FINISHED):
         return Health(workload.state, workload.message)
     state = workload.state
@@ -135,7 +135,7 @@ def summary(workloads: Iterable[tuple[str, Health]]) -> Health:
     if not troubled:
         return Health(WorkloadState.READY, f"{len(everyone)} of {len(everyone)} workloads ready")
     settles_in = min((h.settles_in for _, h in troubled if h.settles_in is not None), default=None)
-    # Equal troubles are told once: many workloads wait for one image, one claim, one node.
+    # Equal troubles are reported once: many workloads wait for one image, one claim, one node.
     troubled.sort(key=lambda item: (-item[1].state.badness, item[1].message))
     alike = [
         (health, sorted(name for name, _ in group))

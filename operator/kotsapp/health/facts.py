@@ -47,9 +47,9 @@ class WorkloadFacts:
     """What is kept of a workload: its health by its own status, and how to find its pods.
 
     ``selector`` is a label selector as the API's ``labelSelector`` parameter takes it; None if there are no pods.
-    ``done`` is of what runs once, and has ended well. ``revision`` tells pods of the newest pod template. Of a bare
-    Pod, ``settles_at`` (seconds since the epoch) is when its restarted containers count as up, and ``restarted`` its
-    health until then.
+    ``done`` is of what runs once, and has ended well. ``revision`` identifies pods of the newest pod template. Of a
+    bare Pod, ``settles_at`` (seconds since the epoch) is when its restarted containers count as up, and ``restarted``
+    its health until then.
     """
 
     kind: str

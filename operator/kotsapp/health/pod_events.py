@@ -1,4 +1,4 @@
-"""What a pod's events tell that its status doesn't: volumes that can't be mounted, probes that fail or kill.
+"""What a pod's events say that its status doesn't: volumes that can't be mounted, probes that fail or kill.
 
 Events are kept for an hour and are no promise of anything; they only explain what the status has shown to be unwell.
 """

@@ -2,7 +2,7 @@
 
 The line must not change while the trouble is the same, since each change is a write of the app's status: the names of
 pods, counts of restarts and the two faces of a failed pull (the kubelet alternates between ErrImagePull and
-ImagePullBackOff) are therefore left out, and a container between two crashes is told as one that crashes.
+ImagePullBackOff) are therefore left out, and a container between two crashes is reported as one that crashes.
 """
 
 import math
@@ -37,7 +37,7 @@ _RPC = re.compile(r"rpc error: code = \w+ desc = ")
 
 
 class Severity(IntEnum):
-    """Which problem is told first. Pulls lead, since pulling images is what this operator is for."""
+    """Which problem is reported first. Pulls lead, since pulling images is what this operator is for."""
 
     PULL = 0
     CONTAINER = 1
@@ -101,7 +101,7 @@ def worst_problem(
     now: float = math.inf,
     events: Sequence[Event] = (),
 ) -> PodProblem | None:
-    """The problem to tell of all the pods' ones; the same for the same pods in any order.
+    """The problem to report of all the pods' ones; the same for the same pods in any order.
 
     ``finished`` lets failed pods count, as is right for a Job's; a controller that keeps pods running has replaced
     them already. Pods that are being deleted never count. ``now`` is in seconds since the epoch; ``events`` of the
@@ -135,7 +135,7 @@ def pod_problems(pod: Mapping[str, Any], now: float = math.inf, events: Sequence
 
 
 def explained_by_events(pod: Mapping[str, Any], now: float) -> str | None:
-    """The pod's uid if its events may tell what its status doesn't: set-up, probes. None for one that is young."""
+    """The pod's uid if its events may say what its status doesn't: set-up, probes. None for one that is young."""
     metadata = mapping(pod.get("metadata"))
     born = seconds(metadata.get("creationTimestamp"))
     if born is None or now - born < EVENTS_AFTER:
@@ -274,7 +274,7 @@ def _end(container: _Container) -> str:
 
 
 def _exit(terminated: Mapping[str, Any]) -> str:
-    """The code and, where it tells more, the reason. The termination message is the program's own and stays out."""
+    """The code and, where it says more, the reason. The termination message is the program's own and stays out."""
     code, reason = terminated.get("exitCode"), terminated.get("reason")
     if code is None:
         return ""

@@ -1,4 +1,4 @@
-"""The charts of a release, rendered one by one, so that each one's fault is told."""
+"""The charts of a release, rendered one by one, so that each one's fault is reported."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""A release read as far as it goes: the steps of the pipeline, each of which goes on behind a fault and tells it."""
+"""A release read as far as it goes: the steps of the pipeline, each of which reports a fault and goes on behind it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -119,7 +119,7 @@ class Reading:
         try:
             return reader.with_repeated(texts, opened, self._filling, self._reading, self._budget)
         except ManifestError as error:
-            # What can't be read is told already; else it is what the Config repeats.
+            # What can't be read is reported already; else it is what the Config repeats.
             if not any(finding.level is Level.ERROR for finding in self.recorder.findings):
                 self.recorder.stop("config", error)
             return opened
@@ -142,7 +142,7 @@ class Reading:
     ) -> FilledRelease:
         domains = resolve_domains(application=CustomDomains(application.proxy_domain, application.registry_domain))
         if config is None:
-            # One that can't be read is told already, and would be told again.
+            # One that can't be read is reported already, and would be again.
             opened = replace(
                 opened,
                 found=tuple(tuple(d for d in f if roles.role_of(d.value) is not Role.CONFIG) for f in opened.found),

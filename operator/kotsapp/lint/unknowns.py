@@ -67,7 +67,7 @@ def license_fields(action: Action) -> Iterator[str]:
 
 
 def found_in(text: str) -> list[Action]:
-    """The actions of both forms, by their places; none of a form that can't be read, which whoever fills in tells."""
+    """The actions of both forms, by their places; none of a form that can't be read, which filling in reports."""
     if not actions.has_calls(text):
         return []
     found: list[Action] = []

@@ -77,7 +77,7 @@ def routes(status: Mapping[str, Any]) -> dict[str, str]:
 
 
 def cut_in(status: Mapping[str, Any], resolutions: Sequence[Resolution]) -> tuple[str, ...]:
-    """Routed images that a status counts and does not list, since it would be too large; none where it tells of other
+    """Routed images that a status counts and does not list, since it would be too large; none where it is of other
     images than ``resolutions``."""
     if (status.get("imageSummary") or {}).get("total") != len(resolutions):
         return ()

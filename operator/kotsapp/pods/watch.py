@@ -22,7 +22,7 @@ CHUNK = 100
 MAX_PODS = 10_000
 # Seconds for which an app waits for a first answer; what else there is to do for it does not depend on its pods.
 PATIENCE = 10.0
-# What was allowed until now is given a little time before it is told that it is not.
+# What was allowed until now is given a little time before its refusal is reported.
 FORBIDDEN_TRIES = 1
 
 
@@ -66,7 +66,7 @@ class PodWatch(Reflector):
         return self._task
 
     async def list(self) -> str:
-        """All pods, a page at a time; what changes meanwhile is told by the watch, which begins before them."""
+        """All pods, a page at a time; what changes meanwhile is seen by the watch, which begins before them."""
         kind = await self._kind()
         version = await self._client.version_of(kind, self._namespace)
         found: dict[str, SeenPod] = {}

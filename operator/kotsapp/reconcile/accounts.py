@@ -32,7 +32,7 @@ async def account_secrets(
 ) -> SecretsOfAccounts:
     """What the accounts carry whose pods get the pull secret for one of the ``routed`` images. Raises ApiError.
 
-    A manifest that lists pull secrets is taken at its word; the live account tells where none does. From then on a
+    A manifest that lists pull secrets is taken at its word; the live account counts where none does. From then on a
     change of an account in the app's namespace wakes the app, beside the references that are ``watched`` already;
     accounts elsewhere are looked at whenever the app is.
     """

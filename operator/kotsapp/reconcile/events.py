@@ -1,4 +1,4 @@
-"""What is told as Kubernetes Events: transitions only, about the KotsApp that a person would describe. Pure."""
+"""What is posted as Kubernetes Events: transitions only, about the KotsApp that a person would describe. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def of_license(license: License, before: Mapping[str, Any], warned: bool) -> lis
 
 
 def ends_soon(license: License) -> str | None:
-    """What to tell of a license whose end is near."""
+    """What to say of a license whose end is near."""
     ends = license.expires_at
     if ends is None or license.state(datetime.now(UTC)) is not LicenseState.EXPIRING_SOON:
         return None

@@ -1,4 +1,4 @@
-"""The step that asks for all images of an app at once, and tells from where pods pull each."""
+"""The step that asks for all images of an app at once, and says from where pods pull each."""
 
 from kotsapp.api.spec import Spec
 from kotsapp.images.usage import InvalidImagesError, parse_used

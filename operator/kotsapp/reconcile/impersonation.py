@@ -21,8 +21,8 @@ def client_of(app: App, account: str, services: Services) -> KubeClient:
 
 
 async def check_impersonation(app: App, account: str, services: Services) -> None:
-    """Raises ReconcileError when the account isn't there, which is told first, since a right to act as nobody helps
-    nobody; or when the operator may not act as it, telling which RoleBinding lets it."""
+    """Raises ReconcileError when the account isn't there, which is reported first, since a right to act as nobody helps
+    nobody; or when the operator may not act as it, naming the RoleBinding that lets it."""
     await _check_there(app, account, services.client)
     if await _may_impersonate(services.client, app.namespace, account):
         return

@@ -214,7 +214,7 @@ def _how_to_trust(error: LicenseError) -> str:
     """What an administrator runs to have a key trusted in a cluster, as the end of a message."""
     if error.reason is not LicenseReason.KEY_UNKNOWN:
         return ""
-    # The document says the id: nothing of it is told that a shell or Helm would take for something else.
+    # The document says the id: nothing of it is shown that a shell or Helm would take for something else.
     name = error.key_id if error.key_id and _PLAIN_KEY_ID.fullmatch(error.key_id) else "KEY-ID"
     return (
         f". With Helm: helm upgrade kotsapp-operator deploy/chart -n kotsapp-system --reuse-values --set-file"
@@ -228,7 +228,7 @@ def _license_error(reason: str, message: str) -> ReconcileError:
 
 def license_condition(license: License, overridden: str = "") -> Condition:
     """Whose license it is, what of it differs from what was signed, and that it ends soon; ``overridden`` is what else
-    is to be told of it."""
+    is to be said of it."""
     message = f"license of {license.customer_name or 'the customer'} for {license.app_slug}"
     if license.differences:
         shown = ", ".join(license.differences[:10])

@@ -19,7 +19,7 @@ from kotsapp.release.errors import HelmError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.text import listed
 
-# A field's value on one line, or an item's. Fields that say what and where an object is are told, wherever they stand.
+# A field's value on one line, or an item's. Fields that say what and where an object is are shown, wherever they stand.
 _VALUE = re.compile(
     r"""^[ \t]*+(?:-[ \t]++)*+(?:["']?([\w./-]{1,253})["']?[ \t]*+:(?=[ \t]))?[ \t]*+([^\n]++)""", re.MULTILINE
 )
@@ -168,7 +168,7 @@ def _values(data: Any) -> list[tuple[str, str]]:
 def _parts(value: str, key: str, *, certain: bool = False) -> Iterator[str]:
     """The value; of several lines each one, and what is set there; passwords inside URLs and registries' logins.
 
-    ``key`` is what the value is called. ``certain`` says that it is a Secret's: then a name is told only under a key
+    ``key`` is what the value is called. ``certain`` says that it is a Secret's: then a name is shown only under a key
     that is known to hold one.
     """
     for line in map(str.strip, value.splitlines()):

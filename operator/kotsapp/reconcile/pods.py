@@ -22,7 +22,7 @@ from kotsapp.verdicts.decision import Resolution
 
 # What was just written reaches the API server's own view of KotsApps a moment later.
 SEEN_BY_POLICY = 1.0
-# Namespaces' labels and policies are not watched: an administrator who changes them waits no longer for it to be told.
+# Namespaces' labels and policies are not watched: an administrator who changes them waits this long at most.
 LOOK_AGAIN = 300.0
 MISSING_POLL = 60.0
 # A registry that was down is asked again no sooner than this.
@@ -58,7 +58,7 @@ class PodRouting:
         self._services.pods.unfollow(self._app.key)
 
     def obsolete(self, spec: Spec) -> frozenset[str]:
-        """Conditions that tell nothing here."""
+        """Conditions that say nothing here."""
         return frozenset() if spec.pods.route else frozenset({PODS_ROUTED})
 
     async def images(self, spec: Spec, license: License, pull_secret: str, own: Collection[str]) -> PodImages:

@@ -1,4 +1,4 @@
-"""What one reconciliation has found so far, and telling of it on the way."""
+"""What one reconciliation has found so far, and announcing it on the way."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ TELL_AFTER = 0.05
 
 
 class Progress:
-    """Gathers the results of the steps, and stores what has to be told before the end."""
+    """Gathers the results of the steps, and stores what has to be announced before the end."""
 
     def __init__(self, app: App, client: KubeClient, writer: StatusWriter) -> None:
         self.events: list[Event] = []
@@ -77,13 +77,13 @@ class Progress:
             self._telling = asyncio.create_task(self._tell_change(changed))
 
     async def end(self) -> None:
-        """Nothing is told on the way any more."""
+        """Nothing is announced on the way any more."""
         self._ended.set()
         if self._telling is not None:
             await asyncio.gather(self._telling, return_exceptions=True)
 
     async def _tell_change(self, changed: str) -> None:
-        """A change that is done with in a moment is told by what came of it."""
+        """Announce a change, unless all is done in a moment: then its result is enough."""
         try:
             async with asyncio.timeout(TELL_AFTER):
                 await self._ended.wait()

@@ -21,7 +21,7 @@ READING = "reading the release"
 
 @asynccontextmanager
 async def reading(app: App, services: Services, progress: Progress) -> AsyncIterator[None]:
-    """Not at work at the API server for as long as the context lasts; Ready tells of a wait for a reader's place."""
+    """Not at work at the API server for as long as the context lasts; Ready shows a wait for a reader's place."""
     ended = asyncio.Event()
     telling = asyncio.create_task(_tell(app, services, progress, ended))
     try:

@@ -57,7 +57,7 @@ from kotsapp.release.reader import Release
 from kotsapp.release.store import StoredRelease, is_kept
 from kotsapp.text import rfc3339
 
-# Pods that were just made have nothing to tell yet.
+# Pods that were just made have nothing to show yet.
 POD_GRACE = 1.5
 # Seconds between fresh probes that are asked for: each asks every registry anew, at places that all apps share.
 MIN_REFRESH = 5.0
@@ -187,7 +187,8 @@ class Reconciler:
         return release, images
 
     def _note_secrets(self, release: Release, license: License) -> None:
-        """Know what may be in no message. Raises ReconcileError for an object whose very name tells the license id."""
+        """Know what may be in no message. Raises ReconcileError for an object whose very name reveals the license
+        id."""
         self._memory.redactor.learn("release", known_secrets.of_release(release))
         if problem := known_secrets.named_after(license, release):
             raise terminal(Reason.INVALID_MANIFEST, problem)

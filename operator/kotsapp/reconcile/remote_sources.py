@@ -2,7 +2,7 @@
 
 They are looked at every ``spec.interval``, and at once when the KotsApp or its license changes and when somebody asks
 (kotsapp.dev/requestedAt). What came last is kept, so that a source that is down changes nothing: condition SourcesReady
-tells of it, and Ready is left to what runs, unless another version is asked for by now (DESIGN 6.1, 9).
+says so, and Ready is left to what runs, unless another version is asked for by now (DESIGN 6.1, 9).
 """
 
 import asyncio
@@ -233,7 +233,7 @@ def until_due(memory: SourceMemory) -> float:
 
 
 def rolled_out(memory: SourceMemory, now: float) -> list[Event]:
-    """To be called when the app is Ready: what to tell. What waited for that is looked for at once.
+    """To be called when the app is Ready; its events. What waited for that is looked for at once.
 
     Once for each release: by the next status it is known to be Ready.
     """
@@ -254,5 +254,5 @@ def _fingerprint(license: License, logins: Mapping[str, bytes | None]) -> bytes:
 
 
 def opener(license: License) -> str:
-    """What tells the license with which something was fetched; the id can't be read from it."""
+    """What identifies the license with which something was fetched; the id can't be read from it."""
     return hashlib.sha256(f"{license.app_slug}\0{license.license_id}".encode()).hexdigest()

@@ -62,7 +62,7 @@ def renderer_for(
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What charts may know of the cluster as it is: ``past_of`` tells by a chart's key what it was before,
+    """What charts may know of the cluster as it is: ``past_of`` says by a chart's key what it was before,
     ``looker`` as whom it looks up."""
 
     past_of: Callable[[str], Past | None]
@@ -71,7 +71,7 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class ReaderFor:
-    """A reader for one app's inputs, which ``digest`` tells from others; ``suspect`` ones are read after all others."""
+    """A reader for one app's inputs, which ``digest`` identifies; ``suspect`` ones are read after all others."""
 
     reader: Reader
     tenant: Tenant
@@ -153,7 +153,7 @@ async def _with_charts(
         except HelmError as error:
             if lookups.failure is not None:
                 raise lookups.failure from None
-            if lookups.refused:  # a right that is granted tells nobody
+            if lookups.refused:  # nothing shows when a right is granted
                 raise terminal(Reason.INVALID_MANIFEST, str(error), retry_after=UNWATCHED_POLL) from None
             raise
 

@@ -109,7 +109,7 @@ class Renderings:
         return replace(stored, inputs=inputs)
 
     async def _content_inputs(self, renderer: Renderer, files: Sequence[SourceFile], digest: str) -> str:
-        """Empty for files that can't be read: their rendering tells why."""
+        """Empty for files that can't be read: their rendering reports why."""
         reader = self._reader(digest)
         try:
             async with reading(self._app, self._services, self._progress):
@@ -121,7 +121,7 @@ class Renderings:
         return ReaderFor(self._services.reader, self._app.tenant, digest, self._is_suspect())
 
     def last_revision(self, stored: StoredRelease | None) -> int:
-        """Of what was stored, or was told to be; 0 for none."""
+        """Of what is stored, or was by the status; 0 for none."""
         return max(stored.revision if stored is not None else 0, stored_revision(self._progress.before))
 
     async def keep(self, stored: StoredRelease, *, kept: bool) -> None:

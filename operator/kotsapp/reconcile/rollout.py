@@ -1,4 +1,4 @@
-"""Brings the cluster to a plan, and tells what stands in the way in the words of the KotsApp."""
+"""Brings the cluster to a plan, and says what stands in the way in the words of the KotsApp."""
 
 from typing import Any
 

@@ -30,7 +30,7 @@ MIN_RECHECK = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Every image that a release uses or asks for, with its users; what to tell of those that stand where no pull
+    """Every image that a release uses or asks for, with its users; what to say of those that stand where no pull
     secret can be named; and what looks like an image and is not handled."""
 
     users: Users
@@ -68,7 +68,7 @@ class ImagesResult:
 
     @property
     def refusal(self) -> str:
-        """What to tell, and what to do, of images that are refused to the license."""
+        """Which images are refused to the license, and what to do."""
         shown = [f"{s.pull}: {s.verified_message} (used by {listed(self.users[s.image], 2)})" for s in self.refused]
         return (
             f"the license can't pull {counted(len(shown), 'image')}: {listed(shown, MAX_NAMED, '; ')}. Check name and"
@@ -86,7 +86,7 @@ class ImagesResult:
         return None if wait is None else max(MIN_RECHECK, wait)
 
     def findings(self, of_pods: Sequence[Resolution] = (), users: Users | None = None) -> ImageFindings:
-        """What status tells of the images, asked for now, and beside them of those ``of_pods`` with their users."""
+        """What status shows of the images, asked for now, and beside them of those ``of_pods`` with their users."""
         return ImageFindings(
             resolutions=(*self.routing.resolutions, *of_pods),
             users={**self.users, **(users or {})},
@@ -101,7 +101,7 @@ class ImagesResult:
         return (self._resolved(), *self.pullable())
 
     def obsolete(self) -> frozenset[str]:
-        """Conditions that tell nothing here: no image is routed, or nobody wants to know."""
+        """Conditions that say nothing here: no image is routed, or nobody wants to know."""
         return frozenset() if self.pullable() else frozenset({IMAGES_PULLABLE})
 
     def pullable(self) -> tuple[Condition, ...]:

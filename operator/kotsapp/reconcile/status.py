@@ -64,7 +64,7 @@ _STATES_WORST_FIRST = (
 class ImageFindings:
     """All images, resolved ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too.
 
-    ``notes`` is what else is to be told of an image. ``unhandled`` look like images and are left as they are.
+    ``notes`` is what else is to be said of an image. ``unhandled`` look like images and are left as they are.
     ``of_pods`` are those of pods that others make, which no manifest names.
     """
 
@@ -84,7 +84,7 @@ class Findings:
     ``license`` are the license's facts, ``release`` those of the stored release (empty for one that needn't be stored),
     ``version`` which release of its channel is rolled out (empty for none), ``available`` newer ones, and ``config``
     the names of the Config's items, as status has them (``config`` is empty for a release without one); ``answered``
-    are requests that were acted on, by the status field of each; ``failed_reads`` tells of readers that died (empty for
+    are requests that were acted on, by the status field of each; ``failed_reads`` counts readers that died (empty for
     none); ``obsolete`` are conditions that no longer apply. ``pods`` is what the admission policy reads, empty where
     it is to route nothing.
     """
@@ -149,7 +149,7 @@ def suspended(previous: Status, generation: int, now: str) -> dict[str, Any]:
 
     The root observedGeneration follows, since this generation asks for nothing else: by kstatus an app that was Ready
     is Current, and nobody waits for it. One that was not Ready is Stalled, since it won't become so before a person
-    acts: whoever waits is told at once, where Reconciling would have them wait until their timeout. Ready keeps the
+    acts: whoever waits sees it at once, where Reconciling would have them wait until their timeout. Ready keeps the
     generation for which it was found, so that ``kubectl wait`` doesn't take it for an answer about this one.
     """
     before = previous.get("conditions") or ()
@@ -171,7 +171,7 @@ def with_inventory(previous: Status, inventory: Inventory) -> dict[str, Any]:
 
 
 def stored_revision(status: Status) -> int:
-    """The revision of the stored rendering that a status tells; 0 for none."""
+    """The revision of the stored rendering by a status; 0 for none."""
     revision = (status.get("release") or {}).get("revision")
     return revision if isinstance(revision, int) else 0
 
@@ -197,7 +197,7 @@ def finished_workloads(status: Status) -> frozenset[tuple[str, str, str]]:
 
 
 def reported_workloads(status: Status, keys: Iterable[ObjectKey]) -> dict[ObjectKey, Health]:
-    """What was told of each of these workloads; one of an unknown state is left out."""
+    """What the status says of each of these workloads; one of an unknown state is left out."""
     by_name = {(key.kind, key.namespace, key.name): key for key in keys}
     healths = {}
     for entry in status.get("workloads") or ():

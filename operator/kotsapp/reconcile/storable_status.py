@@ -47,7 +47,7 @@ def bounded(status: Mapping[str, Any], most: int = MAX_STATUS_BYTES) -> Mapping[
 
 
 def too_large(previous: Mapping[str, Any], wanted: Mapping[str, Any], generation: int, now: str) -> dict[str, Any]:
-    """What to tell instead of a status that the API server found too large: the inventory is the one it has."""
+    """What to store instead of a status that the API server found too large: the inventory is the one it has."""
     message = (
         f"what is applied can't be recorded: the status would have {_size(wanted) // 1024} KiB, which is too large for"
         " the API server, so nothing more is applied; split the app into several KotsApps"

@@ -1,4 +1,4 @@
-"""What was found about an app's images before: by an earlier operator, as status tells, and for what it can't hold."""
+"""What was found about an app's images before: by an earlier operator, as in status, and for what it can't hold."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -55,7 +55,7 @@ class VerdictHistory:
     ) -> Evidence:
         """What is known of these images: by ``status`` as it is now, and from before. ``max_age`` is in seconds.
 
-        With the ``same_license`` as the status tells of, so are its proofs.
+        With the ``same_license`` as in the status, so are its proofs.
         """
         entries = image_entries(status)
         fresh, previous = {}, {}
@@ -85,7 +85,7 @@ class VerdictHistory:
 
 
 def image_entries(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The images that a status tells of, by reference as written."""
+    """The images in a status, by reference as written."""
     return {str(entry.get("image")): entry for entry in status.get("images") or ()}
 
 
@@ -95,7 +95,7 @@ def proved_in(entries: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
 
 def previous_in(entry: Mapping[str, Any] | None) -> Previous | None:
-    """The last decisive verdict that an entry of status tells; one that was not probed is no evidence, such as that
+    """The last decisive verdict in an entry of status; one that was not probed is no evidence, such as that
     every image is private because spec.proxy.publicImages says so."""
     if entry is None or entry.get("verdict") not in (Verdict.PUBLIC, Verdict.PRIVATE) or not entry.get("httpStatus"):
         return None

@@ -29,7 +29,7 @@ from kotsapp.text import listed, rfc3339
 logger = logging.getLogger(__name__)
 
 RETRY = Backoff(first=1.0, longest=300.0, jitter=0.2)
-# Most reconciliations are over, or have a better status to tell, before it is worth saying that one has begun.
+# Most reconciliations are over, or have a better status to write, before it is worth saying that one has begun.
 QUIET = 0.5
 # Changes come in bursts (a rollout touches many objects); one look a moment later sees them all.
 BURST = 0.1
@@ -77,7 +77,7 @@ class Worker:
             await self._sleep(delay)
 
     async def remove(self, services: Services) -> list[str]:
-        """Delete everything that was applied; the problems that are left, which status tells, too."""
+        """Delete everything that was applied; the problems that are left, which status shows, too."""
         async with self._busy, services.limiter.turn(self.app.tenant):
             use(self._memory.redactor)
             acting_for.set(self.app.tenant)

@@ -49,7 +49,7 @@ class HostPause:
     """When a host may be asked again. Times are seconds on the monotonic clock.
 
     A rate limit, or a failure that every image would share, pauses the host at once; a failure that may be one
-    image's own pauses it after STRIKES in a row. ``reason`` is what images asked meanwhile are told. Silence pauses
+    image's own pauses it after STRIKES in a row. ``reason`` is the answer for images asked meanwhile. Silence pauses
     it for those who would wait no longer than was waited. ``shared`` says that the pause is every image's: the host
     asked for it, or could not be reached.
     """

@@ -55,7 +55,7 @@ def hook_of(obj: Object) -> Hook | None:
 
 
 def rendered(request: ChartRequest, output: bytes | str, budget: Budget | None = None) -> Rendered:
-    """The objects of a rendered chart, and what is told of it.
+    """The objects of a rendered chart, and what is reported of it.
 
     Left out is what its annotations exclude, hooks for tests, deletion and rollback, and hooks that are not for this
     rendering: those for upgrades alone run when the chart has changed, those for installs alone at its install; what

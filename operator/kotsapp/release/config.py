@@ -141,7 +141,7 @@ def _draws(text: str) -> bool:
 
 
 def _actions(text: str) -> list[actions.Action]:
-    """None in a text that can't be read: whoever fills it in tells."""
+    """None in a text that can't be read: filling it in reports that."""
     try:
         return [*actions.find(text, FIRST), *actions.find(text, SECOND)] if actions.has_calls(text) else []
     except UnendedError:

@@ -12,7 +12,7 @@ UNKNOWN_VERSION = "0.0.0+unknown"
 
 @dataclass(frozen=True, slots=True)
 class ReleaseVersion:
-    """Which release of its channel this is, as far as its source tells; ``sequence`` counts the app's releases.
+    """Which release of its channel this is, as far as its source says; ``sequence`` counts the app's releases.
 
     ``cursor`` is its place in the channel, empty for a release that comes from none; the domains are the channel's own.
     ``status_label`` is for status alone, where no channel says a version: nothing is rendered with it, or anew for it.
@@ -36,12 +36,12 @@ class ReleaseVersion:
         return {**label, "channelSequence": int(self.cursor)}
 
 
-# What the version of an API server tells of who made it: its suffix, and KOTS's word.
+# What the version of an API server says of who made it: its suffix, and KOTS's word.
 _DISTRIBUTIONS = {"+k3s": "k3s", "+rke2": "rke2", "+k0s": "k0s", "-gke.": "gke", "-eks-": "eks"}
 
 
 def distribution_of(version: str) -> str:
-    """KOTS's word for the distribution whose API servers have such a version; empty for one that can't be told."""
+    """KOTS's word for the distribution whose API servers have such a version; empty for one that is not known."""
     return next((name for mark, name in _DISTRIBUTIONS.items() if mark in version), "")
 
 

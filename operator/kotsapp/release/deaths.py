@@ -10,7 +10,7 @@ MAX_DEATHS = 2
 
 @dataclass(frozen=True, slots=True)
 class Deaths:
-    """How often the reader of some inputs died, and what of, for people. ``fingerprint`` tells the inputs."""
+    """How often the reader of some inputs died, and what of, for people. ``fingerprint`` identifies the inputs."""
 
     fingerprint: str
     count: int

@@ -7,7 +7,7 @@ from typing import Any
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release.context import TemplateContext
 
-# More would fill a screen, and tell nothing new.
+# More would fill a screen, and say nothing new.
 MAX_SHOWN = 20
 
 

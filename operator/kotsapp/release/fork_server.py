@@ -1,7 +1,7 @@
 """A process that is warm: it has imported what reads releases, and forks a child for each job, within bounds.
 
 It is started once, with nothing of the operator's: no open file, no credential in its environment. A child does one job
-and ends. Its parent here, which has not been told its end yet, is who may kill it: no other process gets its number.
+and ends. Its parent here, which has not reaped it yet, is who may kill it: no other process gets its number.
 """
 
 import contextlib

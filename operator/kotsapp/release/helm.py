@@ -33,7 +33,7 @@ _ADVICE = "Use --debug flag to render out invalid YAML"
 
 
 class Lookups(Protocol):
-    """Answers at a local ``url`` what the API server would, and says what it told that may be in no message."""
+    """Answers at a local ``url`` what the API server would, and knows what of its answers may be in no message."""
 
     @property
     def url(self) -> str: ...
@@ -95,7 +95,7 @@ async def render(
     while True:
         cluster.lookups.begin(pretended)
         ran = await _run(request, program, into, cluster, timeout)
-        # Kinds whose definitions are in the chart, or will come later: that is told when they are applied.
+        # Kinds whose definitions are in the chart, or will come later: applying them shows that.
         more = cluster_view.unmapped_kinds(ran.complaint) - pretended if ran.code else frozenset()
         if not more or pretended:
             return _output(request, ran, timeout, cluster.lookups)

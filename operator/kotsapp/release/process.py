@@ -128,7 +128,7 @@ class Reader:
             self._server = None
 
     async def run(self, job: Job[Result], *, tenant: Tenant, fingerprint: str, suspect: bool = False) -> Result:
-        """What the job makes of its arguments, done for ``tenant``; ``fingerprint`` tells its inputs from others.
+        """What the job makes of its arguments, done for ``tenant``; ``fingerprint`` identifies its inputs.
 
         A job is suspect if its reader died before, was at work when the operator did, or is not quick: it comes after
         all others. Raises ReaderDiedError, ReaderUnavailableError, and what the job raises that is meant for the

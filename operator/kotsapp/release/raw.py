@@ -26,7 +26,7 @@ MAX_SPANNED = 50
 
 @dataclass(frozen=True, slots=True)
 class RawDocument:
-    """A document by its text; ``role`` is None where the text doesn't tell it. ``key`` names it from release to
+    """A document by its text; ``role`` is None where the text doesn't show it. ``key`` names it from release to
     release."""
 
     file: TextFile

@@ -81,7 +81,7 @@ class Release:
         return not self.objects
 
     def nothing_found(self, files: Sequence[SourceFile]) -> str:
-        """What to tell of files in which nothing was found to apply."""
+        """What to say of files in which nothing was found to apply."""
         origins = ", ".join(file.origin for file in files[:MAX_NAMED]) + (" and more" if len(files) > MAX_NAMED else "")
         found = f"{origins}: no Kubernetes object found"
         if self.unpatched_charts:
@@ -216,7 +216,7 @@ def _additional(application: Application, filled: FilledRelease) -> list[str]:
 
 
 def _sort(opened: Opened, filled: FilledRelease, reading: Texts, sorter: Sorter) -> bool:
-    """Whether every document was filled in that had to be: without an engine only what is wrong is told of.
+    """Whether every document was filled in that had to be: without an engine only what is wrong is reported.
 
     Raises ManifestError for documents whose calls can't be filled in: all of them at once.
     """

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-# Of what look-ups told that may be in no message; they have bounds of their own.
+# Of what look-ups returned that may be in no message; they have bounds of their own.
 _MAX_SECRETS_BYTES = 16 * 1024 * 1024
 _TIMEOUT = 10.0
 

@@ -96,7 +96,7 @@ class Renderer:
     ) -> Release:
         """The release with its charts' objects, too; ``cluster`` is what a chart may ask about it.
 
-        ``budget`` is what ``read`` has left of it. ``past_of`` tells by a chart's key what it was before, None for
+        ``budget`` is what ``read`` has left of it. ``past_of`` says by a chart's key what it was before, None for
         one that is installed now.
 
         Raises ManifestError, HelmError and HelmMissingError.

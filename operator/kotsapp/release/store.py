@@ -50,7 +50,7 @@ class StoredRelease:
     ``local_images`` is what ``LocalImageName`` answered. ``request`` is the ``kotsapp.dev/renderAt`` that was acted on,
     ``rendered_at`` is RFC 3339. ``charts`` are the release's charts, in the order that ``chart_numbers`` count;
     ``looked_up_as`` is the account as which they may have looked up, empty for none, None where none of them does.
-    ``version`` is the release's, empty where nobody told it; it is for people alone.
+    ``version`` is the release's, empty where it is not known; it is for people alone.
     """
 
     revision: int

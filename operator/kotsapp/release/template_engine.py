@@ -22,7 +22,7 @@ from kotsapp.release.template_chart import ChartWriter, Compiled
 TIMEOUT = 30.0
 # Texts whose calls fail when they run are found one a start; after so many the others are not looked for.
 MAX_FAILING = 20
-# The engine quotes a whole text in some errors, and only the end of what it says tells why.
+# The engine quotes a whole text in some errors, and only the end of what it says is the reason.
 MAX_COMPLAINT = 4 * MIB
 
 

@@ -36,7 +36,7 @@ FILE_NAME = "artifact.tgz"
 # In ``Artifact.facts``: the manifest's digest, and the tag that it was found by, empty for none.
 MANIFEST, TAG = "manifest", "tag"
 _DIGEST_HEADER = "Docker-Content-Digest"
-# No HEAD here; a GET tells the same.
+# No HEAD here; a GET says the same.
 _NO_HEAD = frozenset({405, 501})
 
 
@@ -120,7 +120,7 @@ class _Asker:
         return by_version[newest.text]
 
     async def digest(self, tag: str) -> str:
-        """What the tag stands for now, by HEAD; empty where the registry doesn't tell it that way."""
+        """What the tag stands for now, by HEAD; empty where the registry doesn't say it that way."""
         answer = await self._ask(self._manifest("HEAD", tag), ASK_SECONDS)
         if answer.status in _NO_HEAD:
             return ""

@@ -31,7 +31,7 @@ async def _ask(args: Namespace, target: Target, annotation: str, answer: str, wh
         return EXIT_OK
 
     def done(live: App) -> bool:
-        # A rendering that nothing is kept of, or that fails, is told by Ready alone.
+        # A rendering that nothing is kept of, or that fails, shows in Ready alone.
         answered = (live.get("status") or {}).get(answer) == now or "Stalled" in conditions(live)
         return answered and is_current(live) and "Reconciling" not in conditions(live)
 

@@ -28,7 +28,7 @@ def _entry(app: App) -> dict[str, Any]:
 def _text(apps: list[App], target: Target) -> str:
     if not apps:
         return f"no KotsApps in {target.where}"
-    # As kubectl has it: a namespace that was asked for need not be told.
+    # As kubectl has it: a namespace that was asked for need not be shown.
     first = 0 if target.everywhere else 1
     return fitted(_HEADS[first:], [_row(app)[first:] for app in apps])
 

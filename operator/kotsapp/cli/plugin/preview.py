@@ -1,6 +1,6 @@
 """What the operator would apply next, found out with a person's own rights: by its own steps, up to the first change.
 
-No registry is asked and nothing is fetched: images have the routes that the KotsApp's status tells, and sources outside
+No registry is asked and nothing is fetched: images have the routes that the KotsApp's status shows, and sources outside
 the cluster are as the operator fetched them last.
 """
 

@@ -40,7 +40,7 @@ _VERSION = re.compile(r"v?\d++(?:\.\d++)*+(?:[-+][\w.]++)?|v?\d++\.[\w.]++", re.
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """What is known of this customer. ``hosts`` may be told; ``nodes`` and ``values`` may not."""
+    """What is known of this customer. ``hosts`` may be shown; ``nodes`` and ``values`` may not."""
 
     hosts: frozenset[str] = frozenset()
     nodes: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class Private:
 
 
 def of_app(app: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> Private:
-    """What an app and its pods tell of the customer's own."""
+    """What an app and its pods reveal of the customer's own."""
     spec, status = app.get("spec") or {}, app.get("status") or {}
     proxy = spec.get("proxy") or {}
     named = {str(value).lower() for value in (proxy.get("domain"), proxy.get("registryDomain")) if value}

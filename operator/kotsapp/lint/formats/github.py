@@ -26,7 +26,7 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def message(finding: Finding) -> str:
-    """The message, with the place where the line that is pointed at doesn't tell it."""
+    """The message, with the place where the line that is pointed at doesn't say it."""
     at = finding.location
     is_shown = at == Location(at.path, "", at.file_line)
     return finding.message if is_shown else f"{at}: {finding.message}"
