@@ -1,6 +1,5 @@
 """``kotsapp license verify`` and ``kotsapp license sign``, as somebody types them."""
 
-import argparse
 import io
 import json
 import stat
@@ -12,15 +11,12 @@ import pytest
 import yaml
 
 from harness.licensed import LICENSE_ID, V1BETA1, VERSIONS, Vendor, edited, license_document, write
-from kotsapp.cli import license as command
+from kotsapp.cli import act, parser
 from kotsapp.cli.errors import CommandError
 
 
 def run(*words: str | Path) -> int:
-    parser = argparse.ArgumentParser()
-    command.register(parser.add_subparsers())
-    args = parser.parse_args(["license", *map(str, words)])
-    return int(args.run(args))
+    return act(parser(["license"]).parse_args(["license", *map(str, words)]))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from harness.charts import helm
 from harness.running import ROOT
 from kotsapp.cli import main
+from kotsapp.cli.arguments.lint import LEVELS
 from kotsapp.lint.findings import RULES, Finding, Level, Location, Report
 from kotsapp.lint.formats import github, junit, sarif
 
@@ -47,6 +48,33 @@ def test_a_clean_release_is_0_an_error_1_and_bad_usage_2(folder: Path, capsys: p
     with pytest.raises(SystemExit) as ended:
         main(["lint", "release", "-o", "xml"])
     assert ended.value.code == 2
+
+
+WARNED = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: w}\ndata: {a: 'repl{{ ConfigOption `lost` }}'}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "code"),
+    [
+        (NOTED, "warning", 0),
+        (NOTED, "note", 1),
+        (WARNED, "error", 0),
+        (WARNED, "warning", 1),
+        (WARNED, "note", 1),
+        (BAD, "error", 1),
+        (BAD, "warning", 1),
+    ],
+)
+def test_the_level_that_fails_can_be_chosen(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str, least: str, code: int
+) -> None:
+    (folder / "config.yaml").write_text(
+        "apiVersion: kots.io/v1beta1\nkind: Config\nmetadata: {name: c}\nspec: {groups: []}\n"
+    )
+    (folder / "more.yaml").write_text(text)
+    lint(capsys, "release", "--fail-on", least, code=code)
+    suite = ElementTree.fromstring(lint(capsys, "release", "--fail-on", least, "-o", "junit", code=code))
+    assert suite.get("failures") == str(code)
 
 
 def test_a_finding_is_a_line_that_editors_know(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,3 +201,7 @@ def test_linting_needs_no_client_and_no_operator(folder: Path) -> None:
     env = {"PYTHONPATH": str(ROOT / "operator")}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_every_level_can_be_the_one_that_fails() -> None:
+    assert list(LEVELS) == [str(level) for level in Level]

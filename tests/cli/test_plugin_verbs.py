@@ -100,6 +100,80 @@ def test_what_makes_no_sense_is_bad_usage(words: list[str], capsys: pytest.Captu
 
 
 @pytest.mark.parametrize(
+    ("words", "verb"),
+    [
+        (["shop", "status", "-n", "apps"], "status"),
+        (["-n", "apps", "kotsapp/shop", "status"], "status"),
+        (["status", "kotsapp", "shop", "-n", "apps"], "status"),
+        (["kotsapp", "shop", "images", "-napps"], "images"),
+        (["-n", "apps", "retry", "ka", "shop", "--timeout", "1m"], "ask"),
+        (["--as", "status", "why", "KotsApp", "shop", "redis", "-n", "apps"], "why"),
+    ],
+)
+def test_the_verb_and_the_kind_may_stand_where_people_put_them(words: list[str], verb: str) -> None:
+    args = parse(words)
+    assert (args.name, args.namespace, args.action.__module__.rpartition(".")[2]) == ("shop", "apps", verb)
+
+
+def test_an_app_may_be_called_like_a_verb_or_its_kind() -> None:
+    assert parse(["status", "status"]).name == "status"
+    assert parse(["status", "kotsapp"]).name == "kotsapp"
+    args = parse(["why", "kotsapp", "redis"])
+    assert (args.name, args.image) == ("kotsapp", "redis")
+
+
+@pytest.mark.parametrize(
+    ("words", "reported"),
+    [
+        (["staus", "shop"], "did you mean status?"),
+        (["describe", "shop"], "did you mean status?"),
+        (["list"], "did you mean get?"),
+        (["delete", "shop", "-n", "apps"], "kubectl delete kotsapp NAME"),
+        (["lint", "release/"], "that needs no cluster: kotsapp lint"),
+        (["-n", "apps", "shop"], "--help lists those that there are"),
+        ([], "commands:"),
+    ],
+)
+def test_what_is_no_verb_is_told_with_what_is_meant(
+    words: list[str], reported: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(words)
+    assert ended.value.code == 2
+    assert reported in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["help"], ["help", "status"], ["version"], ["status", "--help"]])
+def test_help_and_version_may_be_words(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(words)
+    assert ended.value.code == 0
+    assert "kotsapp" in capsys.readouterr().out
+
+
+@in_virtual_time
+async def test_an_app_that_is_not_there_is_told_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    with pytest.raises(CommandError, match="there is no KotsApp in namespace apps; kubectl kotsapp get -A lists"):
+        await run(api, "status")
+    put_app(api)
+    with pytest.raises(CommandError, match="there is no KotsApp shpo in namespace apps; there is shop"):
+        await run(api, "status", "shpo")
+    with pytest.raises(CommandError, match="there is no KotsApp shop in namespace other; kubectl kotsapp get -A"):
+        await run(api, "status", "shop", "-n", "other")
+
+
+@in_virtual_time
+async def test_get_prints_names_and_wide_tables_as_kubectl_does(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    put_app(api, license={"appSlug": "shop", "channelName": "Stable", "expiresAt": "2027-01-01T00:00:00Z"})
+    assert await run(api, "get", "-o", "name") == 0
+    assert capsys.readouterr().out == "kotsapp.kotsapp.dev/shop\n"
+    assert await run(api, "get", "-A", "-o", "wide") == 0
+    assert "2027-01-01T00:00:00Z" in capsys.readouterr().out.splitlines()[1]
+
+
+@pytest.mark.parametrize(
     "verb",
     [
         "get",

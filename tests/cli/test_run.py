@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from kotsapp import logs
+from kotsapp.apply.lending import Lent
 from kotsapp.cli import main, parser
+from kotsapp.cli.arguments.run import LENT, LOG_FORMATS, POLICIES
 from kotsapp.cli.run import options
-from kotsapp.license import TrustedKeys
+from kotsapp.license import Policy, TrustedKeys
 from kotsapp.operating import Election, identity
 from kotsapp.registry.config import Registries
 
@@ -26,6 +29,10 @@ def test_an_operator_has_an_identity_where_its_user_has_no_name(monkeypatch: pyt
     assert identity() != identity()
     monkeypatch.delenv("POD_NAME")
     assert identity().startswith(f"{socket.gethostname()}-")
+
+
+def test_words_to_choose_from_are_those_that_are_known() -> None:
+    assert (tuple(Policy), tuple(Lent), logs.FORMATS) == (POLICIES, LENT, LOG_FORMATS)
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

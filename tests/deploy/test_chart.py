@@ -24,7 +24,7 @@ from harness.shipped import (
     templated,
 )
 from kotsapp.apply.lending import Lent
-from kotsapp.cli import run
+from kotsapp.cli.arguments import run
 from kotsapp.license import Policy
 from kotsapp.registry.config import Registries
 

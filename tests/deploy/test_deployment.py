@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from harness.shipped import DEPLOY, Identity, Object, container_in, deployment_in, kustomized, templated
-from kotsapp.cli.run import DEFAULT_LEASE, DEFAULT_PORT
+from kotsapp.cli.arguments.run import DEFAULT_LEASE, DEFAULT_PORT
 from kotsapp.endpoints import Readiness, serve
 
 # Seconds for a process that starts while its node starts everything else.

@@ -10,7 +10,7 @@ import yaml
 
 from harness.shipped import CHART, DEPLOY, container_in, deployment_in, kustomized, templated
 from kotsapp import __version__
-from kotsapp.cli import run
+from kotsapp.cli.arguments import run
 from kotsapp.registry.config import _KEYS, Registries
 
 PAGE = (DEPLOY.parent / "docs" / "configuration.md").read_text()

@@ -166,6 +166,36 @@ async def test_a_routed_image_stays_while_no_pod_has_it_and_over_a_restart_until
 
 
 @in_virtual_time
+async def test_pods_of_another_apps_manifests_are_not_told_as_this_ones(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        allow(operator)
+        own = "quay.io/my-org/other:v1"
+        operator.prober.verdicts[own] = Verdict.PRIVATE
+        operator.put_app(config_map(), **ROUTE)
+        await operator.until_ready()
+        # Before the other app is there it looks like anybody's.
+        owner = {**OWNER, "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "api-5d8f9c"}
+        make_pod(operator, "api-5d8f9c-x", own, owner=owner)
+        await until(lambda: own in images(operator))
+
+        made = deployment("api", own)
+        operator.put_app(made, name="other", wait=False, pullSecret={"name": "other"})
+        await until(lambda: operator.status("other").get("inventory"))
+        make_pod(operator, "api-5d8f9c-y", own, owner=owner)
+        make_pod(operator, "db-0", HIDDEN)
+        await until(lambda: HIDDEN in images(operator))
+        assert own not in images(operator)
+        assert own in {entry["image"] for entry in operator.status("other")["images"]}
+
+        # A label alone, which anybody may set, takes no pod away.
+        forged = deployment("forged", own)
+        forged["metadata"]["labels"] = {"kotsapp.dev/namespace": NAMESPACE, "kotsapp.dev/name": "other"}
+        operator.api.put(forged)
+        make_pod(operator, "forged-1-x", "quay.io/my-org/forged:1", owner={**owner, "name": "forged-1"})
+        await until(lambda: "quay.io/my-org/forged:1" in images(operator))
+
+
+@in_virtual_time
 async def test_what_was_proved_stays_routed_when_the_operator_starts_and_the_proxy_is_down(signer: Signer) -> None:
     async with operating(signer) as operator:
         allow(operator)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ def context(application: Application) -> TemplateContext:
 
 def rendered(name: str) -> Release:
     release = read_release(source_files([str(CASES / name)]), context, filling=Filling(find_program=helm))
-    return with_charts(release, asyncio.run(runner.render_all(release.charts, helm(), "apps")))
+    return with_charts(release, runner.render_all(release.charts, helm(), "apps"))
 
 
 def names(release: Release) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import io
 import os
@@ -54,7 +53,7 @@ def read(helm_chart: str, archive: bytes | None = None, **options: Any) -> Relea
 
 
 def render(release: Release, namespace: str = "apps", **options: Any) -> Release:
-    outputs = asyncio.run(runner.render_all(release.charts, helm(), namespace, **options))
+    outputs = runner.render_all(release.charts, helm(), namespace, **options)
     return with_charts(release, outputs)
 
 
@@ -326,7 +325,7 @@ def test_a_chart_that_does_not_end_is_stopped(name: str, monkeypatch: pytest.Mon
     monkeypatch.setattr("tempfile.tempdir", None)
     [request] = read(helm_chart(), chart_of(template)).charts
     with pytest.raises(HelmError) as caught:
-        asyncio.run(runner.render(request, helm(), "apps", timeout=timeout))
+        runner.render(request, helm(), "apps", timeout=timeout)
     assert problem in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -352,7 +351,7 @@ def test_names_that_are_options_to_helm_are_refused(name: str, namespace: str, p
     archive = ChartArchive("demo", "1.0.0", "x", pack_chart("demo", {}))
     request = ChartRequest(archive, name, namespace, {}, Place("HelmChart x"))
     with pytest.raises(ManifestError, match=problem):
-        asyncio.run(runner.render(request, helm(), "apps"))
+        runner.render(request, helm(), "apps")
 
 
 def test_without_helm_it_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -367,7 +366,7 @@ def test_without_helm_it_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp
 def test_a_chart_that_is_none_for_helm_is_told() -> None:
     [request] = read(helm_chart(), chart_of("{{ nonsense }}")).charts
     with pytest.raises(HelmError, match='function "nonsense" not defined'):
-        asyncio.run(runner.render(request, helm(), "apps"))
+        runner.render(request, helm(), "apps")
 
 
 def test_output_that_is_no_object_is_refused_by_the_charts_name() -> None:

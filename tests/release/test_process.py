@@ -26,6 +26,7 @@ from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import leftovers, sandbox
 from kotsapp.release.fork_client import Death
 from kotsapp.release.fork_server import Limits
+from kotsapp.release.helm_process import execute
 from kotsapp.release.process import Job, Reader, ReaderDiedError, ReaderUnavailableError
 
 if TYPE_CHECKING:
@@ -174,7 +175,15 @@ async def test_a_child_has_nothing_of_the_operators(
 
 
 async def test_a_child_gives_way_to_the_operator(reader: Reader) -> None:
-    assert int((await run(reader, "priority")).text) > os.nice(0)
+    child = await run(reader, "priority")
+    assert int(child.text) > os.nice(0)
+    assert child.number == os.getsid(0)  # Linux may share cores among sessions first, and look at niceness within one
+
+
+async def test_what_is_run_for_a_release_is_a_group_of_the_readers_session(tmp_path: Path) -> None:
+    say = "import os; print(os.getsid(0), os.getpgid(0) == os.getpid())"
+    ran = await execute([sys.executable, "-c", say], tmp_path, 30)
+    assert ran.output.decode().split() == [str(os.getsid(0)), "True"]
 
 
 async def test_two_at_a_time_and_no_more(reader: Reader, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from typing import Any
@@ -52,7 +51,7 @@ def rendered(packed: bytes, license: License, name: str, instance: str = "uid-1"
         SourceFile("it.tgz", "it.tgz", packed),
     ]
     renderer = Renderer(license, "pull", "apps", helm=str(helm()), instance=instance)
-    return asyncio.run(renderer.with_charts(renderer.read(files)))
+    return renderer.with_charts(renderer.read(files))
 
 
 def printed(release: Release) -> tuple[dict[str, Any], dict[str, Any]]:

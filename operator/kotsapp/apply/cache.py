@@ -71,6 +71,11 @@ class OwnedObjects:
     def get(self, key: ObjectKey) -> Seen | None:
         return self._seen.get(key.identity)
 
+    def holder(self, identity: Identity) -> Owner | None:
+        """Whose it is by its labels, where that app knows it, too; None where nobody has it."""
+        seen = self._seen.get(identity)
+        return seen.owner if seen is not None and identity in self._expected.get(seen.owner, ()) else None
+
     def has_ended(self, key: ObjectKey) -> bool:
         """Whether it is a Job that ended well and is gone since."""
         return key.identity in self._ended

@@ -71,12 +71,7 @@ def read_release(
     """
     try:
         release = renderer.read(files, local_images, kept)
-        if not release.charts:
-            return renderer.with_unhandled(release)
-        # Running helm costs imports that a release without charts, nearly every one, need not pay for.
-        import asyncio
-
-        return renderer.with_unhandled(asyncio.run(renderer.with_charts(release)))
+        return renderer.with_unhandled(renderer.with_charts(release))
     except ConfigIncompleteError as error:
         raise CommandError("\n".join(map(str, error.problems)), EXIT_PROBLEM) from None
     except CallsError as error:

@@ -1,6 +1,5 @@
 """The charts of a release, rendered one by one, so that each one's fault is reported."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -76,6 +75,6 @@ def rendered(
 def _objects(request: ChartRequest, engine: Engine) -> Sequence[Object]:
     from kotsapp.release import helm
 
-    output = asyncio.run(helm.render(request, engine.find_program(), NAMESPACE))
+    output = helm.render(request, engine.find_program(), NAMESPACE)
     release = Release(charts=(request,), filler=engine.filler)
     return with_charts(release, [(request, output)], engine.budget).objects

@@ -12,6 +12,12 @@ class Level(StrEnum):
     WARNING = "warning"
     NOTE = "note"
 
+    @property
+    def and_worse(self) -> "frozenset[Level]":
+        """This level and those above it."""
+        levels = list(Level)
+        return frozenset(levels[: levels.index(self) + 1])
+
 
 # What a rule is about, by the name that a finding has.
 RULES = {

@@ -93,9 +93,11 @@ def images_in(
     *,
     room: int,
     keep: bool,
+    anothers: Iterable[SeenPod] = (),
 ) -> dict[str, tuple[str, ...]]:
     """Images of pods that no manifest names, as the pods wrote them, with some of the pods.
 
+    ``anothers`` are pods of another app's manifests: what these alone have is that app's.
     ``before`` are the images of the status, ``own`` those of the manifests. Those that were routed come first, with
     ``keep`` also while no pod uses them: the next pod must find them there. At most ``room`` in all.
     """
@@ -104,11 +106,12 @@ def images_in(
         for image in map(target.written, pod.images):
             if image not in own and is_reference(image):
                 live.setdefault(image, []).append(str(pod))
+    not_here = {target.written(image) for pod in anothers for image in pod.images}.difference(live).union(own)
     known = {str(entry["image"]): entry for entry in before if entry.get("origin") == OF_PODS}
     routed = [
         image
         for image, entry in known.items()
-        if image not in own and entry.get("route") != Route.DIRECT and (keep or image in live)
+        if image not in not_here and entry.get("route") != Route.DIRECT and (keep or image in live)
     ]
     found = dict.fromkeys([*routed, *live])
     return {

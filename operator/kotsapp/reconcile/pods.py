@@ -1,7 +1,7 @@
 """Pods that others make in an app's namespace: their images, whether they are routed, and those to begin anew."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kotsapp.api.conditions import PODS_ROUTED, Condition, Reason, condition_in
@@ -10,6 +10,7 @@ from kotsapp.kube.errors import ApiError
 from kotsapp.license import License
 from kotsapp.pods.restart import Restart, Restarts, noted, restarts
 from kotsapp.pods.routing import Target, cut_in, for_pods, images_in, routes
+from kotsapp.pods.seen import SeenPod
 from kotsapp.pods.watch import Interest, PodWatch
 from kotsapp.reconcile import events, pods_condition, status
 from kotsapp.reconcile.app import App
@@ -75,8 +76,19 @@ class PodRouting:
         before = self._progress.before.get("images") or ()
         room = status.MAX_IMAGES - len(own)
         keep = not self._progress.sources_changed or not self._watch.is_complete
-        found = images_in(self._watch.pods.values(), before, own, target, room=room, keep=keep)
+        pods, anothers = self._apart(self._watch.pods.values())
+        found = images_in(pods, before, own, target, room=room, keep=keep, anothers=anothers)
         return PodImages(target, found)
+
+    def _apart(self, pods: Iterable[SeenPod]) -> tuple[list[SeenPod], list[SeenPod]]:
+        """Pods that may be this app's, and those that another app's manifests have made, which routes them itself."""
+        ours: list[SeenPod] = []
+        anothers: list[SeenPod] = []
+        for pod in pods:
+            holders = map(self._services.cache.holder, pod.made_for(self._app.namespace))
+            another = next((holder for holder in holders if holder is not None), self._app.key) != self._app.key
+            (anothers if another else ours).append(pod)
+        return ours, anothers
 
     async def note(
         self, spec: Spec, target: Target | None, own: Sequence[Resolution], of_pods: Sequence[Resolution]

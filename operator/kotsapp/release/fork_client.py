@@ -88,7 +88,8 @@ class Server:
                 pass_fds=[theirs.fileno()],
                 env=_environment(),
                 cwd="/",
-                start_new_session=True,
+                # Of the operator's session: where Linux shares cores among sessions first, niceness counts within one.
+                process_group=0,
             )
         server = cls(process, ours, folder)
         asyncio.get_running_loop().add_reader(ours.fileno(), server._hear)

@@ -17,7 +17,6 @@ import socket
 import struct
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -39,9 +38,7 @@ _PAGE = 4096
 _NEVER = float("inf")
 # Where libraries and the names of time zones are.
 _SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/nix/store")
-# Threads of a child only wait for others.
 _NICE = 10
-_STACK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +212,6 @@ def _bound(folder: Path, limits: Limits) -> None:
     _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
     _limit(resource.RLIMIT_NOFILE, limits.files)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    threading.stack_size(_STACK)
     os.environ.update({"HOME": str(folder), "TMPDIR": str(folder), HELM_LOCK_VARIABLE: f"{folder.parent}/{HELM_LOCK}"})
     tempfile.tempdir = str(folder)
     os.chdir(folder)

@@ -4,7 +4,6 @@ The process gets no credentials and no home of the user's, only the chart and it
 do offline, they can't do here, but for ``lookup``, where somebody answers what it asks on a loopback port.
 """
 
-import asyncio
 import re
 import shutil
 import tempfile
@@ -73,7 +72,7 @@ def find_program(configured: str | None = None) -> Path:
     )
 
 
-async def render(
+def render(
     request: ChartRequest,
     program: Path,
     namespace: str,
@@ -90,11 +89,11 @@ async def render(
     _check_names(request, into)
     cluster = cluster or Cluster()
     if cluster.lookups is None or not request.looks_up:
-        return _output(request, await _run(request, program, into, replace(cluster, lookups=None), timeout), timeout)
+        return _output(request, _run(request, program, into, replace(cluster, lookups=None), timeout), timeout)
     pretended: frozenset[tuple[str, str]] = frozenset()
     while True:
         cluster.lookups.begin(pretended)
-        ran = await _run(request, program, into, cluster, timeout)
+        ran = _run(request, program, into, cluster, timeout)
         # Kinds whose definitions are in the chart, or will come later: applying them shows that.
         more = cluster_view.unmapped_kinds(ran.complaint) - pretended if ran.code else frozenset()
         if not more or pretended:
@@ -102,11 +101,11 @@ async def render(
         pretended = more
 
 
-async def render_all(
+def render_all(
     requests: Sequence[ChartRequest], program: Path, namespace: str, cluster: Cluster | None = None
 ) -> list[tuple[ChartRequest, bytes]]:
     """Every chart with its output, one after the other, so that memory is bounded. Raises as ``render``."""
-    return [(request, await render(request, program, namespace, cluster)) for request in requests]
+    return [(request, render(request, program, namespace, cluster)) for request in requests]
 
 
 def _check_names(request: ChartRequest, namespace: str) -> None:
@@ -142,18 +141,16 @@ def _command(request: ChartRequest, program: Path, folder: Path, namespace: str,
     return sandbox.command([*command, "--", request.release_name, str(folder / "chart.tgz")], around)
 
 
-async def _run(request: ChartRequest, program: Path, namespace: str, cluster: Cluster, timeout: float) -> Ran:
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="kotsapp-helm-"))
+def _run(request: ChartRequest, program: Path, namespace: str, cluster: Cluster, timeout: float) -> Ran:
+    folder = Path(tempfile.mkdtemp(prefix="kotsapp-helm-"))
     try:
-        await asyncio.to_thread(
-            helm_files.write_chart, folder, request, cluster.lookups.url if cluster.lookups else None
-        )
-        ran = await execute(_command(request, program, folder, namespace, cluster), folder, timeout)
+        helm_files.write_chart(folder, request, cluster.lookups.url if cluster.lookups else None)
+        ran = execute(_command(request, program, folder, namespace, cluster), folder, timeout)
         return replace(ran, complaint=ran.complaint.replace(str(folder).encode(), b""))
     except OSError as error:
         raise HelmError(f"{request}: {program} can't be started ({error.strerror}): check the program") from None
     finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _output(request: ChartRequest, ran: Ran, timeout: float, lookups: Lookups | None = None) -> bytes:
@@ -169,20 +166,20 @@ def _output(request: ChartRequest, ran: Ran, timeout: float, lookups: Lookups | 
     return ran.output
 
 
-async def render_files(
+def render_files(
     files: Mapping[str, str], values: Mapping[str, Any], program: Path, *, timeout: float, most_complaint: int
 ) -> Ran:
     """As ``execute``, for a chart of our own: its files' texts by their paths, and its values. Raises HelmError."""
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="kotsapp-calls-"))
+    folder = Path(tempfile.mkdtemp(prefix="kotsapp-calls-"))
     try:
-        await asyncio.to_thread(helm_files.write_files, folder, files, values)
+        helm_files.write_files(folder, files, values)
         command = [str(program), "template", f"--values={folder / 'values.json'}", "--", "calls", str(folder / "chart")]
         command = sandbox.command(command, walls(folder))
-        return await execute(command, folder, timeout, most_complaint=most_complaint)
+        return execute(command, folder, timeout, most_complaint=most_complaint)
     except OSError as error:
         raise HelmError(f"{program} can't be started ({error.strerror}): check the program") from None
     finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _cause(complaint: bytes, secrets: Sequence[str]) -> str:

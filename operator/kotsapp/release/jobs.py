@@ -1,6 +1,5 @@
 """What the operator has done in a reader's child, by name: plain functions of values that can be pickled."""
 
-import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,7 +46,7 @@ def render(inputs: Inputs, charts: ChartInputs | None = None) -> Release:
     renderer = inputs.renderer
     release = renderer.read(inputs.files, inputs.local_images, inputs.kept, budget)
     if charts is not None:
-        release = asyncio.run(renderer.with_charts(release, charts.cluster, budget, charts.pasts.get))
+        release = renderer.with_charts(release, charts.cluster, budget, charts.pasts.get)
     release = renderer.with_unhandled(release)
     return replace(release, charts=tuple(_without_data(request) for request in release.charts), filler=None)
 

@@ -87,7 +87,7 @@ class Renderer:
         filling = Filling(self.answers, kept or Drawn(), self._program)
         return read_release(files, context, filling=filling, patch_helm_v2=self.patch_helm_v2, budget=budget)
 
-    async def with_charts(
+    def with_charts(
         self,
         release: Release,
         cluster: "Cluster | None" = None,
@@ -97,23 +97,20 @@ class Renderer:
         """The release with its charts' objects, too; ``cluster`` is what a chart may ask about it.
 
         ``budget`` is what ``read`` has left of it. ``past_of`` says by a chart's key what it was before, None for
-        one that is installed now.
+        one that is installed now. Not for use on an event loop's thread.
 
         Raises ManifestError, HelmError and HelmMissingError.
         """
         if not release.charts:
             return release
-        import asyncio
-
         from kotsapp.release import helm
 
         requests = tuple(
             replace(self._with_license(request, release.application), past=past_of(request.key))
             for request in release.charts
         )
-        outputs = await helm.render_all(requests, self._program(), self.namespace, cluster)
-        # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
-        return await asyncio.to_thread(with_charts, replace(release, charts=requests), outputs, budget)
+        outputs = helm.render_all(requests, self._program(), self.namespace, cluster)
+        return with_charts(replace(release, charts=requests), outputs, budget)
 
     def with_unhandled(self, release: Release) -> Release:
         """The release with what looks like an image and is none that is looked for. What calls have answered is what

@@ -4,7 +4,6 @@ What can't be filled in is reported all at once. Calls of unknown functions and 
 a call that fails when it runs stops the engine, which is then started anew without the text that holds it.
 """
 
-import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -68,10 +67,8 @@ class _Run:
             return Filled(failures=self._in_order())
         while True:
             writer = self._writer()
-            ran = asyncio.run(
-                helm.render_files(
-                    writer.files(), writer.values(), program, timeout=self._timeout, most_complaint=MAX_COMPLAINT
-                )
+            ran = helm.render_files(
+                writer.files(), writer.values(), program, timeout=self._timeout, most_complaint=MAX_COMPLAINT
             )
             if ran.code == 0 and ran.output is not None:
                 return self._filled(template_chart.result_of(ran.output))

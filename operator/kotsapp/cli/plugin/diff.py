@@ -59,6 +59,8 @@ async def run(args: Namespace, target: Target) -> int:
         report(f"kubectl kotsapp: {problem}")
     if problems:
         return EXIT_UNKNOWN
+    if not changes:
+        report("kubectl kotsapp: nothing would change")
     return EXIT_PROBLEM if changes else EXIT_OK
 
 
