@@ -112,13 +112,12 @@ class KubeClient:
         *,
         uid: str | None,
         version: str | None = None,
-        propagation: str = "Background",
     ) -> bool:
         """Delete the object with this uid; False when it is gone already or another has taken its name.
 
         With a ``version`` only as it was then: raises ApiError with status 409 when it has changed meanwhile.
         """
-        options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
+        options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if uid:
             options["preconditions"] = {"uid": uid, **({"resourceVersion": version} if version else {})}
         try:

@@ -29,14 +29,14 @@ def masked(status: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
     return {name: _masked(value, _TEXTS[name], redactor) if name in _TEXTS else value for name, value in status.items()}
 
 
-def bounded(status: Mapping[str, Any], most: int = MAX_STATUS_BYTES) -> Mapping[str, Any]:
-    """The status in at most ``most`` bytes of JSON, as far as images, their users and workloads make it larger.
+def bounded(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The status in at most ``MAX_STATUS_BYTES`` of JSON, as far as images, their users and workloads make it larger.
 
     They are in the order of what matters most, and are counted elsewhere.
     """
     shown = status
     for users, entries in _STEPS:
-        if _size(shown) <= most:
+        if _size(shown) <= MAX_STATUS_BYTES:
             break
         shown = {
             **status,
