@@ -124,13 +124,13 @@ class OwnedObjects:
         cached = self._seen.get(key.identity)
         self._hand_over(key.identity, cached, seen.owner)
         if seen.uid in self._applying.get(key.identity, ()):
-            self._tell(seen.owner, key.identity)
+            self._wake(seen.owner, key.identity)
             return seen
         self._ended.pop(key.identity, None)
         if cached is None or cached.uid != seen.uid or cached.version <= seen.version:
             self._seen[key.identity] = seen
         elif (cached.fields, cached.deleting, cached.kept) != (seen.fields, seen.deleting, seen.kept):
-            self._tell(seen.owner, key.identity)
+            self._wake(seen.owner, key.identity)
         return seen
 
     def forget(self, key: ObjectKey) -> None:
@@ -179,10 +179,10 @@ class OwnedObjects:
 
     def _hand_over(self, identity: Identity, cached: Seen | None, owner: Owner) -> None:
         if cached is not None and cached.owner != owner:
-            self._tell(cached.owner, identity)
+            self._wake(cached.owner, identity)
             self._reservations.let_go(identity)
 
-    def _tell(self, owner: Owner, identity: Identity) -> None:
+    def _wake(self, owner: Owner, identity: Identity) -> None:
         expected = self._expected.get(owner)
         if expected is None or identity in expected:
             self._on_change(owner)
@@ -203,7 +203,7 @@ class OwnedObjects:
                 continue
             if version.isdigit() and self._seen[identity].version > int(version):
                 continue  # made after the list was
-            self._tell(self._seen.pop(identity).owner, identity)
+            self._wake(self._seen.pop(identity).owner, identity)
             self._reservations.let_go(identity)
 
     def observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
@@ -221,7 +221,7 @@ class OwnedObjects:
             self._seen.pop(key.identity, None)
             if key.group_kind == ("batch", "Job") and seen.facts and seen.facts.state is WorkloadState.READY:
                 self._ended[key.identity] = seen.owner
-            self._tell((cached or seen).owner, key.identity)
+            self._wake((cached or seen).owner, key.identity)
             self._reservations.let_go(key.identity)
             return
         self._seen[key.identity] = seen
@@ -229,7 +229,7 @@ class OwnedObjects:
         if (cached is None and event == "LISTED") or key.identity in self._applying:
             return
         if cached is None or _watched(cached) != _watched(seen):
-            self._tell(seen.owner, key.identity)
+            self._wake(seen.owner, key.identity)
 
     def read(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
         """What would be kept of this object."""

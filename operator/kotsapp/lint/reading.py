@@ -107,10 +107,10 @@ class Reading:
             unknown = self.recorder.unknowns.asked_for_in(one.chunk.text) if text is not None else []
             if not one.must_be_read:
                 message = f"{error.problem}; it is never applied, so it is left as it is"
-                self.recorder.tell("document-ignored", Level.WARNING, message, error.place)
+                self.recorder.add("document-ignored", Level.WARNING, message, error.place)
             elif unknown:
                 message = f"{error.problem}; but {described(unknown)}: give values with --config-values"
-                self.recorder.tell("document", Level.NOTE, message, error.place)
+                self.recorder.add("document", Level.NOTE, message, error.place)
             else:
                 self.recorder.stop("document", error)
             return []
@@ -154,7 +154,7 @@ class Reading:
             return FilledRelease()
         except HelmError as error:
             self.recorder.whole = False
-            self.recorder.tell("release", Level.ERROR, str(error), Place(""))
+            self.recorder.add("release", Level.ERROR, str(error), Place(""))
             return FilledRelease()
         except ManifestError as error:
             self.recorder.stop("config", error)
@@ -170,7 +170,7 @@ class Reading:
     def _unfilled(self, why: str) -> None:
         self.recorder.whole = False
         message = f"template calls were not filled in: {why}"
-        self.recorder.tell("calls-not-filled-in", Level.NOTE, message, Place(""))
+        self.recorder.add("calls-not-filled-in", Level.NOTE, message, Place(""))
 
     def sorted(self, opened: Opened, filled: FilledRelease, sorter: Sorter) -> Iterator[ReadObject]:
         for one, found in zip(opened.raws, opened.found, strict=True):

@@ -1,4 +1,4 @@
-"""Takes down what a check finds, as it finds it."""
+"""Records what a check finds, as it finds it."""
 
 from kotsapp.lint.findings import Entry, Finding, Level
 from kotsapp.lint.places import Places
@@ -17,13 +17,13 @@ class Recorder:
         self.unknowns = Unknowns()
         self.whole = True
 
-    def tell(self, rule: str, level: Level, message: str, place: Place) -> None:
+    def add(self, rule: str, level: Level, message: str, place: Place) -> None:
         self.findings.append(Finding(rule, level, message, self.places.locate(place)))
 
     def stop(self, rule: str, error: ManifestError) -> None:
         """An error behind which something could not be looked at."""
         self.whole = False
-        self.tell(rule, Level.ERROR, error.problem, error.place)
+        self.add(rule, Level.ERROR, error.problem, error.place)
 
     def failed(self, rule: str, level: Level, failure: Failure, text: str, place: Place) -> None:
         """A call of ``text`` that can't be filled in: a note where that may be for want of what isn't known here."""
@@ -31,7 +31,7 @@ class Recorder:
         message = failure.problem
         if unknown:
             level, message = Level.NOTE, f"{message}; but {described(unknown)}"
-        self.tell(rule, level, message, place)
+        self.add(rule, level, message, place)
 
     def list(self, kind: str, what: str, use: str, place: Place) -> None:
         self.entries.append(Entry(kind, what, use, self.places.locate(place)))

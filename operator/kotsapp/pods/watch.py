@@ -79,7 +79,7 @@ class PodWatch(Reflector):
         self.is_forbidden = False
         self.synced.set()
         for pod in found.values():
-            self._tell(pod)
+            self._wake_for(pod)
         return version
 
     async def watch(self, version: str) -> AsyncIterator[dict[str, Any]]:
@@ -92,7 +92,7 @@ class PodWatch(Reflector):
             self.pods.pop(pod.uid, None)
         elif pod.uid in self.pods or len(self.pods) < MAX_PODS:
             self.pods[pod.uid] = pod
-            self._tell(pod)
+            self._wake_for(pod)
 
     def forbidden(self, error: ApiError, failures: int) -> None:
         if not self.is_forbidden and (failures > FORBIDDEN_TRIES or not self.synced.is_set()):
@@ -101,7 +101,7 @@ class PodWatch(Reflector):
             self.synced.set()
             logger.warning("may not watch %s: %s", self.name, error)
 
-    def _tell(self, pod: SeenPod) -> None:
+    def _wake_for(self, pod: SeenPod) -> None:
         for owner, interest in self.followers.items():
             if interest.is_news(pod):
                 self._wake(owner)

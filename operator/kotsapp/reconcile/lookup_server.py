@@ -102,7 +102,7 @@ class LookupServer:
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             return _status(HTTPStatus.NOT_FOUND, "NotFound", "not found")
         if request.method == "POST" and path in (["begin"], ["secrets"]):
-            return await self._tell(path[0], request)
+            return await self._control(path[0], request)
         if request.method != "GET":
             return _status(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", "a chart may only look up")
         if path == ["version"]:
@@ -121,7 +121,7 @@ class LookupServer:
         finally:
             self._waiting -= 1
 
-    async def _tell(self, what: str, request: web.BaseRequest) -> web.Response:
+    async def _control(self, what: str, request: web.BaseRequest) -> web.Response:
         """What whoever runs helm, in another process, has to say and to know (see ``RemoteLookups``)."""
         if what == "secrets":
             return web.json_response(self.secrets)

@@ -105,7 +105,7 @@ class Worker:
             found = status.Findings(conditions=tuple(retrying(Reason.CLEANUP_FAILED, message)))
             now = status.build(writer.status, found, ledger.inventory, app.generation, rfc3339())
             with contextlib.suppress(ApiError):
-                await self._tell(app, Outcome(now, None), writer.status, services)
+                await self._report(app, Outcome(now, None), writer.status, services)
             return problems
 
     async def look(self, services: Services) -> bool:
@@ -139,7 +139,7 @@ class Worker:
             services.metrics.reconciled(
                 app.key, outcome.status or writer.status, time.monotonic() - started, suspended=app.suspended
             )
-            await self._tell(app, outcome, before, services)
+            await self._report(app, outcome, before, services)
             logger.debug("%s: reconciled generation %d", app.key, app.generation)
         except ApiError as error:
             services.metrics.broke("api")
@@ -149,7 +149,7 @@ class Worker:
             # A fault of ours must neither stop other apps nor end this one's worker; what runs is left as it is.
             services.metrics.broke("internal")
             logger.exception("%s: reconciling failed unexpectedly", app.key)
-            await self._tell_fault(app, services)
+            await self._report_fault(app, services)
             return self._backoff()
         if outcome.backoff:
             return self._backoff(outcome.wake_after)
@@ -169,7 +169,7 @@ class Worker:
             # The writer's lock is let go only when nothing is written any more.
             await asyncio.gather(work, return_exceptions=True)
 
-    async def _tell(self, app: App, outcome: Outcome, before: Mapping[str, Any], services: Services) -> None:
+    async def _report(self, app: App, outcome: Outcome, before: Mapping[str, Any], services: Services) -> None:
         """Write the status, and post what became of the one ``before`` the reconciliation."""
         if outcome.status is None:
             return
@@ -177,7 +177,7 @@ class Worker:
         for event in (*outcome.events, *events.of_transition(before, outcome.status)):
             await self._post(app, event, services)
 
-    async def _tell_fault(self, app: App, services: Services) -> None:
+    async def _report_fault(self, app: App, services: Services) -> None:
         writer = self._writer
         message = "an internal error, see the operator's log; tried again"
         found = status.Findings(conditions=tuple(retrying(Reason.INTERNAL_ERROR, message)))

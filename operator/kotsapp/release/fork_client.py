@@ -117,10 +117,10 @@ class Server:
             finally:
                 ours.close()
             if isinstance(frames, Death):
-                self._tell({"kill": number})
+                self._send({"kill": number})
             status, why = await asyncio.shield(end)
         except asyncio.CancelledError:
-            self._tell({"kill": number})
+            self._send({"kill": number})
             raise
         except OSError:
             # The server is gone: the next job starts another.
@@ -172,7 +172,7 @@ class Server:
         if not self._ready.done():
             self._ready.set_exception(RuntimeError("the process that forks readers did not start: see its output"))
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):
             self._control.send(json.dumps(message).encode())
 
