@@ -61,9 +61,10 @@ gitops: $(READY) ## docs/gitops.md, commit by commit, judged by kstatus and by F
 	@$(BIN)/python -m localworld build-gitops
 	@$(BIN)/pytest -v -rP --no-header tests/gitops tests/e2e/test_gitops_page.py
 
-docs: $(READY) ## write the tables of docs/reference.md and the shipped policy anew
+docs: $(READY) ## write the tables of docs/reference.md, the shipped policy and the chart's copies anew
 	@$(BIN)/python -m harness.reference
 	@$(BIN)/python -m harness.shipped_policy
+	@$(BIN)/python -m harness.chart_files
 
 licenses: $(READY) ## write docs/dependencies.md anew: what is in the image, under which licenses
 	@$(BIN)/python -m harness.dependencies

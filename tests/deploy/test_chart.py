@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from harness import chart_files
 from harness.shipped import (
     CHART,
     DEPLOY,
@@ -33,6 +34,15 @@ KEEP = {"helm.sh/resource-policy": "keep"}
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 KEY = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
 EVERYTHING_MONITORED = {part: {"enabled": True} for part in ("podMonitor", "rules", "dashboard")}
+
+
+def test_what_the_chart_shares_with_the_kustomization_is_the_same_and_no_link() -> None:
+    """Of each link helm tells the person who installs it."""
+    there = {path.name: path for path in chart_files.FOLDER.iterdir()}
+    assert there.keys() == chart_files.SOURCES.keys()
+    for name, source in chart_files.SOURCES.items():
+        assert not there[name].is_symlink()
+        assert there[name].read_bytes() == source.read_bytes(), "it was changed in one place: make docs"
 
 
 def bare(objects: Mapping[Identity, Object]) -> dict[Identity, Object]:

@@ -13,53 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.hostile import BEHAVIOURS, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk
+from harness.fair_registries import ATTACKER, HONEST, SIBLING, ok, once_then_silent, probe, serving, silent
+from harness.hostile import Behaviour, Request, Talk
+from harness.virtual_time import until
 from kotsapp.fair_queue import Tenant
-from kotsapp.images.reference import parse
 from kotsapp.registry import throttle
-from kotsapp.registry.config import Registries
 from kotsapp.registry.resolver import Resolver
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
-ATTACKER, SIBLING, HONEST = Tenant("attacker", "shop"), Tenant("attacker", "other"), Tenant("honest", "shop")
-# Longer than any test: what is held is held.
-LONG = 300.0
 SOON = 10.0
-
-
-async def ok(request: Request, talk: Talk) -> None:
-    await talk.answer(200, {"Content-Type": MANIFEST_TYPE})
-
-
-async def silent(request: Request, talk: Talk) -> None:
-    await asyncio.sleep(3600)
-
-
-async def once_then_silent(request: Request, talk: Talk) -> None:
-    if len({one.path for one in talk.server.requests}) > 1:
-        await asyncio.sleep(3600)
-    await ok(request, talk)
-
-
-@contextlib.asynccontextmanager
-async def serving(hosts: dict[str, Behaviour]) -> AsyncIterator[tuple[dict[str, HostileRegistry], Prober]]:
-    """A registry for each host, which treats every request the same."""
-    async with contextlib.AsyncExitStack() as stack:
-        servers = {}
-        for host, behaviour in hosts.items():
-            servers[host] = await stack.enter_async_context(HostileRegistry({**BEHAVIOURS, "x": behaviour}))
-        entries = [{"host": f"{host}.invalid", "endpoint": server.endpoint} for host, server in servers.items()]
-        yield servers, await stack.enter_async_context(Prober(Registries.read({"registries": entries}, "test")))
-
-
-async def probe(
-    prober: Prober, host: str, tag: object = 1, tenant: Tenant = HONEST, timeout: float = LONG
-) -> ProbeResult:
-    return await prober.probe(parse(f"{host}.invalid/x/y:{tag}"), timeout=timeout, max_age=60, tenant=tenant)
 
 
 @contextlib.contextmanager
@@ -143,7 +109,7 @@ async def test_turns_at_a_host_go_from_tenant_to_tenant() -> None:
 
     async with serving({"quay": slow}) as (_, prober):
         with asking(prober, ["quay"], 200):
-            await asyncio.sleep(0.1)
+            await until(lambda: order)
             before = len(order)
             await probe(prober, "quay", "mine")
     # Eight were under way, and one of each tenant follows in turn.

@@ -17,6 +17,7 @@ from kotsapp.redact import Redactor, is_name, is_word
 from kotsapp.release.archives import is_archive
 from kotsapp.release.errors import HelmError
 from kotsapp.release.reader import Release, SourceFile
+from kotsapp.sources.docker_config import decoded
 from kotsapp.text import listed
 
 # A field's value on one line, or an item's. Fields that say what and where an object is are shown, wherever they stand.
@@ -100,12 +101,12 @@ def _is_text(file: SourceFile) -> bool:
 
 
 def of_logins(contents: Iterable[bytes | None]) -> Iterator[str]:
-    """Passwords, and what they are packed into, of registries' logins (dockerconfigjson)."""
+    """Passwords, and what they are packed into, of registries' logins (dockerconfigjson, dockercfg)."""
     for content in contents:
         for text in _logins((content or b"").decode("utf-8", "replace")):
             yield text
-            with contextlib.suppress(binascii.Error, UnicodeDecodeError):
-                yield base64.b64decode(text, validate=True).decode().partition(":")[2]
+            with contextlib.suppress(ValueError):
+                yield decoded(text).partition(":")[2]
 
 
 def of_release(release: Release) -> Iterator[str]:

@@ -41,8 +41,12 @@ MAX_MAX_CONCURRENT = 64
 MAX_CONCURRENT_TOTAL = 256
 # Hosts that have not answered yet, or failed just now, may be silent until the deadline: no more than these for one,
 # and for all of them together, so that the others always have places.
-DOUBTFUL_CONCURRENT = 2
+DOUBTFUL_CONCURRENT = 3
 MAX_CONCURRENT_DOUBTFUL = 192
+# Of the places at one host one is for a namespace that has none there: images that hang hold theirs until the deadline,
+# and others of the same host are none the worse for it. Not where an administrator wants fewer than these.
+FOR_NEW = 1
+MIN_SHARED = 4
 # The part of a question's time for which it waits for its place: all of it, and a moment more, so that it hears what
 # those have found who were asked since.
 PATIENCE = 1.1
@@ -73,7 +77,8 @@ MAX_RETRY_AFTER = 900.0
 MAX_INLINE_WAIT = 2.0
 # Who asks each image, come what may, waits so long in between where others have failed: a few at once, not a storm.
 ASK_EACH_PAUSE = 1.0
-# Failures in a row that may be one image's fault; after that many the host itself is taken to be down.
+# Failures in a row that may be one image's fault, after which the namespace whose images fail leaves the host alone; so
+# many namespaces with such images tell that it is not the images.
 STRIKES = 3
 # An image without a verdict is asked again after 5 s, 10 s ... 5 min.
 UNDECIDED_BASE = 5.0

@@ -36,17 +36,20 @@ _GET_TELLS_MORE = frozenset({403, 405, 501})
 class HostKnowledge:
     """What earlier answers taught about a registry: nothing yet, or the challenge it greets with (None = none).
 
-    A realm that gave no token is asked ahead for nobody, until it gives one again.
+    A realm that gave no token is asked ahead for nobody, until it gives one again. ``answered`` says that the registry
+    has ever answered, whatever was forgotten since.
     """
 
     discovered: bool = False
+    answered: bool = False
     challenge: Challenge | None = None
     discovery: asyncio.Lock = field(default_factory=asyncio.Lock)
     failed_realm: str = ""
 
     def learn(self, challenge: Challenge | None) -> None:
         failed = challenge is not None and challenge.realm and challenge.realm == self.failed_realm
-        self.discovered, self.challenge = True, None if failed else challenge
+        self.discovered = self.answered = True
+        self.challenge = None if failed else challenge
 
     def forget(self) -> None:
         """The realm that was asked ahead gave no token: its realm may have moved, or is down."""
