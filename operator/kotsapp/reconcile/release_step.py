@@ -93,7 +93,7 @@ class ReleaseStep:
         if any(image != reference for image, reference in answers.items()):
             release = await self._renderings.render(Inputs(renderer, files, answers, release.drawn), before, inputs)
             images = await self._routed(release, license, route)
-        self._renderings.read()  # not before: the second rendering may be the one that a reader dies of
+        self._renderings.note_read()  # not before: the second rendering may be the one that a reader dies of
         await self._renderings.keep(
             StoredRelease(
                 revision=self._renderings.last_revision(stored) + 1,

@@ -165,7 +165,7 @@ class Renderings:
             self._progress.found(failed_reads=self._memory.deaths.to_status())
             raise died(self._memory.deaths) from None
 
-    def read(self) -> None:
+    def note_read(self) -> None:
         """The release is rendered, and all of its readers came to their end."""
         self._memory.deaths = None
         self._progress.found(failed_reads={})
