@@ -8,7 +8,7 @@ from typing import Any
 from kotsapp.images.accounts import NO_SECRETS, AccountSecrets, account_of
 from kotsapp.images.finder import images_of
 from kotsapp.images.image_path import ImagePath, Path
-from kotsapp.images.podspec import ImageUse, workloads
+from kotsapp.images.podspec import ImageUse, at, workloads
 
 # A field of this name takes one secret, and somebody else's stays: there is no place for two.
 _SINGLE = "imagePullSecret"
@@ -159,13 +159,7 @@ class _CopyOnWrite:
         self._own: dict[Path, Any] = {}
 
     def get(self, path: Path) -> Any:
-        value: Any = self.root
-        for key in path:
-            try:
-                value = value[key]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return value
+        return at(self.root, path)
 
     def put(self, path: Path, value: Any) -> None:
         """Set a value; missing mappings on the way are made. Where something else is in the way, nothing is set."""
