@@ -18,12 +18,13 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from kotsapp import __version__, handlers
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.backoff import Backoff
-from kotsapp.election import ApiLease, Elector, Seen
+from kotsapp.election import Elector
 from kotsapp.endpoints import Readiness
 from kotsapp.kube.client import KubeClient, connect
 from kotsapp.kube.connection import Connection
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.fence import Fence
+from kotsapp.lease import ApiLease, Seen
 from kotsapp.license import TrustedKeys
 from kotsapp.login import Login
 from kotsapp.names import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION

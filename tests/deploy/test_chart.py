@@ -231,6 +231,38 @@ def test_two_releases_select_pods_of_their_own() -> None:
     assert selector != deployment_in(other, "other-kotsapp-operator")["spec"]["selector"]["matchLabels"]
 
 
+def test_a_release_of_the_shipped_name_can_be_applied_over_the_kustomization() -> None:
+    """What can't be changed on a live object is the same on both sides."""
+    mine, theirs = templated(), kustomized(DEPLOY)
+    assert deployment_in(mine)["spec"]["selector"] == deployment_in(theirs)["spec"]["selector"]
+    roles = [(i, o["roleRef"]) for i, o in mine.items() if "roleRef" in o]
+    assert roles == [(identity, theirs[identity]["roleRef"]) for identity, _ in roles]
+
+
+@pytest.mark.parametrize("name", [NAME, "other"])
+def test_what_selects_pods_of_a_release_selects_its_own(name: str) -> None:
+    objects = templated({"monitoring": EVERYTHING_MONITORED, "networkPolicy": {"enabled": True}}, name=name)
+    (deployment,) = [found for (kind, _, _), found in objects.items() if kind == "Deployment"]
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert labels["app.kubernetes.io/instance"] == name
+    assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    for kind, field in (
+        ("PodDisruptionBudget", "selector"),
+        ("PodMonitor", "selector"),
+        ("NetworkPolicy", "podSelector"),
+    ):
+        (found,) = [found for (of, _, _), found in objects.items() if of == kind]
+        assert found["spec"][field]["matchLabels"] == labels, kind
+
+
+def test_where_users_are_given_to_pods_the_chart_names_none() -> None:
+    values = {"podSecurityContext": {"runAsUser": None, "runAsGroup": None}}
+    assert deployment_in(templated(values))["spec"]["template"]["spec"]["securityContext"] == {
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
 @pytest.mark.parametrize("name", ["kotsapp-operator", "other"])
 def test_the_replicas_of_a_release_have_a_lease_of_their_own_and_the_right_to_it(name: str) -> None:
     objects = templated({"replicas": 3}, name=name)

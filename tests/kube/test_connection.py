@@ -70,8 +70,7 @@ async def test_the_environment_names_hosts_that_are_reached_without_its_proxy(
     assert len(requests) == 1
 
 
-async def test_watches_take_no_connection_from_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kotsapp.kube.connection.MAX_CONNECTIONS", 2)
+async def test_watches_take_no_connection_from_requests() -> None:
     watching, over = 0, asyncio.Event()
 
     async def watch(request: web.Request) -> web.StreamResponse:
@@ -89,7 +88,7 @@ async def test_watches_take_no_connection_from_requests(monkeypatch: pytest.Monk
     application = web.Application()
     application.add_routes([web.get("/watch", watch), web.get("/version", answer)])
     async with TestServer(application) as server:
-        connection = Connection(Access(f"http://127.0.0.1:{server.port}"), "test")
+        connection = Connection(Access(f"http://127.0.0.1:{server.port}"), "test", connections=2)
         streams = [connection.stream(Request("GET", "/watch")) for _ in range(8)]
         async with asyncio.timeout(5):
             assert [await anext(stream) for stream in streams] == [{"type": "BOOKMARK"}] * 8

@@ -253,6 +253,31 @@ async def test_a_version_behind_a_required_one_that_can_not_be_had_keeps_ready_f
 
 
 @in_virtual_time
+async def test_a_patch_of_an_older_version_does_not_take_the_place_of_the_newest_where_versions_count(
+    signer: Signer, web: VendorWeb
+) -> None:
+    license = {"isSemverRequired": True}
+    web.vendor.customers[LICENSE_ID] = Customer(signer.sign(**license), 7, "")
+    publish(web.vendor, "1.2.0")
+    async with operating(signer, web=web) as operator:
+        operator.put_license(**license)
+        follow(operator, interval="1m")
+        await operator.until_ready()
+        assert running(operator) == "1.2.0"
+        publish(web.vendor, "1.1.1")
+        await quiet(300)
+        assert running(operator) == "1.2.0"
+        assert "availableReleases" not in operator.status()
+
+        publish(web.vendor, "1.10.0")
+        await until(lambda: running(operator) == "1.10.0")
+        # Whoever wants the older minor names it.
+        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.1.1"}}], interval="1m")
+        await until(lambda: running(operator) == "1.1.1")
+        await operator.until_ready()
+
+
+@in_virtual_time
 async def test_who_asks_has_it_looked_at_now(signer: Signer, web: VendorWeb) -> None:
     async with operating(signer, web=web) as operator:
         follow(operator, interval="12h")

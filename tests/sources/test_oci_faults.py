@@ -271,14 +271,18 @@ async def test_tags_that_are_none_and_an_empty_list_pick_nothing() -> None:
 # -- time
 
 
-async def test_a_registry_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def silent(_: Request, __: Talk) -> bool:
-        await asyncio.sleep(3600)
-        return True
+class Silent(OciRegistry):
+    """Never answers."""
 
-    monkeypatch.setattr(oci, "ASK_SECONDS", 0.2)
-    error = await reported(Serving(change=silent), SourceUnreachableError)
-    assert str(error) == f"{REGISTRY} did not answer within 0.2 s"
+    async def ask(self, of: Repository, wanted: Wanted) -> Answer:  # noqa: ARG002 - whatever it is asked
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+
+@in_virtual_time
+async def test_a_registry_that_is_silent_is_given_up() -> None:
+    with pytest.raises(SourceUnreachableError, match=f"^{REGISTRY} did not answer within 20 s$"):
+        await look(VendorWeb(Vendor(), Silent()))
 
 
 class SlowPages(OciRegistry):

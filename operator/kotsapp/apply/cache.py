@@ -93,6 +93,7 @@ class OwnedObjects:
         elif watch.is_unserved:
             watch.try_anew(kind)
         watch.followers.add(owner)
+        watch.shared.join()
         try:
             async with asyncio.timeout(FIRST_LIST_TIMEOUT):
                 await watch.synced.wait()

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kotsapp.kube.connection import WATCH_SECONDS, Connection
 from kotsapp.kube.discovery import Discovery, ResourceType
-from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.kube.errors import ApiError, UnknownKindError, event_or_error
 from kotsapp.kube.fence import Fence
 from kotsapp.kube.objects import key_of
 from kotsapp.kube.request import JSON, Request
@@ -222,10 +222,7 @@ class KubeClient:
             query.append(("includeObject", "None"))
         request = Request("GET", kind.path(namespace), query=query, accept=accept, user=self.user)
         async for event in self._connection.stream(request):
-            if event.get("type") == "ERROR":
-                status = event.get("object") or {}
-                raise ApiError(int(status.get("code") or 0), str(status.get("reason")), str(status.get("message")))
-            yield event
+            yield event_or_error(event)
 
     async def request(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Any other call, such as a self review; JSON in and out."""

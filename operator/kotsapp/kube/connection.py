@@ -48,12 +48,22 @@ class Connection:
     ``fence`` says until when it may write; without one it always may.
     """
 
-    def __init__(self, access: Access, user_agent: str, fence: Fence | None = None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        user_agent: str,
+        fence: Fence | None = None,
+        *,
+        connections: int = MAX_CONNECTIONS,
+        retry_wait: float = MAX_RETRY_WAIT,
+    ) -> None:
+        """``connections`` are those for requests, at the most; ``retry_wait`` are seconds, between tries."""
         self._access = access
+        self._retry_wait = retry_wait
         self._user_agent = user_agent
         self._fence = fence
         self._connectors: list[aiohttp.TCPConnector] = []  # that the clients were given, and so don't close
-        self._api = self._client(MAX_CONNECTIONS)
+        self._api = self._client(connections)
         self._of_apps = FairQueue(MAX_REQUESTS_OF_APPS, spare=True)
         # A watch keeps its connection for itself, and there may be many: requests must not wait for one of theirs.
         self._watches = self._client(0)
@@ -177,7 +187,7 @@ class Connection:
                 if attempt == attempts or lasting:
                     raise ApiError(0, "Unavailable", f"the API server can't be reached: {_reason(error)}") from None
                 wait = 0.1 * 4**attempt
-            await asyncio.sleep(min(wait, MAX_RETRY_WAIT))
+            await asyncio.sleep(min(wait, self._retry_wait))
         raise AssertionError("unreachable")
 
     @contextlib.asynccontextmanager

@@ -111,6 +111,14 @@ def from_answer(status: int, phrase: str, headers: Mapping[str, str], body: byte
     )
 
 
+def event_or_error(event: dict[str, Any]) -> dict[str, Any]:
+    """An event of a watch; ApiError when it says that the watch can't go on."""
+    if event.get("type") == "ERROR":
+        status = event.get("object") or {}
+        raise ApiError(int(status.get("code") or 0), str(status.get("reason")), str(status.get("message")))
+    return event
+
+
 def _status_object(body: bytes) -> Mapping[str, Any]:
     try:
         status = json.loads(body or "{}")

@@ -52,7 +52,7 @@ class PodWatch(Reflector):
         self._namespace = namespace
         self._client = client
         self._wake = wake
-        self._task = asyncio.create_task(self.run(), name=f"watch {self.name}")
+        self.start()
 
     @property
     def is_complete(self) -> bool:
@@ -61,9 +61,8 @@ class PodWatch(Reflector):
 
     def cancel(self) -> asyncio.Task[None]:
         """End it, and whoever waits for its start; the task is there to be awaited."""
-        self._task.cancel()
         self.synced.set()
-        return self._task
+        return super().cancel()
 
     async def list(self) -> str:
         """All pods, a page at a time; what changes meanwhile is seen by the watch, which begins before them."""
@@ -131,6 +130,7 @@ class PodWatches:
             self._watches[key] = PodWatch(owner.namespace, client, self._wake)
         watch = self._watches[key]
         watch.followers.setdefault(owner, Interest())
+        watch.shared.join()
         self._leave(owner, but=key)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):

@@ -51,7 +51,17 @@ class LookupServer:
     ``refused`` says that a right was missing.
     """
 
-    def __init__(self, looker: Looker, version: str, api_versions: Iterable[str]) -> None:
+    def __init__(
+        self,
+        looker: Looker,
+        version: str,
+        api_versions: Iterable[str],
+        *,
+        max_lookups: int = MAX_LOOKUPS,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._max_lookups = max_lookups
+        self._max_bytes = max_bytes
         self.url = ""
         self.port = 0
         self.refused = False
@@ -149,8 +159,8 @@ class LookupServer:
         if question is None or kind is None:
             return _status(HTTPStatus.NOT_FOUND, "NotFound", "not found")
         self._lookups += 1
-        if self._lookups > MAX_LOOKUPS:
-            return _status(_FORBIDDEN, "Forbidden", f"the release looks up more than {MAX_LOOKUPS} times")
+        if self._lookups > self._max_lookups:
+            return _status(_FORBIDDEN, "Forbidden", f"the release looks up more than {self._max_lookups} times")
         found = await (self._one(kind, question) if question.name else self._all(kind, question))
         if found is None:
             return _status(HTTPStatus.NOT_FOUND, "NotFound", f'{kind.plural} "{question.name}" not found')
@@ -210,8 +220,9 @@ class LookupServer:
         return own and metadata.get("namespace") == looker.namespace
 
     def _check(self, size: int) -> None:
-        if self._bytes + size > MAX_BYTES:
-            raise ApiError(_FORBIDDEN, "Forbidden", f"the release looks up more than {MAX_BYTES // 1024**2} MiB")
+        if self._bytes + size > self._max_bytes:
+            problem = f"the release looks up more than {self._max_bytes // 1024**2} MiB"
+            raise ApiError(_FORBIDDEN, "Forbidden", problem)
 
     def _count(self, size: int) -> None:
         self._check(size)

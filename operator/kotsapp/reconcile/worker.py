@@ -24,7 +24,7 @@ from kotsapp.reconcile.reconciler import Reconciler
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.status_writer import StatusWriter, live_app
 from kotsapp.redact import use
-from kotsapp.text import listed, rfc3339
+from kotsapp.text import rfc3339
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,6 @@ QUIET = 0.5
 BURST = 0.1
 # Kopf sets the finalizer at once, as a rule.
 FINALIZER_WAIT = 10.0
-MAX_PROBLEMS = 5
 
 
 class Worker:
@@ -90,23 +89,18 @@ class Worker:
             if self._deletion_announced != app.uid:
                 self._deletion_announced = app.uid
                 await self._post(app, events.of_deletion(len(ledger.inventory.entries)), services)
-            removal, problems = await finalize(app, ledger, services)
-            for event in events.of_cleanup(removal):
+            done = await finalize(app, ledger, services)
+            for event in events.of_cleanup(done.removal):
                 await self._post(app, event, services)
-            if not problems:
+            if not done.problems:
                 await set_finalizer(app, False, services.client)
                 logger.info("%s: deleted", app.key)
                 return []
-            message = (
-                f"not everything could be deleted, tried again: {listed(problems, MAX_PROBLEMS, '; ')}. To let go of"
-                f" what is left: kubectl patch kotsapp {app.name} --namespace {app.namespace} --type=merge"
-                """ --patch '{"metadata":{"finalizers":null}}'"""
-            )
-            found = status.Findings(conditions=tuple(retrying(Reason.CLEANUP_FAILED, message)))
+            found = status.Findings(conditions=tuple(retrying(Reason.CLEANUP_FAILED, done.message(app))))
             now = status.build(writer.status, found, ledger.inventory, app.generation, rfc3339())
             with contextlib.suppress(ApiError):
                 await self._report(app, Outcome(now, None), writer.status, services)
-            return problems
+            return list(done.problems)
 
     async def look(self, services: Services) -> bool:
         """See the resource as it is now; False when it is gone."""

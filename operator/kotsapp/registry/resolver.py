@@ -49,8 +49,8 @@ class Resolver(AbstractResolver):
     DNS_CACHE seconds. Whoever looks a name up waits for nobody else's place.
     """
 
-    def __init__(self) -> None:
-        self._threads = FairQueue(RESOLVER_THREADS, spare=True)
+    def __init__(self, threads: int = RESOLVER_THREADS) -> None:
+        self._threads = FairQueue(threads, spare=True)
         self._kept: OrderedDict[_Name, tuple[float, list[ResolveResult]]] = OrderedDict()
         self._under_way: dict[tuple[Tenant, _Name], asyncio.Future[list[ResolveResult]]] = {}
 

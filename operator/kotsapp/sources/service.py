@@ -24,7 +24,8 @@ from kotsapp.sources.web import Question, Web
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """``channel_id`` is the license's channel, empty for one that names none."""
+    """``channel_id`` is the license's channel, empty for one that names none; ``by_version`` says that its releases are
+    in the order of their semantic versions."""
 
     endpoint: str
     app_slug: str
@@ -32,6 +33,7 @@ class Service:
     channel_name: str
     license_sequence: int
     credential: Credential = field(repr=False)
+    by_version: bool = False
 
     @classmethod
     def of(cls, license: License) -> "Service":
@@ -51,6 +53,7 @@ class Service:
             channel_name=license.channel_name,
             license_sequence=license.license_sequence,
             credential=Credential(license.license_id, license.license_id, frozenset()),
+            by_version=license.settings.get("isSemverRequired") == "true",
         )
 
     @property
