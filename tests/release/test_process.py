@@ -180,7 +180,7 @@ async def test_a_child_gives_way_to_the_operator(reader: Reader) -> None:
     assert child.number == os.getsid(0)  # Linux may share cores among sessions first, and look at niceness within one
 
 
-async def test_what_is_run_for_a_release_is_a_group_of_the_readers_session(tmp_path: Path) -> None:
+def test_what_is_run_for_a_release_is_a_group_of_the_readers_session(tmp_path: Path) -> None:
     say = "import os; print(os.getsid(0), os.getpgid(0) == os.getpid())"
     ran = execute([sys.executable, "-c", say], tmp_path, 30)
     assert ran.output.decode().split() == [str(os.getsid(0)), "True"]

@@ -1,9 +1,9 @@
 """What of a rendered chart's output belongs into the cluster, and when: objects, hooks and definitions."""
 
 import re
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from kotsapp.frozen import frozen
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
@@ -33,7 +33,7 @@ class Rendered(NamedTuple):
     definitions: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hook:
     """When Helm applies an object: ``before`` the others or after them, by ``weight``, smallest first."""
 

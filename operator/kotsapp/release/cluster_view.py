@@ -8,15 +8,16 @@ one group and version, gets the real ones.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from kotsapp.frozen import frozen
 
 AGGREGATED = "apidiscovery.k8s.io"
 _NEVER_THERE = "mapped-"
 _UNMAPPED = re.compile(rb'no matches for kind "([^"]{1,253})" in version "([^"]{1,253})"')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """Objects of a group and version by their kind's plural; without a name all of them, without a namespace of all."""
 

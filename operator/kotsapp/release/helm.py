@@ -8,10 +8,11 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, quote
 from kotsapp.manifests.limits import MIB
 from kotsapp.release import cluster_view, helm_files, sandbox
@@ -47,7 +48,7 @@ class Lookups(Protocol):
         """Helm is about to be started; it has to find these kinds, too."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cluster:
     """What a chart may ask about the cluster: ``version`` as ``v1.37.2``, empty for helm's own idea of it.
 

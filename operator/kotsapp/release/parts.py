@@ -5,8 +5,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release.source_file import ChartInstall, SourceFile
 from kotsapp.text import listed
@@ -19,7 +20,7 @@ MAX_NAMED = 5
 _IN_SECRET = "Secret "  # noqa: S105 - a kind, not a password
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WholeFile:
     """One file, of whatever number of parts; ``pieces`` are their contents in order. ``chart`` is as a SourceFile's."""
 

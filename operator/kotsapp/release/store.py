@@ -9,12 +9,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from kotsapp.frozen import frozen
 from kotsapp.names import GROUP
 from kotsapp.release import kept_in_secrets
 from kotsapp.release.kept_in_secrets import Secret
@@ -40,7 +41,7 @@ class StoredReleaseError(ValueError):
     """A stored release can't be used; the message says why, and nothing that it holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredRelease:
     """A rendered release, with what it was rendered from.
 

@@ -1,7 +1,8 @@
 """How good what is shown is: by the word where that says it alone, by the condition where True may be bad."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from kotsapp.frozen import frozen
 
 
 class Tone(StrEnum):
@@ -12,7 +13,7 @@ class Tone(StrEnum):
     BUSY = "33"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Toned:
     """A cell of a table with its tone, None for a plain one."""
 
