@@ -1,6 +1,8 @@
 """Pods that others make, by the operator's own workers on a fake cluster; the policy's part is done by the tests."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -40,6 +42,16 @@ def allow(operator: Operator, *, label: bool = True, installed: bool = True) -> 
         operator.api.put(policy.policy())
         operator.api.put(policy.binding())
     operator.prober.verdicts[HIDDEN] = Verdict.PRIVATE
+
+
+@contextlib.asynccontextmanager
+async def routing(signer: Signer) -> AsyncIterator[Operator]:
+    """An operator with an app that is Ready and routes pods, and a cluster with the policy for it."""
+    async with operating(signer) as operator:
+        allow(operator)
+        operator.put_app(config_map(), **ROUTE)
+        await operator.until_ready()
+        yield operator
 
 
 def make_pod(operator: Operator, name: str, *images: str, owner: Object | None = OWNER, **metadata: Any) -> Object:
@@ -91,11 +103,7 @@ def events(operator: Operator, reason: str) -> list[str]:
 
 @in_virtual_time
 async def test_an_image_that_only_pods_have_is_probed_and_listed_with_them(signer: Signer) -> None:
-    async with operating(signer) as operator:
-        allow(operator)
-        operator.put_app(config_map(), **ROUTE)
-        await operator.until_ready()
-
+    async with routing(signer) as operator:
         make_pod(operator, "db-0", HIDDEN)
         make_pod(operator, "db-1", HIDDEN, PUBLIC)
         await until(lambda: {HIDDEN, PUBLIC} <= set(images(operator)))
@@ -315,10 +323,7 @@ async def stuck(operator: Operator, name: str = "db-0", **options: Any) -> None:
 
 @in_virtual_time
 async def test_a_pod_that_never_ran_is_deleted_once_when_its_image_is_routed(signer: Signer) -> None:
-    async with operating(signer) as operator:
-        allow(operator)
-        operator.put_app(config_map(), **ROUTE)
-        await operator.until_ready()
+    async with routing(signer) as operator:
         await stuck(operator)
         await until(lambda: deleted(operator))
 
@@ -341,10 +346,7 @@ def _spec(image: str) -> Object:
 
 @in_virtual_time
 async def test_a_deletion_is_for_the_pod_as_it_was_seen(signer: Signer) -> None:
-    async with operating(signer) as operator:
-        allow(operator)
-        operator.put_app(config_map(), **ROUTE)
-        await operator.until_ready()
+    async with routing(signer) as operator:
         await stuck(operator)
         with operator.api.paused(Match("delete", "Pod")) as pause:
             await pause.reached.wait()
@@ -359,10 +361,7 @@ async def test_a_deletion_is_for_the_pod_as_it_was_seen(signer: Signer) -> None:
 @in_virtual_time
 async def test_a_pod_that_waits_by_another_name_meanwhile_is_deleted_all_the_same(signer: Signer) -> None:
     """The kubelet goes from ErrImagePull to ImagePullBackOff and back, and nobody is woken for that."""
-    async with operating(signer) as operator:
-        allow(operator)
-        operator.put_app(config_map(), **ROUTE)
-        await operator.until_ready()
+    async with routing(signer) as operator:
         await stuck(operator)
         began = asyncio.get_running_loop().time()
         with operator.api.paused(Match("delete", "Pod")) as pause:
@@ -405,10 +404,7 @@ def test_is_left_for_a_person(signer: Signer, case: str) -> None:
 
 @in_virtual_time
 async def test_at_most_so_many_are_deleted_in_a_minute_and_all_in_the_end(signer: Signer) -> None:
-    async with operating(signer) as operator:
-        allow(operator)
-        operator.put_app(config_map(), **ROUTE)
-        await operator.until_ready()
+    async with routing(signer) as operator:
         for number in range(150):
             await stuck(operator, f"web-{number:03}")
         await until(lambda: len(deleted(operator)) == 60)
@@ -435,10 +431,7 @@ async def test_nothing_is_deleted_while_the_policy_is_not_there(signer: Signer) 
 
 @in_virtual_time
 async def test_what_the_account_may_not_do_is_told(signer: Signer) -> None:
-    async with operating(signer) as operator:
-        allow(operator)
-        operator.put_app(config_map(), **ROUTE)
-        await operator.until_ready()
+    async with routing(signer) as operator:
         operator.api.fail(403, match=Match("delete", "Pod"), times=10_000)
         await stuck(operator)
         await until(lambda: "can't be deleted" in message(operator))
