@@ -202,9 +202,9 @@ async def test_trouble_changes_nothing_and_is_told(
             registry.tags.clear()
         operator.api.audit.clear()
         await quiet(3000)
-        told = condition(operator, "SourcesReady")
-        assert (told["status"], told["reason"]) == ("False", "SourceUnavailable")
-        assert f"Meanwhile {URL} stable@sha256:" in told["message"]
+        reported = condition(operator, "SourcesReady")
+        assert (reported["status"], reported["reason"]) == ("False", "SourceUnavailable")
+        assert f"Meanwhile {URL} stable@sha256:" in reported["message"]
         assert LICENSE_ID not in json.dumps(operator.status())
         assert operator.ready()[0] == "True"
         assert data(operator) == {"v": "1"}

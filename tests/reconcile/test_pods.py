@@ -322,9 +322,9 @@ async def test_a_pod_that_never_ran_is_deleted_once_when_its_image_is_routed(sig
         await stuck(operator)
         await until(lambda: deleted(operator))
 
-        (told,) = events(operator, "PodDeleted")
-        assert "Pod/db-0 of Database/main" in told
-        assert PROXY + HIDDEN in told
+        (reported,) = events(operator, "PodDeleted")
+        assert "Pod/db-0 of Database/main" in reported
+        assert PROXY + HIDDEN in reported
         # The policy missed the next one: that is told, and tried again after a while, and after twice that while.
         for number, seconds in ((1, 550), (2, 1150)):
             operator.api.put(obj("Pod", "db-0", metadata={"ownerReferences": [OWNER]}, spec=_spec(HIDDEN)))

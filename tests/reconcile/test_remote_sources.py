@@ -99,9 +99,9 @@ async def test_a_service_that_is_down_for_a_day_changes_nothing(signer: Signer, 
             await quiet(DAY / 24)
             assert operator.ready() == ("True", "ReconciliationSucceeded")
             assert running(operator) == "1.0.0"
-        told = condition(operator, "SourcesReady")
-        assert (told["status"], told["reason"]) == ("False", "SourceUnavailable")
-        assert "release 1.0.0 (1) is used on" in told["message"]
+        reported = condition(operator, "SourcesReady")
+        assert (reported["status"], reported["reason"]) == ("False", "SourceUnavailable")
+        assert "release 1.0.0 (1) is used on" in reported["message"]
         assert operator.message().endswith("see condition SourcesReady"), "Ready does not look like up to date"
         assert operator.events().count("ReconciliationSucceeded") == 1
         assert operator.events().count("SourceUnavailable") == 1
@@ -132,7 +132,7 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
         files = {"app.yaml": yaml.safe_dump_all([release_object(version), made])}
         web.vendor.publish(version, files, **fields)
 
-    async def settle(version: str) -> None:
+    async def until_rolled_out(version: str) -> None:
         image = f"quay.io/my-org/web:{version}"
         await until(lambda: image in str(operator.api.get("Deployment", "web", NAMESPACE)))
         live = operator.api.live("Deployment", "web", NAMESPACE)
@@ -142,7 +142,7 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
     release("1.0.0")
     async with operating(signer, web=web) as operator:
         follow(operator, interval="1m", timeout="1h")
-        await settle("1.0.0")
+        await until_rolled_out("1.0.0")
         await operator.until_ready()
         release("1.1.0", is_required=True)
         release("1.2.0")
@@ -151,8 +151,8 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
         assert running(operator) == "1.1.0", "it is not Ready yet"
         assert [one["versionLabel"] for one in operator.status()["availableReleases"]] == ["1.2.0"]
 
-        await settle("1.1.0")
-        await settle("1.2.0")
+        await until_rolled_out("1.1.0")
+        await until_rolled_out("1.2.0")
         await operator.until_ready()
         assert "availableReleases" not in operator.status()
         asked = [request.query["channelSequence"] for request in web.vendor.asked("release")]

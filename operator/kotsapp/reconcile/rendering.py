@@ -14,7 +14,7 @@ from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.pullsecret import default_name
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.known_secrets import helm_told, told
+from kotsapp.reconcile.known_secrets import helm_without_secrets, without_secrets
 from kotsapp.reconcile.lookup_server import Looker, LookupServer
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
@@ -26,7 +26,7 @@ from kotsapp.release.deaths import Deaths
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.helm import Cluster
 from kotsapp.release.jobs import ChartInputs, Content, Inputs
-from kotsapp.release.process import Reader, ReaderDiedError
+from kotsapp.release.process import Job, Reader, ReaderDiedError, Result
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.remote_lookups import RemoteLookups
 from kotsapp.release.renderer import Renderer
@@ -63,7 +63,7 @@ def renderer_for(
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What charts may know of the cluster as it is: ``past_of`` tells by a chart's key what it was before,
+    """What charts may know of the cluster as it is: ``past_of`` says by a chart's key what it was before,
     ``looker`` as whom it looks up."""
 
     past_of: Callable[[str], Past | None]
@@ -72,7 +72,7 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class ReaderFor:
-    """A reader for one app's inputs, which ``digest`` tells from others; ``suspect`` ones are read after all others."""
+    """A reader for one app's inputs, which ``digest`` identifies; ``suspect`` ones are read after all others."""
 
     reader: Reader
     tenant: Tenant
@@ -81,27 +81,15 @@ class ReaderFor:
 
     async def render(self, inputs: Inputs, charts: ChartInputs | None = None, *ports: int) -> Release:
         """``ports`` of this machine are what charts may connect to."""
-        return await self.reader.run(
-            "render",
-            *(inputs, charts),
-            tenant=self.tenant,
-            fingerprint=self.digest,
-            result=Release,
-            suspect=self.suspect,
-            charts=charts is not None,
-            ports=ports,
-        )
+        job = Job("render", (inputs, charts), Release, charts=charts is not None, ports=ports)
+        return await self._run(job)
 
     async def content(self, files: Sequence[SourceFile]) -> Content:
         """What the files hold. Raises ManifestError and ReaderDiedError."""
-        return await self.reader.run(
-            "content",
-            tuple(files),
-            tenant=self.tenant,
-            fingerprint=self.digest,
-            result=Content,
-            suspect=self.suspect,
-        )
+        return await self._run(Job("content", (tuple(files),), Content))
+
+    async def _run(self, job: Job[Result]) -> Result:
+        return await self.reader.run(job, tenant=self.tenant, fingerprint=self.digest, suspect=self.suspect)
 
 
 async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: KubeClient) -> Release:
@@ -123,9 +111,9 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
     except ConfigIncompleteError:
         raise
     except ManifestError as error:
-        raise terminal(Reason.INVALID_MANIFEST, told(error)) from None
+        raise terminal(Reason.INVALID_MANIFEST, without_secrets(error)) from None
     except HelmError as error:
-        raise terminal(Reason.INVALID_MANIFEST, helm_told(error, inputs.files)) from None
+        raise terminal(Reason.INVALID_MANIFEST, helm_without_secrets(error, inputs.files)) from None
     except HelmMissingError as error:
         raise terminal(Reason.HELM_MISSING, str(error)) from None
     if release.is_empty:
@@ -179,7 +167,7 @@ async def _with_charts(
         except HelmError as error:
             if lookups.failure is not None:
                 raise lookups.failure from None
-            if lookups.refused:  # a right that is granted tells nobody
+            if lookups.refused:  # nothing shows when a right is granted
                 raise terminal(Reason.INVALID_MANIFEST, str(error), retry_after=UNWATCHED_POLL) from None
             raise
 

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import actions, archives, config, config_document, config_values, kots, lookups
@@ -42,7 +43,7 @@ def find_program() -> Path:
     return helm.find_program()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filling:
     """What filling in takes beside the context: the answers to the Config, what was drawn before, and the engine.
 
@@ -60,12 +61,12 @@ class ConfigIncompleteError(ManifestError):
 
     def __init__(self, result: "ConfigResult") -> None:
         problems = result.verdict.problems
-        super().__init__(result.config.place, config.problems_told(problems))
+        super().__init__(result.config.place, config.problems_listed(problems))
         self.problems: tuple[ItemProblem, ...] = problems
         self.result = result
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigResult:
     """A release's Config with what its items came to; ``given`` are the names of items that answers were given for."""
 
@@ -86,7 +87,7 @@ class ConfigResult:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filler:
     """Fills in further texts of a release, with the values that its Config came to: those that its charts print."""
 
@@ -105,7 +106,7 @@ class Filler:
         return filled
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FilledRelease:
     """``texts`` are documents with their calls filled in, by key; ``failures`` those that can't be, by key."""
 

@@ -1,9 +1,10 @@
 """A release: the files that a vendor ships, read into what is applied, what is probed and which charts to render."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.images.unhandled import UnhandledImage
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
@@ -32,7 +33,7 @@ _DECIDING = ("proxyRegistryDomain", "replicatedRegistryDomain", "proxyPublicImag
 MAX_NAMED = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Release:
     """What a release holds. ``objects`` are to be applied; ``sources`` names the file of each, and ``places`` say
     where each stands: in which source, under which key, in which document.
@@ -83,20 +84,22 @@ class Release:
         return not self.objects
 
     def nothing_found(self, files: Sequence[SourceFile]) -> str:
-        """What to tell of files in which nothing was found to apply."""
+        """What to say of files in which nothing was found to apply."""
         origins = ", ".join(file.origin for file in files[:MAX_NAMED]) + (" and more" if len(files) > MAX_NAMED else "")
-        told = f"{origins}: no Kubernetes object found"
+        found = f"{origins}: no Kubernetes object found"
         if self.unpatched_charts:
             skipped = ", ".join(self.unpatched_charts[:MAX_NAMED])
-            return f"{told} but {skipped}, which v2Charts: Skip leaves to others: nothing would be installed; set Patch"
+            return (
+                f"{found} but {skipped}, which v2Charts: Skip leaves to others: nothing would be installed; set Patch"
+            )
         if self.charts and not self.left_out:
             rendered = ", ".join(map(str, self.charts[:MAX_NAMED]))
-            return f"{told}: {rendered} came to no object with these values; check them"
+            return f"{found}: {rendered} came to no object with these values; check them"
         if self.chart_archives and not self.left_out:
             charts_ = ", ".join(self.chart_archives[:MAX_NAMED])
             problem = f"chart {charts_} is there, but no HelmChart document (kots.io) asks for it: add one"
-            return f"{told}; {problem}, or say how it is installed (chart, beside the source)"
-        return f"{told}; put the app's manifests there"
+            return f"{found}; {problem}, or say how it is installed (chart, beside the source)"
+        return f"{found}; put the app's manifests there"
 
     @property
     def proxy_domain(self) -> str | None:
@@ -217,7 +220,7 @@ def _additional(application: Application, filled: FilledRelease) -> list[str]:
 
 
 def _sort(opened: Opened, filled: FilledRelease, reading: Texts, sorter: Sorter) -> bool:
-    """Whether every document was filled in that had to be: without an engine only what is wrong is told of.
+    """Whether every document was filled in that had to be: without an engine only what is wrong is reported.
 
     Raises ManifestError for documents whose calls can't be filled in: all of them at once.
     """
