@@ -62,6 +62,15 @@ def test_the_audit_log_has_every_write_with_its_user(audited_world: World) -> No
     assert [line["user"]["username"] for line in writes] == ["localworld-admin"]
 
 
+def test_what_kubectl_knows_of_a_world_goes_with_it(audited_world: World) -> None:
+    """Kept by the address alone, as in the home folder, it would be taken for true of the next world at the port."""
+    audited_world.kubectl("get", "pods")
+    kept = (
+        audited_world.folder / "kubectl-cache" / "discovery" / audited_world.server.partition("//")[2].replace(":", "_")
+    )
+    assert kept.is_dir()
+
+
 def test_kubectl_failures_tell_what_kubectl_said(audited_world: World) -> None:
     with pytest.raises(ProcessError, match=r'configmaps "absent" not found'):
         audited_world.kubectl("get", "configmap", "absent")
