@@ -139,7 +139,7 @@ async def test_large_manifests_of_one_host_leave_room_for_anothers() -> None:
 
     async with serving({"slow": slow, "quay": large}, Shared(large_bodies=3)) as prober:
         hanging = [asyncio.create_task(probe(prober, "slow", tag, LONG, BUSY)) for tag in range(8)]
-        await until(lambda: sum(request.method == "GET" for request in prober.servers[0].requests) == 8)
+        await until(lambda: sum(request.method == "GET" for request in prober.servers[0].requests) > 3)
         result = await probe(prober, "quay", tenant=HONEST)
         for task in hanging:
             task.cancel()
