@@ -34,9 +34,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def lint(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
     assert main(["lint", *words]) == code
-    told = capsys.readouterr()
-    assert told.err == ""
-    return told.out
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
 
 
 def test_a_clean_release_is_0_an_error_1_and_bad_usage_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,23 +97,23 @@ def test_standard_input_has_no_file_that_a_ci_system_could_open(
 ) -> None:
     for output in ("table", "github", "sarif"):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(BAD.encode())))
-        told = lint(capsys, "-", "-o", output, code=1)
-        assert "standard input:4" in told
-        assert "file=" not in told and "locations" not in told
+        reported = lint(capsys, "-", "-o", output, code=1)
+        assert "standard input:4" in reported
+        assert "file=" not in reported and "locations" not in reported
 
 
 def test_json_has_everything_with_file_and_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "bad.yaml").write_text(BAD)
-    told = json.loads(lint(capsys, "release", "-o", "json", code=1))
-    assert [(f["rule"], f["level"], f["file"], f["line"]) for f in told["findings"]] == [
+    reported = json.loads(lint(capsys, "release", "-o", "json", code=1))
+    assert [(f["rule"], f["level"], f["file"], f["line"]) for f in reported["findings"]] == [
         ("image-reference", "error", "release/bad.yaml", 4)
     ]
-    assert told["summary"]["errors"] == 1
-    assert {(i["image"], i["use"], i["line"]) for i in told["images"]} == {
+    assert reported["summary"]["errors"] == 1
+    assert {(i["image"], i["use"], i["line"]) for i in reported["images"]} == {
         ("redis:7", "Pod/a", 4),
         ("UPPER/redis", "Pod/b", 4),
     }
-    assert [d["document"] for d in told["documents"]] == ["Pod/b", "Pod/a"]
+    assert [d["document"] for d in reported["documents"]] == ["Pod/b", "Pod/a"]
 
 
 # -- formats: what a hostile or odd release could break out of

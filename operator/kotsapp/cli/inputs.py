@@ -22,7 +22,7 @@ from kotsapp.release.filling import CallsError, Drawn
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 
-# kubectl's own, where it is told of none.
+# kubectl's own, where none is given.
 DEFAULT_NAMESPACE = "default"
 STANDARD_INPUT = "-"
 UNNAMED = "standard input"
@@ -116,7 +116,7 @@ def refuse_expired(license: License, file: str) -> None:
 def version_of(files: Sequence[SourceFile]) -> ReleaseVersion:
     """Which release the files are, by the Installation document among them; one that says nothing without it.
 
-    What can't be read is told where manifests are read.
+    What can't be read is reported where manifests are read.
     """
     for file in files:
         if PurePath(file.name).name == installation.FILE_NAME:

@@ -1,11 +1,11 @@
 """What the operator would apply next, found out with a person's own rights: by its own steps, up to the first change.
 
-No registry is asked and nothing is fetched: images have the routes that the KotsApp's status tells, and sources outside
+No registry is asked and nothing is fetched: images have the routes that the KotsApp's status shows, and sources outside
 the cluster are as the operator fetched them last.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from kotsapp.apply.inventory import Entry, Inventory
 from kotsapp.apply.plan import Plan, PlanDigests
 from kotsapp.apply.reader import LiveReader
 from kotsapp.cli.errors import CommandError
+from kotsapp.frozen import frozen
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
@@ -69,7 +70,7 @@ _STANDS_STILL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Preview:
     """``due`` are objects to apply, ``left_over`` what is deleted then; ``notes`` say what the answer rests on."""
 
@@ -79,7 +80,7 @@ class Preview:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Read:
     """What the app is made from."""
 
@@ -101,7 +102,7 @@ async def _follow_nothing(_app: App, _references: frozenset[tuple[str, str]]) ->
     """Nobody is woken by what changes while one looks."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Services:
     client: KubeClient
     keys: TrustedKeys
@@ -203,13 +204,13 @@ class _Preview:
         current().learn("release", known_secrets.of_release(release))
         references = parse_used(routing.used_in(release, spec).users)
         domains = read.renderer.domains(release.application).opening(references)
-        told = {str(one.get("image")): one for one in self._status.get("images") or ()}
+        in_status = {str(one.get("image")): one for one in self._status.get("images") or ()}
         pulls: dict[str, Pull] = {}
         unknown = []
         policy = routing.policy(self._app, spec, read.license, release, domains)
         for reference in references:
             verdict = classify(reference, domains, policy.exclude, public_images=policy.public_images)
-            route = route_of(verdict) if verdict is not None else told.get(reference.written, {}).get("route")
+            route = route_of(verdict) if verdict is not None else in_status.get(reference.written, {}).get("route")
             if route is None:
                 unknown.append(reference.written)
                 continue
