@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from harness.waiting import until
+from localworld.patience import patience
 from localworld.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -105,12 +106,12 @@ class Operator:
         """SIGTERM, and the exit code."""
         assert self._process is not None
         self._process.terminate()
-        return self._process.wait(20)
+        return self._process.wait(20 * patience())
 
     def kill(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(10 * patience())
 
     def pause(self) -> None:
         """As a machine does that has no time for it."""
@@ -130,7 +131,7 @@ class Operator:
     def asked(self, path: str) -> tuple[int, str]:
         """Status and body of what it answers on its port for metrics and health."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5 * patience()) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

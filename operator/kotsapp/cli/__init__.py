@@ -21,14 +21,14 @@ FIRST_PROCESS = 1
 
 
 def parser(commands: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
-    """The command line, with these commands whole: each one's arguments are a module. The others are named alone."""
+    """The command line, with these commands: each one's arguments are a module. With none all are named, for help."""
     top = argparse.ArgumentParser(prog="kotsapp", description=__doc__)
     top.add_argument("--version", action="version", version=f"kotsapp {__version__}")
     added = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
         if name in commands:
             import_module(f"kotsapp.cli.arguments.{name}").register(added)
-        else:
+        elif not commands:
             added.add_parser(name, help=text)
     return top
 

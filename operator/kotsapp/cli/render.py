@@ -10,7 +10,6 @@ from typing import Any
 
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.folder import write_folder
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files, version_of
 from kotsapp.cli.routes import Rules, decide
 from kotsapp.cli.unhandled import notes
@@ -22,13 +21,10 @@ from kotsapp.images.unhandled import still_unhandled
 from kotsapp.images.usage import collect_users, without_place
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
-from kotsapp.release.context import ReleaseVersion
+from kotsapp.release.context import ClusterFacts, ReleaseVersion
 from kotsapp.release.kotsapps import not_fetched
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
-from kotsapp.render.diff import differences
-from kotsapp.render.files import SECRET_FILE, file_names
-from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
 from kotsapp.render.patched import Found, Patched, find, in_order, patch, placed, secret_namespaces, title
 from kotsapp.render.yaml_text import dump_all
 from kotsapp.text import listed
@@ -69,15 +65,15 @@ def _render(args: argparse.Namespace) -> int:
     for path in unmatched([one.obj for one in found], args.image_path):
         _note(f"--image-path {path}: no object has an image there; check group, kind and path")
     named = [(title(one.obj), one.uses) for one in found]
-    for image, told in without_place(named).items():
+    for image, remedy in without_place(named).items():
         if image in pulls and pulls[image].needs_secret:
-            _note(f"{image}: {told}")
-    for told in notes(still_unhandled(release.unhandled, named)):
-        _note(told)
+            _note(f"{image}: {remedy}")
+    for note in notes(still_unhandled(release.unhandled, named)):
+        _note(note)
     if release.drawn.items or release.drawn.calls:
         what = listed([f"item {name}" for name in release.drawn.items], 5) or "in template calls"
         _note(f"passwords are drawn ({what}), others at each run: keep what you apply, or let the operator keep them")
-    for warning in (*release.warnings, *(told for _, told in not_fetched(release.objects))):
+    for warning in (*release.warnings, *(note for _, note in not_fetched(release.objects))):
         _note(warning)
     for chart in release.unpatched_charts:
         _note(f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered")
@@ -134,6 +130,7 @@ def _renderer(args: argparse.Namespace, license: License, version: ReleaseVersio
         helm=args.helm,
         answers=read_answers(args.config_values),
         version=version,
+        cluster=ClusterFacts(nodes=args.nodes),
     )
 
 
@@ -167,11 +164,18 @@ def _distinct(secrets: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _write(
     args: argparse.Namespace, patched: Sequence[Patched], secrets: Sequence[dict[str, Any]], pulls: Mapping[str, Pull]
 ) -> int:
+    # Each form is loaded for whom it is for: printing, nearly always, waits for no other.
     if args.diff:
+        from kotsapp.render.diff import differences
+
         text = differences(patched, secrets)
         sys.stdout.write(text)
         return EXIT_PROBLEM if text else EXIT_OK
     if args.kustomize:
+        from kotsapp.cli.folder import write_folder
+        from kotsapp.render.files import SECRET_FILE
+        from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
+
         try:
             written = layout(patched, pulls, secrets)
         except DuplicateObjectError as error:
@@ -180,6 +184,9 @@ def _write(
             _note(note)
         write_folder(args.to, written.files, frozenset({f"{MIDSTREAM}/{SECRET_FILE}"}))
     elif args.to is not None:
+        from kotsapp.cli.folder import write_folder
+        from kotsapp.render.files import SECRET_FILE, file_names
+
         files = {name: dump_all(obj.after for obj in group) for name, group in file_names(patched).items()}
         if secrets:
             files[SECRET_FILE] = dump_all(secrets)

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests import stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
@@ -19,7 +20,7 @@ _YAML_ENDINGS = (".yaml", ".yml", ".json")
 _UNPACKED_CHART = "/Chart.yaml"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TextFile:
     """One file with documents; ``name`` is its path in its archive."""
 

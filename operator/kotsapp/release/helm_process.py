@@ -7,9 +7,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.limits import MAX_ARCHIVE_BYTES, MIB
 from kotsapp.release.helm_lock import helm_turn
 from kotsapp.release.sandbox import Walls
@@ -31,7 +32,7 @@ _PIECE = 64 * 1024
 _NO_PROXY_TO_ANYWHERE = "http://127.0.0.1:1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ran:
     """How a process ended. ``output`` is None if it wrote more than may be read, ``code`` None if its time was over."""
 

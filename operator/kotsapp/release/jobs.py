@@ -2,8 +2,9 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import archives
 from kotsapp.release.budget import for_operator
@@ -16,7 +17,7 @@ from kotsapp.release.renderer import Renderer
 from kotsapp.release.upgrade import Past
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inputs:
     """What a release is read from.
 
@@ -29,7 +30,7 @@ class Inputs:
     kept: Drawn = field(default_factory=Drawn)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChartInputs:
     """What charts are rendered with; ``pasts`` are those that were there before, by their keys."""
 
@@ -51,7 +52,7 @@ def render(inputs: Inputs, charts: ChartInputs | None = None) -> Release:
     return replace(release, charts=tuple(_without_data(request) for request in release.charts), filler=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unpacked:
     """How many files an archive holds."""
 
@@ -63,7 +64,7 @@ def unpack(file: SourceFile) -> Unpacked:
     return Unpacked(len(archives.unpack((file.data,), file.origin, for_operator())))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Content:
     """What ``Release.content`` would be."""
 
@@ -90,7 +91,7 @@ def _without_data(request: ChartRequest) -> ChartRequest:
 
 
 def _mark(past: Past | None) -> Past | None:
-    """That there was one is told, and not once more what it was."""
+    """Only that there was one: what it was, the parent knows."""
     return None if past is None else Past(past.digest)
 
 

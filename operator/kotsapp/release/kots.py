@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.images.finder import find_images
 from kotsapp.images.podspec import group_kind
 from kotsapp.license.domains import is_domain
@@ -32,7 +32,7 @@ _WITH_POD_SPEC = frozenset({"runDaemonSet", "runPod"})
 _NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Application:
     """What a ``kots.io/v1beta1`` Application says about images; None or empty where it says nothing.
 
