@@ -151,5 +151,5 @@ if __name__ == "__main__":
     else:
         for kind in fuzz_kinds.KINDS:
             good, longest = run(kind.make, kind.attempt, amount, first)
-            told = f"{good} taken, {amount - good} refused, slowest {longest * 1000:.0f} ms"
-            print(f"{kind.name}: {amount} inputs, {told}", flush=True)
+            summary = f"{good} taken, {amount - good} refused, slowest {longest * 1000:.0f} ms"
+            print(f"{kind.name}: {amount} inputs, {summary}", flush=True)

@@ -4,18 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
-from harness.hostile import (
-    BEHAVIOURS,
-    GOOD_TOKEN,
-    JSON,
-    MANIFEST,
-    MANIFEST_TYPE,
-    Behaviour,
-    HostileRegistry,
-    Request,
-    Talk,
-    says,
-)
+from harness.hostile import MANIFEST, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile_answers import BEHAVIOURS, GOOD_TOKEN, JSON
 from harness.virtual_time import until
 from kotsapp.fair_queue import NOBODY, Tenant
 from kotsapp.images.reference import parse

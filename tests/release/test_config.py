@@ -184,8 +184,8 @@ def test_a_file_that_is_not_base64_is_a_warning() -> None:
 
 def test_names_that_no_item_has_are_warnings_with_the_likely_one() -> None:
     text = items("    - {name: hostname}\n    - {name: s, type: select_many, items: [{name: one}]}\n")
-    told = list(config.unknown(parsed(text), Answers({"host_name": "x", "zzz": "1", "one": "1", "hostname": "h"})))
-    assert told == [
+    reported = list(config.unknown(parsed(text), Answers({"host_name": "x", "zzz": "1", "one": "1", "hostname": "h"})))
+    assert reported == [
         "a value is given for 'host_name', which no item of the release's Config has (did you mean hostname?)",
         "a value is given for 'zzz', which no item of the release's Config has",
     ]

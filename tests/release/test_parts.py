@@ -71,7 +71,7 @@ def test_two_archives_in_parts_are_told_apart_and_keep_their_places() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left_out", "told"),
+    ("left_out", "reported"),
     [
         ({0}, "release.tgz.00 is missing"),
         ({1}, "release.tgz.01 is missing"),
@@ -82,10 +82,10 @@ def test_two_archives_in_parts_are_told_apart_and_keep_their_places() -> None:
         ),
     ],
 )
-def test_missing_parts_are_named(left_out: set[int], told: str) -> None:
+def test_missing_parts_are_named(left_out: set[int], reported: str) -> None:
     files = [file for number, file in enumerate(cut(RELEASE, 8)) if number not in left_out]
     message = refusal(files)
-    assert told in message
+    assert reported in message
     assert message.startswith("ConfigMap r0, key release.tgz.07: ")
 
 

@@ -76,10 +76,10 @@ def test_kubectl_failures_tell_what_kubectl_said(audited_world: World) -> None:
 
 
 def test_helm_is_there_and_talks_to_it(audited_world: World) -> None:
-    told = subprocess.run(
+    reported = subprocess.run(
         [str(audited_world.programs.helm), "list", "-A", "--kubeconfig", str(audited_world.kubeconfig), "-o", "json"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert json.loads(told.stdout) == []
+    assert json.loads(reported.stdout) == []

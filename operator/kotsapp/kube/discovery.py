@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from kotsapp.kube.connection import Connection
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.objects import is_path_segment
+from kotsapp.kube.request import Request
 
 # A kind that isn't served may be in a moment, when its CRD was just made; discovery isn't free, though.
 UNKNOWN_KIND_SECONDS = 3.0
@@ -96,7 +97,7 @@ class Discovery:
         if not group or not is_path_segment(group):
             return None
         try:
-            answer = await self._connection.json("GET", f"/apis/{group}")
+            answer = await self._connection.json(Request("GET", f"/apis/{group}"))
         except ApiError as error:
             if error.not_found:
                 return None
@@ -112,7 +113,7 @@ class Discovery:
         return tuple((await self._ask(api_version)).values())
 
     async def api_versions(self) -> Sequence[str]:
-        groups = await self._connection.json("GET", "/apis")
+        groups = await self._connection.json(Request("GET", "/apis"))
         versions = ["v1", *(version["groupVersion"] for group in groups["groups"] for version in group["versions"])]
         served: list[str] = []
         for version in versions:
@@ -129,7 +130,7 @@ class Discovery:
             return {}
         try:
             path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-            answer = await self._connection.json("GET", path)
+            answer = await self._connection.json(Request("GET", path))
         except ApiError as error:
             if error.not_found:
                 return {}

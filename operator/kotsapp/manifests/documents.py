@@ -83,7 +83,7 @@ def read_mapping(data: bytes, origin: str, budget: Budget | None = None) -> dict
 
 
 def is_json(text: str) -> bool:
-    """Whether a source is a stream of JSON objects, as kubectl tells it: by its first character."""
+    """Whether a source is a stream of JSON objects, as kubectl finds out: by its first character."""
     start = text.lstrip()[:2]
     return start.startswith("{") and start != "{{"
 

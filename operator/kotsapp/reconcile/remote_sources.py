@@ -2,7 +2,7 @@
 
 They are looked at every ``spec.interval``, and at once when the KotsApp or its license changes and when somebody asks
 (kotsapp.dev/requestedAt). What came last is kept, so that a source that is down changes nothing: condition SourcesReady
-tells of it, and Ready is left to what runs, unless another version is asked for by now (DESIGN 6.1, 9).
+says so, and Ready is left to what runs, unless another version is asked for by now (DESIGN 6.1, 9).
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.source_access import access_for, channel_domains, read_logins
 from kotsapp.release.files import SourceFile
 from kotsapp.release.jobs import Unpacked
-from kotsapp.release.process import ReaderDiedError
+from kotsapp.release.process import Job, ReaderDiedError
 from kotsapp.sources import newest
 from kotsapp.sources.artifact import Artifact, Known, Seen
 from kotsapp.sources.channel import ReleaseFacts
@@ -171,9 +171,8 @@ class RemoteSources:
         file, what = SourceFile(item.name, artifact.file_name, artifact.content), source_report.describe(item, artifact)
         try:
             async with reading(self._app, self._services, self._progress):
-                await self._services.reader.run(
-                    "unpack", file, tenant=self._app.tenant, fingerprint=artifact.digest, result=Unpacked
-                )
+                job = Job("unpack", (file,), Unpacked)
+                await self._services.reader.run(job, tenant=self._app.tenant, fingerprint=artifact.digest)
         except ManifestError as error:
             raise SourceContentError(f"{what} {error.problem}; ask the vendor") from None
         except ReaderDiedError as error:
@@ -234,7 +233,7 @@ def until_due(memory: SourceMemory) -> float:
 
 
 def rolled_out(memory: SourceMemory, now: float) -> list[Event]:
-    """To be called when the app is Ready: what to tell. What waited for that is looked for at once.
+    """To be called when the app is Ready; its events. What waited for that is looked for at once.
 
     Once for each release: by the next status it is known to be Ready.
     """
@@ -255,5 +254,5 @@ def _fingerprint(license: License, logins: Mapping[str, bytes | None]) -> bytes:
 
 
 def opener(license: License) -> str:
-    """What tells the license with which something was fetched; the id can't be read from it."""
+    """What identifies the license with which something was fetched; the id can't be read from it."""
     return hashlib.sha256(f"{license.app_slug}\0{license.license_id}".encode()).hexdigest()

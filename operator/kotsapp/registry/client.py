@@ -52,7 +52,8 @@ class Client:
         received: Callable[[int, int | None], None] | None = None,
         large_bodies: int = MAX_LARGE_BODIES,
     ) -> None:
-        """``received`` is told of a body's bytes as they come: how many of how many, None where that is not known."""
+        """``received`` is called with a body's bytes as they come: how many of how many, None where that is not
+        known."""
         self._guard = guard
         self._resolver = resolver
         self._received = received

@@ -54,7 +54,7 @@ MIN_SHARED = 4
 PATIENCE = 1.1
 # The part of it that is the registry's however long it waited.
 REGISTRY_SHARE = 0.5
-# Whoever has waited for more than this part of the time is not told that the registry was too slow.
+# Whoever has waited for more than this part of the time does not hear that the registry was too slow.
 SHORT_WAIT_SHARE = 0.1
 # What got no place is asked again soon: nobody has failed.
 QUEUED_PAUSE = 1.0

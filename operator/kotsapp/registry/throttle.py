@@ -1,7 +1,7 @@
 """Whose turn it is: at most so many requests at once to one host, pauses that all its images share, one deadline.
 
-Places are shared fairly between tenants. The wait for one counts against the question's deadline, and is told as what
-it is: no fault of the registry's.
+Places are shared fairly between tenants. The wait for one counts against the question's deadline, and is reported as
+what it is: no fault of the registry's.
 """
 
 import asyncio
@@ -99,7 +99,7 @@ class Turn:
         return max(self.terms.timeout - self.waited, self.terms.timeout * REGISTRY_SHARE)
 
     def queued(self, at: str, waited: float, asked: float = 0.0) -> NoAnswer:
-        """What is told when the wait for a place took the time: ``waited`` seconds, and ``asked`` were the host's."""
+        """What is said when the wait for a place took the time: ``waited`` seconds, and ``asked`` were the host's."""
         if asked:
             message = f"did not answer within {asked:.2g} s, after {waited:.2g} s of waiting for a place"
         else:

@@ -114,7 +114,7 @@ def _flags(spec: Mapping[str, Any], obj: Object, place: Place) -> UpgradeFlags:
         raise ManifestError(place, f"spec.helmUpgradeFlags of {name(obj)} is no list of texts")
     given = [flag.strip() for flag in flags]
     unheeded = [flag for flag in given if flag and not flag.startswith((_NO_HOOKS, _SKIP_CRDS))]
-    return UpgradeFlags(_is_set(given, _NO_HOOKS), _is_set(given, _SKIP_CRDS), tuple(_told(unheeded)))
+    return UpgradeFlags(_is_set(given, _NO_HOOKS), _is_set(given, _SKIP_CRDS), tuple(_names_of(unheeded)))
 
 
 def _is_set(flags: Sequence[str], flag: str) -> bool:
@@ -122,7 +122,7 @@ def _is_set(flags: Sequence[str], flag: str) -> bool:
     return next((one in (flag, f"{flag}=true") for one in reversed(flags) if one.startswith(flag)), False)
 
 
-def _told(flags: Sequence[str]) -> list[str]:
+def _names_of(flags: Sequence[str]) -> list[str]:
     """Their names alone: what is behind them may be a password (``--set``)."""
     names_ = [flag.split("=")[0].split()[0] for flag in flags if flag.startswith("-")]
     return list(dict.fromkeys(names_))

@@ -56,6 +56,6 @@ def judge_trouble(trouble: NoAnswer) -> Verification:
 
 
 def shown_before(result: Verification) -> Verification:
-    """A check that told nothing, where the same credential was shown to pull the same reference before: an outage
+    """A check without a result, where the same credential was shown to pull the same reference before: an outage
     takes no proof back."""
     return replace(result, verified=Verified.TRUE, message=f"it was shown before; now {result.message}")
