@@ -50,6 +50,7 @@ class Client:
         guard: Guard,
         resolver: AbstractResolver | None = None,
         received: Callable[[int, int | None], None] | None = None,
+        large_bodies: int = MAX_LARGE_BODIES,
     ) -> None:
         """``received`` is called with a body's bytes as they come: how many of how many, None where that is not
         known."""
@@ -59,7 +60,7 @@ class Client:
         self._tls = TlsContexts()
         self._proxies = Proxies.from_environment()
         self._http: httpx.AsyncClient | None = None
-        self._large_bodies = FairQueue(MAX_LARGE_BODIES, spare=True)
+        self._large_bodies = FairQueue(large_bodies, spare=True)
         self._large_of: WeakValueDictionary[str, FairQueue] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
