@@ -13,10 +13,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
-    from xdist.remote import Producer
+    from xdist.remote import Producer  # type: ignore[import-untyped]
 
 # What takes long to set up in these folders serves all of their tests.
 _TOGETHER = ("realnode", "world")
@@ -44,7 +44,7 @@ def group_of(nodeid: str) -> str:
     return parts[0] if parts[0] in _TOGETHER else "/".join(parts)
 
 
-class Scheduling(LoadScopeScheduling):
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Whoever is free takes the next group, in the order of collection."""
 
     def _split_scope(self, nodeid: str) -> str:
