@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localworld.programs import apt, binaries, cache, flux, from_debian, from_go
+from localworld.programs import apt, binaries, cache, flux, from_debian, from_go, other_release
 from localworld.programs.go_module import BuildError, GoModule
 from localworld.programs.health import FLUX_HEALTH, KSTATUS, HealthProgram
 from localworld.progress import silent
@@ -233,3 +233,68 @@ def test_the_modules_staging_versions_follow_the_pinned_release() -> None:
     assert len(replaced) > 25
     assert {version for _, _, version in replaced} == {release}
     assert all(old == new for old, new, _ in replaced)
+
+
+OWN = """\
+// This is a generated file.
+module k8s.io/kubernetes
+
+go 1.24.0
+
+require (
+\tgithub.com/google/cel-go v0.26.0
+\tk8s.io/api v0.0.0
+\tk8s.io/klog/v2 v2.130.1
+)
+
+replace (
+\tk8s.io/api => ./staging/src/k8s.io/api
+)
+"""
+MADE = """\
+// This is a generated file.
+module kotsapp.dev/localworld/kubernetes
+
+go 1.24.0
+
+require (
+\tgithub.com/google/cel-go v0.26.0
+\tk8s.io/api v0.34.4
+\tk8s.io/klog/v2 v2.130.1
+)
+
+replace (
+\tk8s.io/api => k8s.io/api v0.34.4
+)
+
+require k8s.io/kubernetes v1.34.4
+"""
+
+
+def test_another_release_is_built_by_its_own_pins() -> None:
+    assert other_release.go_mod(OWN, "v1.34.4") == MADE
+
+
+@pytest.mark.parametrize(
+    ("value", "built", "emulated"),
+    [
+        ("", None, None),
+        (from_go.kubernetes_version(), None, None),
+        (from_go.kubernetes_version()[1:], None, None),
+        ("1.34.4", "v1.34.4", None),
+        ("v1.31.13", "v1.31.13", None),
+        ("1.34", None, "1.34"),
+        (from_go.kubernetes_version()[1:].rpartition(".")[0], None, None),
+    ],
+)
+def test_which_release_is_meant_is_read_from_the_environment(
+    value: str, built: str | None, emulated: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(other_release.VARIABLE, value)
+    assert (other_release.wanted(), other_release.emulated()) == (built, emulated)
+
+
+def test_what_is_no_release_is_told_with_how_one_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(other_release.VARIABLE, "latest")
+    with pytest.raises(BuildError, match=r"KUBERNETES=latest is no Kubernetes release; it is written like 1\.34\.4"):
+        other_release.wanted()

@@ -8,9 +8,11 @@ every field. Examples: ``spec.image``,
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
+
+from kotsapp.frozen import frozen
 
 Path = tuple[str | int, ...]
 
@@ -25,7 +27,7 @@ class Wildcard(Enum):
     FIELD = "*"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Select:
     """A step that means the items of a list in which a field is this text."""
 
@@ -58,7 +60,7 @@ class InvalidImagePathError(ValueError):
         self.problem = f"{path[:200]!r} is not a path: {problem}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImagePath:
     """Images of one kind of custom resource.
 
@@ -146,7 +148,7 @@ def dotted(path: Path) -> str:
 
 
 def dotted_by_name(obj: Any, path: Path) -> str:
-    """The same, with items of lists told by their ``name`` where that tells them: an item's number changes when another
+    """The same, with items of lists named by their ``name`` where they have one: an item's number changes when another
     one comes before it."""
     parts, value = "", obj
     for key in path:

@@ -5,7 +5,8 @@ registry is asked for (canonical host, full repository) is derived from it.
 """
 
 import re
-from dataclasses import dataclass
+
+from kotsapp.frozen import frozen
 
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
@@ -43,7 +44,7 @@ class InvalidReferenceError(ValueError):
         super().__init__(f"{shown!r} is not an image reference: {problem}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """One image reference.
 

@@ -46,7 +46,7 @@ _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 
 
 class ScalarError(ValueError):
-    """The scalar means nothing in JSON, or not what its tag says. The message is what to tell the author."""
+    """The scalar means nothing in JSON, or not what its tag says. The message is for the author."""
 
 
 def plain(text: str) -> Any:

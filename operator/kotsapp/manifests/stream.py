@@ -7,15 +7,15 @@ YAML. In YAML a line that starts with ``---`` separates documents, wherever it s
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DOCUMENTS, MAX_SOURCE_BYTES, MIB
 
 _SEPARATOR = re.compile(r"^---(.*)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chunk:
     """The text of one document; ``line`` is the line of the source on which it starts, from 1.
 

@@ -21,7 +21,8 @@ class SourceMemory:
     ``asked`` is for what they were looked at last, ``due`` when they are to be looked at again, on the loop's clock;
     ``ask_now`` says that somebody asks for it. ``entries`` is what is kept in the cluster, None before that was read;
     ``artifacts`` are those whose content is at hand. ``problems`` are those of the last look. ``awaits_ready`` is the
-    revision that has to be Ready before the next one is fetched, ``followed`` the one at which that was done at once.
+    revision that has to be Ready before the next one is fetched, ``followed`` the one at which that was done at once,
+    ``was_ready`` the one that was well, so that the next one may follow.
     """
 
     asked: object = None
@@ -33,6 +34,7 @@ class SourceMemory:
     problems: dict[str, SourceError] = field(default_factory=dict)
     awaits_ready: str = ""
     followed: str = ""
+    was_ready: str = ""
     rolling_out: str = ""
 
 

@@ -1,7 +1,6 @@
 """What went wrong with a release, as a value that comes out of another process."""
 
-from dataclasses import dataclass
-
+from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release.calls import ConfigIncompleteError, ConfigResult
 from kotsapp.release.errors import HelmError, HelmMissingError
@@ -9,7 +8,7 @@ from kotsapp.release.errors import HelmError, HelmMissingError
 _MANIFEST, _HELM, _HELM_MISSING = "manifest", "helm", "helm missing"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """An error of which the message is for the app's author: nothing else comes out of a reader."""
 

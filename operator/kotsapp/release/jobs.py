@@ -1,10 +1,10 @@
 """What the operator has done in a reader's child, by name: plain functions of values that can be pickled."""
 
-import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import archives
 from kotsapp.release.budget import for_operator
@@ -17,7 +17,7 @@ from kotsapp.release.renderer import Renderer
 from kotsapp.release.upgrade import Past
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inputs:
     """What a release is read from.
 
@@ -30,7 +30,7 @@ class Inputs:
     kept: Drawn = field(default_factory=Drawn)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChartInputs:
     """What charts are rendered with; ``pasts`` are those that were there before, by their keys."""
 
@@ -47,12 +47,12 @@ def render(inputs: Inputs, charts: ChartInputs | None = None) -> Release:
     renderer = inputs.renderer
     release = renderer.read(inputs.files, inputs.local_images, inputs.kept, budget)
     if charts is not None:
-        release = asyncio.run(renderer.with_charts(release, charts.cluster, budget, charts.pasts.get))
+        release = renderer.with_charts(release, charts.cluster, budget, charts.pasts.get)
     release = renderer.with_unhandled(release)
     return replace(release, charts=tuple(_without_data(request) for request in release.charts), filler=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unpacked:
     """How many files an archive holds."""
 
@@ -64,7 +64,7 @@ def unpack(file: SourceFile) -> Unpacked:
     return Unpacked(len(archives.unpack((file.data,), file.origin, for_operator())))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Content:
     """What ``Release.content`` would be."""
 
@@ -91,7 +91,7 @@ def _without_data(request: ChartRequest) -> ChartRequest:
 
 
 def _mark(past: Past | None) -> Past | None:
-    """That there was one is told, and not once more what it was."""
+    """Only that there was one: what it was, the parent knows."""
     return None if past is None else Past(past.digest)
 
 

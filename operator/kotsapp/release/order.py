@@ -6,9 +6,10 @@ others, the others, and the hooks that run after them.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from kotsapp.frozen import frozen
 from kotsapp.images.image_path import InvalidImagePathError, Step, parse_steps
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests.errors import quote
@@ -41,7 +42,7 @@ class Property(NamedTuple):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """Objects that are applied together, by their places in the release.
 

@@ -5,8 +5,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release.source_file import ChartInstall, SourceFile
 from kotsapp.text import listed
@@ -19,7 +20,7 @@ MAX_NAMED = 5
 _IN_SECRET = "Secret "  # noqa: S105 - a kind, not a password
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WholeFile:
     """One file, of whatever number of parts; ``pieces`` are their contents in order. ``chart`` is as a SourceFile's."""
 
@@ -74,6 +75,6 @@ def _whole(name: str, parts: dict[int, SourceFile]) -> WholeFile:
         raise ManifestError(Place(last.origin), f"{problem}: put every part into what spec.manifests names")
     pieces = tuple(parts[number].data for number in range(len(parts)))
     shown = next((part for part in parts.values() if part.origin.startswith(_IN_SECRET)), last)
-    # The last one may well be what is missing, which only its reader notices: so it is told how many there are.
+    # The last one may well be what is missing, which only its reader notices: so its message says how many there are.
     origin = shown.origin if len(parts) == 1 else f"{shown.origin}, one of {len(parts)} parts"
     return WholeFile(origin, name, pieces, parts[0].chart)

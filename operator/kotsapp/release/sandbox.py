@@ -7,16 +7,16 @@ namespace is tried. Where there is neither, limits, environment and what the pro
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from kotsapp.frozen import frozen
 from kotsapp.release import confine
 
 # Read by programs that are linked dynamically, and for the names of time zones.
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/nix/store", "/usr/share/zoneinfo")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Walls:
     """What a program may have.
 

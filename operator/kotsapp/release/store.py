@@ -9,12 +9,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from kotsapp.frozen import frozen
 from kotsapp.names import GROUP
 from kotsapp.release import kept_in_secrets
 from kotsapp.release.kept_in_secrets import Secret
@@ -25,6 +26,8 @@ SECRET_TYPE = f"{GROUP}/release.v1"
 # Which KotsApp a stored release is of; no label of the app's objects, so that it is none of them.
 RELEASE_LABEL = f"{GROUP}/release-of"
 REVISION_LABEL = f"{GROUP}/revision"
+# Which version of its release a revision is of: in an annotation, since a label takes no text that a vendor thought of.
+VERSION_ANNOTATION = f"{GROUP}/release-version"
 # Text of a release as it is stored: what the reading of one may take in (release/budget.py), and half of that for what
 # aliases repeat and for the drawn values. It is unpacked in the operator.
 MAX_TEXT = 24 * 1024 * 1024
@@ -38,7 +41,7 @@ class StoredReleaseError(ValueError):
     """A stored release can't be used; the message says why, and nothing that it holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredRelease:
     """A rendered release, with what it was rendered from.
 
@@ -48,6 +51,7 @@ class StoredRelease:
     ``local_images`` is what ``LocalImageName`` answered. ``request`` is the ``kotsapp.dev/renderAt`` that was acted on,
     ``rendered_at`` is RFC 3339. ``charts`` are the release's charts, in the order that ``chart_numbers`` count;
     ``looked_up_as`` is the account as which they may have looked up, empty for none, None where none of them does.
+    ``version`` is the release's, empty where it is not known; it is for people alone.
     """
 
     revision: int
@@ -60,6 +64,7 @@ class StoredRelease:
     charts: tuple[ChartRecord, ...] = ()
     looked_up_as: str | None = None
     content_inputs: str = ""
+    version: str = ""
 
 
 def is_kept(release: Release) -> bool:
@@ -90,7 +95,8 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
         if number == 0:
             data |= {_PARTS: str(len(parts)).encode(), _DIGEST: digest.encode()}
         name = secret_name(app, stored.revision, number)
-        made.append(kept_in_secrets.secret(name, SECRET_TYPE, data, {**metadata, "labels": labels}))
+        annotated = {"annotations": {VERSION_ANNOTATION: stored.version}} if stored.version else {}
+        made.append(kept_in_secrets.secret(name, SECRET_TYPE, data, {**metadata, **annotated, "labels": labels}))
     return made[::-1]
 
 

@@ -12,9 +12,10 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.release import functions
 from kotsapp.release.actions import CLOSE, OPEN, Action
 from kotsapp.release.filling import Subject
@@ -54,7 +55,7 @@ _SECOND_PASS = (
 _STATE_FIELDS = ("asked", "authorities", "drawn", "named", "seen", "units")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compiled:
     """A text for the engine; ``template`` is empty where it has no calls. ``second`` are the actions of the second
     form, by number, where the text has both forms. ``actions`` are where they stand in ``template``."""
