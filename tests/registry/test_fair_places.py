@@ -128,8 +128,8 @@ async def test_who_gets_no_place_is_told_so_and_the_host_is_not_blamed() -> None
         again = await probe(prober, "quay", timeout=2)
 
     assert (late.verdict, late.requests, asked) == (Verdict.PENDING, 0, 0)
-    told = r"quay\.invalid was not asked yet: waited [\d.]+ s for a place, which images of this or other apps have"
-    assert re.fullmatch(told, late.message)
+    reported = r"quay\.invalid was not asked yet: waited [\d.]+ s for a place, which images of this or other apps have"
+    assert re.fullmatch(reported, late.message)
     assert late.retry_after is not None and late.retry_after < 2
     assert {other.verdict, again.verdict} == {Verdict.PUBLIC}
 

@@ -107,7 +107,7 @@ def _objects(value: Any, place: Place, depth: int, needs_name: Callable[[Object]
     if value is None:
         return
     if not isinstance(value, dict):
-        raise ManifestError(place, f"{_described(value)} is no Kubernetes object: an object has apiVersion and kind")
+        raise ManifestError(place, f"{_described(value)} is not a Kubernetes object: an object has apiVersion and kind")
     kind = _required(value, "kind", place)
     api_version = _required(value, "apiVersion", place)
     items = value.get("items")

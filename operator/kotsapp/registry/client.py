@@ -167,7 +167,7 @@ def _trouble(error: Exception, host: str) -> NoAnswer:
         case aiohttp.InvalidURL() | httpx.InvalidURL():
             return NoAnswer(Trouble.REFUSED, host, "is not asked: its name is not a host name")
         case httpx.RemoteProtocolError():
-            return NoAnswer(Trouble.REDIRECT, host, "redirects to something that is no URL")
+            return NoAnswer(Trouble.REDIRECT, host, "redirects to something that is not a URL")
         case aiohttp.ClientResponseError():
             return NoAnswer(Trouble.PROTOCOL, host, "sent an answer that is not valid HTTP, or is too big")
         case aiohttp.ClientPayloadError():

@@ -67,7 +67,7 @@ def find_program(configured: str | None = None) -> Path:
     if found is not None:
         return Path(found)
     if configured:
-        raise HelmMissingError(f"{configured} is no program that can be run: give the path of helm")
+        raise HelmMissingError(f"{configured} is not a program that can be run: give the path of helm")
     raise HelmMissingError(
         "the release has Helm charts or template calls, and there is no helm on PATH: install it or give its path"
     )
