@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from kotsapp.kube.connection import WATCH_SECONDS, Connection
 from kotsapp.kube.errors import ApiError, event_or_error
+from kotsapp.kube.request import Request
 
 LEASE_SECONDS = 15
 # Of one request: a connection whose peer is gone must not take all of the time that there is.
@@ -113,13 +114,13 @@ class ApiLease:
             ("resourceVersion", version),
             ("timeoutSeconds", str(WATCH_SECONDS)),
         ]
-        async for event in self._connection.stream(self._all, query, "application/json", None):
+        async for event in self._connection.stream(Request("GET", self._all, query=query)):
             yield event_or_error(event)
 
     async def _ask(self, method: str, body: Object | None = None) -> Object:
         try:
             async with asyncio.timeout(TRY_SECONDS):
-                return await self._connection.json(method, self._path, body=body, attempts=1)
+                return await self._connection.json(Request(method, self._path, body=body), attempts=1)
         except TimeoutError:
             raise ApiError(0, "Timeout", f"the API server does not answer within {TRY_SECONDS:g} s") from None
 

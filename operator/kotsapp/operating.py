@@ -106,7 +106,7 @@ class OperatorMetrics:
             gauge.set_function(value)
 
     def rest(self) -> None:
-        """Nothing is kept true by this process, for now: who leads instead tells of the apps."""
+        """This process reconciles nothing for now: the replica that leads reports the apps."""
         self.reconcile.clear()
         self.show(lambda: 0, lambda: 0, lambda: False)
 
@@ -167,7 +167,7 @@ class Operator:
             lost.add_done_callback(lambda _: watch.over.set())
             self.readiness = lambda: _watching(watch)
             failed = await self._keep(handlers.register(services, workers, Login(connection, watch.middleware)), watch)
-            if self._stopping.told.is_set():
+            if self._stopping.requested.is_set():
                 return ""
             return (lost.result() if lost.done() else failed) or watch.reason or "the watch of KotsApps ended"
 
@@ -239,7 +239,8 @@ def _freeze_what_stays() -> None:
 
 
 def identity() -> str:
-    """What tells this process from every other operator: its pod's name, else its host's, and a suffix of its own.
+    """What distinguishes this process from every other operator: its pod's name, else its host's, and a suffix of its
+    own.
 
     Kopf would ask for the user's name, and the image's user has none: in a container only a number is sure.
     """

@@ -44,10 +44,10 @@ except SystemExit:
 def test_help_is_plain_words(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])
-    told = capsys.readouterr().out
+    captured = capsys.readouterr().out
     assert ended.value.code == 0
-    assert "``" not in told
-    assert set(COMMANDS) <= set(told.split()) if not command else f"kotsapp {' '.join(command)}" in told
+    assert "``" not in captured
+    assert set(COMMANDS) <= set(captured.split()) if not command else f"kotsapp {' '.join(command)}" in captured
 
 
 def test_each_command_has_an_example() -> None:
@@ -106,7 +106,7 @@ def test_a_period_may_be_days(text: str, expected: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (["rendr"], "did you mean render?"),
         (["template"], "did you mean render?"),
@@ -116,11 +116,11 @@ def test_a_period_may_be_days(text: str, expected: float) -> None:
     ],
 )
 def test_what_there_is_not_is_bad_usage_with_what_was_meant(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], reported: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 2
     said = capsys.readouterr()
-    assert told in said.err
+    assert reported in said.err
     assert said.out == ""
 
 

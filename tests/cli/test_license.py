@@ -182,8 +182,8 @@ def test_a_license_that_ends_soon_fails_a_check_that_asks_for_it(
     file = trusted_keys.parent / "license.yaml"
     file.write_bytes(vendor.license(entitlements={"expires_at": {"value": ends}}))
     assert run("verify", file, "--trusted-keys", trusted_keys, "--within", within) == expected
-    told = capsys.readouterr().err
-    assert told == (
+    captured = capsys.readouterr().err
+    assert captured == (
         f"kotsapp: {file}: LicenseExpiringSoon: it expires on {ends}; have it renewed\n" if expected else ""
     )
 
@@ -201,12 +201,12 @@ def test_several_licenses_are_each_told_and_the_worst_decides(
     soon.write_bytes(vendor.license(entitlements={"expires_at": {"value": ends}}))
     keys = ["--trusted-keys", trusted_keys]
     assert run("verify", good, soon, *keys) == 0
-    told = capsys.readouterr()
-    assert [line.split()[1] for line in told.out.splitlines() if line.startswith("FILE")] == [str(good), str(soon)]
+    captured = capsys.readouterr()
+    assert [line.split()[1] for line in captured.out.splitlines() if line.startswith("FILE")] == [str(good), str(soon)]
     assert run("verify", good, soon, *keys, "--within", "30d", "-o", "json") == 1
-    told = capsys.readouterr()
-    assert [one["file"] for one in json.loads(told.out)["licenses"]] == [str(good), str(soon)]
-    assert told.err.startswith(f"kotsapp: {soon}: LicenseExpiringSoon") and str(good) not in told.err
+    captured = capsys.readouterr()
+    assert [one["file"] for one in json.loads(captured.out)["licenses"]] == [str(good), str(soon)]
+    assert captured.err.startswith(f"kotsapp: {soon}: LicenseExpiringSoon") and str(good) not in captured.err
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"kind: Nothing")))
     assert run("verify", good, "-", *keys) == 1
     assert capsys.readouterr().err.startswith("kotsapp: -: ")

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.charts import helm
+from harness.charts import helm, pack_chart
 from harness.running import ROOT
 from kotsapp.cli import main
 from kotsapp.cli.arguments.lint import LEVELS
@@ -34,9 +34,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def lint(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
     assert main(["lint", *words]) == code
-    told = capsys.readouterr()
-    assert told.err == ""
-    return told.out
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
 
 
 def test_a_clean_release_is_0_an_error_1_and_bad_usage_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,23 +97,23 @@ def test_standard_input_has_no_file_that_a_ci_system_could_open(
 ) -> None:
     for output in ("table", "github", "sarif"):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(BAD.encode())))
-        told = lint(capsys, "-", "-o", output, code=1)
-        assert "standard input:4" in told
-        assert "file=" not in told and "locations" not in told
+        reported = lint(capsys, "-", "-o", output, code=1)
+        assert "standard input:4" in reported
+        assert "file=" not in reported and "locations" not in reported
 
 
 def test_json_has_everything_with_file_and_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "bad.yaml").write_text(BAD)
-    told = json.loads(lint(capsys, "release", "-o", "json", code=1))
-    assert [(f["rule"], f["level"], f["file"], f["line"]) for f in told["findings"]] == [
+    reported = json.loads(lint(capsys, "release", "-o", "json", code=1))
+    assert [(f["rule"], f["level"], f["file"], f["line"]) for f in reported["findings"]] == [
         ("image-reference", "error", "release/bad.yaml", 4)
     ]
-    assert told["summary"]["errors"] == 1
-    assert {(i["image"], i["use"], i["line"]) for i in told["images"]} == {
+    assert reported["summary"]["errors"] == 1
+    assert {(i["image"], i["use"], i["line"]) for i in reported["images"]} == {
         ("redis:7", "Pod/a", 4),
         ("UPPER/redis", "Pod/b", 4),
     }
-    assert [d["document"] for d in told["documents"]] == ["Pod/b", "Pod/a"]
+    assert [d["document"] for d in reported["documents"]] == ["Pod/b", "Pod/a"]
 
 
 # -- formats: what a hostile or odd release could break out of
@@ -205,3 +205,24 @@ def test_linting_needs_no_client_and_no_operator(folder: Path) -> None:
 
 def test_every_level_can_be_the_one_that_fails() -> None:
     assert list(LEVELS) == [str(level) for level in Level]
+
+
+def test_a_packed_chart_alone_is_checked_with_its_own_values(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "values.yaml": "image: UPPER/redis\n",
+        "templates/pod.yaml": GOOD.replace("redis:7", "{{ .Values.image }}"),
+    }
+    packed = pack_chart("shop", files)
+    Path("shop.tgz").write_bytes(packed)
+    reported = lint(capsys, "shop.tgz", "--list", code=1)
+    assert "1 document, 0 template calls, 1 chart" in reported
+    assert "chart shop 1.0.0" in reported and "UPPER/redis" in reported
+    assert "chart-unused" not in reported
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(packed)))
+    assert "1 chart" in lint(capsys, "-", code=1)
+    # Among other files it is a HelmChart that asks for it.
+    (folder / "shop.tgz").write_bytes(packed)
+    assert "(chart-unused)" in lint(capsys, "release")

@@ -123,7 +123,7 @@ def test_an_app_may_be_called_like_a_verb_or_its_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (["staus", "shop"], "did you mean status?"),
         (["describe", "shop"], "did you mean status?"),
@@ -135,12 +135,12 @@ def test_an_app_may_be_called_like_a_verb_or_its_kind() -> None:
     ],
 )
 def test_what_is_no_verb_is_told_with_what_is_meant(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], reported: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         parse(words)
     assert ended.value.code == 2
-    assert told in capsys.readouterr().err
+    assert reported in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["help"], ["help", "status"], ["version"], ["status", "--help"]])
@@ -194,9 +194,9 @@ async def test_get_prints_names_and_wide_tables_as_kubectl_does(capsys: pytest.C
 def test_each_verb_has_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse([verb, "--help"])
-    told = capsys.readouterr().out
-    assert f"Example:\n  kubectl kotsapp {verb}" in told
-    assert "``" not in told
+    captured = capsys.readouterr().out
+    assert f"Example:\n  kubectl kotsapp {verb}" in captured
+    assert "``" not in captured
 
 
 # -- which one
@@ -237,9 +237,9 @@ async def test_status_has_no_table_of_workloads_where_there_are_none(capsys: pyt
     put_app(api, conditions=[condition("Ready", "False", "LicenseKeyUnknown", "whose is it?")])
 
     assert await run(api, "status") == 1
-    told = capsys.readouterr().out
-    assert "WORKLOAD" not in told
-    assert told.endswith("whose is it?\n")
+    captured = capsys.readouterr().out
+    assert "WORKLOAD" not in captured
+    assert captured.endswith("whose is it?\n")
 
 
 async def test_as_acts_as_that_user() -> None:
@@ -257,8 +257,10 @@ async def test_as_acts_as_that_user() -> None:
 async def test_each_message_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
     api = fake_cluster()
     message = "Deployment/web: the image must be given"
-    told = [condition(type_, "False", "ObjectRefused", message) for type_ in ("Ready", "Stalled", "WorkloadsApplied")]
-    put_app(api, conditions=told)
+    reported = [
+        condition(type_, "False", "ObjectRefused", message) for type_ in ("Ready", "Stalled", "WorkloadsApplied")
+    ]
+    put_app(api, conditions=reported)
     assert await run(api, "status", "shop") == 1
     shown = capsys.readouterr().out
     assert shown.count(message) == 1

@@ -43,9 +43,9 @@ def test_a_port_that_is_taken_is_told_in_one_line(capsys: pytest.CaptureFixture[
 
         assert main(["run", "--bind", "127.0.0.1", "--port", str(port)]) == 1
 
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert told.startswith(f"kotsapp: metrics and health can't be served on 127.0.0.1:{port}: ")
-    assert told.endswith("choose with --bind and --port")
+    captured = capsys.readouterr().err.splitlines()[-1]
+    assert captured.startswith(f"kotsapp: metrics and health can't be served on 127.0.0.1:{port}: ")
+    assert captured.endswith("choose with --bind and --port")
 
 
 def test_neither_it_nor_what_it_starts_leaves_its_memory_in_a_file() -> None:

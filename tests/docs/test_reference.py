@@ -66,8 +66,8 @@ def test_every_label_and_annotation_of_ours_is_named() -> None:
         upgrade.RUN_MARK,
         *names.REQUESTS,
     }
-    told = {name for name in named(section("Labels and annotations")) if "kotsapp.dev/" in name or "fluxcd" in name}
-    assert told == ours
+    reported = {name for name in named(section("Labels and annotations")) if "kotsapp.dev/" in name or "fluxcd" in name}
+    assert reported == ours
 
 
 def test_every_metric_is_named() -> None:

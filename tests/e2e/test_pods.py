@@ -96,8 +96,8 @@ def wait_all_run(tenant: Tenant, number: int, seconds: float = 120) -> None:
     try:
         until(lambda: all_run(tenant, number), f"{number} pods run", seconds)
     except AssertionError as error:
-        told = (images(tenant), phases(tenant), restarts(tenant), tenant.condition("app", "PodsRouted"))
-        raise AssertionError(f"{error}; {told}") from None
+        reported = (images(tenant), phases(tenant), restarts(tenant), tenant.condition("app", "PodsRouted"))
+        raise AssertionError(f"{error}; {reported}") from None
 
 
 def restarts(tenant: Tenant) -> list[str]:
@@ -120,9 +120,9 @@ def test_what_a_vendors_operator_makes_comes_up_without_image_paths(routing: Ten
 
     assert images(tenant) == EXPECTED
     assert tenant.condition("app", "PodsRouted")["status"] == "True"
-    told = "\n".join(restarts(tenant))
-    assert "Pod/main-0 of StatefulSet/main" in told
-    assert "Pod/main-worker-0 of Database/main" in told
+    reported = "\n".join(restarts(tenant))
+    assert "Pod/main-0 of StatefulSet/main" in reported
+    assert "Pod/main-worker-0 of Database/main" in reported
     found = tenant.images("app")
     assert {image: found[image]["origin"] for image in found} == {SERVER: "Pods", WORKER: "Pods"}
     assert "imagePaths" not in tenant.app("app")["spec"]

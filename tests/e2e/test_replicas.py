@@ -138,7 +138,7 @@ def pair(ha_world: World, signer: Signer, tmp_path: Path) -> Iterator[Pair]:
         yield pair
 
 
-def told(what: str, seconds: float) -> None:
+def reported(what: str, seconds: float) -> None:
     print(f"\n{what}: {seconds:.2f} s")
 
 
@@ -180,9 +180,9 @@ def test_a_killed_leader_is_followed_when_its_lease_is_over(pair: Pair) -> None:
     last = pair.renewals()
     last_of_first = [w for w in last if w.who == first.name][-1]
     taken = next(w for w in last if w.who == other.name)
-    told("leader killed, other one leads", taken.answered - killed)
-    told("  since the Lease was over", taken.answered - last_of_first.answered - LEASE_SECONDS)
-    told("  leader killed, other one writes", began.received - killed)
+    reported("leader killed, other one leads", taken.answered - killed)
+    reported("  since the Lease was over", taken.answered - last_of_first.answered - LEASE_SECONDS)
+    reported("  leader killed, other one writes", began.received - killed)
     assert taken.received - last_of_first.received >= LEASE_SECONDS - SLACK
     assert turns(pair.writes()) == [first.name, other.name]
 
@@ -191,12 +191,12 @@ def test_a_leader_that_is_told_to_end_is_followed_at_once(pair: Pair) -> None:
     first = pair.leader()
     other, at = pair.other(first), time.time()
     assert first.stop() == 0
-    told("leader's process ended", time.time() - at)
+    reported("leader's process ended", time.time() - at)
     began = pair.wait_written(other, at)
-    told("leader told to end, other one writes", began.received - at)
+    reported("leader told to end, other one writes", began.received - at)
     released = [w for w in pair.renewals() if w.who == first.name][-1]
     taken = next(w for w in pair.renewals() if w.who == other.name)
-    told("  the Lease given back, other one leads", taken.answered - released.answered)
+    reported("  the Lease given back, other one leads", taken.answered - released.answered)
     assert 0 < taken.received - released.received < LEASE_SECONDS, "it is not waited for"
     assert turns(pair.writes()) == [first.name, other.name]
 
@@ -217,7 +217,7 @@ def test_a_leader_that_is_cut_off_stops_to_write_before_the_other_one_begins(pai
     other, at = pair.other(first), time.time()
     pair.partition(first)
     began = pair.wait_written(other, at)
-    told("leader cut off, other one writes", began.received - at)
+    reported("leader cut off, other one writes", began.received - at)
     assert "was not renewed within 10 s" in first.said()
     assert not first.leads
     pair.heal()
@@ -235,7 +235,7 @@ def test_both_cut_off_write_nothing_and_one_leads_when_they_are_back(pair: Pair)
     pair.heal()
     again = pair.leader()
     began = pair.wait_written(again, back)
-    told("both back, one writes", began.received - back)
+    reported("both back, one writes", began.received - back)
     assert len(turns(pair.writes())) <= 2
 
 
@@ -250,7 +250,7 @@ def test_an_api_server_that_is_away_for_30_s_ends_the_term_and_one_leads_after_i
         back = time.time()
     again = pair.leader()
     began = pair.wait_written(again, back)
-    told("API server back, one writes", began.received - back)
+    reported("API server back, one writes", began.received - back)
     until(lambda: pair.other(again).follows, "the other one follows", SOON)
 
 

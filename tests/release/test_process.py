@@ -27,7 +27,7 @@ from kotsapp.release import leftovers, sandbox
 from kotsapp.release.fork_client import Death
 from kotsapp.release.fork_server import Limits
 from kotsapp.release.helm_process import execute
-from kotsapp.release.process import Reader, ReaderDiedError, ReaderUnavailableError
+from kotsapp.release.process import Job, Reader, ReaderDiedError, ReaderUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -47,9 +47,8 @@ async def reader(tmp_path: Path) -> AsyncIterator[Reader]:
 
 
 async def run(reader: Reader, job: str, *arguments: Any, **options: Any) -> Answer:
-    options = {"tenant": Tenant("apps"), "fingerprint": "f", "result": Answer, **options}
-    answer: Answer = await reader.run(job, *arguments, **options)
-    return answer
+    options = {"tenant": Tenant("apps"), "fingerprint": "f", **options}
+    return await reader.run(Job(job, arguments, Answer, charts=options.pop("charts", False)), **options)
 
 
 async def death(reader: Reader, job: str, *arguments: Any) -> Death:
@@ -278,12 +277,12 @@ OPERATOR = textwrap.dedent("""
     from pathlib import Path
     from harness.reader_jobs import Answer
     from kotsapp.fair_queue import Tenant
-    from kotsapp.release.process import Reader
+    from kotsapp.release.process import Job, Reader
 
     async def main():
         reader = Reader("harness.reader_jobs", base=Path(sys.argv[1]))
         await reader.start()
-        job = reader.run("sleep", 600.0, sys.argv[2], tenant=Tenant("a"), fingerprint="digest", result=Answer)
+        job = reader.run(Job("sleep", (600.0, sys.argv[2]), Answer), tenant=Tenant("a"), fingerprint="digest")
         await job
 
     asyncio.run(main())

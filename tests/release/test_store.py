@@ -66,7 +66,7 @@ def changed(secret: dict[str, Any], **data: bytes) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "reported"),
     [
         ("content", "changed by somebody else"),
         ("digest", "changed by somebody else"),
@@ -77,7 +77,7 @@ def changed(secret: dict[str, Any], **data: bytes) -> dict[str, Any]:
         ("revision", "changed by somebody else"),
     ],
 )
-def test_what_is_not_as_it_was_written_is_refused_by_name(name: str, told: str) -> None:
+def test_what_is_not_as_it_was_written_is_refused_by_name(name: str, reported: str) -> None:
     made = secrets(1_000_000)
     first, rest = made[-1], made[:-1]
     revision = 3
@@ -92,7 +92,7 @@ def test_what_is_not_as_it_was_written_is_refused_by_name(name: str, told: str) 
     }[name]()
     if name == "revision":
         revision = 9
-    with pytest.raises(StoredReleaseError, match=told):
+    with pytest.raises(StoredReleaseError, match=reported):
         store.read(found, "my-app", revision)
 
 

@@ -96,7 +96,7 @@ def test_the_older_form_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reported"),
     [
         ("nothing", "it is not JSON"),
         ("[]", 'it has no "auths"'),
@@ -111,9 +111,9 @@ def test_the_older_form_is_taken() -> None:
         ({"credHelpers": {REGISTRY: "ecr-login"}}, "the credential helper 'ecr-login'"),
     ],
 )
-def test_what_is_no_login_is_told_and_not_quoted(content: Any, told: str) -> None:
+def test_what_is_no_login_is_told_and_not_quoted(content: Any, reported: str) -> None:
     text = content if isinstance(content, str) else json.dumps(content)
     with pytest.raises(DockerConfigError) as refused:
         credential_for(text.encode(), REGISTRY, "team/shop")
-    assert told in str(refused.value)
+    assert reported in str(refused.value)
     assert PASSWORD not in str(refused.value)

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.waiting import until
 from harness.worldobjects import PODS, pod, wait_for_phase
 from localworld.world import World
 
@@ -37,10 +37,7 @@ def alive(pids: Iterable[int]) -> list[int]:
 
 
 def await_true(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"{what} took more than {seconds:.0f} s"
-        time.sleep(0.05)
+    until(holds, what, seconds)
 
 
 def processes_of(folder: Path) -> list[int]:
@@ -165,6 +162,11 @@ def is_offered(folder: Path, shown: list[str]) -> tuple[str, str]:
     """The sample's version at first, and after doing what the command says; by the license, as anybody would."""
     (copy,) = [line.split() for line in shown if line.startswith("  cp -r ")]
     (run,) = [line.split() for line in shown if "kotsapp run" in line]
+    (path,) = [line.strip().removeprefix("export PATH=") for line in shown if line.startswith("export PATH=")]
+    kubectl = {**os.environ, "PATH": path.replace("$PATH", os.environ["PATH"]), "KUBECONFIG": f"{folder}/kubeconfig"}
+    subprocess.run(run[: run.index("&&")], check=True, env=kubectl)
+    (app,) = [line.split() for line in shown if f"{folder}/sample/app.yaml" in line]
+    subprocess.run(app[: app.index("&&")], check=True, env=kubectl)
     keys, registries = run[run.index("--trusted-keys") + 1], run[run.index("--registries") + 1]
 
     def pulled() -> str:

@@ -44,7 +44,7 @@ class KeyRef:
 def account_name(name: str) -> str:
     """The name of a ServiceAccount; raises SpecError for what can be none."""
     if not _NAME.fullmatch(name):
-        raise SpecError(f"{name[:80]!r} is no name of a ServiceAccount")
+        raise SpecError(f"{name[:80]!r} is not a name of a ServiceAccount")
     return name
 
 

@@ -86,7 +86,7 @@ def _table(items: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _required(item: Mapping[str, Any]) -> str:
-    """Whether it has to have a value: always, or where its condition, which takes answers to tell, holds."""
+    """Whether it has to have a value: always, or where its condition, which depends on answers, holds."""
     if not item["required"]:
         return "-"
     return "if asked" if actions.has_calls(item["when"]) else "yes"
@@ -134,12 +134,12 @@ def _answered_by(item: Item) -> list[Item]:
 def _lines(item: Item, when: str, answers: Answers) -> Iterator[str]:
     given, depends = item.name in answers.values, actions.has_calls(when)
     required = "required if asked" if item.required and depends else "required" if item.required else ""
-    told = [item.type, required, f"when: {_line(when)}" if depends else ""]
+    remarks = [item.type, required, f"when: {_line(when)}" if depends else ""]
     if item.children:
-        told.append("one of " + ", ".join(name for name, _ in item.children))
+        remarks.append("one of " + ", ".join(name for name, _ in item.children))
     if item.pattern:
-        told.append(_line(item.pattern_message or f"matches {item.pattern}"))
-    yield f"    # {_line(item.title or item.name)} ({'; '.join(part for part in told if part)})"
+        remarks.append(_line(item.pattern_message or f"matches {item.pattern}"))
+    yield f"    # {_line(item.title or item.name)} ({'; '.join(part for part in remarks if part)})"
     if item.help_text:
         yield f"    # {_line(item.help_text)}"
     default = item.default or item.value

@@ -40,7 +40,7 @@ def verify(args: argparse.Namespace) -> int:
 
 
 def _verified(name: str, data: bytes, keys: TrustedKeys, within: timedelta | None) -> dict[str, Any]:
-    """What is told of one license; ``problem`` is for standard error, and decides the exit code."""
+    """What is printed of one license; ``problem`` is for standard error, and decides the exit code."""
     soon = None
     try:
         license = load(data, keys)

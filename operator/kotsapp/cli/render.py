@@ -21,7 +21,7 @@ from kotsapp.images.unhandled import still_unhandled
 from kotsapp.images.usage import collect_users, without_place
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
-from kotsapp.release.context import ReleaseVersion
+from kotsapp.release.context import ClusterFacts, ReleaseVersion
 from kotsapp.release.kotsapps import not_fetched
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
@@ -65,15 +65,15 @@ def _render(args: argparse.Namespace) -> int:
     for path in unmatched([one.obj for one in found], args.image_path):
         _note(f"--image-path {path}: no object has an image there; check group, kind and path")
     named = [(title(one.obj), one.uses) for one in found]
-    for image, told in without_place(named).items():
+    for image, remedy in without_place(named).items():
         if image in pulls and pulls[image].needs_secret:
-            _note(f"{image}: {told}")
-    for told in notes(still_unhandled(release.unhandled, named)):
-        _note(told)
+            _note(f"{image}: {remedy}")
+    for note in notes(still_unhandled(release.unhandled, named)):
+        _note(note)
     if release.drawn.items or release.drawn.calls:
         what = listed([f"item {name}" for name in release.drawn.items], 5) or "in template calls"
         _note(f"passwords are drawn ({what}), others at each run: keep what you apply, or let the operator keep them")
-    for warning in (*release.warnings, *(told for _, told in not_fetched(release.objects))):
+    for warning in (*release.warnings, *(note for _, note in not_fetched(release.objects))):
         _note(warning)
     for chart in release.unpatched_charts:
         _note(f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered")
@@ -130,6 +130,7 @@ def _renderer(args: argparse.Namespace, license: License, version: ReleaseVersio
         helm=args.helm,
         answers=read_answers(args.config_values),
         version=version,
+        cluster=ClusterFacts(nodes=args.nodes),
     )
 
 

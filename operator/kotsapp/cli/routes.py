@@ -120,4 +120,4 @@ def _probed(references: Sequence[Reference], rules: Rules, license: License) -> 
     if undecided:
         ways = "try again, or say what it is with --assume or --verdicts"
         raise CommandError(f"nothing decides {listed(undecided, _MAX_NAMED, '; ')}; {ways}", EXIT_PROBLEM)
-    return {one.image: one.route for one in routing.settled if one.route is not None}
+    return {one.image: one.route for one in routing.resolutions if one.route is not None}

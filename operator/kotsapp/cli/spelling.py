@@ -35,9 +35,9 @@ def correction(word: str, names: Collection[str], elsewhere: Mapping[str, str]) 
     type there."""
     from difflib import get_close_matches  # only who mistypes waits for it
 
-    told = f"there is no command {word[:40]!r}"
+    problem = f"there is no command {word[:40]!r}"
     if word in elsewhere:
-        return f"{told} here: {elsewhere[word]}"
+        return f"{problem} here: {elsewhere[word]}"
     meant = SYNONYMS.get(word, "")
     close = [meant] if meant in names else get_close_matches(word, sorted(names), 1, 0.6)
-    return f"{told}: did you mean {close[0]}?" if close else f"{told}; --help lists those that there are"
+    return f"{problem}: did you mean {close[0]}?" if close else f"{problem}; --help lists those that there are"

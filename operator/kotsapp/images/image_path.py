@@ -149,7 +149,7 @@ def dotted(path: Path) -> str:
 
 
 def dotted_by_name(obj: Any, path: Path) -> str:
-    """The same, with items of lists told by their ``name`` where that tells them: an item's number changes when another
+    """The same, with items of lists named by their ``name`` where they have one: an item's number changes when another
     one comes before it."""
     parts, value = "", obj
     for key in path:

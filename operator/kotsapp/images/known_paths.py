@@ -50,8 +50,8 @@ def _paths() -> Iterator[KnownPath]:
     yield known("monitoring.coreos.com", "Prometheus", "spec.thanos.image", of_spec)
     yield known("postgresql.cnpg.io", "Cluster", "spec.imageName", of_spec)
     for kind in ("ImageCatalog", "ClusterImageCatalog"):
-        told = f"add it to spec.{_PODS} of each Cluster that uses the catalog"
-        yield known("postgresql.cnpg.io", kind, "spec.images[*].image", otherwise=told)
+        remedy = f"add it to spec.{_PODS} of each Cluster that uses the catalog"
+        yield known("postgresql.cnpg.io", kind, "spec.images[*].image", otherwise=remedy)
     eck = "k8s.elastic.co"
     yield known(f"elasticsearch.{eck}", "Elasticsearch", "spec.image", ("spec.nodeSets[*]", _TEMPLATE))
     sets = (("spec.daemonSet", _TEMPLATE), ("spec.deployment", _TEMPLATE))
@@ -65,8 +65,8 @@ def _paths() -> Iterator[KnownPath]:
         ("maps", "ElasticMapsServer"),
     ):
         yield known(f"{group}.{eck}", kind, "spec.image", ("spec", _TEMPLATE))
-    told = "add it to the ServiceAccounts rook-ceph-default, rook-ceph-mgr, rook-ceph-osd and rook-ceph-rgw"
-    yield known("ceph.rook.io", "CephCluster", "spec.cephVersion.image", otherwise=told)
+    remedy = "add it to the ServiceAccounts rook-ceph-default, rook-ceph-mgr, rook-ceph-osd and rook-ceph-rgw"
+    yield known("ceph.rook.io", "CephCluster", "spec.cephVersion.image", otherwise=remedy)
     yield known("minio.min.io", "Tenant", "spec.image", ("spec", "imagePullSecret"))
     for part in ("kafka", "zookeeper", "kafkaExporter", "cruiseControl"):
         yield known("kafka.strimzi.io", "Kafka", f"spec.{part}.image", (f"spec.{part}", f"template.pod.{_PODS}"))

@@ -1,8 +1,8 @@
-"""What looks like an image where nobody looks for one: told, never touched (DESIGN 3).
+"""What looks like an image where nobody looks for one: reported, never touched (DESIGN 3).
 
 A variable, an argument, a ConfigMap's value, a custom resource's field: whether something is pulled by it only its
-reader knows. So it is told with the ``imagePaths`` entry that would route it. A text counts that names a registry and
-a tag or digest, or that the release names elsewhere as an image; or one with a tag in a field that is called image.
+reader knows. So it is reported with the ``imagePaths`` entry that would route it. A text counts that names a registry
+and a tag or digest, or that the release names elsewhere as an image; or one with a tag in a field that is called image.
 A plain word never does.
 """
 
@@ -80,7 +80,7 @@ _WORD = regex(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _OTHER_THAN_IMAGES = frozenset(
     {"policy", "secret", "secrets", "tag", "version", "size", "proxy", "path", "dir", "cache"}
 )
-# What a reference consists of; most texts are told by that, at no cost.
+# What a reference consists of; most texts are ruled out by that, at no cost.
 _PLAUSIBLE = regex(
     r"[A-Za-z0-9_.@-]+(?::[A-Za-z0-9_.@-]+)?(?:/[a-z0-9_.-]+)*(?::[A-Za-z0-9_.-]+)?(?:@sha[0-9]+:[a-f0-9]+)?"
 )
@@ -111,14 +111,14 @@ class UnhandledImage:
     def to_status(self) -> dict[str, Any]:
         """An entry of ``status.unhandledImages``."""
         entry = {"group": self.group, "kind": self.kind, "path": self.entry} if self.entry else None
-        told = {
+        fields = {
             "image": self.image,
             "object": self.user,
             "path": self.place,
             "imagePath": entry,
             "message": self.reason,
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in fields.items() if value}
 
     @property
     def qualified_kind(self) -> str:

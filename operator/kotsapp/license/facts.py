@@ -1,4 +1,4 @@
-"""What a new license document changes, told in one event."""
+"""What a new license document changes, reported in one event."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ class LicenseFacts:
 
 @frozen
 class LicenseChange:
-    """An event to send. ``warning`` tells its type: Warning or Normal."""
+    """An event to send. ``warning`` is its type: Warning or Normal."""
 
     reason: ChangeReason
     message: str

@@ -138,7 +138,9 @@ def expires_at(entitlements: Mapping[str, Entitlement]) -> datetime | None:
     try:
         return parse_expiry(found.value)
     except ValueError as error:
-        message = f"the entitlement {EXPIRES_AT} is {shown(found.value)}, which is no date: {error}; {_HOW_TO_EXPIRE}"
+        message = (
+            f"the entitlement {EXPIRES_AT} is {shown(found.value)}, which is not a date: {error}; {_HOW_TO_EXPIRE}"
+        )
         raise LicenseError(LicenseReason.EXPIRY_INVALID, message) from None
 
 

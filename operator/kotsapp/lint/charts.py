@@ -1,4 +1,4 @@
-"""The charts of a release, rendered one by one, so that each one's fault is told."""
+"""The charts of a release, rendered one by one, so that each one's fault is reported."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from kotsapp.frozen import frozen
 from kotsapp.lint.findings import Entry, Finding, Level, Location
 from kotsapp.lint.images import Object, Use, images_of
 from kotsapp.lint.places import Places
-from kotsapp.lint.unknowns import NAMESPACE, Unknowns, told
+from kotsapp.lint.unknowns import NAMESPACE, Unknowns, described
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release.annotations import name
@@ -62,7 +62,7 @@ def rendered(
         except (HelmError, ManifestError) as error:
             message = str(error)
             if unknown:
-                message = f"{message}; but {told(unknown)}: give values with --config-values"
+                message = f"{message}; but {described(unknown)}: give values with --config-values"
             found.findings.append(Finding("chart", Level.NOTE if unknown else Level.ERROR, message, at))
             found.whole = False
         else:

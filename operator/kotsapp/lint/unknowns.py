@@ -68,7 +68,7 @@ def license_fields(action: Action) -> Iterator[str]:
 
 
 def found_in(text: str) -> list[Action]:
-    """The actions of both forms, by their places; none of a form that can't be read, which whoever fills in tells."""
+    """The actions of both forms, by their places; none of a form that can't be read, which filling in reports."""
     if not actions.has_calls(text):
         return []
     found: list[Action] = []
@@ -91,6 +91,6 @@ def items_by_line(text: str, first: int) -> Iterator[tuple[str, int]]:
             yield name, max(first, 1) + action.line - 1
 
 
-def told(unknown: Collection[str]) -> str:
+def described(unknown: Collection[str]) -> str:
     names = ", ".join(unknown)
     return f"{names} {'is' if len(unknown) == 1 else 'are'} not known here, and taken as empty"

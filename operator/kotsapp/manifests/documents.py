@@ -83,7 +83,7 @@ def read_mapping(data: bytes, origin: str, budget: Budget | None = None) -> dict
 
 
 def is_json(text: str) -> bool:
-    """Whether a source is a stream of JSON objects, as kubectl tells it: by its first character."""
+    """Whether a source is a stream of JSON objects, as kubectl finds out: by its first character."""
     start = text.lstrip()[:2]
     return start.startswith("{") and start != "{{"
 
@@ -107,7 +107,7 @@ def _objects(value: Any, place: Place, depth: int, needs_name: Callable[[Object]
     if value is None:
         return
     if not isinstance(value, dict):
-        raise ManifestError(place, f"{_described(value)} is no Kubernetes object: an object has apiVersion and kind")
+        raise ManifestError(place, f"{_described(value)} is not a Kubernetes object: an object has apiVersion and kind")
     kind = _required(value, "kind", place)
     api_version = _required(value, "apiVersion", place)
     items = value.get("items")

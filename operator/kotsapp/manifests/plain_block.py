@@ -80,6 +80,7 @@ def read(text: str, lines: Lines) -> Any:
 
 
 def _read(text: str, lines: Lines) -> Any:
+    """As ``read``; raises ValueError. One loop over the lines, however long: calls are what costs in Python."""
     known = lines.known
     scalar, nothing = _Kind.SCALAR, _Kind.NOTHING
     root: Any = None

@@ -47,7 +47,7 @@ _ESCAPED_BYTE = regex("[\udc80-\udcff]")
 
 
 class ScalarError(ValueError):
-    """The scalar means nothing in JSON, or not what its tag says. The message is what to tell the author."""
+    """The scalar means nothing in JSON, or not what its tag says. The message is for the author."""
 
 
 def plain(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""Fields whose kind of value everything that follows relies on: told here, where it is known where they stand.
+"""Fields whose kind of value everything that follows relies on: refused here, where it is known where they stand.
 
 The API server would refuse them as well, with no place, and only what gets that far.
 """

@@ -123,7 +123,8 @@ class _Builder:
         return value
 
     def _value(self) -> Any:
-        """One loop over the events up to the end of the root node.
+        """The root node: one loop over the events up to its end, however long, since it runs once for every scalar and
+        calls are what costs in Python.
 
         ``container`` is being filled; ``state`` is the key that waits for its value, or what the container waits for.
         """

@@ -76,13 +76,13 @@ def routes(status: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def cut_in(status: Mapping[str, Any], settled: Sequence[Resolution]) -> tuple[str, ...]:
-    """Routed images that a status counts and does not list, since it would be too large; none where it tells of other
-    images than ``settled``."""
-    if (status.get("imageSummary") or {}).get("total") != len(settled):
+def cut_in(status: Mapping[str, Any], resolutions: Sequence[Resolution]) -> tuple[str, ...]:
+    """Routed images that a status counts and does not list, since it would be too large; none where it is of other
+    images than ``resolutions``."""
+    if (status.get("imageSummary") or {}).get("total") != len(resolutions):
         return ()
     listed = {entry["image"] for entry in status.get("images") or ()}
-    return tuple(one.image for one in settled if one.is_routed and one.image not in listed)
+    return tuple(one.image for one in resolutions if one.is_routed and one.image not in listed)
 
 
 def images_in(
@@ -120,28 +120,28 @@ def images_in(
     }
 
 
-def settle(settled: Resolution, target: Target) -> Resolution:
+def for_pods(resolution: Resolution, target: Target) -> Resolution:
     """An image of pods, with the route that those pods get: their own, unless the other one is proved."""
-    if settled.route is Route.DIRECT:
-        return settled
-    message = settled.message.partition(KEPT)[0]
-    if settled.pull is None:
-        return _as_written(settled, message)
-    if not target.vouches_for(settled.image, settled.pull):
-        return _as_written(settled, f"{message}{KEPT}: the license does not name the host of {settled.pull}")
-    if settled.verified is not Verified.TRUE:
-        why = f": {settled.verified_message}" if settled.verified_message else ""
-        return _as_written(settled, f"{message}{KEPT}{why}")
-    if settled.pull != settled.image and (refused := parse(settled.pull).refused_for):
-        return _as_written(settled, f"{message}{KEPT}: container runtimes refuse {settled.pull}, for {refused}")
-    return settled
+    if resolution.route is Route.DIRECT:
+        return resolution
+    message = resolution.message.partition(KEPT)[0]
+    if resolution.pull is None:
+        return _as_written(resolution, message)
+    if not target.vouches_for(resolution.image, resolution.pull):
+        return _as_written(resolution, f"{message}{KEPT}: the license does not name the host of {resolution.pull}")
+    if resolution.verified is not Verified.TRUE:
+        why = f": {resolution.verified_message}" if resolution.verified_message else ""
+        return _as_written(resolution, f"{message}{KEPT}{why}")
+    if resolution.pull != resolution.image and (refused := parse(resolution.pull).refused_for):
+        return _as_written(resolution, f"{message}{KEPT}: container runtimes refuse {resolution.pull}, for {refused}")
+    return resolution
 
 
-def _as_written(settled: Resolution, message: str) -> Resolution:
-    told = message if KEPT in message else message + KEPT
+def _as_written(resolution: Resolution, message: str) -> Resolution:
+    shown = message if KEPT in message else message + KEPT
     # What is refused for good is looked at again with all other images.
-    again = None if settled.verified is Verified.FALSE else settled.retry_after
-    kept = replace(settled, route=Route.DIRECT, pull=settled.image, message=told, retry_after=again)
+    again = None if resolution.verified is Verified.FALSE else resolution.retry_after
+    kept = replace(resolution, route=Route.DIRECT, pull=resolution.image, message=shown, retry_after=again)
     return replace(kept, verified=Verified.UNKNOWN, verified_message="")
 
 

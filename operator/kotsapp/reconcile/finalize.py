@@ -33,7 +33,7 @@ class Cleanup:
     problems: Sequence[str] = ()
     mend: str = ""
 
-    def told(self, app: App) -> str:
+    def message(self, app: App) -> str:
         """What Ready says of the problems. What lets it end comes last: there Ready has room for it."""
         let_go = (
             f"kubectl patch kotsapp {app.name} --namespace {app.namespace} --type=merge"

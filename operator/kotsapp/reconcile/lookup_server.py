@@ -112,7 +112,7 @@ class LookupServer:
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             return _status(HTTPStatus.NOT_FOUND, "NotFound", "not found")
         if request.method == "POST" and path in (["begin"], ["secrets"]):
-            return await self._tell(path[0], request)
+            return await self._control(path[0], request)
         if request.method != "GET":
             return _status(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", "a chart may only look up")
         if path == ["version"]:
@@ -131,7 +131,7 @@ class LookupServer:
         finally:
             self._waiting -= 1
 
-    async def _tell(self, what: str, request: web.BaseRequest) -> web.Response:
+    async def _control(self, what: str, request: web.BaseRequest) -> web.Response:
         """What whoever runs helm, in another process, has to say and to know (see ``RemoteLookups``)."""
         if what == "secrets":
             return web.json_response(self.secrets)
@@ -221,8 +221,8 @@ class LookupServer:
 
     def _check(self, size: int) -> None:
         if self._bytes + size > self._max_bytes:
-            told = f"the release looks up more than {self._max_bytes // 1024**2} MiB"
-            raise ApiError(_FORBIDDEN, "Forbidden", told)
+            problem = f"the release looks up more than {self._max_bytes // 1024**2} MiB"
+            raise ApiError(_FORBIDDEN, "Forbidden", problem)
 
     def _count(self, size: int) -> None:
         self._check(size)
@@ -257,7 +257,7 @@ def _resource_list(api_version: str, types: Iterable[ResourceType]) -> dict[str,
 
 
 def _status(status: int, reason: str, message: str) -> web.Response:
-    told = {
+    body = {
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": {},
@@ -266,4 +266,4 @@ def _status(status: int, reason: str, message: str) -> web.Response:
         "reason": reason,
         "code": int(status),
     }
-    return web.json_response(told, status=int(status))
+    return web.json_response(body, status=int(status))

@@ -65,7 +65,7 @@ class Metrics:
         self._errors.labels(cause).inc()
 
     def clear(self) -> None:
-        """All apps are somebody else's to tell of."""
+        """All apps are another replica's to report."""
         for gauge in (self._ready, self._suspended, self._sources, self._license_ends, self._images):
             gauge.clear()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 
 from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
@@ -13,7 +14,7 @@ from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.pullsecret import default_name
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.known_secrets import helm_told, told
+from kotsapp.reconcile.known_secrets import helm_without_secrets, without_secrets
 from kotsapp.reconcile.lookup_server import Looker, LookupServer
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
@@ -25,7 +26,7 @@ from kotsapp.release.deaths import Deaths
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.helm import Cluster
 from kotsapp.release.jobs import ChartInputs, Content, Inputs
-from kotsapp.release.process import Reader, ReaderDiedError
+from kotsapp.release.process import Job, Reader, ReaderDiedError, Result
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.remote_lookups import RemoteLookups
 from kotsapp.release.renderer import Renderer
@@ -62,7 +63,7 @@ def renderer_for(
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What charts may know of the cluster as it is: ``past_of`` tells by a chart's key what it was before,
+    """What charts may know of the cluster as it is: ``past_of`` says by a chart's key what it was before,
     ``looker`` as whom it looks up."""
 
     past_of: Callable[[str], Past | None]
@@ -71,7 +72,7 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class ReaderFor:
-    """A reader for one app's inputs, which ``digest`` tells from others; ``suspect`` ones are read after all others."""
+    """A reader for one app's inputs, which ``digest`` identifies; ``suspect`` ones are read after all others."""
 
     reader: Reader
     tenant: Tenant
@@ -80,27 +81,15 @@ class ReaderFor:
 
     async def render(self, inputs: Inputs, charts: ChartInputs | None = None, *ports: int) -> Release:
         """``ports`` of this machine are what charts may connect to."""
-        return await self.reader.run(
-            "render",
-            *(inputs, charts),
-            tenant=self.tenant,
-            fingerprint=self.digest,
-            result=Release,
-            suspect=self.suspect,
-            charts=charts is not None,
-            ports=ports,
-        )
+        job = Job("render", (inputs, charts), Release, charts=charts is not None, ports=ports)
+        return await self._run(job)
 
     async def content(self, files: Sequence[SourceFile]) -> Content:
         """What the files hold. Raises ManifestError and ReaderDiedError."""
-        return await self.reader.run(
-            "content",
-            tuple(files),
-            tenant=self.tenant,
-            fingerprint=self.digest,
-            result=Content,
-            suspect=self.suspect,
-        )
+        return await self._run(Job("content", (tuple(files),), Content))
+
+    async def _run(self, job: Job[Result]) -> Result:
+        return await self.reader.run(job, tenant=self.tenant, fingerprint=self.digest, suspect=self.suspect)
 
 
 async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: KubeClient) -> Release:
@@ -110,19 +99,21 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
     ConfigIncompleteError and ReaderDiedError.
     """
     try:
-        renderer = replace(
-            inputs.renderer, cluster=ClusterFacts(client.server_version, distribution_of(client.server_version))
-        )
-        inputs = replace(inputs, renderer=renderer, files=tuple(inputs.files))
+        cluster = ClusterFacts(client.server_version, distribution_of(client.server_version))
+        inputs = replace(inputs, renderer=replace(inputs.renderer, cluster=cluster), files=tuple(inputs.files))
         release = await reader.render(inputs)
+        if release.asks_for_nodes and (nodes := await _count_nodes(client)):
+            renderer = replace(inputs.renderer, cluster=replace(cluster, nodes=nodes))
+            inputs = replace(inputs, renderer=renderer)
+            release = await reader.render(inputs)
         if release.charts:
             release = await _with_charts(replace(inputs, kept=release.drawn), release, reader, before, client)
     except ConfigIncompleteError:
         raise
     except ManifestError as error:
-        raise terminal(Reason.INVALID_MANIFEST, told(error)) from None
+        raise terminal(Reason.INVALID_MANIFEST, without_secrets(error)) from None
     except HelmError as error:
-        raise terminal(Reason.INVALID_MANIFEST, helm_told(error, inputs.files)) from None
+        raise terminal(Reason.INVALID_MANIFEST, helm_without_secrets(error, inputs.files)) from None
     except HelmMissingError as error:
         raise terminal(Reason.HELM_MISSING, str(error)) from None
     if release.is_empty:
@@ -150,6 +141,17 @@ def died(known: Deaths) -> ReconcileError:
     return retryable(Reason.TOO_EXPENSIVE, f"{known.reason}; it is tried once more")
 
 
+async def _count_nodes(client: KubeClient) -> int:
+    """How many nodes there are, 0 where the operator may not know: it has no such right unless it is given one."""
+    try:
+        nodes, _ = await client.list(await client.resource_type("v1", "Node"), metadata_only=True)
+    except ApiError as error:
+        if error.status == HTTPStatus.FORBIDDEN:
+            return 0
+        raise
+    return len(nodes)
+
+
 async def _with_charts(
     inputs: Inputs, release: Release, reader: ReaderFor, before: Before, client: KubeClient
 ) -> Release:
@@ -165,7 +167,7 @@ async def _with_charts(
         except HelmError as error:
             if lookups.failure is not None:
                 raise lookups.failure from None
-            if lookups.refused:  # a right that is granted tells nobody
+            if lookups.refused:  # nothing shows when a right is granted
                 raise terminal(Reason.INVALID_MANIFEST, str(error), retry_after=UNWATCHED_POLL) from None
             raise
 

@@ -109,7 +109,7 @@ class Renderings:
         return replace(stored, inputs=inputs)
 
     async def _content_inputs(self, renderer: Renderer, files: Sequence[SourceFile], digest: str) -> str:
-        """Empty for files that can't be read: their rendering tells why."""
+        """Empty for files that can't be read: their rendering reports why."""
         reader = self._reader(digest)
         try:
             async with reading(self._app, self._services, self._progress):
@@ -121,7 +121,7 @@ class Renderings:
         return ReaderFor(self._services.reader, self._app.tenant, digest, self._is_suspect())
 
     def last_revision(self, stored: StoredRelease | None) -> int:
-        """Of what was stored, or was told to be; 0 for none."""
+        """Of what is stored, or was by the status; 0 for none."""
         return max(stored.revision if stored is not None else 0, stored_revision(self._progress.before))
 
     async def keep(self, stored: StoredRelease, *, kept: bool) -> None:
@@ -142,8 +142,8 @@ class Renderings:
         found = stored.release.config
         self._progress.found(config=found.names() if found is not None else {})
         if stored.revision:
-            told = {"revision": stored.revision, "renderedAt": stored.rendered_at}
-            self._progress.found(release=told)
+            shown = {"revision": stored.revision, "renderedAt": stored.rendered_at}
+            self._progress.found(release=shown)
         if stored.request:  # also where nothing of the rendering had to be kept: somebody waits for the answer
             self._progress.answered(**{RENDER_ANSWER: stored.request})
 
@@ -165,7 +165,7 @@ class Renderings:
             self._progress.found(failed_reads=self._memory.deaths.to_status())
             raise died(self._memory.deaths) from None
 
-    def read(self) -> None:
+    def note_read(self) -> None:
         """The release is rendered, and all of its readers came to their end."""
         self._memory.deaths = None
         self._progress.found(failed_reads={})

@@ -1,4 +1,4 @@
-"""What is told of sources outside the cluster: condition SourcesReady, events, and why nothing can go on. Pure."""
+"""What is reported of sources outside the cluster: condition SourcesReady, events, and why nothing can go on. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Report:
         return Condition.false(SOURCES_READY, Reason.SOURCE_UNAVAILABLE, message)
 
     def events(self, before: Mapping[str, Any]) -> list[Event]:
-        """A warning when trouble begins or is another one, unless Ready tells of it, since there is nothing to use, or
+        """A warning when trouble begins or is another one, unless Ready says it, since there is nothing to use, or
         not what is asked for; ``before`` is the status as it was."""
         if not self.problems or self._missing() or self._others():
             return []
@@ -123,4 +123,4 @@ def version_of(spec: Spec, fetched: Mapping[str, Artifact]) -> ReleaseVersion:
         if isinstance(item, ChannelRelease):
             return ReleaseFacts.of(fetched[item.name].facts).version()
     tags_ = [fetched[item.name].facts.get(oci.TAG, "") for item in spec.remote if isinstance(item, OciRef)]
-    return ReleaseVersion(told=tags.version_of(tags_[0]) if len(tags_) == 1 else "")
+    return ReleaseVersion(status_label=tags.version_of(tags_[0]) if len(tags_) == 1 else "")

@@ -29,7 +29,7 @@ from kotsapp.text import rfc3339
 logger = logging.getLogger(__name__)
 
 RETRY = Backoff(first=1.0, longest=300.0, jitter=0.2)
-# Most reconciliations are over, or have a better status to tell, before it is worth saying that one has begun.
+# Most reconciliations are over, or have a better status to write, before it is worth saying that one has begun.
 QUIET = 0.5
 # Changes come in bursts (a rollout touches many objects); one look a moment later sees them all.
 BURST = 0.1
@@ -48,7 +48,7 @@ class Worker:
         self._writer = StatusWriter(status, self._memory.redactor)
         self._busy = asyncio.Lock()
         self._failures = 0
-        self._deletion_told = ""
+        self._deletion_announced = ""
 
     def see(self, app: App, status: Mapping[str, Any]) -> None:
         """A newer state of the resource; wakes when there is something to do about it, not for our own writes."""
@@ -76,7 +76,7 @@ class Worker:
             await self._sleep(delay)
 
     async def remove(self, services: Services) -> list[str]:
-        """Delete everything that was applied; the problems that are left, which status tells, too."""
+        """Delete everything that was applied; the problems that are left, which status shows, too."""
         async with self._busy, services.limiter.turn(self.app.tenant):
             use(self._memory.redactor)
             acting_for.set(self.app.tenant)
@@ -86,8 +86,8 @@ class Worker:
                 return None  # what is gone is missed in no later try
 
             ledger = Ledger(Inventory.from_status(writer.status.get("inventory") or ()), save)
-            if self._deletion_told != app.uid:
-                self._deletion_told = app.uid
+            if self._deletion_announced != app.uid:
+                self._deletion_announced = app.uid
                 await self._post(app, events.of_deletion(len(ledger.inventory.entries)), services)
             done = await finalize(app, ledger, services)
             for event in events.of_cleanup(done.removal):
@@ -96,10 +96,10 @@ class Worker:
                 await set_finalizer(app, False, services.client)
                 logger.info("%s: deleted", app.key)
                 return []
-            found = status.Findings(conditions=tuple(retrying(Reason.CLEANUP_FAILED, done.told(app))))
+            found = status.Findings(conditions=tuple(retrying(Reason.CLEANUP_FAILED, done.message(app))))
             now = status.build(writer.status, found, ledger.inventory, app.generation, rfc3339())
             with contextlib.suppress(ApiError):
-                await self._tell(app, Outcome(now, None), writer.status, services)
+                await self._report(app, Outcome(now, None), writer.status, services)
             return list(done.problems)
 
     async def look(self, services: Services) -> bool:
@@ -133,7 +133,7 @@ class Worker:
             services.metrics.reconciled(
                 app.key, outcome.status or writer.status, time.monotonic() - started, suspended=app.suspended
             )
-            await self._tell(app, outcome, before, services)
+            await self._report(app, outcome, before, services)
             logger.debug("%s: reconciled generation %d", app.key, app.generation)
         except ApiError as error:
             services.metrics.broke("api")
@@ -143,7 +143,7 @@ class Worker:
             # A fault of ours must neither stop other apps nor end this one's worker; what runs is left as it is.
             services.metrics.broke("internal")
             logger.exception("%s: reconciling failed unexpectedly", app.key)
-            await self._tell_fault(app, services)
+            await self._report_fault(app, services)
             return self._backoff()
         if outcome.backoff:
             return self._backoff(outcome.wake_after)
@@ -155,7 +155,7 @@ class Worker:
         work = asyncio.create_task(reconciler.reconcile())
         try:
             done, _ = await asyncio.wait({work}, timeout=QUIET)
-            if not done and not status.was_told(app.generation, self._writer.status):
+            if not done and not status.is_reported(app.generation, self._writer.status):
                 await reconciler.announce(*progressing(f"reconciling generation {app.generation}"))
             return await work
         finally:
@@ -163,7 +163,7 @@ class Worker:
             # The writer's lock is let go only when nothing is written any more.
             await asyncio.gather(work, return_exceptions=True)
 
-    async def _tell(self, app: App, outcome: Outcome, before: Mapping[str, Any], services: Services) -> None:
+    async def _report(self, app: App, outcome: Outcome, before: Mapping[str, Any], services: Services) -> None:
         """Write the status, and post what became of the one ``before`` the reconciliation."""
         if outcome.status is None:
             return
@@ -171,7 +171,7 @@ class Worker:
         for event in (*outcome.events, *events.of_transition(before, outcome.status)):
             await self._post(app, event, services)
 
-    async def _tell_fault(self, app: App, services: Services) -> None:
+    async def _report_fault(self, app: App, services: Services) -> None:
         writer = self._writer
         message = "an internal error, see the operator's log; tried again"
         found = status.Findings(conditions=tuple(retrying(Reason.INTERNAL_ERROR, message)))

@@ -5,7 +5,7 @@ from enum import StrEnum
 from kotsapp.frozen import frozen
 from kotsapp.registry.limits import MAX_CODE
 
-# With a 403, what tells a registry's refusal from a firewall's.
+# With a 403, what distinguishes a registry's refusal from a firewall's.
 REFUSAL_CODES = frozenset({"UNAUTHORIZED", "DENIED"})
 
 

@@ -83,7 +83,7 @@ class HostPause:
     A rate limit, or a failure that every image would share, pauses the host at once, and for all. A failure that may be
     an image's own pauses it for the namespace whose image that is, after STRIKES in a row, or at the first one where
     the images of so many other namespaces fail, too: else who has images that hang would have everybody's left alone.
-    The reason is what images asked meanwhile are told. Silence pauses for those who would wait no longer than was
+    The reason is the answer for images asked meanwhile. Silence pauses for those who would wait no longer than was
     waited.
     """
 

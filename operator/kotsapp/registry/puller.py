@@ -1,5 +1,5 @@
 """One question to a registry: would it serve this manifest? HEAD, with challenges, tokens and redirects as a
-container runtime takes them, and a single bounded GET where HEAD can't tell.
+container runtime takes them, and a single bounded GET where HEAD decides nothing.
 
 The same steps serve both uses: anonymous (a probe) and with the license's credential (a check of the proxy).
 """
@@ -28,7 +28,7 @@ from kotsapp.registry.limits import (
 )
 from kotsapp.registry.redirects import REDIRECTS, next_place
 
-# 405 and 501: no HEAD here. 403: only a body tells a refusal (DENIED) from a firewall's page.
+# 405 and 501: no HEAD here. 403: only a body distinguishes a refusal (DENIED) from a firewall's page.
 _GET_TELLS_MORE = frozenset({403, 405, 501})
 
 
@@ -163,7 +163,7 @@ class Puller:
     async def _preauthorize(self, question: Question, known: HostKnowledge, exchange: Exchange) -> Authorization | None:
         """The authorization that the host wanted before, so that its first 401 needn't be fetched for every image.
 
-        None where the realm is of no use: whether the image needs it, the repository's own challenge tells.
+        None where the realm is of no use: whether the image needs it, the repository's own challenge shows.
         """
         if known.challenge is None:
             return None

@@ -43,7 +43,7 @@ class TokenHosts:
     def note(self, evidence: Evidence) -> None:
         """Account for what the service answered."""
         if evidence.status != 429:
-            if self.limited(evidence.host) is None:  # else it was asked before the limit was told
+            if self.limited(evidence.host) is None:  # else it was asked before the limit was known
                 self._pauses.pop(evidence.host, None)
             return
         pause = self._pauses.setdefault(evidence.host, HostPause())

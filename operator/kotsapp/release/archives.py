@@ -64,11 +64,11 @@ def unpack(data: Pieces, origin: str, budget: Budget | None = None) -> tuple[Arc
                 content = archive.extractfile(member)
                 files[path] = content.read() if content is not None else b""
         while unpacked.read(_CHUNK):
-            pass  # what is behind the tar's end is nobody's; the checksum behind it tells whether all of it is right
+            pass  # what is behind the tar's end is nobody's; the checksum behind it shows whether all of it is right
     except ManifestError:
         raise
     except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, RecursionError, KeyError) as error:
-        raise ManifestError(place, f"is no gzipped tar archive, or a damaged one ({error}): make it anew") from None
+        raise ManifestError(place, f"is not a gzipped tar archive, or a damaged one ({error}): make it anew") from None
     return tuple(ArchiveFile(path, files[path]) for path in sorted(files))
 
 

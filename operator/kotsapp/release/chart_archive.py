@@ -1,8 +1,8 @@
 """A packaged chart as helm is handed it: made anew from the members that were checked.
 
 Helm reads archives with Go's tar reader, which takes other members and names out of some archives than Python's; and
-it fetches what a schema of the values refers to. So helm gets plain archives alone, and is told to leave schemas that
-refer to somewhere outside.
+it fetches what a schema of the values refers to. So helm gets plain archives alone, and is made to leave out schemas
+that refer to somewhere outside.
 """
 
 import gzip

@@ -55,7 +55,7 @@ def hook_of(obj: Object) -> Hook | None:
 
 
 def rendered(request: ChartRequest, output: bytes | str, budget: Budget | None = None) -> Rendered:
-    """The objects of a rendered chart, and what is told of it.
+    """The objects of a rendered chart, and what is reported of it.
 
     Left out is what its annotations exclude, hooks for tests, deletion and rollback, and hooks that are not for this
     rendering: those for upgrades alone run when the chart has changed, those for installs alone at its install; what
@@ -76,7 +76,7 @@ def rendered(request: ChartRequest, output: bytes | str, budget: Budget | None =
         elif events and (events <= _NEVER_RUN or request.flags.no_hooks):
             left_out.append(_hook_name(obj, events))
         elif not events:
-            found.append(_settled(obj, request, is_hook=False))
+            found.append(_placed(obj, request, is_hook=False))
             if document.place.document in of_crds_folder and obj["kind"] == "CustomResourceDefinition":
                 definitions.append(str(obj["metadata"].get("name")))
         elif not events & (INSTALL | UPGRADE):
@@ -84,7 +84,7 @@ def rendered(request: ChartRequest, output: bytes | str, budget: Budget | None =
             fix = 'mend the annotation, or annotate it kots.io/exclude: "true"'
             raise ManifestError(document.place, f"{name(obj)} is a hook that Helm does not know ({wrong}): {fix}")
         elif runs_now(events, digest, request.past):
-            hook = for_this_rendering(_settled(obj, request, is_hook=True), request.past)
+            hook = for_this_rendering(_placed(obj, request, is_hook=True), request.past)
             found.append(hook if events & INSTALL else marked(hook, digest))
         else:
             left_out.append(_hook_name(obj, events))
@@ -101,7 +101,7 @@ def _order(obj: Object) -> tuple[int, int]:
     return hook.order if hook else (0, 0)
 
 
-def _settled(obj: dict[str, Any], request: ChartRequest, *, is_hook: bool) -> dict[str, Any]:
+def _placed(obj: dict[str, Any], request: ChartRequest, *, is_hook: bool) -> dict[str, Any]:
     metadata = dict(obj["metadata"])
     if request.namespace and not metadata.get("namespace") and group_kind(obj) not in CLUSTER_SCOPED:
         metadata["namespace"] = request.namespace

@@ -74,7 +74,8 @@ class ChartRequest:
 
     @property
     def key(self) -> str:
-        """What tells it from the release's other charts, from rendering to rendering: no part of it has a slash."""
+        """What distinguishes it from the release's other charts, from rendering to rendering: no part of it has a
+        slash."""
         return f"{self.namespace}/{self.release_name}/{self.archive.name}"
 
     @property

@@ -3,7 +3,7 @@
 Helm maps every kind of a chart's output to a resource before it prints it, and at an install it asks for each of these
 objects. Charts here bring definitions of their own kinds, and the objects are not Helm's to compare: so the discovery
 from which it maps (the aggregated one) names resources that are never there, and ``lookup``, which asks for the list of
-one group and version, is told the real ones.
+one group and version, gets the real ones.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -11,7 +11,7 @@ MAX_DEATHS = 2
 
 @frozen
 class Deaths:
-    """How often the reader of some inputs died, and what of, for people. ``fingerprint`` tells the inputs."""
+    """How often the reader of some inputs died, and what of, for people. ``fingerprint`` identifies the inputs."""
 
     fingerprint: str
     count: int

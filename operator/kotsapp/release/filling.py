@@ -8,8 +8,8 @@ from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release.context import TemplateContext
 
-# More would fill a screen, and tell nothing new.
-MAX_TOLD = 20
+# More would fill a screen, and say nothing new.
+MAX_SHOWN = 20
 
 
 @frozen
@@ -131,8 +131,8 @@ class CallsError(ManifestError):
 
     def __init__(self, failures: Sequence[Failure]) -> None:
         first, *others = failures
-        told = [first.problem, *map(str, others[: MAX_TOLD - 1])]
-        if len(failures) > MAX_TOLD:
-            told.append(f"and {len(failures) - MAX_TOLD} more calls")
-        super().__init__(first.place, "; ".join(told))
+        shown = [first.problem, *map(str, others[: MAX_SHOWN - 1])]
+        if len(failures) > MAX_SHOWN:
+            shown.append(f"and {len(failures) - MAX_SHOWN} more calls")
+        super().__init__(first.place, "; ".join(shown))
         self.failures = tuple(failures)

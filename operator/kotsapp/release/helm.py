@@ -33,7 +33,7 @@ _ADVICE = "Use --debug flag to render out invalid YAML"
 
 
 class Lookups(Protocol):
-    """Answers at a local ``url`` what the API server would, and says what it told that may be in no message."""
+    """Answers at a local ``url`` what the API server would, and knows what of its answers may be in no message."""
 
     @property
     def url(self) -> str: ...
@@ -67,7 +67,7 @@ def find_program(configured: str | None = None) -> Path:
     if found is not None:
         return Path(found)
     if configured:
-        raise HelmMissingError(f"{configured} is no program that can be run: give the path of helm")
+        raise HelmMissingError(f"{configured} is not a program that can be run: give the path of helm")
     raise HelmMissingError(
         "the release has Helm charts or template calls, and there is no helm on PATH: install it or give its path"
     )
@@ -95,7 +95,7 @@ def render(
     while True:
         cluster.lookups.begin(pretended)
         ran = _run(request, program, into, cluster, timeout)
-        # Kinds whose definitions are in the chart, or will come later: that is told when they are applied.
+        # Kinds whose definitions are in the chart, or will come later: applying them shows that.
         more = cluster_view.unmapped_kinds(ran.complaint) - pretended if ran.code else frozenset()
         if not more or pretended:
             return _output(request, ran, timeout, cluster.lookups)
@@ -162,8 +162,8 @@ def _output(request: ChartRequest, ran: Ran, timeout: float, lookups: Lookups | 
         raise HelmError(f"{request}: {problem}")
     if ran.code != 0:
         secrets = (*request.secrets, *((*lookups.secrets, lookups.url) if lookups else ()))
-        told = _told(ran.complaint, secrets)
-        raise HelmError(f"{request}: {told or f'helm ended with code {ran.code}'}")
+        cause = _cause(ran.complaint, secrets)
+        raise HelmError(f"{request}: {cause or f'helm ended with code {ran.code}'}")
     return ran.output
 
 
@@ -183,7 +183,7 @@ def render_files(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _told(complaint: bytes, secrets: Sequence[str]) -> str:
+def _cause(complaint: bytes, secrets: Sequence[str]) -> str:
     """helm's error on one line, without anything secret that it quotes from the values."""
     text = complaint.decode("utf-8", "replace").replace(_ADVICE, "").strip()
     for secret in secrets:

@@ -95,7 +95,7 @@ def _without_data(request: ChartRequest) -> ChartRequest:
 
 
 def _mark(past: Past | None) -> Past | None:
-    """That there was one is told, and not once more what it was."""
+    """Only that there was one: what it was, the parent knows."""
     return None if past is None else Past(past.digest)
 
 

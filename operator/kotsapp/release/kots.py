@@ -67,13 +67,13 @@ def application(obj: Object, place: Place) -> Application:
     if spec is None:
         return Application()
     if not isinstance(spec, dict):
-        raise ManifestError(place, f"spec of {name(obj)} is no mapping")
+        raise ManifestError(place, f"spec of {name(obj)} is not a mapping")
     images = spec.get("additionalImages")
     if images is not None and not (isinstance(images, list) and all(isinstance(image, str) for image in images)):
-        raise ManifestError(place, f"spec.additionalImages of {name(obj)} is no list of texts")
+        raise ManifestError(place, f"spec.additionalImages of {name(obj)} is not a list of strings")
     namespaces = spec.get("additionalNamespaces")
     if namespaces is not None and not (isinstance(namespaces, list) and all(isinstance(n, str) for n in namespaces)):
-        raise ManifestError(place, f"spec.additionalNamespaces of {name(obj)} is no list of texts")
+        raise ManifestError(place, f"spec.additionalNamespaces of {name(obj)} is not a list of strings")
     public = spec.get("proxyPublicImages")
     what = f"spec.proxyPublicImages of {name(obj)}"
     return Application(
@@ -101,7 +101,7 @@ def _domain(spec: Mapping[str, Any], field: str, obj: Object, place: Place) -> s
     if domain is None or domain == "":
         return None
     if not isinstance(domain, str) or not is_domain(domain):
-        found = quote(domain) if isinstance(domain, str) else "no text"
+        found = quote(domain) if isinstance(domain, str) else "not a string"
         problem = f"spec.{field} of {name(obj)} is {found}: write a host, such as images.example.com, without scheme"
         raise ManifestError(place, problem)
     return domain

@@ -76,6 +76,6 @@ def _whole(name: str, parts: dict[int, SourceFile]) -> WholeFile:
         raise ManifestError(Place(last.origin), f"{problem}: put every part into what spec.manifests names")
     pieces = tuple(parts[number].data for number in range(len(parts)))
     shown = next((part for part in parts.values() if part.origin.startswith(_IN_SECRET)), last)
-    # The last one may well be what is missing, which only its reader notices: so it is told how many there are.
+    # The last one may well be what is missing, which only its reader notices: so its message says how many there are.
     origin = shown.origin if len(parts) == 1 else f"{shown.origin}, one of {len(parts)} parts"
     return WholeFile(origin, name, pieces, parts[0].chart)

@@ -27,7 +27,7 @@ MAX_SPANNED = 50
 
 @frozen
 class RawDocument:
-    """A document by its text; ``role`` is None where the text doesn't tell it. ``key`` names it from release to
+    """A document by its text; ``role`` is None where the text doesn't show it. ``key`` names it from release to
     release."""
 
     file: TextFile
@@ -108,11 +108,11 @@ class Opened:
 
 def opened(files: Sequence[TextFile], texts: Texts) -> Opened:
     """Raises ManifestError for documents that have to be read and can't be."""
-    raws = told_apart(files)
+    raws = split_documents(files)
     return Opened(tuple(raws), tuple(() if raw.to_fill else tuple(texts.read(raw)) for raw in raws))
 
 
-def told_apart(files: Sequence[TextFile]) -> list[RawDocument]:
+def split_documents(files: Sequence[TextFile]) -> list[RawDocument]:
     """The documents of all files, in their order. Raises ManifestError."""
     found: list[RawDocument] = []
     names: Counter[str] = Counter()

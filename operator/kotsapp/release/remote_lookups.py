@@ -7,7 +7,7 @@ from typing import Any
 
 from kotsapp.frozen import frozen
 
-# Of what look-ups told that may be in no message; they have bounds of their own.
+# Of what look-ups returned that may be in no message; they have bounds of their own.
 _MAX_SECRETS_BYTES = 16 * 1024 * 1024
 _TIMEOUT = 10.0
 

@@ -1,4 +1,4 @@
-"""What a document of a release is for, told from its raw text: before its calls are filled in (DESIGN 6.3).
+"""What a document of a release is for, by its raw text: before its calls are filled in (DESIGN 6.3).
 
 Documents for the tools that install and support an app may hold any call, and may be no YAML without their calls, or
 no YAML at all. Those that are applied have to be read, whatever they hold.

@@ -51,7 +51,7 @@ class StoredRelease:
     ``local_images`` is what ``LocalImageName`` answered. ``request`` is the ``kotsapp.dev/renderAt`` that was acted on,
     ``rendered_at`` is RFC 3339. ``charts`` are the release's charts, in the order that ``chart_numbers`` count;
     ``looked_up_as`` is the account as which they may have looked up, empty for none, None where none of them does.
-    ``version`` is the release's, empty where nobody told it; it is for people alone.
+    ``version`` is the release's, empty where it is not known; it is for people alone.
     """
 
     revision: int
@@ -95,8 +95,8 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
         if number == 0:
             data |= {_PARTS: str(len(parts)).encode(), _DIGEST: digest.encode()}
         name = secret_name(app, stored.revision, number)
-        told = {"annotations": {VERSION_ANNOTATION: stored.version}} if stored.version else {}
-        made.append(kept_in_secrets.secret(name, SECRET_TYPE, data, {**metadata, **told, "labels": labels}))
+        annotated = {"annotations": {VERSION_ANNOTATION: stored.version}} if stored.version else {}
+        made.append(kept_in_secrets.secret(name, SECRET_TYPE, data, {**metadata, **annotated, "labels": labels}))
     return made[::-1]
 
 

@@ -1,6 +1,6 @@
 """A chart that was there before: what it was rendered from then, and which of its hooks run now (DESIGN 6.5).
 
-Helm tells an install from an upgrade by the releases that it keeps; here it is told by the stored release. Values.
+Helm distinguishes an install from an upgrade by the releases that it keeps; here the stored release does. Values.
 """
 
 import hashlib

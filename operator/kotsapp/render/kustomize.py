@@ -32,7 +32,7 @@ class DuplicateObjectError(ValueError):
 
 @frozen
 class Layout:
-    """``files`` maps relative paths to text; ``notes`` say in a sentence each what kustomize can't be told plainly."""
+    """``files`` maps relative paths to text; ``notes`` say in a sentence each what kustomize has no plain way to do."""
 
     files: Mapping[str, str]
     notes: tuple[str, ...]

@@ -17,7 +17,7 @@ _FIRST = frozenset({"Namespace", "CustomResourceDefinition"})
 
 @frozen
 class Found:
-    """One object, which is no list, with its images. ``source`` is the name of the file that it came from."""
+    """One object, which is not a list, with its images. ``source`` is the name of the file that it came from."""
 
     source: str
     obj: dict[str, Any]
@@ -41,7 +41,7 @@ def find(objects: Iterable[tuple[str, dict[str, Any]]], image_paths: Sequence[Im
 
 
 def patch(objects: Iterable[Found], pulls: Mapping[str, Pull], secret_name: str) -> list[Patched]:
-    """Route the images of all objects. Pods keep what their account carries, as far as a manifest tells."""
+    """Route the images of all objects. Pods keep what their account carries, as far as a manifest shows."""
     objects = list(objects)
     accounts = by_namespace(secrets_in_manifests(found.obj for found in objects))
     needing = {reference for reference, pull in pulls.items() if pull.needs_secret}

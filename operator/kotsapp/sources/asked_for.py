@@ -1,7 +1,7 @@
 """Whether what is kept of a source is what its item asks for now. Pure.
 
 An endpoint that is down changes nothing for a release that is there and still asked for (DESIGN 6.1); another version,
-which could not be had, must not be told as if it ran.
+which could not be had, must not be reported as if it ran.
 """
 
 from kotsapp.sources import oci, tags
@@ -28,7 +28,7 @@ def wanted(item: RemoteItem) -> str:
 
 
 def _is_meant(item: OciRef, manifest: str | None, tag: str | None) -> bool:
-    """An index of an older operator doesn't tell the two: then it is."""
+    """An index of an older operator doesn't distinguish the two: then it is."""
     if item.digest is not None:
         return manifest in (None, item.digest)
     if tag is None or item.tag is not None:

@@ -24,7 +24,7 @@ _HEADER = "X-Replicated-"
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFacts:
-    """What the service told of a release, as it is kept in ``Artifact.facts``.
+    """What the service said of a release, as it is kept in ``Artifact.facts``.
 
     ``sequence`` counts the releases of this app from 0, as KOTS counts its versions. ``channel_id`` is the one that was
     asked for. The domains are the channel's own, empty for none.
@@ -73,7 +73,7 @@ class ReleaseFacts:
         )
 
     def version(self) -> ReleaseVersion:
-        """What template calls are told of it."""
+        """What template calls get of it."""
         return ReleaseVersion(
             sequence=self.sequence,
             cursor=str(self.channel_sequence),
@@ -152,7 +152,7 @@ async def _fetch(service: Service, wanted: Fetch, known: Known | None, web: Web)
 
 
 def _facts(answer: Answer, service: Service, wanted: Fetch, before: ReleaseFacts | None) -> ReleaseFacts:
-    """What the headers tell; raises SourceContentError for another release than the one that was asked for."""
+    """What the headers say; raises SourceContentError for another release than the one that was asked for."""
     headers = answer.headers
 
     def header(name: str) -> str:
@@ -161,7 +161,7 @@ def _facts(answer: Answer, service: Service, wanted: Fetch, before: ReleaseFacts
     sequence = _whole(header("ChannelSequence"))
     if sequence is None:
         raise SourceContentError(
-            f"{service.host} sent an archive without header {_HEADER}ChannelSequence, so it is no release; does the"
+            f"{service.host} sent an archive without header {_HEADER}ChannelSequence, so it is not a release; does the"
             " license name the right endpoint?"
         )
     if wanted.channel_sequence not in (None, sequence):
@@ -195,7 +195,9 @@ def _count(before: ReleaseFacts | None, channel_sequence: int, service: Service)
 
 def _domain(text: str, service: Service) -> str:
     if text and not is_domain(text):
-        raise SourceContentError(f"{service.host} sent a release whose domain {text[:80]!r} is no host; ask the vendor")
+        raise SourceContentError(
+            f"{service.host} sent a release whose domain {text[:80]!r} is not a host; ask the vendor"
+        )
     return text
 
 

@@ -1,6 +1,6 @@
 """Which release of a channel comes next. Pure (DESIGN 6.1).
 
-Without a wanted version the channel's head is followed; with one that version stays, and newer ones are told. A
+Without a wanted version the channel's head is followed; with one that version stays, and newer ones are listed. A
 required release between the current one and the wanted one is rolled out first, and the next waits until it is Ready:
 it may hold a migration that the later ones rest on.
 

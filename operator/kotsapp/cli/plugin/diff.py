@@ -142,7 +142,7 @@ def _text(obj: Object | None) -> list[str]:
 
 def _hidden(before: Object | None, after: Object | None) -> tuple[Object | None, Object | None]:
     """Two forms of a Secret without what it holds, and what of it changes."""
-    held = [_held(before), _held(after)]
+    values = [_values(before), _values(after)]
 
     def shown(obj: Object | None, own: Mapping[str, Any], other: Mapping[str, Any], when: str) -> Object | None:
         if obj is None:
@@ -150,8 +150,8 @@ def _hidden(before: Object | None, after: Object | None) -> tuple[Object | None,
         data = {key: "***" if other.get(key, value) == value else f"*** ({when})" for key, value in own.items()}
         return {**{name: value for name, value in obj.items() if name not in ("data", "stringData")}, "data": data}
 
-    return shown(before, held[0], held[1], "before"), shown(after, held[1], held[0], "after")
+    return shown(before, values[0], values[1], "before"), shown(after, values[1], values[0], "after")
 
 
-def _held(obj: Object | None) -> Mapping[str, Any]:
+def _values(obj: Object | None) -> Mapping[str, Any]:
     return {} if obj is None else {**(obj.get("data") or {}), **(obj.get("stringData") or {})}

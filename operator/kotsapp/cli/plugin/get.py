@@ -36,7 +36,7 @@ def _text(apps: list[App], target: Target, *, wide: bool) -> str:
     if not apps:
         return f"no KotsApps in {target.where}"
     heads = [*_HEADS[:-1], *_WIDE, _HEADS[-1]] if wide else _HEADS
-    # As kubectl has it: a namespace that was asked for need not be told.
+    # As kubectl has it: a namespace that was asked for need not be shown.
     first = 0 if target.everywhere else 1
     return fitted(heads[first:], [_row(app, wide=wide)[first:] for app in apps])
 
@@ -45,15 +45,15 @@ def _row(app: App, *, wide: bool) -> tuple[object, ...]:
     license = (app.get("status") or {}).get("license") or {}
     more = [license.get(name, "") for name in ("appSlug", "channelName", "expiresAt")] if wide else []
     summary = (app.get("status") or {}).get("imageSummary") or {}
-    told = ready(app)
+    condition = ready(app)
     return (
         app["metadata"]["namespace"],
         app["metadata"]["name"],
-        *tones.condition("Ready", told.get("status", "Unknown"), told.get("reason", "")),
+        *tones.condition("Ready", condition.get("status", "Unknown"), condition.get("reason", "")),
         ((app.get("status") or {}).get("release") or {}).get("versionLabel", ""),
         summary.get("total", ""),
         summary.get("proxied", ""),
         Toned("True", Tone.BUSY) if is_suspended(app) else "",
         *more,
-        told.get("message", ""),
+        condition.get("message", ""),
     )

@@ -1,6 +1,6 @@
 """What the operator would apply next, found out with a person's own rights: by its own steps, up to the first change.
 
-No registry is asked and nothing is fetched: images have the routes that the KotsApp's status tells, and sources outside
+No registry is asked and nothing is fetched: images have the routes that the KotsApp's status shows, and sources outside
 the cluster are as the operator fetched them last.
 """
 
@@ -37,7 +37,7 @@ from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, 
 from kotsapp.reconcile.rendering import RENDER_JOBS, Before, ReaderFor, render, renderer_for, secret_name
 from kotsapp.reconcile.renderings import drawn_before, may_serve
 from kotsapp.reconcile.services import Settings
-from kotsapp.reconcile.source_report import version_of
+from kotsapp.reconcile.source_report import describe, version_of
 from kotsapp.reconcile.status import finished_workloads
 from kotsapp.redact import current
 from kotsapp.release.calls import ConfigIncompleteError
@@ -48,6 +48,7 @@ from kotsapp.release.renderer import Renderer
 from kotsapp.release.store import StoredReleaseError
 from kotsapp.sources import newest
 from kotsapp.sources.artifact import Artifact
+from kotsapp.sources.asked_for import is_asked_for, wanted
 from kotsapp.sources.errors import SourceContentError
 from kotsapp.sources.kept import KeptSourceError
 from kotsapp.text import listed
@@ -172,6 +173,14 @@ class _Preview:
             kept = await source_store.load(self._app, index[newest.SLOT], self._client)
             found = newest.read(kept.content, license, newest.Trust(self._services.keys))
             license = found if found.license_sequence > license.license_sequence else license
+        channel = license.settings.get("channelID", "")
+        for item in spec.remote:
+            if not is_asked_for(item, fetched[item.name], channel):
+                there = describe(item, fetched[item.name])
+                raise CommandError(
+                    f"{wanted(item)} is asked for, and the operator has {there}: what would change is not known before"
+                    " it is fetched, see kubectl kotsapp status"
+                )
         return license, fetched
 
     async def _release(self, spec: Spec, read: _Read) -> tuple[Release, dict[str, Pull], Domains]:
@@ -204,13 +213,13 @@ class _Preview:
         current().learn("release", known_secrets.of_release(release))
         references = parse_used(routing.used_in(release, spec).users)
         domains = read.renderer.domains(release.application).opening(references)
-        told = {str(one.get("image")): one for one in self._status.get("images") or ()}
+        in_status = {str(one.get("image")): one for one in self._status.get("images") or ()}
         pulls: dict[str, Pull] = {}
         unknown = []
         policy = routing.policy(self._app, spec, read.license, release, domains)
         for reference in references:
             verdict = classify(reference, domains, policy.exclude, public_images=policy.public_images)
-            route = route_of(verdict) if verdict is not None else told.get(reference.written, {}).get("route")
+            route = route_of(verdict) if verdict is not None else in_status.get(reference.written, {}).get("route")
             if route is None:
                 unknown.append(reference.written)
                 continue

@@ -76,13 +76,14 @@ class _Page:
         yield f"<footer><p>{escape(PRIVACY)}</p><p>Made {self._name(self._facts.made)}.</p></footer></body></html>"
 
     def _head(self, title: str) -> Iterator[str]:
-        told = ready(dict(self._facts.app))
-        status = str(told.get("status", "Unknown"))
+        condition = ready(dict(self._facts.app))
+        status = str(condition.get("status", "Unknown"))
         tone = tones.of_condition("Ready", status)
         state = {"True": "Ready", "False": "Not ready"}.get(status, "Not known yet")
         yield f"<header><p class=kind>KotsApp</p><h1>{title}</h1>"
-        yield f'<p class="state {_CLASSES[tone]}"><strong>{state}</strong> {self._name(told.get("reason", ""))}</p>'
-        yield f"<p>{self._message(told.get('message', 'No operator has looked at it yet.'))}</p></header>"
+        reason = self._name(condition.get("reason", ""))
+        yield f'<p class="state {_CLASSES[tone]}"><strong>{state}</strong> {reason}</p>'
+        yield f"<p>{self._message(condition.get('message', 'No operator has looked at it yet.'))}</p></header>"
 
     def _todo(self) -> Iterator[str]:
         items = "".join(f"<li>{self._message(text)}</li>" for text in self._facts.todo)
@@ -123,7 +124,7 @@ class _Page:
 
     def _image(self, image: Mapping[str, Any]) -> list[str]:
         route = str(image.get("route") or "")
-        verdict = tones.verdict(str(image.get("verdict", "")), settled=bool(route))
+        verdict = tones.verdict(str(image.get("verdict", "")), routed=bool(route))
         http = f"HTTP {image['httpStatus']}" if image.get("httpStatus") else ""
         since = self._time(image.get("lastTransitionTime"))
         evidence = "; ".join(filter(None, (http, str(image.get("code") or ""), str(image.get("message") or ""))))

@@ -60,7 +60,7 @@ def verified(status: str) -> Toned:
     return Toned(status, _STATUSES.get(status))
 
 
-def verdict(word: str, *, settled: bool) -> Toned:
+def verdict(word: str, *, routed: bool) -> Toned:
     """A verdict; one that decides nothing is less bad where older evidence stands in for it."""
     tone = by_word(word)
-    return Toned(word, Tone.BUSY if settled and tone is Tone.BAD else tone)
+    return Toned(word, Tone.BUSY if routed and tone is Tone.BAD else tone)
