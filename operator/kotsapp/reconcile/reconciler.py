@@ -120,7 +120,10 @@ class Reconciler:
         healths = await self._check_health(plan, done)
         if done.contested is not None:
             raise conclusion.contested(done.contested)
-        return self._conclude(spec, license, images, healths, done)
+        end = self._conclude(spec, license, images, healths, done)
+        if end.healthy:
+            await self._release.rest(loaded)
+        return end
 
     def _read_spec(self) -> Spec:
         try:
@@ -215,7 +218,6 @@ class Reconciler:
             remote_sources.not_healthy(self._memory.sources)
             return end
         self._memory.rollout_started = None
-        self._memory.release = None  # nothing to look at again soon
         rolled_out, instead = remote_sources.rolled_out(self._memory.sources, asyncio.get_running_loop().time())
         self._progress.events += rolled_out
         return replace(end, conditions=(*end.conditions, *instead))
