@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from harness.hostile import BEHAVIOURS, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk
+from harness.hostile import MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk
+from harness.hostile_answers import BEHAVIOURS
 from kotsapp.fair_queue import Tenant
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries

@@ -176,7 +176,7 @@ def _try_it(world: World, offered: Sample) -> list[str]:
     flags = f"--registries {world.registries_file} --trusted-keys {offered.keys}"
     return [
         "To try the operator, in two terminals, each after the two exports below:",
-        f"  kubectl apply -f {sample.ROOT / 'crds'} && kotsapp run --bind 127.0.0.1 --port 0 {flags}",
+        f"  kubectl apply -k {sample.ROOT / 'crds'} && kotsapp run --bind 127.0.0.1 --port 0 {flags}",
         f"  kubectl apply -f {offered.app} && kubectl kotsapp status -n {sample.NAMESPACE} --watch",
         "The sample vendor's next release, or a folder of your own under the name of its version:",
         f"  cp -r {newest} {offered.channel}",

@@ -175,6 +175,7 @@ def test_helm_installs_upgrades_and_leaves_what_is_not_its_own(
     tenant.kubectl("delete", "kotsapp", "shop", "--timeout=30s")
     assert not tenant.get("deployments", "api")
     again.stop()
+    helm(world, tmp_path, "uninstall", NAME, "--wait", "--timeout", "60s")
 
 
 def test_with_two_rights_for_the_whole_cluster_a_deleted_namespace_goes(

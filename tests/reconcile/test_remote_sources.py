@@ -1,6 +1,8 @@
 """Releases that are fetched from the vendor's channel, by the operator's own workers on a fake cluster."""
 
+import contextlib
 import random
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -47,6 +49,19 @@ def follow(operator: Operator, **spec: Any) -> None:
     operator.put_app(**{"manifests": [{"channelRelease": {}}], **spec})
 
 
+def pinned(label: str) -> list[dict[str, Any]]:
+    return [{"channelRelease": {"versionLabel": label}}]
+
+
+@contextlib.asynccontextmanager
+async def rolled_out(signer: Signer, web: VendorWeb, **spec: Any) -> AsyncIterator[Operator]:
+    """An operator with an app that follows the vendor's channel and is Ready."""
+    async with operating(signer, web=web) as operator:
+        follow(operator, **spec)
+        await operator.until_ready()
+        yield operator
+
+
 def running(operator: Operator) -> str:
     found = operator.api.get("ConfigMap", "shop", NAMESPACE) or {"data": {}}
     return str(found["data"].get("version"))
@@ -58,10 +73,7 @@ def condition(operator: Operator, type_: str) -> dict[str, Any]:
 
 @in_virtual_time
 async def test_a_license_is_enough(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
-
+    async with rolled_out(signer, web) as operator:
         assert running(operator) == "1.0.0"
         status = operator.status()
         assert status["release"] == {"versionLabel": "1.0.0", "channelSequence": 1}
@@ -75,9 +87,7 @@ async def test_a_license_is_enough(signer: Signer, web: VendorWeb) -> None:
 
 @in_virtual_time
 async def test_a_new_release_is_followed_within_the_interval(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator, interval="5m")
-        await operator.until_ready()
+    async with rolled_out(signer, web, interval="5m") as operator:
         publish(web.vendor, "1.1.0")
         await quiet(240)
         assert running(operator) == "1.0.0"
@@ -89,9 +99,7 @@ async def test_a_new_release_is_followed_within_the_interval(signer: Signer, web
 
 @within_virtual(2 * DAY)
 async def test_a_service_that_is_down_for_a_day_changes_nothing(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
+    async with rolled_out(signer, web) as operator:
         web.down, web.asked = True, 0
         operator.api.audit.clear()
 
@@ -111,9 +119,7 @@ async def test_a_service_that_is_down_for_a_day_changes_nothing(signer: Signer, 
 
 @in_virtual_time
 async def test_a_restart_while_the_service_is_down_goes_on_with_what_is_kept(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
+    async with rolled_out(signer, web) as operator:
         api = operator.api
     web.down = True
     api.delete("ConfigMap", "shop", NAMESPACE)
@@ -162,9 +168,7 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
 @in_virtual_time
 async def test_a_pinned_version_stays_and_newer_ones_are_told(signer: Signer, web: VendorWeb) -> None:
     publish(web.vendor, "1.1.0")
-    async with operating(signer, web=web) as operator:
-        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.0.0"}}], interval="1m")
-        await operator.until_ready()
+    async with rolled_out(signer, web, manifests=pinned("1.0.0"), interval="1m") as operator:
         publish(web.vendor, "1.2.0", is_required=True)
         await quiet(120)
 
@@ -176,11 +180,9 @@ async def test_a_pinned_version_stays_and_newer_ones_are_told(signer: Signer, we
 
 @in_virtual_time
 async def test_a_version_that_the_vendor_does_not_have_is_not_told_as_if_it_ran(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.0.0"}}], interval="1m")
-        await operator.until_ready()
+    async with rolled_out(signer, web, manifests=pinned("1.0.0"), interval="1m") as operator:
         operator.api.audit.clear()
-        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.4.2"}}], interval="1m")
+        follow(operator, manifests=pinned("1.4.2"), interval="1m")
         await operator.until_reason("SourceUnavailable")
 
         assert operator.ready() == ("False", "SourceUnavailable")
@@ -205,11 +207,9 @@ async def test_a_version_that_the_vendor_does_not_have_is_not_told_as_if_it_ran(
 @in_virtual_time
 async def test_another_version_while_the_service_is_down_is_waited_for(signer: Signer, web: VendorWeb) -> None:
     publish(web.vendor, "1.1.0")
-    async with operating(signer, web=web) as operator:
-        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.0.0"}}])
-        await operator.until_ready()
+    async with rolled_out(signer, web, manifests=pinned("1.0.0")) as operator:
         web.down = True
-        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.1.0"}}])
+        follow(operator, manifests=pinned("1.1.0"))
         await operator.until_reason("SourceUnavailable")
         assert condition(operator, "Reconciling")["status"] == "True", "it passes by itself"
         api = operator.api
@@ -217,9 +217,9 @@ async def test_another_version_while_the_service_is_down_is_waited_for(signer: S
         await quiet(60)
         assert operator.ready() == ("False", "SourceUnavailable"), "a restart forgets nothing"
         # What is there is asked for again, so that nothing is missing.
-        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.0.0"}}])
+        follow(operator, manifests=pinned("1.0.0"))
         await operator.until_ready()
-        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.1.0"}}])
+        follow(operator, manifests=pinned("1.1.0"))
         await operator.until_reason("SourceUnavailable")
         web.down = False
         await until(lambda: running(operator) == "1.1.0")
@@ -230,9 +230,7 @@ async def test_another_version_while_the_service_is_down_is_waited_for(signer: S
 async def test_a_version_behind_a_required_one_that_can_not_be_had_keeps_ready_false(
     signer: Signer, web: VendorWeb
 ) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.0.0"}}], interval="1m")
-        await operator.until_ready()
+    async with rolled_out(signer, web, manifests=pinned("1.0.0"), interval="1m") as operator:
         publish(web.vendor, "1.1.0", is_required=True)
         publish(web.vendor, "1.2.0")
 
@@ -240,7 +238,7 @@ async def test_a_version_behind_a_required_one_that_can_not_be_had_keeps_ready_f
             return Response(404) if request.query["channelSequence"] == "3" else response
 
         web.vendor.faults["release"] = lost
-        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.2.0"}}], interval="1m")
+        follow(operator, manifests=pinned("1.2.0"), interval="1m")
         await until(lambda: running(operator) == "1.1.0")
         await operator.until_reason("SourceUnavailable")
         events = len(operator.events())
@@ -272,16 +270,14 @@ async def test_a_patch_of_an_older_version_does_not_take_the_place_of_the_newest
         publish(web.vendor, "1.10.0")
         await until(lambda: running(operator) == "1.10.0")
         # Whoever wants the older minor names it.
-        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.1.1"}}], interval="1m")
+        follow(operator, manifests=pinned("1.1.1"), interval="1m")
         await until(lambda: running(operator) == "1.1.1")
         await operator.until_ready()
 
 
 @in_virtual_time
 async def test_who_asks_has_it_looked_at_now(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator, interval="12h")
-        await operator.until_ready()
+    async with rolled_out(signer, web, interval="12h") as operator:
         publish(web.vendor, "1.1.0")
         await quiet(3600)
         assert running(operator) == "1.0.0"
@@ -293,9 +289,7 @@ async def test_who_asks_has_it_looked_at_now(signer: Signer, web: VendorWeb) -> 
 @in_virtual_time
 async def test_a_newer_license_is_used_and_kept_and_the_secret_is_left_alone(signer: Signer, web: VendorWeb) -> None:
     customer = web.vendor.customers[LICENSE_ID]
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
+    async with rolled_out(signer, web) as operator:
         before = operator.api.live("Secret", "my-license", NAMESPACE)
         customer.document = signer.sign(licenseSequence=99, customerName="Renamed")
         await quiet(700)
@@ -312,9 +306,7 @@ async def test_a_newer_license_is_used_and_kept_and_the_secret_is_left_alone(sig
 
 @in_virtual_time
 async def test_a_damaged_archive_does_not_take_the_place_of_a_whole_one(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator, interval="1m")
-        await operator.until_ready()
+    async with rolled_out(signer, web, interval="1m") as operator:
         publish(web.vendor, "1.1.0")
         web.vendor.faults["release"] = lambda _, response: Response(200, response.body[:-20], response.headers)
         await quiet(120)
@@ -350,9 +342,7 @@ def kept(operator: Operator) -> list[str]:
 async def test_what_is_lost_of_what_was_kept_is_fetched_and_kept_anew(
     signer: Signer, web: VendorWeb, lost: str
 ) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
+    async with rolled_out(signer, web) as operator:
         api = operator.api
     before = kept(operator)
     assert len(before) == 2
@@ -377,9 +367,7 @@ async def test_what_is_lost_of_what_was_kept_is_fetched_and_kept_anew(
 
 @in_virtual_time
 async def test_an_app_that_has_its_manifests_elsewhere_now_keeps_nothing(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
+    async with rolled_out(signer, web) as operator:
         operator.put_app(config_map(a="1"))
         await until(lambda: operator.api.get("ConfigMap", "settings", NAMESPACE) is not None)
         await operator.until_ready()
@@ -394,9 +382,7 @@ async def test_an_app_that_has_its_manifests_elsewhere_now_keeps_nothing(signer:
 
 @in_virtual_time
 async def test_a_suspended_app_asks_nobody(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
+    async with rolled_out(signer, web) as operator:
         follow(operator, suspend=True)
         await quiet(10)
         asked = len(web.vendor.requests)
@@ -410,9 +396,7 @@ async def test_a_suspended_app_asks_nobody(signer: Signer, web: VendorWeb) -> No
 
 @in_virtual_time
 async def test_a_release_that_can_not_be_read_is_left_for_the_next_one(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator, interval="5m")
-        await operator.until_ready()
+    async with rolled_out(signer, web, interval="5m") as operator:
         web.vendor.publish("1.1.0", {"app.yaml": "kind: {"})
         await operator.until_reason("InvalidManifest")
         assert "channelRelease" in operator.whole_message()
@@ -425,9 +409,7 @@ async def test_a_release_that_can_not_be_read_is_left_for_the_next_one(signer: S
 
 @in_virtual_time
 async def test_a_server_that_asks_to_be_left_alone_is(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator, interval="10s")
-        await operator.until_ready()
+    async with rolled_out(signer, web, interval="10s"):
         web.vendor.faults["pending"] = lambda *_: Response(429, b"", {"Retry-After": "600"})
         await quiet(20)
         asked = len(web.vendor.requests)

@@ -6,18 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from harness.hostile import (
-    BEHAVIOURS,
-    GOOD_TOKEN,
-    JSON,
-    MANIFEST,
-    MANIFEST_TYPE,
-    Behaviour,
-    HostileRegistry,
-    Request,
-    Talk,
-    says,
-)
+from harness.hostile import MANIFEST, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile_answers import BEHAVIOURS, GOOD_TOKEN, JSON
 from kotsapp.fair_queue import NOBODY, Tenant
 from kotsapp.images.reference import parse
 from kotsapp.registry import client

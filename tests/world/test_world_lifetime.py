@@ -165,6 +165,11 @@ def is_offered(folder: Path, shown: list[str]) -> tuple[str, str]:
     """The sample's version at first, and after doing what the command says; by the license, as anybody would."""
     (copy,) = [line.split() for line in shown if line.startswith("  cp -r ")]
     (run,) = [line.split() for line in shown if "kotsapp run" in line]
+    (path,) = [line.strip().removeprefix("export PATH=") for line in shown if line.startswith("export PATH=")]
+    kubectl = {**os.environ, "PATH": path.replace("$PATH", os.environ["PATH"]), "KUBECONFIG": f"{folder}/kubeconfig"}
+    subprocess.run(run[: run.index("&&")], check=True, env=kubectl)
+    (app,) = [line.split() for line in shown if f"{folder}/sample/app.yaml" in line]
+    subprocess.run(app[: app.index("&&")], check=True, env=kubectl)
     keys, registries = run[run.index("--trusted-keys") + 1], run[run.index("--registries") + 1]
 
     def pulled() -> str:

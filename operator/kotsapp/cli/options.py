@@ -47,3 +47,10 @@ def object_name(text: str) -> str:
     if len(text) > _LONGEST_NAME or not _NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(f"expected a name of lower-case letters, digits and '-', found {text!r}")
     return text
+
+
+def count(text: str) -> int:
+    """A whole number of things."""
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise argparse.ArgumentTypeError(f"expected a number such as 3, found {text[:40]!r}")
+    return int(text)

@@ -21,7 +21,7 @@ from kotsapp.images.unhandled import still_unhandled
 from kotsapp.images.usage import collect_users, without_place
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
-from kotsapp.release.context import ReleaseVersion
+from kotsapp.release.context import ClusterFacts, ReleaseVersion
 from kotsapp.release.kotsapps import not_fetched
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
@@ -130,6 +130,7 @@ def _renderer(args: argparse.Namespace, license: License, version: ReleaseVersio
         helm=args.helm,
         answers=read_answers(args.config_values),
         version=version,
+        cluster=ClusterFacts(nodes=args.nodes),
     )
 
 

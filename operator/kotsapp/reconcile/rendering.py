@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 
 from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
@@ -98,11 +99,13 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
     ConfigIncompleteError and ReaderDiedError.
     """
     try:
-        renderer = replace(
-            inputs.renderer, cluster=ClusterFacts(client.server_version, distribution_of(client.server_version))
-        )
-        inputs = replace(inputs, renderer=renderer, files=tuple(inputs.files))
+        cluster = ClusterFacts(client.server_version, distribution_of(client.server_version))
+        inputs = replace(inputs, renderer=replace(inputs.renderer, cluster=cluster), files=tuple(inputs.files))
         release = await reader.render(inputs)
+        if release.asks_for_nodes and (nodes := await _count_nodes(client)):
+            renderer = replace(inputs.renderer, cluster=replace(cluster, nodes=nodes))
+            inputs = replace(inputs, renderer=renderer)
+            release = await reader.render(inputs)
         if release.charts:
             release = await _with_charts(replace(inputs, kept=release.drawn), release, reader, before, client)
     except ConfigIncompleteError:
@@ -136,6 +139,17 @@ def died(known: Deaths) -> ReconcileError:
     if known.too_expensive:
         return terminal(Reason.TOO_EXPENSIVE, known.message)
     return retryable(Reason.TOO_EXPENSIVE, f"{known.reason}; it is tried once more")
+
+
+async def _count_nodes(client: KubeClient) -> int:
+    """How many nodes there are, 0 where the operator may not know: it has no such right unless it is given one."""
+    try:
+        nodes, _ = await client.list(await client.resource_type("v1", "Node"), metadata_only=True)
+    except ApiError as error:
+        if error.status == HTTPStatus.FORBIDDEN:
+            return 0
+        raise
+    return len(nodes)
 
 
 async def _with_charts(

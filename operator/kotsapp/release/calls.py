@@ -27,6 +27,12 @@ MIN_SECRET = 4
 MAX_NAMES = 500
 # Whoever asks for these expects the pull secret to be there.
 _PULL_SECRET = re.compile(r"\b(?:ImagePullSecretName|LicenseDockerCfg|LocalImageName|LocalRegistryImagePullSecret)\b")
+_NODES = re.compile(r"\bNodeCount\b")
+# Where it is 0, a Deployment of as many replicas has none.
+NO_NODES = (
+    "the release asks for NodeCount, which is 0 here: they are counted where the operator may list nodes"
+    " (docs/rights.md), and kotsapp render takes --nodes"
+)
 _IMAGE = "additional image "
 
 
@@ -114,6 +120,7 @@ class FilledRelease:
     filler: Filler | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     asks_for_pull_secret: bool = False
+    asks_for_nodes: bool = False
 
 
 def fill(request: Request, find_program: Callable[[], Path]) -> Filled:
@@ -164,6 +171,7 @@ def fill_release(
         # Without an engine what is wrong as it is written is all that is known.
         return FilledRelease(failures=_failures_by_key(filled), secrets=context.secrets)
     drawn = _drawn(found, given, filling.kept, filled)
+    asks_for_nodes = _asks_for_nodes(waiting, found)
     result = _config_result(found, answers, filled, drawn) if found else None
     if result and result.verdict.problems and not filling.may_lack_answers:
         raise ConfigIncompleteError(result)
@@ -174,13 +182,24 @@ def fill_release(
         failures=_failures_by_key(filled),
         images=tuple(filled.texts[f"{_IMAGE}{image}"] for image in images if f"{_IMAGE}{image}" in filled.texts),
         config=result,
-        warnings=(*(result.verdict.warnings if result else ()), *(config.unknown(found, answers) if found else ())),
+        warnings=(
+            *(result.verdict.warnings if result else ()),
+            *(config.unknown(found, answers) if found else ()),
+            *([NO_NODES] if asks_for_nodes and not context.cluster.nodes else ()),
+        ),
         drawn=drawn,
         local_images=filled.local_images,
         filler=Filler(context, {**given, **items}, filling, known),
         secrets=known,
         asks_for_pull_secret=any(_PULL_SECRET.search(raw.chunk.text) for raw in waiting),
+        asks_for_nodes=asks_for_nodes,
     )
+
+
+def _asks_for_nodes(waiting: Sequence[RawDocument], found: Config | None) -> bool:
+    items = found.items if found is not None else ()
+    texts = [raw.chunk.text for raw in waiting] + [f"{item.default}\n{item.value}\n{item.when}" for item in items]
+    return any(_NODES.search(text) for text in texts)
 
 
 def config_of(opened: Opened) -> Config | None:

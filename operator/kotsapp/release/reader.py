@@ -44,9 +44,10 @@ class Release:
     and given to ``with_charts``, which fills in calls of their output by ``filler``. ``unpatched_charts``, ``left_out``
     (excluded objects, test hooks), ``chart_archives`` (by name and version) and ``warnings`` are for the report.
     ``asks_for_pull_secret`` says that the pull secret's name or content was asked for, so that it has to be in the
-    app's namespace whether or not a pod needs it. ``chart_numbers`` are for each object the number of its chart, in
-    their order, 0 for a plain one; empty where all are. ``definitions`` are the names of those in ``crds/`` of charts,
-    which are made and never changed. ``unheeded_flags`` are those of ``helmUpgradeFlags`` that mean nothing here.
+    app's namespace whether or not a pod needs it, ``asks_for_nodes`` that the number of nodes was.
+    ``chart_numbers`` are for each object the number of its chart, in their order, 0 for a plain one; empty where all
+    are. ``definitions`` are the names of those in ``crds/`` of charts, which are made and never changed.
+    ``unheeded_flags`` are those of ``helmUpgradeFlags`` that mean nothing here.
     ``holds_license`` says that a chart is given the license, for the vendor's SDK.
     ``has_calls`` says that template calls were filled in. ``content`` is the digest of the files' contents, empty for a
     release without calls and charts, which comes to the same each time. ``unhandled`` is what looks like an image and
@@ -68,6 +69,7 @@ class Release:
     warnings: tuple[str, ...] = ()
     filler: Filler | None = None
     asks_for_pull_secret: bool = False
+    asks_for_nodes: bool = False
     chart_numbers: tuple[int, ...] = ()
     definitions: tuple[str, ...] = ()
     unheeded_flags: tuple[str, ...] = ()
@@ -163,6 +165,7 @@ def read_release(
         warnings=(*filled.warnings, *reading.warnings, *_unheeded_namespaces(application)),
         filler=filled.filler,
         asks_for_pull_secret=filled.asks_for_pull_secret,
+        asks_for_nodes=filled.asks_for_nodes,
         holds_license=any(request.archive.sdk_at is not None for request in found.charts),
         has_calls=has_calls,
         content=content_digest(texts, chart_archives) if has_calls or found.charts else "",

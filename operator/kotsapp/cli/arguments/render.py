@@ -6,7 +6,7 @@ from pathlib import Path
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.durations import DEFAULT_TIMEOUT, seconds
 from kotsapp.cli.examples import with_examples
-from kotsapp.cli.options import add_config_values, domain, image_path, object_name
+from kotsapp.cli.options import add_config_values, count, domain, image_path, object_name
 
 _TEXT = """
 Route the images of manifests through the proxy where they need it, give their pods the pull secret, and print
@@ -32,6 +32,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")
     text = "what becomes of kots.io/v1beta2 charts: rendered and patched (default), or left to whoever installs them"
     add("--v2-charts", choices=("Patch", "Skip"), default="Patch", help=text)
+    add("--nodes", type=count, default=0, metavar="N", help="what NodeCount comes to, for releases that ask for it")
     _add_image_options(parser.add_argument_group("images"))
     _add_output_options(parser.add_argument_group("output"))
     parser.set_defaults(action="render.run")
