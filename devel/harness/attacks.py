@@ -38,7 +38,7 @@ class Attack:
     sources: Callable[[str], Sequence[str | bytes]]
     apps: int = 1
     reason: str = ""
-    told: str = ""
+    message: str = ""
     outlasts: bool = False
     spec: Mapping[str, Any] = field(default_factory=dict)
     again: Callable[[Tenant, int], None] | None = None
@@ -158,34 +158,37 @@ def attacks() -> Iterator[Attack]:
         '{" and 60,000 times \\"',
         lambda _: ['{"' + '\\"' * 60_000],
         reason="InvalidManifest",
-        told=f"{_INLINE} 2: is not YAML",
+        message=f"{_INLINE} 2: is not YAML",
     )
     yield Attack(
-        "50,000 times [", lambda _: ["[" * 50_000], reason="InvalidManifest", told=f"{_INLINE} 1: is nested more than"
+        "50,000 times [",
+        lambda _: ["[" * 50_000],
+        reason="InvalidManifest",
+        message=f"{_INLINE} 1: is nested more than",
     )
     yield Attack(
-        "5,000 digits in a scalar", lambda _: ["a: " + "9" * 5_000], reason="InvalidManifest", told=f"{_INLINE} 1: "
+        "5,000 digits in a scalar", lambda _: ["a: " + "9" * 5_000], reason="InvalidManifest", message=f"{_INLINE} 1: "
     )
     yield Attack(
         "an archive of archives of archives, six apps",
         lambda _: [_nested(3, 12, pack({"a.yaml": b"\n" * MIB}))],
         apps=6,
         reason="InvalidManifest",
-        told="key release.tgz, 0.tgz: is an archive in an archive",
+        message="key release.tgz, 0.tgz: is an archive in an archive",
     )
-    yield Attack("archived YAML of 30 MiB", lambda _: [pack({"a.yaml": _BOMB})], reason="TooExpensive", told=_TOOK)
-    yield Attack("one wide character in 14 MiB", lambda _: [_wide_text()], apps=3, reason="TooExpensive", told=_TOOK)
+    yield Attack("archived YAML of 30 MiB", lambda _: [pack({"a.yaml": _BOMB})], reason="TooExpensive", message=_TOOK)
+    yield Attack("one wide character in 14 MiB", lambda _: [_wide_text()], apps=3, reason="TooExpensive", message=_TOOK)
     yield Attack(
         "one Pod of 60,000 images",
         lambda _: [pack({"a.yaml": _pod(60_000)})],
         reason="InvalidManifest",
-        told="a.yaml, document 1, line 1: names images at more than",
+        message="a.yaml, document 1, line 1: names images at more than",
     )
     yield Attack(
         "140,000 Pods of one image",
         lambda _: [pack({"a.yaml": _pods_of_one_image(140_000)})],
         reason="InvalidManifest",
-        told="key release.tgz, a.yaml: has more than",
+        message="key release.tgz, a.yaml: has more than",
     )
     yield Attack("a chart that doubles a text 40 times", lambda _: _chart(_GROWING), apps=2)
     yield Attack("a chart of 200,000 objects", lambda _: _chart(_WIDE), apps=2, reason="InvalidManifest", outlasts=True)
@@ -196,7 +199,7 @@ def attacks() -> Iterator[Attack]:
         "a chart with 330 MiB of files",
         lambda _: _files(330, MIB),
         reason="InvalidManifest",
-        told="key release.tgz, big-1.0.0.tgz: unpacks to more than",
+        message="key release.tgz, big-1.0.0.tgz: unpacks to more than",
     )
     yield Attack("600 names that nobody answers for", lambda _: [_images(SILENT_NAME, 600)])
     yield Attack("33 hosts that answer once and hang", _hanging, spec={"probe": {"timeout": "60s"}})
@@ -210,7 +213,7 @@ def attacks() -> Iterator[Attack]:
         "190,000 texts at 64 imagePaths",
         lambda _: [pack({"a.yaml": _texts(190_000)})],
         reason="InvalidManifest",
-        told="spec.imagePaths leads to more than",
+        message="spec.imagePaths leads to more than",
         spec={"imagePaths": [{"group": "", "kind": "ConfigMap", "path": "data.*"}] * 64},
     )
     yield Attack("60 apps of 150 objects", lambda name: [_many(name, 150)], apps=60, outlasts=True)

@@ -57,9 +57,11 @@ async def test_a_version_that_is_not_fetched_is_not_told_as_no_difference(signer
         assert await diff(operator.api, "--trusted-keys", str(signer.folder)) == 0
         operator.put_app(manifests=[{"channelRelease": {"versionLabel": "1.4.2"}}])
         await operator.until_reason("SourceUnavailable")
-        with pytest.raises(CommandError, match=r"release 1\.4\.2 is asked for, .* has release 1\.0\.0 \(1\)") as told:
+        with pytest.raises(
+            CommandError, match=r"release 1\.4\.2 is asked for, .* has release 1\.0\.0 \(1\)"
+        ) as reported:
             await diff(operator.api, "--trusted-keys", str(signer.folder))
-        assert told.value.exit_code == 2
+        assert reported.value.exit_code == 2
 
 
 @in_virtual_time

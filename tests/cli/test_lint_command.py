@@ -216,10 +216,10 @@ def test_a_packed_chart_alone_is_checked_with_its_own_values(
     }
     packed = pack_chart("shop", files)
     Path("shop.tgz").write_bytes(packed)
-    told = lint(capsys, "shop.tgz", "--list", code=1)
-    assert "1 document, 0 template calls, 1 chart" in told
-    assert "chart shop 1.0.0" in told and "UPPER/redis" in told
-    assert "chart-unused" not in told
+    reported = lint(capsys, "shop.tgz", "--list", code=1)
+    assert "1 document, 0 template calls, 1 chart" in reported
+    assert "chart shop 1.0.0" in reported and "UPPER/redis" in reported
+    assert "chart-unused" not in reported
 
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(packed)))
     assert "1 chart" in lint(capsys, "-", code=1)

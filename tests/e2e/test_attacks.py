@@ -78,7 +78,7 @@ def outcomes(tenant: Tenant, attack: Attack) -> dict[str, tuple[str, str]]:
 
 def is_over(tenant: Tenant, attack: Attack) -> bool:
     found = outcomes(tenant, attack).values()
-    return all(reason == attack.reason and attack.told in message for reason, message in found)
+    return all(reason == attack.reason and attack.message in message for reason, message in found)
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
@@ -100,6 +100,6 @@ def test_an_attack_has_its_outcome_and_another_tenants_app_is_ready_meanwhile(
     if attack.outlasts:
         assert {"", "Progressing"} & {reason for reason, _ in meanwhile.values()}, meanwhile
     elif attack.reason:
-        until(lambda: is_over(attacker, attack), f"{attack.reason}: {attack.told}; it was {meanwhile}", PATIENCE)
+        until(lambda: is_over(attacker, attack), f"{attack.reason}: {attack.message}; it was {meanwhile}", PATIENCE)
     assert attacked.operator.running
     assert attacked.operator.pid == pid
