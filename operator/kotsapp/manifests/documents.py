@@ -1,6 +1,5 @@
 """A source's text, read into Kubernetes objects that mean what kubectl says they mean."""
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,11 +10,12 @@ from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.manifests.stream import Chunk
 from kotsapp.manifests.yaml_document import Seen
+from kotsapp.regexes import regex
 
 Object = dict[str, Any]
 
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = regex("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @frozen

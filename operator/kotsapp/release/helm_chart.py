@@ -1,18 +1,18 @@
 """``kots.io`` HelmChart documents: which chart, under which name, with which values."""
 
 import copy
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kotsapp.manifests.errors import ManifestError, Place, quote
+from kotsapp.regexes import regex
 from kotsapp.release.annotations import Object, boolean, name
 from kotsapp.release.chart_install import merge
 from kotsapp.release.charts import ChartArchive, ChartRequest, HelmRelease, UpgradeFlags
 
 _NO_HOOKS, _SKIP_CRDS = "--no-hooks", "--skip-crds"
 # As many digits as a person writes.
-_WEIGHT = re.compile(r"[+-]?[0-9]{1,9}")
+_WEIGHT = regex(r"[+-]?[0-9]{1,9}")
 
 
 def is_v2(obj: Object) -> bool:

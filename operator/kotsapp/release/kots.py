@@ -1,6 +1,5 @@
 """What KOTS' own documents ask for."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ from kotsapp.images.finder import find_images
 from kotsapp.images.podspec import group_kind
 from kotsapp.license.domains import is_domain
 from kotsapp.manifests.errors import ManifestError, Place, quote
+from kotsapp.regexes import regex
 from kotsapp.release.annotations import Object, boolean, name
 
 # Documents for the tools that install and support an app. No cluster has to know them, and none runs them.
@@ -29,7 +29,7 @@ _TROUBLESHOOT = frozenset({"troubleshoot.replicated.com", "troubleshoot.sh"})
 # Collectors that start a pod, by what names its image.
 _WITH_IMAGE = frozenset({"collectd", "copyFromHost", "etcd", "goldpinger", "run", "sysctl"})
 _WITH_POD_SPEC = frozenset({"runDaemonSet", "runPod"})
-_NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+_NAMESPACE = regex(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @frozen
