@@ -21,14 +21,14 @@ test: $(READY) ## every test, on a real API server and real registries
 	@command -v lua5.1 >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq lua5.1)
 	@command -v chromium >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium) || echo "no Chromium, so reports are opened in none"
 	$(BIN)/python -m localworld build
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n $(WORKERS) --dist loadscope
 
 # README.md has the releases that were tried.
 KUBERNETES ?= 1.34
 
 test-kubernetes: $(READY) ## the end-to-end tests on an older Kubernetes: KUBERNETES=1.34, emulated; 1.34.4, built first
 	KUBERNETES=$(KUBERNETES) $(BIN)/python -m localworld build
-	KUBERNETES=$(KUBERNETES) $(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/e2e tests/world
+	KUBERNETES=$(KUBERNETES) $(BIN)/pytest -n $(WORKERS) --dist loadscope tests/e2e tests/world
 
 PYTHONS := 3.11 3.12 3.13 3.14
 OF_PYENV = $(lastword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/$(1).*/bin/python3))

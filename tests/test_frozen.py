@@ -18,10 +18,10 @@ class Value:
     size: int = 1
     inside: dict[str, int] = field(default_factory=dict, compare=False)
     secret: str = field(default="", repr=False)
-    told: str = field(init=False, repr=False, compare=False)
+    title: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "told", f"{self.name} of {self.size}")
+        object.__setattr__(self, "title", f"{self.name} of {self.size}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class Standard:
     size: int = 1
     inside: dict[str, int] = field(default_factory=dict, compare=False)
     secret: str = field(default="", repr=False)
-    told: str = field(init=False, repr=False, compare=False)
+    title: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "told", f"{self.name} of {self.size}")
+        object.__setattr__(self, "title", f"{self.name} of {self.size}")
 
 
 @frozen
@@ -60,9 +60,9 @@ BOTH = pytest.mark.parametrize("made", [Value, Standard])
 @BOTH
 def test_fields_are_given_by_place_and_by_name_and_have_defaults(made: Callable[..., Any]) -> None:
     one = made("a", size=2)
-    assert (one.name, one.size, one.inside, one.secret, one.told) == ("a", 2, {}, "", "a of 2")
+    assert (one.name, one.size, one.inside, one.secret, one.title) == ("a", 2, {}, "", "a of 2")
     assert one.inside is not made("a").inside
-    for wrong in ((), ("a", 1, {}, "", "told"), (1, 2, 3, 4, 5, 6)):
+    for wrong in ((), ("a", 1, {}, "", "title"), (1, 2, 3, 4, 5, 6)):
         with pytest.raises(TypeError):
             made(*wrong)
     with pytest.raises(TypeError):
@@ -99,8 +99,8 @@ def test_nothing_of_it_can_be_changed(made: Callable[..., Any]) -> None:
 @BOTH
 def test_it_is_a_dataclass(made: Any) -> None:
     assert is_dataclass(made)
-    assert [one.name for one in fields(made)] == ["name", "size", "inside", "secret", "told"]
-    assert replace(made("a"), size=3).told == "a of 3"
+    assert [one.name for one in fields(made)] == ["name", "size", "inside", "secret", "title"]
+    assert replace(made("a"), size=3).title == "a of 3"
     assert list(inspect.signature(made).parameters) == ["name", "size", "inside", "secret"]
     match made("a", 4):
         case Value(name, size) | Standard(name, size):
@@ -111,7 +111,7 @@ def test_it_is_a_dataclass(made: Any) -> None:
 def test_it_is_copied_and_pickled(made: Callable[..., Any]) -> None:
     one = made("a", 2, {"b": 1})
     for other in (copy.deepcopy(one), copy.copy(one), pickle.loads(pickle.dumps(one))):
-        assert (other, other.inside, other.told) == (one, {"b": 1}, "a of 2")
+        assert (other, other.inside, other.title) == (one, {"b": 1}, "a of 2")
 
 
 def test_methods_of_its_own_are_kept() -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import kotsapp
+from kotsapp.regexes import LazyPattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ LENGTH = 8 * 1024
 MOST_SECONDS = 0.06
 # An eighth of it takes a quadratic pattern a sixty-fourth of the time, and all others much less than this.
 SHORT, SUSPICIOUS_SECONDS = LENGTH // 8, MOST_SECONDS / 200
+PATTERNS = (re.Pattern, LazyPattern)
 REPEATS = {ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT}
 ENDINGS = ("", "\x00", "\n!")
 CANDIDATES = "aA0-_./:@ \t\n\"'\\`{}[](),=%#$+~\x00\u00e9"
@@ -66,15 +68,15 @@ def project_patterns() -> dict[str, Used]:
                 # Patterns of other modules are asked as well, but not private ones.
                 asked.setdefault((module.__name__ if name.startswith("_") else "", name), set()).add(node.attr)
     for module, tree in zip(modules, trees, strict=True):
-        named = [(name, value) for name, value in vars(module).items() if isinstance(value, re.Pattern)]
+        named = [(name, value) for name, value in vars(module).items() if isinstance(value, PATTERNS)]
         for holder in vars(module).values():
             if isinstance(holder, type):
-                named += [(name, value) for name, value in vars(holder).items() if isinstance(value, re.Pattern)]
+                named += [(name, value) for name, value in vars(holder).items() if isinstance(value, PATTERNS)]
             values = (
                 holder.values() if isinstance(holder, dict) else holder if isinstance(holder, (tuple, list)) else ()
             )
             # Which method a pattern out of a collection is asked with is not looked for: any.
-            named += [("", value) for value in values if isinstance(value, re.Pattern)]
+            named += [("", value) for value in values if isinstance(value, PATTERNS)]
         named += literal_patterns(tree)
         for name, pattern in named:
             used = found.setdefault(str(pattern.pattern), Used(pattern, set()))

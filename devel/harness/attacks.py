@@ -30,13 +30,16 @@ SILENT_NAME = "unanswered-{}.example.invalid"
 @dataclass(frozen=True)
 class Attack:
     """What a tenant does: ``sources`` are the files of each of its ``apps`` apps, by the app's name, text inline or
-    bytes in a Secret; ``reason`` is what Ready comes to tell, empty where it may be anything. ``again`` is done while
-    it lasts, with a growing number."""
+    bytes in a Secret. ``reason`` is what Ready comes to tell, empty where it may be anything, and ``told`` is in its
+    message; ``outlasts`` says that by far it goes on for longer than an ordinary app takes to be Ready. ``again`` is
+    done while it lasts, with a growing number."""
 
     title: str
     sources: Callable[[str], Sequence[str | bytes]]
     apps: int = 1
     reason: str = ""
+    message: str = ""
+    outlasts: bool = False
     spec: Mapping[str, Any] = field(default_factory=dict)
     again: Callable[[Tenant, int], None] | None = None
 
@@ -85,7 +88,7 @@ def _nested(depth: int, width: int, data: bytes) -> bytes:
 
 
 def _pod(images: int) -> bytes:
-    containers = "".join(f"- {{name: c{number}, image: i{number}}}\n" for number in range(images))
+    containers = "".join(f"  - {{name: c{number}, image: i{number}}}\n" for number in range(images))
     return f"apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n{containers}".encode()
 
 
@@ -146,29 +149,58 @@ _GROWING = '{{ $x := "aaaaaaaa" }}{{ range until 40 }}{{ $x = printf "%s%s" $x $
 _WIDE, _HONEST = _RANGE % 200_000 + _OBJECT, _RANGE % 60 + _OBJECT
 
 
+_INLINE, _TOOK = "spec.manifests[1].inline, document 1, line", "reading the sources took more than"
+
+
 def attacks() -> Iterator[Attack]:
     """All of them; each one's text is made when it begins."""
-    yield Attack('{" and 60,000 times \\"', lambda _: ['{"' + '\\"' * 60_000], reason="InvalidManifest")
-    yield Attack("50,000 times [", lambda _: ["[" * 50_000], reason="InvalidManifest")
-    yield Attack("5,000 digits in a scalar", lambda _: ["a: " + "9" * 5_000], reason="InvalidManifest")
+    yield Attack(
+        '{" and 60,000 times \\"',
+        lambda _: ['{"' + '\\"' * 60_000],
+        reason="InvalidManifest",
+        message=f"{_INLINE} 2: is not YAML",
+    )
+    yield Attack(
+        "50,000 times [",
+        lambda _: ["[" * 50_000],
+        reason="InvalidManifest",
+        message=f"{_INLINE} 1: is nested more than",
+    )
+    yield Attack(
+        "5,000 digits in a scalar", lambda _: ["a: " + "9" * 5_000], reason="InvalidManifest", message=f"{_INLINE} 1: "
+    )
     yield Attack(
         "an archive of archives of archives, six apps",
         lambda _: [_nested(3, 12, pack({"a.yaml": b"\n" * MIB}))],
         apps=6,
         reason="InvalidManifest",
+        message="key release.tgz, 0.tgz: is an archive in an archive",
     )
-    yield Attack("archived YAML of 30 MiB", lambda _: [pack({"a.yaml": _BOMB})], reason="TooExpensive")
-    yield Attack("one wide character in 14 MiB", lambda _: [_wide_text()], apps=3, reason="TooExpensive")
-    yield Attack("one Pod of 60,000 images", lambda _: [pack({"a.yaml": _pod(60_000)})], reason="InvalidManifest")
+    yield Attack("archived YAML of 30 MiB", lambda _: [pack({"a.yaml": _BOMB})], reason="TooExpensive", message=_TOOK)
+    yield Attack("one wide character in 14 MiB", lambda _: [_wide_text()], apps=3, reason="TooExpensive", message=_TOOK)
     yield Attack(
-        "140,000 Pods of one image", lambda _: [pack({"a.yaml": _pods_of_one_image(140_000)})], reason="InvalidManifest"
+        "one Pod of 60,000 images",
+        lambda _: [pack({"a.yaml": _pod(60_000)})],
+        reason="InvalidManifest",
+        message="a.yaml, document 1, line 1: names images at more than",
+    )
+    yield Attack(
+        "140,000 Pods of one image",
+        lambda _: [pack({"a.yaml": _pods_of_one_image(140_000)})],
+        reason="InvalidManifest",
+        message="key release.tgz, a.yaml: has more than",
     )
     yield Attack("a chart that doubles a text 40 times", lambda _: _chart(_GROWING), apps=2)
-    yield Attack("a chart of 200,000 objects", lambda _: _chart(_WIDE), apps=2, reason="InvalidManifest")
-    yield Attack("a chart that computes for ever, four apps", lambda _: _chart(_SLOW), apps=4)
-    yield Attack("16 honest charts", lambda name: _chart(_HONEST.replace("NAME", name)), apps=16)
+    yield Attack("a chart of 200,000 objects", lambda _: _chart(_WIDE), apps=2, reason="InvalidManifest", outlasts=True)
+    yield Attack("a chart that computes for ever, four apps", lambda _: _chart(_SLOW), apps=4, outlasts=True)
+    yield Attack("16 honest charts", lambda name: _chart(_HONEST.replace("NAME", name)), apps=16, outlasts=True)
     yield Attack("recursiveMerge of 400 items", lambda _: _merges(400))
-    yield Attack("a chart with 330 MiB of files", lambda _: _files(330, MIB), reason="InvalidManifest")
+    yield Attack(
+        "a chart with 330 MiB of files",
+        lambda _: _files(330, MIB),
+        reason="InvalidManifest",
+        message="key release.tgz, big-1.0.0.tgz: unpacks to more than",
+    )
     yield Attack("600 names that nobody answers for", lambda _: [_images(SILENT_NAME, 600)])
     yield Attack("33 hosts that answer once and hang", _hanging, spec={"probe": {"timeout": "60s"}})
     yield Attack("96 new hosts that are silent", lambda _: [_images(SILENT_HOST, SILENT_HOSTS, 4)])
@@ -181,9 +213,10 @@ def attacks() -> Iterator[Attack]:
         "190,000 texts at 64 imagePaths",
         lambda _: [pack({"a.yaml": _texts(190_000)})],
         reason="InvalidManifest",
+        message="spec.imagePaths leads to more than",
         spec={"imagePaths": [{"group": "", "kind": "ConfigMap", "path": "data.*"}] * 64},
     )
-    yield Attack("60 apps of 150 objects", lambda name: [_many(name, 150)], apps=60)
+    yield Attack("60 apps of 150 objects", lambda name: [_many(name, 150)], apps=60, outlasts=True)
 
 
 def _wide_text() -> bytes:

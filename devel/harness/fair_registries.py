@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from harness.hostile import BEHAVIOURS, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk
+from harness.hostile import MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk
+from harness.hostile_answers import BEHAVIOURS
 from kotsapp.fair_queue import Tenant
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
+from kotsapp.registry.limits import SHARED, Shared
 from kotsapp.verdicts.prober import Prober
 
 if TYPE_CHECKING:
@@ -37,14 +39,17 @@ async def once_then_silent(request: Request, talk: Talk) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(hosts: dict[str, Behaviour]) -> AsyncIterator[tuple[dict[str, HostileRegistry], Prober]]:
+async def serving(
+    hosts: dict[str, Behaviour], shared: Shared = SHARED
+) -> AsyncIterator[tuple[dict[str, HostileRegistry], Prober]]:
     """A registry for each host, which treats every request the same."""
     async with contextlib.AsyncExitStack() as stack:
         servers = {}
         for host, behaviour in hosts.items():
             servers[host] = await stack.enter_async_context(HostileRegistry({**BEHAVIOURS, "x": behaviour}))
         entries = [{"host": f"{host}.invalid", "endpoint": server.endpoint} for host, server in servers.items()]
-        yield servers, await stack.enter_async_context(Prober(Registries.read({"registries": entries}, "test")))
+        prober = Prober(Registries.read({"registries": entries}, "test"), shared=shared)
+        yield servers, await stack.enter_async_context(prober)
 
 
 async def probe(

@@ -7,7 +7,7 @@ import random
 import resource
 from collections import Counter
 
-from harness import fuzz, fuzz_kinds
+from harness import fuzz_inputs, fuzz_kinds
 from kotsapp.fair_queue import Tenant
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release.errors import HelmError, HelmMissingError
@@ -16,7 +16,11 @@ from kotsapp.release.process import Job, Reader, ReaderDiedError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 
-MAKERS = (("a.yaml", fuzz.random_text), ("a.json", fuzz_kinds.random_json), ("a.tgz", fuzz.random_archive))
+MAKERS = (
+    ("a.yaml", fuzz_inputs.random_text),
+    ("a.json", fuzz_kinds.random_json),
+    ("a.tgz", fuzz_inputs.random_archive),
+)
 # A namespace's own inputs come one after the other.
 NAMESPACES = 4
 # No engine: thousands of processes would take hours.

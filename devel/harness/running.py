@@ -1,6 +1,7 @@
 """The operator as a process of its own, as in a cluster: its own account's rights, its own memory, killable."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from localworld.world import World
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = ("kotsapp-system", "kotsapp-operator")
+# In front of a command: the kernel ends it when the thread that started it ends, however that happens.
+ENDED_WITH_US = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 
 
 class Operator:
@@ -85,10 +88,19 @@ class Operator:
     def start(self, *, ready: bool = True) -> Self:
         at = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self.command, env=self.environment, stdout=log, stderr=log)
+            command = [*ENDED_WITH_US, *self.command]
+            self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         if ready:
-            self.wait_watching(at)
+            self._wait_started(at)
         return self
+
+    def _wait_started(self, at: int) -> None:
+        """One that does not get ready is left to nobody: who asked for it has none to end."""
+        try:
+            self.wait_watching(at)
+        except BaseException:
+            self.kill()
+            raise
 
     def wait_watching(self, at: int) -> None:
         """Until the log, from this offset on, says that KotsApps are watched."""

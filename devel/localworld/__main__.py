@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from localworld import layout, release_server, sample
 from localworld.process import ProcessError
-from localworld.programs import apt, binaries, clients, go_module
+from localworld.programs import apt, binaries, clients, flux, go_module
 from localworld.programs.health import FLUX_HEALTH, KSTATUS
 from localworld.progress import to_stderr
 from localworld.realnode import ability, programs
@@ -45,6 +45,9 @@ def main(argv: Sequence[str]) -> int:
         elif options.command == "build-gitops":
             KSTATUS.ensure(to_stderr)
             FLUX_HEALTH.ensure(to_stderr)
+            flux.definitions(to_stderr)
+        elif options.command == "build-flux":
+            flux.ensure(to_stderr)
         elif options.command == "bin":
             print(binaries.linked(binaries.ensure(to_stderr)))
         else:
@@ -82,9 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "command",
         nargs="?",
-        choices=["start", "build", "build-gitops", "bin"],
+        choices=["start", "build", "build-gitops", "build-flux", "bin"],
         default="start",
-        help="start a world (the default); only make the programs; only those by which GitOps tools judge;"
+        help="start a world (the default); only make the programs; only those of GitOps tools;"
         " print the folder with kubectl, helm and the rest",
     )
     parser.add_argument("--folder", type=Path, help="where the world lives; by default a new temporary folder")

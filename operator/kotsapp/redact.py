@@ -12,6 +12,8 @@ from contextvars import Context, ContextVar
 from urllib.parse import quote
 from weakref import WeakSet
 
+from kotsapp.regexes import regex
+
 MASK = "***"
 # Shorter texts are ports, numbers and words that messages need; they are also how many characters of one are looked up.
 MIN_SECRET = 8
@@ -26,13 +28,13 @@ MAX_SPELLED = 1_024
 MAX_CHARACTERS = 128 * 1024
 
 _FOLDED = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-_NAME = re.compile(r"[A-Za-z0-9 ._,:/=-]{1,253}")
-_PIECES = re.compile(r"[ ._,:/=-]")
-_VOWEL = re.compile("[aeiouy]", re.IGNORECASE)
-_CONSONANTS = re.compile("[^aeiouy]{5}", re.IGNORECASE)
+_NAME = regex(r"[A-Za-z0-9 ._,:/=-]{1,253}")
+_PIECES = regex(r"[ ._,:/=-]")
+_VOWEL = regex("[aeiouy]", re.IGNORECASE)
+_CONSONANTS = regex("[^aeiouy]{5}", re.IGNORECASE)
 # v1beta1, sha256, Node2, 512Mi
-_SHORT = re.compile(r"[a-z]*+\d*+[a-z]*+\d*+|[A-Z]++[a-z]*+\d*+|\d++[A-Za-z]{1,2}")
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SHORT = regex(r"[a-z]*+\d*+[a-z]*+\d*+|[A-Z]++[a-z]*+\d*+|\d++[A-Za-z]{1,2}")
+_WORDS = regex(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _CUT = ("...", "\u2026")
 # Spellings by how they begin.
 _Index = Mapping[str, tuple[str, ...]]

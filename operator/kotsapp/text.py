@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from kotsapp.regexes import regex
+
 MAX_IN_GROUP = 3
 _NOWHERE: Mapping[str, str] = {}
-_PROBLEM = re.compile(r"([A-Z][A-Za-z0-9]*)/([^\s:]+):? (.+)", re.DOTALL)
+_PROBLEM = regex(r"([A-Z][A-Za-z0-9]*)/([^\s:]+):? (.+)", re.DOTALL)
 # Control characters, the ends of lines that Unicode adds, what turns the direction of writing, and half characters,
 # which nothing can write. A terminal obeys or hides them.
-_UNPRINTABLE = re.compile(
+_UNPRINTABLE = regex(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}

@@ -11,10 +11,12 @@ from harness.cluster import NAMESPACE, config_map, deployment, obj
 from harness.fakekube import FakeApi, connect
 from harness.inprocess import PRIVATE, PROXIED, operating
 from harness.licenses import LICENSE_ID, Signer
+from harness.vendors import VendorWeb
 from harness.virtual_time import in_virtual_time, quiet
 from kotsapp.cli.errors import CommandError
 from kotsapp.cli.plugin.arguments import parse
 from kotsapp.cli.plugin.target import Target
+from localworld.release_channel import Customer, Vendor
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,24 @@ async def test_an_app_that_is_as_it_should_be_has_no_difference(
         await operator.until_ready()
         assert await diff(operator.api) == 0
         assert capsys.readouterr().out == ""
+
+
+@in_virtual_time
+async def test_a_version_that_is_not_fetched_is_not_told_as_no_difference(signer: Signer) -> None:
+    vendor = Vendor()
+    vendor.customers[LICENSE_ID] = Customer(signer.sign(), 1, "")
+    vendor.publish("1.0.0", {"app.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"})
+    async with operating(signer, web=VendorWeb(vendor)) as operator:
+        operator.put_app(manifests=[{"channelRelease": {}}])
+        await operator.until_ready()
+        assert await diff(operator.api, "--trusted-keys", str(signer.folder)) == 0
+        operator.put_app(manifests=[{"channelRelease": {"versionLabel": "1.4.2"}}])
+        await operator.until_reason("SourceUnavailable")
+        with pytest.raises(
+            CommandError, match=r"release 1\.4\.2 is asked for, .* has release 1\.0\.0 \(1\)"
+        ) as reported:
+            await diff(operator.api, "--trusted-keys", str(signer.folder))
+        assert reported.value.exit_code == 2
 
 
 @in_virtual_time

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.charts import helm
+from harness.charts import helm, pack_chart
 from harness.running import ROOT
 from kotsapp.cli import main
 from kotsapp.cli.arguments.lint import LEVELS
@@ -205,3 +205,24 @@ def test_linting_needs_no_client_and_no_operator(folder: Path) -> None:
 
 def test_every_level_can_be_the_one_that_fails() -> None:
     assert list(LEVELS) == [str(level) for level in Level]
+
+
+def test_a_packed_chart_alone_is_checked_with_its_own_values(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "values.yaml": "image: UPPER/redis\n",
+        "templates/pod.yaml": GOOD.replace("redis:7", "{{ .Values.image }}"),
+    }
+    packed = pack_chart("shop", files)
+    Path("shop.tgz").write_bytes(packed)
+    reported = lint(capsys, "shop.tgz", "--list", code=1)
+    assert "1 document, 0 template calls, 1 chart" in reported
+    assert "chart shop 1.0.0" in reported and "UPPER/redis" in reported
+    assert "chart-unused" not in reported
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(packed)))
+    assert "1 chart" in lint(capsys, "-", code=1)
+    # Among other files it is a HelmChart that asks for it.
+    (folder / "shop.tgz").write_bytes(packed)
+    assert "(chart-unused)" in lint(capsys, "release")

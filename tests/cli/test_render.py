@@ -495,7 +495,7 @@ def test_the_example_chart_is_rendered_and_patched(render: Render) -> None:
     assert len(used) >= 4
     assert all(image.startswith("proxy.replicated.com/proxy/my-kots-app/") for image in used)
     render("--assume=private", "--helm=/nowhere/helm", code=1)
-    assert "/nowhere/helm is no program" in render.errors
+    assert "/nowhere/helm is not a program" in render.errors
 
 
 def test_an_object_twice_is_refused_for_kustomize(render: Render, tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ BAD: dict[str, tuple[Bad, str, str]] = {
     "an expiry that is no date": (
         signed_as(entitlements={"expires_at": {"value": "31.12.2030"}}),
         "LicenseExpiryInvalid",
-        r"'31.12.2030', which is no date: expected RFC 3339",
+        r"'31.12.2030', which is not a date: expected RFC 3339",
     ),
     "an expiry on no calendar": (
         signed_as(entitlements={"expires_at": {"value": "2030-02-30T00:00:00Z"}}),

@@ -30,7 +30,7 @@ def put(operator: Operator, version: str) -> None:
     operator.put_app(manifests=[{"inline": RELEASE.replace("VERSION", version)}])
 
 
-def told(operator: Operator) -> dict[str, str]:
+def reported(operator: Operator) -> dict[str, str]:
     return dict((operator.api.get("ConfigMap", "told", NAMESPACE) or {"data": {}})["data"])
 
 
@@ -46,14 +46,14 @@ async def test_nodes_are_counted_when_the_release_is_rendered_and_not_because_on
             operator.api.put(obj("Node", name, namespace=""))
         put(operator, "1")
         await operator.until_ready()
-        assert told(operator) == {"nodes": "2", "version": "1"}
+        assert reported(operator) == {"nodes": "2", "version": "1"}
         assert warnings(operator) == []
 
         operator.api.put(obj("Node", "three", namespace=""))
         await quiet(1800)
-        assert told(operator)["nodes"] == "2", "rendered once a release"
+        assert reported(operator)["nodes"] == "2", "rendered once a release"
         put(operator, "2")
-        await until(lambda: told(operator) == {"nodes": "3", "version": "2"})
+        await until(lambda: reported(operator) == {"nodes": "3", "version": "2"})
 
 
 @in_virtual_time
@@ -63,7 +63,7 @@ async def test_without_the_right_it_is_0_and_told(signer: Signer) -> None:
         operator.api.rights.deny(resource="nodes")
         put(operator, "1")
         await operator.until_ready()
-        assert told(operator)["nodes"] == "0"
+        assert reported(operator)["nodes"] == "0"
         (warning,) = warnings(operator)
         assert "NodeCount, which is 0 here" in warning
         assert "docs/rights.md" in warning

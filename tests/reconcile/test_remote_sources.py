@@ -158,11 +158,29 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
         assert [one["versionLabel"] for one in operator.status()["availableReleases"]] == ["1.2.0"]
 
         await until_rolled_out("1.1.0")
+        await until(lambda: running(operator) == "1.2.0")
+        assert operator.ready()[0] != "True"
+        messages = [event["message"] for event in operator.api.all("Event", NAMESPACE)]
+        assert "release 1.1.0 (2) is rolled out, and Ready" in messages
+        assert operator.events().count("ReconciliationSucceeded") == 1, "whoever waits for Ready waits for 1.2.0"
         await until_rolled_out("1.2.0")
         await operator.until_ready()
         assert "availableReleases" not in operator.status()
         asked = [request.query["channelSequence"] for request in web.vendor.asked("release")]
         assert asked == ["", "2", "3"], "each is fetched once"
+
+
+@in_virtual_time
+async def test_an_app_that_leaves_the_channel_at_a_required_release_waits_for_no_next_one(
+    signer: Signer, web: VendorWeb
+) -> None:
+    async with rolled_out(signer, web, interval="1m") as operator:
+        made = {**deployment("web"), "metadata": {"name": "web"}}
+        web.vendor.publish("1.1.0", {"app.yaml": yaml.safe_dump(made)}, is_required=True)
+        publish(web.vendor, "1.2.0")
+        await until(lambda: operator.api.get("Deployment", "web", NAMESPACE) is not None)
+        operator.put_app(config_map(a="1"))
+        await operator.until_ready()
 
 
 @in_virtual_time

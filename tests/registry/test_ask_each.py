@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.hostile import BEHAVIOURS, Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile import Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile_answers import BEHAVIOURS
 from harness.licenses import Signer
 from kotsapp.cli import main
 from kotsapp.images.reference import parse

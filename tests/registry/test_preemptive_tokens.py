@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.examples import examples
-from harness.hostile import BEHAVIOURS, JSON, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile import MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile_answers import BEHAVIOURS, JSON
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential

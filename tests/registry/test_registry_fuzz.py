@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.examples import examples
-from harness.hostile import GOOD_TOKEN, MANIFEST, MANIFEST_TYPE, HostileRegistry, Request, Talk
+from harness.hostile import MANIFEST, MANIFEST_TYPE, HostileRegistry, Request, Talk
+from harness.hostile_answers import GOOD_TOKEN
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
 from kotsapp.verdicts.prober import Prober

@@ -138,13 +138,13 @@ def test_the_same_document_gives_the_same_values_twice(recursive: str) -> None:
 @pytest.mark.parametrize(
     ("extra", "problem"),
     [
-        ("  values: [1]\n", "spec.values of HelmChart/demo is no mapping"),
-        ("  optionalValues: {}\n", "spec.optionalValues of HelmChart/demo is no list"),
-        ("  optionalValues: [1]\n", "spec.optionalValues[0] of HelmChart/demo is no mapping"),
+        ("  values: [1]\n", "spec.values of HelmChart/demo is not a mapping"),
+        ("  optionalValues: {}\n", "spec.optionalValues of HelmChart/demo is not a list"),
+        ("  optionalValues: [1]\n", "spec.optionalValues[0] of HelmChart/demo is not a mapping"),
         ("  optionalValues: [{values: {}}]\n", 'spec.optionalValues[0].when of HelmChart/demo is empty: write "true"'),
         ("  optionalValues: [{when: maybe}]\n", "spec.optionalValues[0].when of HelmChart/demo is 'maybe'"),
         ("  exclude: perhaps\n", "spec.exclude of HelmChart/demo is 'perhaps'"),
-        ("  namespace: 5\n", "spec.namespace of HelmChart/demo is no text"),
+        ("  namespace: 5\n", "spec.namespace of HelmChart/demo is not a string"),
         ("  values: {x: 'repl{{ KubeSeal `x` }}'}\n", "the template call 'KubeSeal `x`' can't be filled in"),
     ],
 )
@@ -358,7 +358,7 @@ def test_without_helm_it_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HelmMissingError, match="there is no helm on PATH: install it or give its path"):
         runner.find_program()
-    with pytest.raises(HelmMissingError, match="/nowhere/helm is no program"):
+    with pytest.raises(HelmMissingError, match="/nowhere/helm is not a program"):
         runner.find_program("/nowhere/helm")
     assert runner.find_program(str(helm())) == helm()
 

@@ -172,7 +172,7 @@ def test_a_value_that_fails_its_pattern_is_told_with_the_vendors_message() -> No
 
 def test_a_pattern_that_is_none_is_told() -> None:
     text = items("    - {name: a, default: x, validation: {regex: {pattern: '(', message: m}}}\n")
-    assert "has a validation.regex that is none (" in str(judged(text).problems[0])
+    assert "has a validation.regex that can't be used (" in str(judged(text).problems[0])
     assert "missing closing )" in str(judged(text).problems[0])
 
 
@@ -213,11 +213,11 @@ def test_a_generated_value_is_kept_until_it_is_given_or_no_longer_generated() ->
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("spec: {groups: {a: b}}", "spec.groups of the Config is no list"),
-        ("spec: {groups: [a]}", r"spec.groups\[0\] of the Config is no mapping"),
+        ("spec: {groups: {a: b}}", "spec.groups of the Config is not a list"),
+        ("spec: {groups: [a]}", r"spec.groups\[0\] of the Config is not a mapping"),
         ("spec: {groups: [{items: [{title: x}]}]}", r"spec.groups\[0\].items\[0\] of the Config has no name"),
         ("spec: {groups: [{items: [{name: x, default: [1]}]}]}", "the Config's item x, default is a list, not text"),
-        ("spec: {groups: [{items: [{name: x, validation: y}]}]}", "the Config's item x of the Config is no mapping"),
+        ("spec: {groups: [{items: [{name: x, validation: y}]}]}", "the Config's item x of the Config is not a mapping"),
         ("spec: {groups: [{items: [{name: x, valuesByGroup: [1]}]}]}", "item x, valuesByGroup of the Config is no"),
     ],
 )

@@ -92,7 +92,7 @@ def test_missing_parts_are_named(left_out: set[int], reported: str) -> None:
 def test_of_a_missing_last_part_it_is_told_how_many_there_are() -> None:
     message = refusal(cut(RELEASE, 4)[:3])
     assert message.startswith(
-        "ConfigMap r0, key release.tgz.02, one of 3 parts: is no gzipped tar archive, or a damaged"
+        "ConfigMap r0, key release.tgz.02, one of 3 parts: is not a gzipped tar archive, or a damaged"
     )
 
 

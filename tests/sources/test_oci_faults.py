@@ -119,7 +119,7 @@ async def test_what_is_good_is_fetched() -> None:
 @pytest.mark.parametrize(
     ("status", "headers", "kind", "says", "wait"),
     [
-        (400, {}, SourceRefusedError, "answered 400, which is no answer that is understood", None),
+        (400, {}, SourceRefusedError, "answered 400, an answer that is not understood", None),
         (403, {}, SourceRefusedError, "answered 403: it refuses the license; ask the vendor", None),
         (404, {}, SourceRefusedError, "answered 404: not there, or not for this license; check url and version", None),
         (429, {"Retry-After": "77"}, SourceUnreachableError, "answered 429: too many requests", 77.0),

@@ -88,7 +88,7 @@ def parsed(text: str) -> Version:
     "text", ["", " ", "latest", "1.2.3.4", ">", "1.2 ||", "a || 1", "1..2", ">=1.2 && <2", "> 1 - 2", "9" * 300]
 )
 def test_what_is_no_range_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(InvalidRangeError, match=r"no version and no range of versions such as 1\.4\.2, 1\.x"):
+    with pytest.raises(InvalidRangeError, match=r"is neither a version nor a range of versions such as 1\.4\.2, 1\.x"):
         Range.parse(text)
 
 

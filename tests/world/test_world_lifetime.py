@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.waiting import until
 from harness.worldobjects import PODS, pod, wait_for_phase
 from localworld.world import World
 
@@ -37,10 +37,7 @@ def alive(pids: Iterable[int]) -> list[int]:
 
 
 def await_true(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"{what} took more than {seconds:.0f} s"
-        time.sleep(0.05)
+    until(holds, what, seconds)
 
 
 def processes_of(folder: Path) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -84,16 +85,18 @@ class GoModule:
     def source(self, go: str, module: str) -> Path:
         """The folder of a required module's own files, fetched where it is not there; BuildError when it can't be."""
         done = subprocess.run(
-            [go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module],
+            [go, "mod", "download", "-json", module],
             cwd=self.folder,
             env=_environment(),
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode or not done.stdout.strip():
-            raise BuildError(f"finding the files of {module}: {done.stderr.strip() or 'it has no folder'}")
-        return Path(done.stdout.strip())
+        try:
+            return Path(json.loads(done.stdout)["Dir"])
+        except (ValueError, KeyError):
+            said = done.stderr.strip() or done.stdout.strip() or "it has no folder"
+            raise BuildError(f"finding the files of {module}: {said}") from None
 
     def _resolve(self, go: str, program: str, package: str, say: Progress) -> int:
         """Download the modules of a program and count its packages."""

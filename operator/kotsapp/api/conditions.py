@@ -5,19 +5,19 @@ is there only while True.
 ``lastTransitionTime`` moves only with a condition's status.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from kotsapp.regexes import regex
 from kotsapp.text import shortened
 
 MAX_MESSAGE = 4096
 # What a person reads in a table; the whole is in the condition that it is about.
 MAX_READY_MESSAGE = 300
 MAX_COMMAND = 200
-_BEFORE_COMMAND = re.compile(r"[.;,] (?=[^.;,]*(?:kubectl|helm upgrade) )")
+_BEFORE_COMMAND = regex(r"[.;,] (?=[^.;,]*(?:kubectl|helm upgrade) )")
 
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
 SUSPENDED = "Suspended"

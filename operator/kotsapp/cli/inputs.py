@@ -21,6 +21,7 @@ from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import CallsError, Drawn
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
+from kotsapp.release.source_file import ChartInstall
 
 # kubectl's own, where none is given.
 DEFAULT_NAMESPACE = "default"
@@ -43,15 +44,18 @@ def is_source_file(path: str) -> bool:
 def source_files(paths: Iterable[str]) -> list[SourceFile]:
     """The manifests and archives at the paths; folders with all below them, in the order of their names.
 
-    ``-`` is standard input. Raises CommandError.
+    ``-`` is standard input. A packed chart that is all there is, is installed with its own values, as one of a registry
+    is. Raises CommandError.
     """
     files: list[SourceFile] = []
+    paths = list(paths)
+    alone = ChartInstall() if len(paths) == 1 and not Path(paths[0]).is_dir() else None
     for path in paths:
         if path == STANDARD_INPUT:
-            files.append(SourceFile(UNNAMED, "stdin.yaml", _standard_input(MAX_SOURCE_BYTES)))
+            files.append(SourceFile(UNNAMED, "stdin.yaml", _standard_input(MAX_SOURCE_BYTES), alone))
             continue
         for file, name in _files(Path(path)):
-            files.append(SourceFile(str(file), name, read_file(file, MAX_SOURCE_BYTES)))
+            files.append(SourceFile(str(file), name, read_file(file, MAX_SOURCE_BYTES), alone))
             if len(files) > _MAX_FILES:
                 raise CommandError(f"{path}: more than {_MAX_FILES} files; name the release's own folder")
     if not files:
@@ -161,6 +165,8 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
         hidden = any(part.startswith(".") for part in name.parts)
         if file.name == CHART_FILE and not hidden:
             chart = file.parent
-            raise CommandError(f"{chart} is an unpacked chart, and KOTS reads packed ones: helm package {chart}")
+            raise CommandError(
+                f"{chart} is an unpacked chart, and KOTS reads packed ones: helm package {chart}, and give the .tgz"
+            )
         if not hidden and _is_source(file.name) and file.is_file():
             yield file, name.as_posix()

@@ -4,15 +4,16 @@ What they are checked with is loaded by whoever gives such an option, and not by
 """
 
 import argparse
-import re
 from typing import TYPE_CHECKING
+
+from kotsapp.regexes import regex
 
 if TYPE_CHECKING:
     from kotsapp.images.image_path import ImagePath
 
 
 # Kubernetes' own rule for the names of most objects (RFC 1123 subdomains).
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_NAME = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LONGEST_NAME = 253
 
 

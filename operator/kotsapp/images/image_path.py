@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from kotsapp.frozen import frozen
+from kotsapp.regexes import regex
 
 Path = tuple[str | int, ...]
 
@@ -37,7 +38,7 @@ class Select:
 
 Step = str | int | Wildcard | Select
 
-_STEP = re.compile(
+_STEP = regex(
     r"\.?(?P<field>[A-Za-z0-9_$/-]+)"
     r"|\.(?P<every>\*)"
     r"|(?P<item>\[\*\])"
@@ -49,7 +50,7 @@ _STEP = re.compile(
 
 # Items of a list among which one is looked for by its name: far more than a pod has containers or variables.
 _MAX_NAMED = 1000
-_PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
+_PLAIN = regex(r"[A-Za-z0-9._/-]+")
 
 
 class InvalidImagePathError(ValueError):

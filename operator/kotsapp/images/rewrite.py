@@ -64,7 +64,7 @@ def rewrite_uses(
     secret_name: str,
     account_secrets: AccountSecrets = NO_SECRETS,
 ) -> dict[str, Any]:
-    """As ``rewrite``, for one object that is no list, where ``images_of`` found the uses already."""
+    """As ``rewrite``, for one object that is not a list, where ``images_of`` found the uses already."""
     edit = _CopyOnWrite(obj)
     _rewrite_item(obj, (), uses, pulls, _Secrets(secret_name, account_secrets), edit)
     return edit.root

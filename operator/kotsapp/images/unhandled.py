@@ -6,7 +6,6 @@ and a tag or digest, or that the release names elsewhere as an image; or one wit
 A plain word never does.
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from kotsapp.images.podspec import MAX_NESTING, group_kind
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.shape import PATTERN_GROUPS
 from kotsapp.images.usage import NamedUses
+from kotsapp.regexes import regex
 
 # More than a person goes through; a release that has more has them in one place, over and over.
 MAX_UNHANDLED = 200
@@ -47,7 +47,7 @@ _REGISTRIES = frozenset(
 )
 _REGISTRY_ENDS = (".gcr.io", ".pkg.dev", ".azurecr.io", ".icr.io")
 _REGISTRY_STARTS = ("registry.", "registry-1.", "docker.")
-_AMAZON = re.compile(r"[0-9]+\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
+_AMAZON = regex(r"[0-9]+\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
 
 # What Kubernetes keeps of objects, rules and definitions name no image that is pulled; Secrets are quoted nowhere.
 _NOT_SEARCHED = frozenset(
@@ -76,15 +76,15 @@ _WITHOUT_IMAGES = frozenset(
         "volumeMounts",
     }
 )
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WORD = regex(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _OTHER_THAN_IMAGES = frozenset(
     {"policy", "secret", "secrets", "tag", "version", "size", "proxy", "path", "dir", "cache"}
 )
 # What a reference consists of; most texts are ruled out by that, at no cost.
-_PLAUSIBLE = re.compile(
+_PLAUSIBLE = regex(
     r"[A-Za-z0-9_.@-]+(?::[A-Za-z0-9_.@-]+)?(?:/[a-z0-9_.-]+)*(?::[A-Za-z0-9_.-]+)?(?:@sha[0-9]+:[a-f0-9]+)?"
 )
-_IN_TEXT = re.compile(
+_IN_TEXT = regex(
     r"(?<![\w.:/@-])"
     r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(?::[0-9]+)?/[a-z0-9][a-z0-9._/-]*"
     r"(?::[\w][\w.-]*)?(?:@sha256:[a-f0-9]{64})?"

@@ -33,7 +33,7 @@ class ResourceType:
         """The request's path; raises ApiError for a name that would lead it elsewhere."""
         for segment in (namespace, name):
             if segment and not is_path_segment(segment):
-                raise ApiError(400, "BadRequest", f"{segment!r} is no name of an object")
+                raise ApiError(400, "BadRequest", f"{segment!r} is not a name of an object")
         parts = ["/api" if "/" not in self.api_version else "/apis", self.api_version]
         if self.namespaced and namespace:
             parts += ["namespaces", namespace]

@@ -105,7 +105,13 @@ def _charts(
     wanted = [request.archive for request in requests]
     for archive in archives:
         place, known = Place(archive.origin), f"{archive.name} {archive.version}"
-        use = "installed by a HelmChart" if archive in wanted else "not installed"
+        use = (
+            "not installed"
+            if archive not in wanted
+            else "installed by a HelmChart"
+            if opened.of(Role.CHART)
+            else "installed"
+        )
         recorder.list("chart", known, use, place)
         if archive not in wanted and recorder.whole:
             message = f"no HelmChart document (kots.io) asks for chart {known}: add one, or remove it"

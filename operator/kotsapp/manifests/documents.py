@@ -1,6 +1,5 @@
 """A source's text, read into Kubernetes objects that mean what kubectl says they mean."""
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,11 +10,12 @@ from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.manifests.stream import Chunk
 from kotsapp.manifests.yaml_document import Seen
+from kotsapp.regexes import regex
 
 Object = dict[str, Any]
 
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = regex("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @frozen
@@ -107,7 +107,7 @@ def _objects(value: Any, place: Place, depth: int, needs_name: Callable[[Object]
     if value is None:
         return
     if not isinstance(value, dict):
-        raise ManifestError(place, f"{_described(value)} is no Kubernetes object: an object has apiVersion and kind")
+        raise ManifestError(place, f"{_described(value)} is not a Kubernetes object: an object has apiVersion and kind")
     kind = _required(value, "kind", place)
     api_version = _required(value, "apiVersion", place)
     items = value.get("items")

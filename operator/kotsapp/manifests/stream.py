@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DOCUMENTS, MAX_SOURCE_BYTES, MIB
+from kotsapp.regexes import regex
 
-_SEPARATOR = re.compile(r"^---(.*)$", re.MULTILINE)
+_SEPARATOR = regex(r"^---(.*)$", re.MULTILINE)
 
 
 @frozen

@@ -22,7 +22,7 @@ class SourceMemory:
     ``ask_now`` says that somebody asks for it. ``entries`` is what is kept in the cluster, None before that was read;
     ``artifacts`` are those whose content is at hand. ``problems`` are those of the last look. ``awaits_ready`` is the
     revision that has to be Ready before the next one is fetched, ``followed`` the one at which that was done at once,
-    ``was_ready`` the release that was Ready last.
+    ``was_ready`` the one that was well, so that the next one may follow.
     """
 
     asked: object = None

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from kotsapp.api.conditions import (
@@ -210,11 +211,14 @@ class Reconciler:
         end = conclusion.conclude(
             spec, self._app.namespace, images, healths, elapsed, due, waiting=bool(changes.waiting)
         )
-        if end.healthy:
-            self._memory.rollout_started = None
-            self._memory.release = None  # nothing to look at again soon
-            self._progress.events += remote_sources.rolled_out(self._memory.sources, asyncio.get_running_loop().time())
-        return end
+        if not end.healthy:
+            remote_sources.not_healthy(self._memory.sources)
+            return end
+        self._memory.rollout_started = None
+        self._memory.release = None  # nothing to look at again soon
+        rolled_out, instead = remote_sources.rolled_out(self._memory.sources, asyncio.get_running_loop().time())
+        self._progress.events += rolled_out
+        return replace(end, conditions=(*end.conditions, *instead))
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._progress.ledger.inventory.entries.values())

@@ -8,12 +8,12 @@ says so, and Ready is left to what runs, unless another version is asked for by 
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from math import inf
 from typing import Any
 
-from kotsapp.api.conditions import READY, SOURCES_READY, Reason, condition_in
+from kotsapp.api.conditions import READY, SOURCES_READY, Condition, condition_in, progressing
 from kotsapp.api.spec import Spec
 from kotsapp.backoff import Backoff
 from kotsapp.kube.errors import ApiError
@@ -141,7 +141,7 @@ class RemoteSources:
 
     async def _forget(self) -> None:
         """Keep nothing of sources that the spec no longer has."""
-        self._memory.due = inf
+        self._memory.due, self._memory.awaits_ready = inf, ""
         self._progress.found(version={}, available=(), obsolete=frozenset({SOURCES_READY}))
         if condition_in(self._progress.before, SOURCES_READY) is not None:
             await self._kept.forget()
@@ -203,16 +203,13 @@ class RemoteSources:
 
     def _is_ready(self, item: RemoteItem, artifact: Artifact) -> bool:
         before = self._progress.before
-        ready = condition_in(before, READY) or {}
-        if ready.get("status") != "True":
-            # Not for want of the next one: what waits for this one would else wait for itself.
-            return ready.get("reason") == Reason.SOURCE_UNAVAILABLE and self._memory.was_ready == artifact.revision
+        if self._memory.was_ready == artifact.revision:
+            return True  # Ready itself says that the next one follows, or can't be had
+        if (condition_in(before, READY) or {}).get("status") != "True":
+            return False
         rolled_out = (before.get("release") or {}).get("channelSequence")
         is_release = isinstance(item, ChannelRelease)
-        if is_release and rolled_out != ReleaseFacts.of(artifact.facts).channel_sequence:
-            return False
-        self._memory.was_ready = artifact.revision if is_release else self._memory.was_ready
-        return True
+        return not is_release or bool(rolled_out == ReleaseFacts.of(artifact.facts).channel_sequence)
 
     def _plan_next(self) -> None:
         """When to look again: sooner after a failure that passes, but no sooner than a server asked for."""
@@ -232,17 +229,26 @@ def until_due(memory: SourceMemory) -> float:
     return left if left < inf else 0.0
 
 
-def rolled_out(memory: SourceMemory, now: float) -> list[Event]:
-    """To be called when the app is Ready; its events. What waited for that is looked for at once.
+def not_healthy(memory: SourceMemory) -> None:
+    """To be called when the app is rolled out, and not well: what waits for that waits on."""
+    memory.was_ready = memory.followed = ""
 
-    Once for each release: by the next status it is known to be Ready.
+
+def rolled_out(memory: SourceMemory, now: float) -> tuple[list[Event], Sequence[Condition]]:
+    """To be called when the app is well; its events, and what holds in place of Ready, nothing where the app is that.
+
+    What waited for that is looked for at once, and whoever waits for the app waits for that, too: a required release on
+    the way is not the one that is asked for.
     """
     memory.artifacts = {}  # megabytes, which nobody looks at soon
+    release = memory.rolling_out or memory.awaits_ready
+    follows = progressing(f"{release} is required, and rolled out; the next one follows") if memory.awaits_ready else ()
+    memory.was_ready = memory.awaits_ready
     if memory.awaits_ready and memory.awaits_ready != memory.followed:
         memory.followed = memory.awaits_ready
         memory.due = now + AT_ONCE
     release, memory.rolling_out = memory.rolling_out, ""
-    return [source_report.rolled_out(release)] if release else []
+    return [source_report.rolled_out(release)] if release else [], follows
 
 
 def _fingerprint(license: License, logins: Mapping[str, bytes | None]) -> bytes:

@@ -1,5 +1,7 @@
 """Every bound on what a registry can make us do, with its reason. Sizes are bytes, times are seconds."""
 
+from dataclasses import dataclass
+
 # A token answer is a JWT and a few numbers, an error answer a few lines of JSON: real ones stay under 10 KiB.
 MAX_TOKEN_BODY = 64 * 1024
 MAX_ERROR_BODY = 64 * 1024
@@ -89,3 +91,16 @@ MAX_METRIC_HOSTS = 100
 # States of hosts that are kept while nobody asks them.
 MAX_HOSTS = 4096
 MAX_CODE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all apps share, for who has less of it than a whole operator, such as a test."""
+
+    requests: int = MAX_CONCURRENT_TOTAL
+    doubtful: int = MAX_CONCURRENT_DOUBTFUL
+    large_bodies: int = MAX_LARGE_BODIES
+    discovery_wait: float = MAX_DISCOVERY_WAIT
+
+
+SHARED = Shared()

@@ -25,16 +25,15 @@ from kotsapp.registry.limits import (
     DISCOVERY_SHARE,
     DOUBTFUL_CONCURRENT,
     FOR_NEW,
-    MAX_CONCURRENT_DOUBTFUL,
-    MAX_CONCURRENT_TOTAL,
-    MAX_DISCOVERY_WAIT,
     MAX_HOSTS,
     MAX_INLINE_WAIT,
     MIN_SHARED,
     PATIENCE,
     QUEUED_PAUSE,
     REGISTRY_SHARE,
+    SHARED,
     SHORT_WAIT_SHARE,
+    Shared,
 )
 from kotsapp.registry.puller import HostKnowledge, Puller
 
@@ -116,14 +115,23 @@ class Throttle:
     meanwhile.
     """
 
-    def __init__(self, registries: Registries, puller: Puller, observe: Observer, *, ask_each: bool = False) -> None:
+    def __init__(
+        self,
+        registries: Registries,
+        puller: Puller,
+        observe: Observer,
+        *,
+        ask_each: bool = False,
+        shared: Shared = SHARED,
+    ) -> None:
         self._registries = registries
         self._puller = puller
         self._observe = observe
         self._ask_each = ask_each
         self._hosts: dict[str, _Host] = {}
-        self._open = FairQueue(MAX_CONCURRENT_TOTAL, spare=not ask_each)
-        self._doubtful = FairQueue(MAX_CONCURRENT_DOUBTFUL, spare=not ask_each)
+        self._discovery_wait = shared.discovery_wait
+        self._open = FairQueue(shared.requests, spare=not ask_each)
+        self._doubtful = FairQueue(shared.doubtful, spare=not ask_each)
 
     @contextlib.asynccontextmanager
     async def turn(self, reference: Reference, terms: Terms) -> AsyncIterator[Turn]:
@@ -149,7 +157,7 @@ class Throttle:
     async def _discovered(self, host: _Host, leading: contextlib.AsyncExitStack, terms: Terms) -> None:
         """One request finds out how the host greets; the others then start with a token at once."""
         if not host.known.discovered:
-            await _lead(host.known.discovery, leading, min(MAX_DISCOVERY_WAIT, terms.timeout * DISCOVERY_SHARE))
+            await _lead(host.known.discovery, leading, min(self._discovery_wait, terms.timeout * DISCOVERY_SHARE))
             if host.known.discovered:
                 await leading.aclose()
 

@@ -7,17 +7,18 @@ from dataclasses import field
 from typing import NamedTuple
 
 from kotsapp.frozen import frozen
+from kotsapp.regexes import regex
 from kotsapp.release import functions
 
 # Private-use characters, which YAML allows anywhere in text and no manifest has a reason to use.
 OPEN, CLOSE = "\U000fa11a", "\U000fa11b"
 FIRST, SECOND = "{{repl", "repl{{"
 
-_ANY = re.compile(r"\{\{repl|repl\{\{")
-_NAME_BEHIND = re.compile(r"[A-Za-z_]\w*")
-_TRIM = re.compile(r"-(?=\s)")
-_COMMENT = re.compile(r"\s*+/\*.*?\*/\s*+(-?)\}\}", re.DOTALL)
-_TOKEN = re.compile(
+_ANY = regex(r"\{\{repl|repl\{\{")
+_NAME_BEHIND = regex(r"[A-Za-z_]\w*")
+_TRIM = regex(r"-(?=\s)")
+_COMMENT = regex(r"\s*+/\*.*?\*/\s*+(-?)\}\}", re.DOTALL)
+_TOKEN = regex(
     r"""
     (?P<space>\s++)
   | (?P<end>(?:(?<=\s)-)?\}\})
@@ -33,7 +34,7 @@ _TOKEN = re.compile(
 )
 _NAMES = functions.KNOWN | functions.KEYWORDS | functions.REFUSED.keys()
 _BLOCKS = frozenset({"if", "range", "with"})
-_BLOCK = re.compile(rf"(?:{_ANY.pattern})[\s-]*+(?:{'|'.join(sorted(_BLOCKS))})\b")
+_BLOCK = regex(rf"(?:{_ANY.pattern})[\s-]*+(?:{'|'.join(sorted(_BLOCKS))})\b")
 
 
 @frozen

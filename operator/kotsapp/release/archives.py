@@ -68,7 +68,7 @@ def unpack(data: Pieces, origin: str, budget: Budget | None = None) -> tuple[Arc
     except ManifestError:
         raise
     except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, RecursionError, KeyError) as error:
-        raise ManifestError(place, f"is no gzipped tar archive, or a damaged one ({error}): make it anew") from None
+        raise ManifestError(place, f"is not a gzipped tar archive, or a damaged one ({error}): make it anew") from None
     return tuple(ArchiveFile(path, files[path]) for path in sorted(files))
 
 

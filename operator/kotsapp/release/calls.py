@@ -1,6 +1,5 @@
 """The template calls of a whole release: what is to be filled in, in one go, and what came of it (DESIGN 6.2, 6.3)."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from kotsapp.frozen import frozen
 from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError, Place
+from kotsapp.regexes import regex
 from kotsapp.release import actions, archives, config, config_document, config_values, kots, lookups
 from kotsapp.release.actions import FIRST, SECOND
 from kotsapp.release.annotations import included
@@ -26,8 +26,8 @@ MIN_SECRET = 4
 # Real Configs have 10 to 150 items; the API server stores at most 1.5 MiB of one object.
 MAX_NAMES = 500
 # Whoever asks for these expects the pull secret to be there.
-_PULL_SECRET = re.compile(r"\b(?:ImagePullSecretName|LicenseDockerCfg|LocalImageName|LocalRegistryImagePullSecret)\b")
-_NODES = re.compile(r"\bNodeCount\b")
+_PULL_SECRET = regex(r"\b(?:ImagePullSecretName|LicenseDockerCfg|LocalImageName|LocalRegistryImagePullSecret)\b")
+_NODES = regex(r"\bNodeCount\b")
 # Where it is 0, a Deployment of as many replicas has none.
 NO_NODES = (
     "the release asks for NodeCount, which is 0 here: they are counted where the operator may list nodes"

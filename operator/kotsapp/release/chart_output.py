@@ -1,6 +1,5 @@
 """What of a rendered chart's output belongs into the cluster, and when: objects, hooks and definitions."""
 
-import re
 from typing import Any, NamedTuple
 
 from kotsapp.frozen import frozen
@@ -9,14 +8,15 @@ from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.manifests.scope import CLUSTER_SCOPED
+from kotsapp.regexes import regex
 from kotsapp.release.annotations import Object, hook_events, hook_weight, included, name
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.kots import is_applied
 from kotsapp.release.upgrade import INSTALL, RUN_ONCE, UPGRADE, for_this_rendering, kept_hooks, marked, runs_now
 
 FORCE = "kotsapp.dev/force"
-_SOURCE = re.compile(r"\s*# Source: (\S+)")
-_CRDS_FILE = re.compile(r"[^/]+(?:/charts/[^/]+)*/crds/")
+_SOURCE = regex(r"\s*# Source: (\S+)")
+_CRDS_FILE = regex(r"[^/]+(?:/charts/[^/]+)*/crds/")
 
 _BEFORE = frozenset({"pre-install", "pre-upgrade"})
 # Run by `helm test`, `helm rollback` and `helm uninstall`, none of which happens here.

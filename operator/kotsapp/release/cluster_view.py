@@ -6,15 +6,15 @@ from which it maps (the aggregated one) names resources that are never there, an
 one group and version, gets the real ones.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kotsapp.frozen import frozen
+from kotsapp.regexes import regex
 
 AGGREGATED = "apidiscovery.k8s.io"
 _NEVER_THERE = "mapped-"
-_UNMAPPED = re.compile(rb'no matches for kind "([^"]{1,253})" in version "([^"]{1,253})"')
+_UNMAPPED = regex(rb'no matches for kind "([^"]{1,253})" in version "([^"]{1,253})"')
 
 
 @frozen

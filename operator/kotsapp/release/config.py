@@ -112,7 +112,7 @@ def judge(config: Config, filled: Filled) -> Verdict:
 def _misfit(item: Item, filled: Filled) -> Iterator[ItemProblem]:
     broken = next((one for one in filled.failures if one.subject.name == _pattern_key(item.name)), None)
     if broken is not None:
-        reason = f"has a validation.regex that is none ({broken.reason}): tell the vendor"
+        reason = f"has a validation.regex that can't be used ({broken.reason}): tell the vendor"
         yield ItemProblem(item.name, item.shown, reason)
     elif filled.texts.get(_pattern_key(item.name)) == "false":
         said = item.pattern_message or f"it must match {quote(item.pattern)}"

@@ -177,11 +177,11 @@ def as_text(value: Any, at: str, place: Place) -> str:
 
 def _mapping(value: Any, at: str, place: Place) -> Object:
     if not isinstance(value, dict):
-        raise ManifestError(place, f"{at} of the Config is no mapping")
+        raise ManifestError(place, f"{at} of the Config is not a mapping")
     return value
 
 
 def _list(value: Any, at: str, place: Place) -> Sequence[Any]:
     if not isinstance(value, list):
-        raise ManifestError(place, f"{at} of the Config is no list")
+        raise ManifestError(place, f"{at} of the Config is not a list")
     return value

@@ -62,7 +62,7 @@ def _document(obj: Mapping[str, Any], place: Place) -> Answers:
     if found is None:
         return Answers()
     if not isinstance(found, dict):
-        raise ManifestError(place, "spec.values of the ConfigValues is no mapping of items' names")
+        raise ManifestError(place, "spec.values of the ConfigValues is not a mapping of items' names")
     values: dict[str, Answer] = {}
     filenames: dict[str, str] = {}
     rows: dict[str, str] = {}
@@ -71,7 +71,7 @@ def _document(obj: Mapping[str, Any], place: Place) -> Answers:
         if entry is None:
             continue
         if not isinstance(entry, dict):
-            raise ManifestError(place, f"{at} of the ConfigValues is no mapping: write it as {{value: …}}")
+            raise ManifestError(place, f"{at} of the ConfigValues is not a mapping: write it as {{value: …}}")
         given = next((key for key in _PLAIN if entry.get(key) is not None), None)
         if given is not None:
             values[name] = _scalar(entry[given], f"{at}.{given}", place)

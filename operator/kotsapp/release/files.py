@@ -69,7 +69,7 @@ def expand_one(whole: WholeFile, budget: Budget) -> tuple[list[TextFile], list[C
 
 def _refuse_chart_of(whole: WholeFile) -> None:
     if whole.chart is not None and whole.chart.where:
-        problem = f"is no packaged Helm chart, which {whole.chart.where} says how to install"
+        problem = f"is not a packaged Helm chart, which {whole.chart.where} says how to install"
         raise ManifestError(Place(whole.origin), f"{problem}: leave that out, or name the chart alone (key)")
 
 

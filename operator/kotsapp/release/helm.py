@@ -4,7 +4,6 @@ The process gets no credentials and no home of the user's, only the chart and it
 do offline, they can't do here, but for ``lookup``, where somebody answers what it asks on a loopback port.
 """
 
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, quote
 from kotsapp.manifests.limits import MIB
+from kotsapp.regexes import regex
 from kotsapp.release import cluster_view, helm_files, sandbox
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.errors import HelmError, HelmMissingError
@@ -26,8 +26,8 @@ MAX_ERROR_CHARACTERS = 500
 # A release's name is a label's value and part of most names in the chart; Helm's own bound.
 MAX_RELEASE_NAME = 53
 
-_RELEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_RELEASE_NAME = regex(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_NAMESPACE = regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # Behind helm's errors about templates: for who runs it by hand.
 _ADVICE = "Use --debug flag to render out invalid YAML"
 
@@ -67,7 +67,7 @@ def find_program(configured: str | None = None) -> Path:
     if found is not None:
         return Path(found)
     if configured:
-        raise HelmMissingError(f"{configured} is no program that can be run: give the path of helm")
+        raise HelmMissingError(f"{configured} is not a program that can be run: give the path of helm")
     raise HelmMissingError(
         "the release has Helm charts or template calls, and there is no helm on PATH: install it or give its path"
     )

@@ -6,6 +6,7 @@ from dataclasses import field, replace
 
 from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError
+from kotsapp.regexes import compile_all
 from kotsapp.release import archives
 from kotsapp.release.budget import for_operator
 from kotsapp.release.charts import ChartRequest
@@ -77,7 +78,10 @@ def content(files: Sequence[SourceFile]) -> Content:
 
 
 def warm_up() -> None:
-    """Read a little of each kind."""
+    """Read a little of each kind, and have ready what is loaded and made at its first use."""
+    from kotsapp.release import template_engine  # noqa: F401 - what has calls would load it in each child
+
+    compile_all()
     texts = (b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n&a [*a", b'{"kind": "List"}', b"\x1f\x8b")
     for text in texts:
         with contextlib.suppress(ManifestError):

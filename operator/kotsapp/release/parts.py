@@ -9,10 +9,11 @@ from dataclasses import field
 
 from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place
+from kotsapp.regexes import regex
 from kotsapp.release.source_file import ChartInstall, SourceFile
 from kotsapp.text import listed
 
-_PART = re.compile(r"(.+\.(?:tgz|tar\.gz))\.([0-9]{2,3})", re.IGNORECASE)
+_PART = regex(r"(.+\.(?:tgz|tar\.gz))\.([0-9]{2,3})", re.IGNORECASE)
 # The largest archive that is read is 16 MiB: parts of 128 KiB, which even a last-applied annotation would hold.
 MAX_PARTS = 128
 MAX_NAMED = 5

@@ -7,7 +7,6 @@ something is repaired, an app would get new ones, and lose what the old ones ope
 import gzip
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cache
@@ -17,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from kotsapp.frozen import frozen
 from kotsapp.names import GROUP
+from kotsapp.regexes import regex
 from kotsapp.release import kept_in_secrets
 from kotsapp.release.kept_in_secrets import Secret
 from kotsapp.release.reader import Release
@@ -34,7 +34,7 @@ MAX_TEXT = 24 * 1024 * 1024
 MAX_PARTS = 16
 _FORMAT = 1
 _DATA, _PARTS, _DIGEST = "release", "parts", "digest"
-_DIGEST_FORM = re.compile(r"[0-9a-f]{64}")
+_DIGEST_FORM = regex(r"[0-9a-f]{64}")
 
 
 class StoredReleaseError(ValueError):

@@ -10,12 +10,12 @@ the way through the first they are marks, which are then replaced by their actio
 
 import base64
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
 from kotsapp.frozen import frozen
+from kotsapp.regexes import regex
 from kotsapp.release import functions
 from kotsapp.release.actions import CLOSE, OPEN, Action
 from kotsapp.release.filling import Subject
@@ -26,7 +26,7 @@ RESULT = "result: "
 _PARTIAL = f"{NAME}/templates/_text"
 _HEAD, _TAIL = f"{{{{ {STATE} := . }}}}{{{{ range {STATE}.once }}}}", "{{ end }}"
 # A brace before an action's own would be taken for a part of it.
-_BRACES = re.compile(r"\{\{|\{(?=$)")
+_BRACES = regex(r"\{\{|\{(?=$)")
 
 # Fills in the calls of the second form in what those of the first have made of a text.
 _SECOND_PASS = (

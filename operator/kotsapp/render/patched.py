@@ -17,7 +17,7 @@ _FIRST = frozenset({"Namespace", "CustomResourceDefinition"})
 
 @frozen
 class Found:
-    """One object, which is no list, with its images. ``source`` is the name of the file that it came from."""
+    """One object, which is not a list, with its images. ``source`` is the name of the file that it came from."""
 
     source: str
     obj: dict[str, Any]

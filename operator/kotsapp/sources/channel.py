@@ -161,7 +161,7 @@ def _facts(answer: Answer, service: Service, wanted: Fetch, before: ReleaseFacts
     sequence = _whole(header("ChannelSequence"))
     if sequence is None:
         raise SourceContentError(
-            f"{service.host} sent an archive without header {_HEADER}ChannelSequence, so it is no release; does the"
+            f"{service.host} sent an archive without header {_HEADER}ChannelSequence, so it is not a release; does the"
             " license name the right endpoint?"
         )
     if wanted.channel_sequence not in (None, sequence):
@@ -195,7 +195,9 @@ def _count(before: ReleaseFacts | None, channel_sequence: int, service: Service)
 
 def _domain(text: str, service: Service) -> str:
     if text and not is_domain(text):
-        raise SourceContentError(f"{service.host} sent a release whose domain {text[:80]!r} is no host; ask the vendor")
+        raise SourceContentError(
+            f"{service.host} sent a release whose domain {text[:80]!r} is not a host; ask the vendor"
+        )
     return text
 
 

@@ -77,7 +77,7 @@ def _repository(item: OciRef, access: Access) -> Repository:
     try:
         login = docker_config.credential_for(access.docker_config, item.registry, item.repository)
     except DockerConfigError as error:
-        raise SourceRefusedError(f"Secret {item.secret} is no login (dockerconfigjson): {error}") from None
+        raise SourceRefusedError(f"Secret {item.secret} is not a login (dockerconfigjson): {error}") from None
     if login is None:
         raise SourceRefusedError(
             f"Secret {item.secret} has no login for {item.registry}; make one: kubectl create secret docker-registry"
@@ -135,7 +135,9 @@ class _Asker:
         answer = await self._ask(self._manifest("GET", target), ASK_SECONDS)
         self._check(answer, what)
         if not answer.complete:
-            raise SourceContentError(f"{what} has a manifest of more than {MAX_MANIFEST // 1024} KiB: it is no chart")
+            raise SourceContentError(
+                f"{what} has a manifest of more than {MAX_MANIFEST // 1024} KiB: it is not a chart"
+            )
         if at == ":":
             target = digest_of(answer.body)
             claimed = answer.headers.get(_DIGEST_HEADER, target)

@@ -24,7 +24,7 @@ def of_status(
         return SourceRefusedError(f"{answered}: {_whom(credential)}")
     if status == 404:
         return SourceRefusedError(f"{answered}: not there, or not for {_who(credential)}; check url and version")
-    return SourceRefusedError(f"{answered}, which is no answer that is understood")
+    return SourceRefusedError(f"{answered}, an answer that is not understood")
 
 
 def of_login(evidence: Evidence, item: OciRef, credential: Credential | None) -> SourceError:

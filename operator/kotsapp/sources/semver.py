@@ -35,7 +35,9 @@ class InvalidRangeError(ValueError):
     """The text is no range of versions; the message says what one looks like."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(f"{text[:80]!r} is no version and no range of versions such as 1.4.2, 1.x, ~1.4 or >=1.2 <2")
+        super().__init__(
+            f"{text[:80]!r} is neither a version nor a range of versions such as 1.4.2, 1.x, ~1.4 or >=1.2 <2"
+        )
 
 
 @total_ordering

@@ -45,7 +45,7 @@ class Service:
                 " releases are; use the license as the vendor issued it"
             )
         if any(mark in endpoint for mark in "?#"):
-            raise SourceRefusedError("the license's endpoint is no plain URL; ask the vendor for a new license")
+            raise SourceRefusedError("the license's endpoint is not a plain URL; ask the vendor for a new license")
         return cls(
             endpoint=endpoint,
             app_slug=license.app_slug,
@@ -108,4 +108,4 @@ class Service:
             return SourceUnreachableError(f"{what_came}: too many requests; asked again later", wish)
         if status >= 500:
             return SourceUnreachableError(f"{what_came}: it has trouble; asked again later", wish)
-        return SourceRefusedError(f"{what_came}, which is no answer that is understood; ask the vendor")
+        return SourceRefusedError(f"{what_came}, an answer that is not understood; ask the vendor")

@@ -44,7 +44,7 @@ def judge(evidence: Evidence) -> Verification:
     elif status == 200 and evidence.is_manifest:
         verified, message = Verified.TRUE, f"{host} serves it to the license"
     elif status == 200:
-        message = f"{host} answered 200 with something that is no manifest"
+        message = f"{host} answered 200 with something that is not a manifest"
     elif status == 404:
         verified, message = Verified.FALSE, f"{host} does not have it for this license"
     return Verification(verified, message, http_status=status, code=code, host=host)

@@ -37,7 +37,7 @@ from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, 
 from kotsapp.reconcile.rendering import RENDER_JOBS, Before, ReaderFor, render, renderer_for, secret_name
 from kotsapp.reconcile.renderings import drawn_before, may_serve
 from kotsapp.reconcile.services import Settings
-from kotsapp.reconcile.source_report import version_of
+from kotsapp.reconcile.source_report import describe, version_of
 from kotsapp.reconcile.status import finished_workloads
 from kotsapp.redact import current
 from kotsapp.release.calls import ConfigIncompleteError
@@ -48,6 +48,7 @@ from kotsapp.release.renderer import Renderer
 from kotsapp.release.store import StoredReleaseError
 from kotsapp.sources import newest
 from kotsapp.sources.artifact import Artifact
+from kotsapp.sources.asked_for import is_asked_for, wanted
 from kotsapp.sources.errors import SourceContentError
 from kotsapp.sources.kept import KeptSourceError
 from kotsapp.text import listed
@@ -172,6 +173,14 @@ class _Preview:
             kept = await source_store.load(self._app, index[newest.SLOT], self._client)
             found = newest.read(kept.content, license, newest.Trust(self._services.keys))
             license = found if found.license_sequence > license.license_sequence else license
+        channel = license.settings.get("channelID", "")
+        for item in spec.remote:
+            if not is_asked_for(item, fetched[item.name], channel):
+                there = describe(item, fetched[item.name])
+                raise CommandError(
+                    f"{wanted(item)} is asked for, and the operator has {there}: what would change is not known before"
+                    " it is fetched, see kubectl kotsapp status"
+                )
         return license, fetched
 
     async def _release(self, spec: Spec, read: _Read) -> tuple[Release, dict[str, Pull], Domains]:
