@@ -16,8 +16,8 @@ from kotsapp.cli import main
 from kotsapp.release import functions
 
 PAGE = Path(__file__).parents[2] / "docs" / "limits.md"
-_ROW = re.compile(r"^\| (?P<what>.+?) \| (?P<told>.+?) \| .+ \|$", re.MULTILINE)
-ROWS = {row["what"]: row["told"] for row in _ROW.finditer(PAGE.read_text()) if row["told"] != "is told"}
+_ROW = re.compile(r"^\| (?P<what>.+?) \| (?P<message>.+?) \| .+ \|$", re.MULTILINE)
+ROWS = {row["what"]: row["message"] for row in _ROW.finditer(PAGE.read_text()) if row["message"] != "message"}
 CALLS = {what: reported for what, reported in ROWS.items() if re.fullmatch(r"(`\w+`(, )?)+", what)}
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: it}\n"

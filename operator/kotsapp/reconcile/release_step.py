@@ -121,7 +121,7 @@ class ReleaseStep:
 
         Raises ReconcileError for an object whose very name reveals the license id.
         """
-        self._memory.redactor.learn("release", known_secrets.of_release(release))
-        if problem := known_secrets.named_after(license, release):
+        size, redactor = len(release.objects), self._memory.redactor
+        if problem := await self._services.aside.run(size, known_secrets.learn_release, redactor, release, license):
             raise terminal(Reason.INVALID_MANIFEST, problem)
         return await route(release)
