@@ -226,3 +226,27 @@ def test_a_packed_chart_alone_is_checked_with_its_own_values(
     # Among other files it is a HelmChart that asks for it.
     (folder / "shop.tgz").write_bytes(packed)
     assert "(chart-unused)" in lint(capsys, "release")
+
+
+def test_a_charts_folder_alone_is_checked_as_helm_would_pack_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = Path("shop")
+    files = {
+        "Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n",
+        ".helmignore": "# notes\n*.bak\ndrafts/\n",
+        "templates/pod.yaml": GOOD,
+        "templates/pod.yaml.bak": "no template: {{",
+        "templates/.hidden.yaml": "no template: {{",
+        "templates/drafts/one.yaml": "no template: {{",
+    }
+    for name, text in files.items():
+        (chart / name).parent.mkdir(parents=True, exist_ok=True)
+        (chart / name).write_text(text)
+    assert "1 document, 0 template calls, 1 chart, 1 image: 0 errors" in lint(capsys, "shop")
+    monkeypatch.chdir(chart)
+    assert "1 chart" in lint(capsys, ".")
+    monkeypatch.chdir("..")
+    # In a release it is packed.
+    assert main(["lint", "release", "shop"]) == 2
+    assert "helm package shop; or give that folder alone" in capsys.readouterr().err

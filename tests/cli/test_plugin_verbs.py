@@ -164,6 +164,16 @@ async def test_an_app_that_is_not_there_is_told_with_those_that_are(capsys: pyte
 
 
 @in_virtual_time
+async def test_an_app_that_nobody_has_looked_at_has_no_table_without_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    put_app(api)
+    assert await run(api, "status", "shop") == 1
+    told = capsys.readouterr().out
+    assert "no operator has looked at it yet" in told
+    assert "CONDITION" not in told
+
+
+@in_virtual_time
 async def test_get_prints_names_and_wide_tables_as_kubectl_does(capsys: pytest.CaptureFixture[str]) -> None:
     api = fake_cluster()
     put_app(api, license={"appSlug": "shop", "channelName": "Stable", "expiresAt": "2027-01-01T00:00:00Z"})

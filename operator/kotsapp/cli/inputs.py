@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
+from kotsapp.cli import unpacked
 from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
 from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
 from kotsapp.license.document import MAX_BYTES
@@ -27,7 +28,6 @@ from kotsapp.release.source_file import ChartInstall
 DEFAULT_NAMESPACE = "default"
 STANDARD_INPUT = "-"
 UNNAMED = "standard input"
-CHART_FILE = "Chart.yaml"
 _ENDINGS = (".yaml", ".yml", ".json", ".tgz", ".tar.gz")
 # A folder with more is not a release, but somebody's home.
 _MAX_FILES = 10_000
@@ -44,11 +44,14 @@ def is_source_file(path: str) -> bool:
 def source_files(paths: Iterable[str]) -> list[SourceFile]:
     """The manifests and archives at the paths; folders with all below them, in the order of their names.
 
-    ``-`` is standard input. A packed chart that is all there is, is installed with its own values, as one of a registry
-    is. Raises CommandError.
+    ``-`` is standard input. A chart that is all there is, packed or its folder, is installed with its own values, as
+    one of a registry is. Raises CommandError.
     """
     files: list[SourceFile] = []
     paths = list(paths)
+    if len(paths) == 1 and unpacked.is_chart(chart := Path(paths[0])):
+        data = unpacked.packed(chart, lambda file: read_file(file, MAX_SOURCE_BYTES))
+        return [SourceFile(str(chart), f"{chart.resolve().name}.tgz", _bounded(data, str(chart)), ChartInstall())]
     alone = ChartInstall() if len(paths) == 1 and not Path(paths[0]).is_dir() else None
     for path in paths:
         if path == STANDARD_INPUT:
@@ -163,10 +166,11 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path)
         hidden = any(part.startswith(".") for part in name.parts)
-        if file.name == CHART_FILE and not hidden:
+        if file.name == unpacked.CHART_FILE and not hidden:
             chart = file.parent
             raise CommandError(
-                f"{chart} is an unpacked chart, and KOTS reads packed ones: helm package {chart}, and give the .tgz"
+                f"{chart} is an unpacked chart, and KOTS reads packed ones: helm package {chart}; or give that folder"
+                " alone"
             )
         if not hidden and _is_source(file.name) and file.is_file():
             yield file, name.as_posix()

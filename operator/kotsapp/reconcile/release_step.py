@@ -55,6 +55,10 @@ class ReleaseStep:
         """Seconds until a request for a new rendering that came too early is acted on, 0 without one."""
         return self._renderings.deferred
 
+    async def rest(self, loaded: Loaded) -> None:
+        """Let go of the release: nothing looks at it again soon."""
+        await self._renderings.rest(loaded.files)
+
     async def render_and_route(self, spec: Spec, loaded: Loaded) -> tuple[Release, ImagesResult]:
         """The release, rendered anew only where one of its inputs has changed, and the routes of its images.
 
@@ -116,7 +120,7 @@ class ReleaseStep:
 
         Raises ReconcileError for an object whose very name reveals the license id.
         """
-        self._memory.redactor.learn("release", known_secrets.of_release(release))
-        if problem := known_secrets.named_after(license, release):
+        size, redactor = len(release.objects), self._memory.redactor
+        if problem := await self._services.aside.run(size, known_secrets.learn_release, redactor, release, license):
             raise terminal(Reason.INVALID_MANIFEST, problem)
         return await route(release)

@@ -47,7 +47,8 @@ def _text(app: App, status: dict[str, Any]) -> str:
         lines.append(("Suspended", "nothing is changed until spec.suspend is false"))
     if not is_current(app):
         lines.append(("Outdated", outdated(app)))
-    conditions = fitted(("CONDITION", "STATUS", "REASON", "MESSAGE"), list(_condition_rows(status)))
+    rows = list(_condition_rows(status))
+    conditions = fitted(("CONDITION", "STATUS", "REASON", "MESSAGE"), rows)
     workloads = fitted(
         ("WORKLOAD", "NAMESPACE", "STATE", "MESSAGE"),
         [
@@ -55,7 +56,7 @@ def _text(app: App, status: dict[str, Any]) -> str:
             for w in status.get("workloads") or ()
         ],
     )
-    parts = [*(f"{head:<9}   {printable(text)}" for head, text in lines), "", conditions]
+    parts = [f"{head:<9}   {printable(text)}" for head, text in lines] + (["", conditions] if rows else [])
     return "\n".join([*parts, "", workloads] if status.get("workloads") else parts)
 
 
