@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from kotsapp import __version__, handlers
 from kotsapp.apply.cache import OwnedObjects
+from kotsapp.aside import GIVE_WAY
 from kotsapp.backoff import Backoff
 from kotsapp.election import Elector
 from kotsapp.endpoints import Readiness
@@ -127,6 +129,7 @@ class Operator:
         """Work until told to end; what ends otherwise is begun anew, with nothing kept. Raises ConfigException."""
         self._stopping.listen()
         _freeze_what_stays()
+        sys.setswitchinterval(GIVE_WAY)
         with contextlib.suppress(StoppedError):
             while reason := await self._term():
                 self._metrics.rest()

@@ -125,3 +125,11 @@ def test_revisions_are_told_newest_first_and_others_secrets_left_out() -> None:
 def test_one_that_is_too_large_is_refused_before_anything_is_written() -> None:
     with pytest.raises(StoredReleaseError, match="too large to be kept"):
         secrets(kept_in_secrets.PART_BYTES * store.MAX_PARTS)
+
+
+def test_a_small_release_is_at_hand_and_a_large_one_is_not() -> None:
+    packed = store.at_hand(stored())
+    assert packed is not None
+    assert len(packed) <= store.MAX_AT_HAND
+    assert store.unpacked(packed) == stored()
+    assert store.at_hand(stored(size=2 * store.MAX_AT_HAND)) is None

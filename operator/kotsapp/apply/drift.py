@@ -13,6 +13,7 @@ from kotsapp.apply.inventory import Inventory
 from kotsapp.apply.plan import Plan, PlanDigests
 from kotsapp.apply.reader import LiveReader
 from kotsapp.apply.repair_backoff import RepairHistory
+from kotsapp.aside import paced
 from kotsapp.kube.client import FIELD_MANAGER, KubeClient
 from kotsapp.kube.objects import Identity, ObjectKey, key_of
 
@@ -38,7 +39,7 @@ async def find_changes(plan: Plan, digests: PlanDigests, reader: LiveReader, kno
     """
     changed, drifted, postponed, ended = [], [], [], []
     now = time.monotonic()
-    for obj in plan.objects:
+    async for obj in paced(plan.objects):
         key = key_of(obj)
         entry = known.inventory.get(key)
         if entry is None or entry.key != key or not entry.digest:

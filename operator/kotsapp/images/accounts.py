@@ -53,6 +53,8 @@ def accounts_of(
 ) -> set[Account]:
     """The accounts of all objects, lists among them, as ``accounts_in_use`` finds them."""
     routed = frozenset(routed)
+    if not routed:
+        return set()
     items = (item for obj in objects for _, item in workloads(obj))
     return {account for item in items for account in accounts_in_use(item, images_of(item, image_paths), routed)}
 

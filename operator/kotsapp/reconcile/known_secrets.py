@@ -120,6 +120,12 @@ def of_release(release: Release) -> Iterator[str]:
             yield from (value for value in _of_secret(obj) if value not in names)
 
 
+def learn_release(redactor: Redactor, release: Release, license: License) -> str | None:
+    """Know what is secret in a release; what is wrong with names in it, as ``named_after`` says."""
+    redactor.learn("release", of_release(release))
+    return named_after(license, release)
+
+
 def named_after(license: License, release: Release) -> str | None:
     """What is wrong with objects whose names hold the license id: they are seen by everybody, and are in status."""
     redactor = Redactor()

@@ -44,7 +44,8 @@ class Memory:
 
     ``refresh`` is a fresh look at the images that was asked for and not taken yet, the one before it was at
     ``refreshed_at`` on the loop's clock; ``rerendered_at`` is when a new rendering that was asked for was last begun;
-    ``release`` is the one that was rendered or read last;
+    ``release`` is the one that was rendered or read last; ``at_hand`` is it, packed, while nothing is to be done about
+    the app, where it is small and no Secret holds it;
     ``deaths`` are those of its readers; ``may_impersonate`` is the account as which the operator
     may act.
     ``redactor`` knows what may be in no message about the app.
@@ -56,6 +57,7 @@ class Memory:
     rerendered_at: float = -inf
     deaths: Deaths | None = None
     release: StoredRelease | None = field(default=None, repr=False)
+    at_hand: bytes | None = field(default=None, repr=False)
     rollout_started: float | None = None
     repairs: RepairHistory = field(default_factory=RepairHistory)
     may_impersonate: str = ""

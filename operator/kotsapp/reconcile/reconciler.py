@@ -114,13 +114,16 @@ class Reconciler:
         release, images = await self._release.render_and_route(spec, loaded)
         self._progress.found(version=loaded.version.to_status())
         kept = await self._account_secrets(spec, license, release, images)
-        plan = self._plan(spec, license, release, images, kept)
+        plan = await self._plan(spec, license, release, images, kept)
         done = await self._roll_out(spec, loaded, plan)
         self._note_applied(done, release)
         healths = await self._check_health(plan, done)
         if done.contested is not None:
             raise conclusion.contested(done.contested)
-        return self._conclude(spec, license, images, healths, done)
+        end = self._conclude(spec, license, images, healths, done)
+        if end.healthy:
+            await self._release.rest(loaded)
+        return end
 
     def _read_spec(self) -> Spec:
         try:
@@ -136,12 +139,14 @@ class Reconciler:
         watched = references(spec, license)
         return await account_secrets(self._app, release.objects, routed, spec.image_paths, watched, self._services)
 
-    def _plan(
+    async def _plan(
         self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
     ) -> Plan:
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains)
+        lent, size = self._services.settings.lent, len(release.objects)
+        inputs = (release, images.pulls, secrets, self._app, spec, kept, lent)
         try:
-            return make_plan(release, images.pulls, secrets, self._app, spec, kept, self._services.settings.lent)
+            return await self._services.aside.run(size, make_plan, *inputs)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -215,7 +220,6 @@ class Reconciler:
             remote_sources.not_healthy(self._memory.sources)
             return end
         self._memory.rollout_started = None
-        self._memory.release = None  # nothing to look at again soon
         rolled_out, instead = remote_sources.rolled_out(self._memory.sources, asyncio.get_running_loop().time())
         self._progress.events += rolled_out
         return replace(end, conditions=(*end.conditions, *instead))

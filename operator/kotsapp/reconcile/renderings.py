@@ -17,6 +17,7 @@ from kotsapp.reconcile.reading_turn import reading
 from kotsapp.reconcile.rendering import Before, ReaderFor, after_death, died, refuse_deadly, render
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.status import FAILED_READS, stored_revision
+from kotsapp.release import store
 from kotsapp.release.deaths import Deaths
 from kotsapp.release.filling import Drawn
 from kotsapp.release.jobs import Inputs
@@ -27,6 +28,8 @@ from kotsapp.release.store import StoredRelease, StoredReleaseError
 
 # Seconds between new renderings that are asked for: each takes a reader, and helm, which all apps share.
 MIN_RERENDER = 5.0
+# Bytes of files of which it is tried whether their release is small: more than most of plain manifests have.
+MAX_SMALL = 256 * 1024
 
 
 def drawn_before(app: App, stored: StoredRelease | None) -> Drawn:
@@ -64,12 +67,17 @@ class Renderings:
         self._progress = progress
         self._now = asyncio.get_running_loop().time()
         self._early = memory.rerendered_at + MIN_RERENDER - self._now
+        self._unpacked: StoredRelease | None = None
         self.deferred = 0.0
 
     async def stored(self) -> StoredRelease | None:
         """The release as it was rendered last; None when there is none, or a new rendering is asked for."""
         if self._memory.release is not None:
             return self._memory.release
+        if self._memory.at_hand is not None:
+            # A reader, which would read the same files anew, is a process.
+            self._unpacked = await asyncio.to_thread(store.unpacked, self._memory.at_hand)
+            return self._unpacked
         before = self._progress.before
         if before.get("observedGeneration") and not stored_revision(before):
             return None  # nothing of it has to be kept
@@ -164,6 +172,14 @@ class Renderings:
             self._memory.deaths = after_death(known, mark, error)
             self._progress.found(failed_reads=self._memory.deaths.to_status())
             raise died(self._memory.deaths) from None
+
+    async def rest(self, files: Sequence[SourceFile]) -> None:
+        """Let go of the release; what is small, and in no Secret, stays packed."""
+        stored, self._memory.release = self._memory.release, None
+        if stored is None or stored is self._unpacked:
+            return
+        may_be_small = not stored.revision and sum(len(file.data) for file in files) <= MAX_SMALL
+        self._memory.at_hand = await asyncio.to_thread(store.at_hand, stored) if may_be_small else None
 
     def note_read(self) -> None:
         """The release is rendered, and all of its readers came to their end."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.lending import Lent
+from kotsapp.aside import Aside
 from kotsapp.kube.client import KubeClient
 from kotsapp.license import VERSIONS, Policy, TrustedKeys
 from kotsapp.pods.installed import PolicyLook
@@ -65,3 +66,4 @@ class Services:
     policies: PolicyLook
     follow: Callable[[App, frozenset[tuple[str, str]]], Awaitable[None]]
     limiter: Limiter = field(default_factory=lambda: Limiter(MAX_RECONCILIATIONS))
+    aside: Aside = field(default_factory=Aside)

@@ -32,6 +32,8 @@ VERSION_ANNOTATION = f"{GROUP}/release-version"
 # aliases repeat and for the drawn values. It is unpacked in the operator.
 MAX_TEXT = 24 * 1024 * 1024
 MAX_PARTS = 16
+# Packed, of a release that need not be kept: the operator has it at hand for as long as the app is there.
+MAX_AT_HAND = 8 * 1024
 _FORMAT = 1
 _DATA, _PARTS, _DIGEST = "release", "parts", "digest"
 _DIGEST_FORM = regex(r"[0-9a-f]{64}")
@@ -77,10 +79,7 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
 
     ``metadata`` (namespace, labels, owners) is that of each. Raises StoredReleaseError for one that is too large.
     """
-    plain = _adapter().dump_python(
-        replace(stored, release=replace(stored.release, charts=(), filler=None)), mode="json"
-    )
-    text = json.dumps({"format": _FORMAT, "stored": plain}, ensure_ascii=False, separators=(",", ":")).encode()
+    text = _text_of(stored)
     packed = gzip.compress(text, compresslevel=6, mtime=0)
     parts = list(kept_in_secrets.parts(packed))
     if len(parts) > MAX_PARTS or len(text) > MAX_TEXT:
@@ -98,6 +97,17 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
         annotated = {"annotations": {VERSION_ANNOTATION: stored.version}} if stored.version else {}
         made.append(kept_in_secrets.secret(name, SECRET_TYPE, data, {**metadata, **annotated, "labels": labels}))
     return made[::-1]
+
+
+def at_hand(stored: StoredRelease) -> bytes | None:
+    """It packed, to be read by ``unpacked`` at the next look; None for one that is too large to be held for that."""
+    packed = gzip.compress(_text_of(stored), compresslevel=1, mtime=0)
+    return packed if len(packed) <= MAX_AT_HAND else None
+
+
+def unpacked(packed: bytes) -> StoredRelease:
+    """What ``at_hand`` has packed."""
+    return _adapter().validate_python(json.loads(gzip.decompress(packed))["stored"])
 
 
 def secret_name(app: str, revision: int, part: int) -> str:
@@ -140,6 +150,13 @@ def read(found: Sequence[Secret], app: str, revision: int) -> StoredRelease:
     if hashlib.sha256(packed).hexdigest() != digest:
         raise StoredReleaseError(f"Secret {name} was changed by somebody else")
     return _unpacked(packed, name, revision)
+
+
+def _text_of(stored: StoredRelease) -> bytes:
+    plain = _adapter().dump_python(
+        replace(stored, release=replace(stored.release, charts=(), filler=None)), mode="json"
+    )
+    return json.dumps({"format": _FORMAT, "stored": plain}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _unpacked(packed: bytes, name: str, revision: int) -> StoredRelease:
