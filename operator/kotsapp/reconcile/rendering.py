@@ -1,9 +1,10 @@
 """The release's objects: read from its files, charts rendered, each put into its namespace."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
 from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
 from kotsapp.api.spec import Spec
@@ -35,6 +36,8 @@ from kotsapp.text import listed
 
 # The module of what is done in a reader's child.
 RENDER_JOBS = "kotsapp.release.jobs"
+
+Routes = TypeVar("Routes")
 
 
 def secret_name(spec: Spec, license: License) -> str:
@@ -120,6 +123,26 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
         raise terminal(Reason.INVALID_MANIFEST, release.nothing_found(inputs.files))
     scope = scope_in(release.objects)
     return replace(release, objects=await _placed(release.objects, inputs.renderer.namespace, scope, client))
+
+
+async def render_for_routes(
+    inputs: Inputs,
+    render: Callable[[Inputs], Awaitable[Release]],
+    route: Callable[[Release], Awaitable[Routes]],
+    local_images: Callable[[Release, Routes], Mapping[str, str]],
+) -> tuple[Release, Routes, Mapping[str, str]]:
+    """The release, the routes of its images, and what its calls of ``LocalImageName`` were answered (DESIGN 6.3).
+
+    Which references those calls ask for shows in the first rendering, and from where pods pull them once they have
+    routes: where that is another place than is written, it is rendered once more, with what was drawn the first time.
+    """
+    release = await render(inputs)
+    routes = await route(release)
+    answers = local_images(release, routes)
+    if any(image != reference for image, reference in answers.items()):
+        release = await render(replace(inputs, local_images=answers, kept=release.drawn))
+        routes = await route(release)
+    return release, routes, answers
 
 
 def after_death(previous: Deaths | None, digest: str, error: ReaderDiedError) -> Deaths:

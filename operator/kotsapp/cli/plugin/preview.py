@@ -34,7 +34,15 @@ from kotsapp.reconcile.inputs import read_answers, read_license, read_sources, w
 from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.outcome import ReconcileError
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
-from kotsapp.reconcile.rendering import RENDER_JOBS, Before, ReaderFor, render, renderer_for, secret_name
+from kotsapp.reconcile.rendering import (
+    RENDER_JOBS,
+    Before,
+    ReaderFor,
+    render,
+    render_for_routes,
+    renderer_for,
+    secret_name,
+)
 from kotsapp.reconcile.renderings import drawn_before, may_serve
 from kotsapp.reconcile.services import Settings
 from kotsapp.reconcile.source_report import describe, version_of
@@ -197,15 +205,16 @@ class _Preview:
         if stored is not None:
             self._notes.append("an input of the release has changed, so it is rendered anew: what is drawn may differ")
         before = Before(release_store.past_of(stored, self._inventory, lost=False), self._looker)
-        release = await render(
-            Inputs(renderer, read.files, {}, drawn_before(self._app, stored)), reader, before, self._client
+
+        async def routed(rendered: Release) -> tuple[dict[str, Pull], Domains]:
+            return self._pulls(spec, read, rendered)
+
+        release, (pulls, domains), _ = await render_for_routes(
+            Inputs(renderer, read.files, kept=drawn_before(self._app, stored)),
+            lambda given: render(given, reader, before, self._client),
+            routed,
+            lambda rendered, found: _local(rendered, found[0]),
         )
-        pulls, domains = self._pulls(spec, read, release)
-        answers = _local(release, pulls)
-        if any(image != reference for image, reference in answers.items()):
-            again = Inputs(renderer, read.files, answers, release.drawn)
-            release = await render(again, reader, before, self._client)
-            pulls, domains = self._pulls(spec, read, release)
         return release, pulls, domains
 
     def _pulls(self, spec: Spec, read: _Read, release: Release) -> tuple[dict[str, Pull], Domains]:
