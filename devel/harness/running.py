@@ -141,12 +141,16 @@ class Operator:
         return self.asked("/metrics")[1]
 
     def asked(self, path: str) -> tuple[int, str]:
-        """Status and body of what it answers on its port for metrics and health."""
+        """Status and body of what it answers on its port for metrics and health; 0 while nobody listens there."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5 * patience()) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, ConnectionError):
+                return 0, ""
+            raise
 
     def rss(self) -> int:
         """Resident memory, in bytes."""
