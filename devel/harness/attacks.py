@@ -30,8 +30,9 @@ SILENT_NAME = "unanswered-{}.example.invalid"
 @dataclass(frozen=True)
 class Attack:
     """What a tenant does: ``sources`` are the files of each of its ``apps`` apps, by the app's name, text inline or
-    bytes in a Secret; ``reason`` is what Ready comes to tell, empty where it may be anything. ``again`` is done while
-    it lasts, with a growing number."""
+    bytes in a Secret; ``shared`` makes what all of them read, and tells the items of spec.manifests that name it.
+    ``reason`` is what Ready comes to tell, empty where it may be anything. ``again`` is done while it lasts, with a
+    growing number."""
 
     title: str
     sources: Callable[[str], Sequence[str | bytes]]
@@ -39,6 +40,7 @@ class Attack:
     reason: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
     again: Callable[[Tenant, int], None] | None = None
+    shared: Callable[[Tenant], list[dict[str, Any]]] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -47,9 +49,10 @@ class Attack:
     def begin(self, tenant: Tenant) -> int:
         """Put the apps there; the bytes of the sources of one."""
         size = 0
+        shared = self.shared(tenant) if self.shared is not None else []
         for name in self.names:
             # An own document each, so that none is told from another by its sources.
-            items: list[dict[str, Any]] = [{"inline": json.dumps(config_map(name, a="1"))}]
+            items: list[dict[str, Any]] = [{"inline": json.dumps(config_map(name, a="1"))}, *shared]
             sources = self.sources(name)
             size = sum(len(source) for source in sources)
             for number, source in enumerate(sources):
@@ -183,7 +186,55 @@ def attacks() -> Iterator[Attack]:
         reason="InvalidManifest",
         spec={"imagePaths": [{"group": "", "kind": "ConfigMap", "path": "data.*"}] * 64},
     )
+    yield Attack(
+        "1 MiB that is named 187 times",
+        _nothing,
+        shared=_read_by_name,
+        spec={"config": {"valuesFrom": [{"secretRef": {"name": "values", "key": "values.yaml"}}] * 64}},
+    )
+    yield Attack("60 apps of the same 16 MiB", _nothing, apps=60, shared=_many_secrets)
+    yield Attack("one app of 380,000 values", lambda _: [pack({"a.yaml": _settings(19, 10_000)})], reason="Ready")
+    yield Attack(
+        "24 apps of 380,000 values that wait for a registry",
+        lambda _: [pack({"a.yaml": _settings(19, 10_000)}), _images(SILENT_HOST, 4)],
+        apps=24,
+        spec={"probe": {"timeout": "60s"}},
+    )
+    yield Attack(
+        "24 apps of 380,000 values that are never healthy",
+        lambda name: [pack({"a.yaml": _settings(19, 10_000)}), yaml.safe_dump(deployment(name, PUBLIC))],
+        apps=24,
+    )
     yield Attack("60 apps of 150 objects", lambda name: [_many(name, 150)], apps=60)
+
+
+def _nothing(_: str) -> Sequence[bytes]:
+    return []
+
+
+def _read_by_name(tenant: Tenant) -> list[dict[str, Any]]:
+    """As many items as are possible, each of which names 1 MiB."""
+    tenant.put_secret("chart", {"c.tgz": pack_chart("c", {"templates/a.yaml": json.dumps(config_map("a", a="1"))})})
+    tenant.put_secret("values", {"values.yaml": b"a: " + b"x" * (MIB - 8192)})
+    ref = {"secretRef": {"name": "values", "key": "values.yaml"}}
+    charts = [
+        {"secretRef": {"name": "chart", "key": "c.tgz"}, "chart": {"releaseName": f"c{n}", "valuesFrom": [ref] * 16}}
+        for n in range(4)
+    ]
+    return [*charts, *[ref] * 59]
+
+
+def _many_secrets(tenant: Tenant) -> list[dict[str, Any]]:
+    for number in range(16):
+        tenant.put_secret(f"part-{number}", {"a.yaml": b"# " + b"x" * (MIB - 8192)})
+    return [{"secretRef": {"name": f"part-{number}"}} for number in range(16)]
+
+
+def _settings(count: int, keys: int) -> bytes:
+    """ConfigMaps, each with so many keys."""
+    lines = "".join(f'  k{number}: ""\n' for number in range(keys))
+    one = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: many-{}}}\ndata:\n{}"
+    return "".join(one.format(number, lines) for number in range(count)).encode()
 
 
 def _wide_text() -> bytes:

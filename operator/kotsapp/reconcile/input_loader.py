@@ -22,7 +22,9 @@ from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.remote_sources import RemoteSources
 from kotsapp.reconcile.rendering import secret_name
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import Counted, Share
 from kotsapp.reconcile.source_report import version_of
+from kotsapp.release.budget import for_sources
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ReleaseVersion
 from kotsapp.release.reader import SourceFile
@@ -47,8 +49,9 @@ class Loaded:
 class InputLoader:
     """Reads the inputs of one reconciliation, tells of them, and has everything that they refer to watched."""
 
-    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress) -> None:
+    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress, share: Share) -> None:
         self._app = app
+        self._share = share
         self._services = services
         self._memory = memory
         self._progress = progress
@@ -67,8 +70,9 @@ class InputLoader:
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, references(spec, license))
         fetched = await remote.fetch(license)
-        files = await read_sources(self._app, spec, self._services, fetched)
-        answers, read_from = await read_answers(self._app, spec, self._services)
+        budget = Counted(for_sources(), self._share)
+        files = await read_sources(self._app, spec, self._services, fetched, budget)
+        answers, read_from = await read_answers(self._app, spec, self._services, budget)
         every = [*with_values(files), *read_from]
         # In a thread, since there may be megabytes of them.
         await asyncio.to_thread(self._memory.redactor.learn, "sources", known_secrets.of_sources(every))

@@ -5,6 +5,7 @@ from math import inf
 
 from kotsapp.apply.repair_backoff import RepairHistory
 from kotsapp.pods.restart import History
+from kotsapp.reconcile.shares import Size
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.redact import Redactor
 from kotsapp.release.deaths import Deaths
@@ -45,7 +46,7 @@ class Memory:
     ``release`` is the one that was rendered or read last;
     ``deaths`` are those of its readers; ``may_impersonate`` is the account as which the operator
     may act.
-    ``redactor`` knows what may be in no message about the app.
+    ``redactor`` knows what may be in no message about the app; ``size`` is how much it held last.
     """
 
     verdicts: VerdictHistory | None = None
@@ -60,3 +61,4 @@ class Memory:
     restarts: History = field(default_factory=History)
     redactor: Redactor = field(default_factory=Redactor, repr=False)
     sources: SourceMemory = field(default_factory=SourceMemory)
+    size: Size = Size.SMALL

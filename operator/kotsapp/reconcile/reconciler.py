@@ -49,6 +49,7 @@ from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, 
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import Share, Size
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.release import config
 from kotsapp.release.calls import ConfigIncompleteError
@@ -74,7 +75,8 @@ class Reconciler:
         self._services = services
         self._memory = memory
         self._progress = Progress(app, services.client, writer)
-        self._renderings = Renderings(app, services, memory, self._progress)
+        self._share = Share(memory.size)
+        self._renderings = Renderings(app, services, memory, self._progress, self._share)
         self._images = ImageRouting(app, services, memory, self._progress)
 
     async def reconcile(self) -> Outcome:
@@ -117,7 +119,8 @@ class Reconciler:
 
     async def _reconcile(self) -> Conclusion:
         spec = self._read_spec()
-        loaded = await InputLoader(self._app, self._services, self._memory, self._progress).load(spec)
+        loader = InputLoader(self._app, self._services, self._memory, self._progress, self._share)
+        loaded = await loader.load(spec)
         license = loaded.license
         release, images = await self._render_and_route(spec, loaded)
         self._progress.found(version=loaded.version.to_status())
@@ -125,6 +128,7 @@ class Reconciler:
         plan = self._plan(spec, license, release, images, kept)
         done = await self._roll_out(spec, loaded, plan)
         self._note_applied(done, release)
+        self._memory.size = Size.of(self._share.held)
         healths = await self._check_health(plan, done)
         if done.contested is not None:
             raise conclusion.contested(done.contested)

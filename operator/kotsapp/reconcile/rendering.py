@@ -29,6 +29,7 @@ from kotsapp.release.process import Reader, ReaderDiedError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.remote_lookups import RemoteLookups
 from kotsapp.release.renderer import Renderer
+from kotsapp.release.store import Packed, StoredRelease, StoredReleaseError
 from kotsapp.release.upgrade import Past
 from kotsapp.text import listed
 
@@ -71,12 +72,16 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class ReaderFor:
-    """A reader for one app's inputs, which ``digest`` tells from others; ``suspect`` ones are read after all others."""
+    """A reader for one app's inputs, which ``digest`` tells from others; ``suspect`` ones are read after all others.
+
+    ``weigh`` is told how many bytes an answer will take here, before it is looked into; it may raise.
+    """
 
     reader: Reader
     tenant: Tenant
     digest: str
     suspect: bool = False
+    weigh: Callable[[int], None] | None = None
 
     async def render(self, inputs: Inputs, charts: ChartInputs | None = None, *ports: int) -> Release:
         """``ports`` of this machine are what charts may connect to."""
@@ -89,7 +94,23 @@ class ReaderFor:
             suspect=self.suspect,
             charts=charts is not None,
             ports=ports,
+            weigh=self.weigh,
         )
+
+    async def stored(self, packed: Packed) -> StoredRelease:
+        """A release that was rendered before. Raises StoredReleaseError."""
+        try:
+            return await self.reader.run(
+                "stored",
+                packed,
+                tenant=self.tenant,
+                fingerprint=self.digest,
+                result=StoredRelease,
+                suspect=self.suspect,
+                weigh=self.weigh,
+            )
+        except ReaderDiedError as error:
+            raise StoredReleaseError(f"Secret {packed.name} can't be read: {error}") from None
 
     async def content(self, files: Sequence[SourceFile]) -> Content:
         """What the files hold. Raises ManifestError and ReaderDiedError."""

@@ -16,6 +16,7 @@ from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.reading_turn import reading
 from kotsapp.reconcile.rendering import Before, ReaderFor, after_death, died, refuse_deadly, render
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import Share
 from kotsapp.reconcile.status import FAILED_READS, stored_revision
 from kotsapp.release.deaths import Deaths
 from kotsapp.release.filling import Drawn
@@ -57,7 +58,9 @@ class Renderings:
     ``deferred`` are the seconds until a request for a new rendering that came too early is acted on, 0 without one.
     """
 
-    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress) -> None:
+    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress, share: Share) -> None:
+        self._share = share
+        self._answer = 0
         self._app = app
         self._services = services
         self._memory = memory
@@ -74,7 +77,11 @@ class Renderings:
         if before.get("observedGeneration") and not stored_revision(before):
             return None  # nothing of it has to be kept
         try:
-            return await release_store.load(self._app, self._services.client)
+            async with reading(self._app, self._services, self._progress):
+                reader = self._reader(f"stored-{self._app.uid}")
+                return await release_store.load(self._app, self._services.client, reader.stored)
+        except ReaderUnavailableError as error:
+            raise retryable(Reason.RENDER_FAILED, str(error)) from None
         except StoredReleaseError as error:
             if self._app.render_at and before.get(RENDER_ANSWER) != self._app.render_at:
                 return None
@@ -118,7 +125,12 @@ class Renderings:
             return ""
 
     def _reader(self, digest: str) -> ReaderFor:
-        return ReaderFor(self._services.reader, self._app.tenant, digest, self._is_suspect())
+        return ReaderFor(self._services.reader, self._app.tenant, digest, self._is_suspect(), self._weigh)
+
+    def _weigh(self, amount: int) -> None:
+        """An answer of a reader will take so many bytes; the one before it is let go of. Raises LargerError."""
+        before, self._answer = self._answer, amount
+        self._share.hold(amount - before)
 
     def last_revision(self, stored: StoredRelease | None) -> int:
         """Of what was stored, or was told to be; 0 for none."""
@@ -138,7 +150,8 @@ class Renderings:
 
     def note(self, stored: StoredRelease) -> None:
         """Tell of the release as it is used now."""
-        self._memory.release = stored
+        kept = self._services.shares.keep(self._app.tenant, stored, self._answer)
+        self._memory.release = stored if kept else None
         found = stored.release.config
         self._progress.found(config=found.names() if found is not None else {})
         if stored.revision:

@@ -22,6 +22,7 @@ from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome
 from kotsapp.reconcile.reconciler import Reconciler
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import LargerError
 from kotsapp.reconcile.status_writer import StatusWriter, live_app
 from kotsapp.redact import use
 from kotsapp.text import listed, rfc3339
@@ -71,7 +72,8 @@ class Worker:
                 # Deleted now, it would leave behind what was made for it; the finalizer's event wakes.
                 await self._await_finalizer(services)
                 continue
-            async with self._busy, services.limiter.turn(self.app.tenant):
+            tenant = self.app.tenant
+            async with self._busy, services.shares.turn(tenant, self._memory.size), services.limiter.turn(tenant):
                 delay = await self._once(services)
             self._memory.redactor.rest()
             await self._sleep(delay)
@@ -141,6 +143,10 @@ class Worker:
             )
             await self._tell(app, outcome, before, services)
             logger.debug("%s: reconciled generation %d", app.key, app.generation)
+        except LargerError as error:
+            self._memory.size = error.size
+            self._memory.sources.ask_now |= bool(self._memory.sources.asked)
+            return 0.0
         except ApiError as error:
             services.metrics.broke("api")
             logger.warning("%s: %s", app.key, error)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release.calls import ConfigIncompleteError, ConfigResult
 from kotsapp.release.errors import HelmError, HelmMissingError
+from kotsapp.release.store import StoredReleaseError
 
-_MANIFEST, _HELM, _HELM_MISSING = "manifest", "helm", "helm missing"
+_MANIFEST, _HELM, _HELM_MISSING, _STORED = "manifest", "helm", "helm missing", "stored release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Failure:
                 return cls(_HELM, str(error))
             case HelmMissingError():
                 return cls(_HELM_MISSING, str(error))
+            case StoredReleaseError():
+                return cls(_STORED, str(error))
         return None
 
     def error(self) -> Exception:
@@ -42,4 +45,6 @@ class Failure:
                 return ManifestError(Place(self.origin, self.document, self.line), self.message)
             case "helm":
                 return HelmError(self.message)
+            case "stored release":
+                return StoredReleaseError(self.message)
         return HelmMissingError(self.message)

@@ -1,7 +1,9 @@
 """One budget an app: over all of its sources and everything nested in them (DESIGN 6.6).
 
-The pod has 512 MiB: the operator about 130, the warm reader 30, two readers 64 each, and one helm 224. So a reader may
-hold no more than 64 MiB beyond what it starts with, and what it is given and makes of it has to fit.
+The pod has 512 MiB: the operator 80 when there is nothing to do and 76 for what releases at work hold in it
+(reconcile/shares.py), the warm reader 20, two readers 64 each, and one helm 208. So a reader may hold no more than
+64 MiB beyond what it starts with, and what it is given and makes of it has to fit. Nothing may be left to the kernel:
+where it groups a pod's processes (cgroup v2), it ends the operator with a reader that is too large.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,8 +36,22 @@ MAX_OBJECTS = 4_000
 MAX_IMAGES = 1_000
 # Containers and image volumes: each is looked at on the event loop, ten microseconds long. Five in each object.
 MAX_IMAGE_PLACES = 20_000
+# Answers to a Config: certificates are a few KiB. Read in a tenth of a second, and 4 MiB of memory.
+MAX_ANSWERS_TEXT = MIB
+MAX_ANSWERS_NODES = 20_000
 # For who reads own files with own memory, on the command line.
 _LARGER = 8
+
+
+def for_sources() -> Budget:
+    """For what the operator reads of an app's sources and of what they are filled in with, before it is looked into."""
+    return Budget({PACKED: MAX_PACKED_BYTES})
+
+
+def for_answers() -> Budget:
+    """For documents with answers to a Config, which are read in the operator itself: the largest Configs ask for some
+    hundred, each of which is four values in a ConfigValues document."""
+    return Budget({TEXT: MAX_ANSWERS_TEXT, NODES: MAX_ANSWERS_NODES, ALIASES: MAX_ANSWERS_NODES, OBJECTS: MAX_OBJECTS})
 
 
 class DistinctImages:

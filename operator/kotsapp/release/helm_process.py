@@ -15,7 +15,7 @@ from kotsapp.release.sandbox import Walls
 MAX_CPU_SECONDS = 30
 # Writable memory: a chart of 6 MiB with 150 templates takes 150 MiB; budget.py says what else is in the pod.
 # Go's own aim is below it: it collects garbage harder when it comes near.
-MAX_MEMORY = 224 * MIB
+MAX_MEMORY = 208 * MIB
 MEMORY_AIM = 128 * MIB
 # A large public chart (a monitoring stack, with its definitions) writes 5 MiB.
 MAX_OUTPUT_BYTES = 10 * MIB

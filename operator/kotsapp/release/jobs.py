@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.release import archives
+from kotsapp.release import archives, store
 from kotsapp.release.budget import for_operator
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.files import SourceFile, content_digest, expand
@@ -14,6 +14,7 @@ from kotsapp.release.filling import Drawn
 from kotsapp.release.helm import Cluster
 from kotsapp.release.reader import Release, read_release
 from kotsapp.release.renderer import Renderer
+from kotsapp.release.store import Packed, StoredRelease
 from kotsapp.release.upgrade import Past
 
 
@@ -76,6 +77,11 @@ def content(files: Sequence[SourceFile]) -> Content:
     return Content(content_digest(*expand(files, for_operator())))
 
 
+def stored(packed: Packed) -> StoredRelease:
+    """A release that was rendered before. Raises StoredReleaseError."""
+    return store.read(packed)
+
+
 def warm_up() -> None:
     """Read a little of each kind."""
     texts = (b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n&a [*a", b'{"kind": "List"}', b"\x1f\x8b")
@@ -95,4 +101,4 @@ def _mark(past: Past | None) -> Past | None:
     return None if past is None else Past(past.digest)
 
 
-JOBS = {"render": render, "content": content, "unpack": unpack}
+JOBS = {"render": render, "content": content, "unpack": unpack, "stored": stored}

@@ -12,8 +12,9 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -122,16 +123,18 @@ class Reader:
         suspect: bool = False,
         charts: bool = False,
         ports: Sequence[int] = (),
+        weigh: Callable[[int], None] | None = None,
     ) -> Result:
         """What the job makes of its arguments, which a child gets pickled.
 
         ``fingerprint`` tells the inputs; ``charts`` says that it runs helm, ``ports`` of this machine are all that the
-        child may connect to. A job is suspect if its reader died before, was at work when the operator did, or is
+        child may connect to. ``weigh`` is told how many bytes the answer will take, before it is looked into, and may
+        raise. A job is suspect if its reader died before, was at work when the operator did, or is
         not quick: it comes after all others. Raises ReaderDiedError, ReaderUnavailableError, and what the job raises
         that is meant for the author.
         """
         name = fingerprint[:_MAX_NAME]
-        request = packed(job, arguments)
+        request = partial(packed, job, arguments)
         asked = Asked(name, min(self._quick, self._seconds), tuple(ports))
         suspect = suspect or name in self._suspects
         try:
@@ -146,6 +149,8 @@ class Reader:
         self._suspects -= {name}
         if kind != RESULT:
             raise (await _decoded(Failure, frames)).error()
+        if weigh is not None:
+            weigh(codec.weight(frames))
         return await _decoded(result, frames)
 
     def waits(self, tenant: Tenant) -> bool:
@@ -153,9 +158,10 @@ class Reader:
         return self._chart_queue.waits(tenant) or self._queue.waits(tenant)
 
     async def _answer(
-        self, request: bytes, asked: Asked, tenant: Tenant, *, suspect: bool, charts: bool
+        self, request: Callable[[], bytes], asked: Asked, tenant: Tenant, *, suspect: bool, charts: bool
     ) -> tuple[list[bytes], bytes]:
-        """Raises DiedError and ReaderUnavailableError."""
+        """``request`` makes the arguments ready when it is their turn: of those that wait there may be many, each with
+        megabytes. Raises DiedError and ReaderUnavailableError."""
         if suspect:
             asked = replace(asked, seconds=self._seconds)
         async with contextlib.AsyncExitStack() as turns:
@@ -164,7 +170,7 @@ class Reader:
             await turns.enter_async_context(self._queue.turn(tenant, suspect=suspect))
             try:
                 server = await self._started()
-                return await server.run(request, asked)
+                return await server.run(request(), asked)
             except NoFolderError as error:
                 raise ReaderUnavailableError(
                     f"the operator can't write in {self._base} ({error}), where it works while it reads sources: give"
@@ -211,6 +217,7 @@ class InProcess(Reader):
         suspect: bool = False,
         charts: bool = False,  # noqa: ARG002
         ports: Sequence[int] = (),  # noqa: ARG002
+        weigh: Callable[[int], None] | None = None,  # noqa: ARG002
     ) -> Result:
         async with self._queue.turn(tenant, suspect=suspect):
             function = importlib.import_module(self._jobs).JOBS[job]

@@ -10,13 +10,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from kotsapp.names import GROUP
-from kotsapp.release import kept_in_secrets
+from kotsapp.release import codec, kept_in_secrets
 from kotsapp.release.kept_in_secrets import Secret
 from kotsapp.release.reader import Release
 from kotsapp.release.upgrade import ChartRecord
@@ -26,7 +23,7 @@ SECRET_TYPE = f"{GROUP}/release.v1"
 RELEASE_LABEL = f"{GROUP}/release-of"
 REVISION_LABEL = f"{GROUP}/revision"
 # Text of a release as it is stored: what the reading of one may take in (release/budget.py), and half of that for what
-# aliases repeat and for the drawn values. It is unpacked in the operator.
+# aliases repeat and for the drawn values.
 MAX_TEXT = 24 * 1024 * 1024
 MAX_PARTS = 16
 _FORMAT = 1
@@ -38,7 +35,7 @@ class StoredReleaseError(ValueError):
     """A stored release can't be used; the message says why, and nothing that it holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class StoredRelease:
     """A rendered release, with what it was rendered from.
 
@@ -72,17 +69,15 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
 
     ``metadata`` (namespace, labels, owners) is that of each. Raises StoredReleaseError for one that is too large.
     """
-    plain = _adapter().dump_python(
-        replace(stored, release=replace(stored.release, charts=(), filler=None)), mode="json"
-    )
+    plain = codec.to_json(replace(stored, release=replace(stored.release, charts=(), filler=None)))
     text = json.dumps({"format": _FORMAT, "stored": plain}, ensure_ascii=False, separators=(",", ":")).encode()
-    packed = gzip.compress(text, compresslevel=6, mtime=0)
-    parts = list(kept_in_secrets.parts(packed))
+    content = gzip.compress(text, compresslevel=6, mtime=0)
+    parts = list(kept_in_secrets.parts(content))
     if len(parts) > MAX_PARTS or len(text) > MAX_TEXT:
         raise StoredReleaseError(
             f"the rendered release is too large to be kept: {len(text)} bytes of at most {MAX_TEXT}"
         )
-    digest = hashlib.sha256(packed).hexdigest()
+    digest = hashlib.sha256(content).hexdigest()
     made = []
     for number, part in enumerate(parts):
         labels = {**metadata["labels"], RELEASE_LABEL: app, REVISION_LABEL: str(stored.revision)}
@@ -114,8 +109,22 @@ def is_whole(found: Sequence[Secret], app: str, revision: int) -> bool:
     return any(secret["metadata"]["name"] == secret_name(app, revision, 0) for secret in found)
 
 
-def read(found: Sequence[Secret], app: str, revision: int) -> StoredRelease:
-    """The release that these Secrets hold; raises StoredReleaseError when they don't hold one whole."""
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A stored release as its Secrets hold it, not looked into: who may write Secrets may have written it."""
+
+    content: bytes = field(repr=False)
+    name: str
+    revision: int
+
+
+def part_names(app: str, revision: int) -> list[str]:
+    """The names that the Secrets of a revision may have."""
+    return [secret_name(app, revision, part) for part in range(MAX_PARTS)]
+
+
+def packed(found: Sequence[Secret], app: str, revision: int) -> Packed:
+    """What these Secrets hold together; raises StoredReleaseError when that is not one release, whole."""
     by_name = {str(secret["metadata"]["name"]): secret for secret in found}
     first = by_name.get(secret_name(app, revision, 0))
     if first is None:
@@ -130,23 +139,25 @@ def read(found: Sequence[Secret], app: str, revision: int) -> StoredRelease:
         if part not in by_name:
             raise StoredReleaseError(f"Secret {part} is missing")
         pieces.append(_value(by_name[part], _DATA, part))
-    packed = b"".join(pieces)
-    if hashlib.sha256(packed).hexdigest() != digest:
+    content = b"".join(pieces)
+    if hashlib.sha256(content).hexdigest() != digest:
         raise StoredReleaseError(f"Secret {name} was changed by somebody else")
-    return _unpacked(packed, name, revision)
+    return Packed(content, name, revision)
 
 
-def _unpacked(packed: bytes, name: str, revision: int) -> StoredRelease:
+def read(packed: Packed) -> StoredRelease:
+    """The release; to be done in a reader's child. Raises StoredReleaseError for what is none."""
+    name = packed.name
     try:
-        document = json.loads(kept_in_secrets.unpacked(packed, MAX_TEXT))
+        document = json.loads(kept_in_secrets.unpacked(packed.content, MAX_TEXT))
         if document.get("format") != _FORMAT:
             raise StoredReleaseError(f"Secret {name} is of another version of the operator")
-        stored = _adapter().validate_python(document["stored"])
+        stored: StoredRelease = codec.from_json(StoredRelease, document["stored"])
     except StoredReleaseError:
         raise
-    except (ValueError, KeyError, AttributeError, RecursionError, ValidationError):
+    except (ValueError, KeyError, AttributeError, RecursionError, TypeError):
         raise StoredReleaseError(f"Secret {name} does not hold a release that can be read") from None
-    if stored.revision != revision:
+    if stored.revision != packed.revision:
         raise StoredReleaseError(f"Secret {name} was changed by somebody else")
     return stored
 
@@ -160,8 +171,3 @@ def _value(secret: Secret, key: str, name: str) -> bytes:
         return kept_in_secrets.value(secret, key)
     except ValueError:
         raise StoredReleaseError(f"Secret {name} was changed by somebody else") from None
-
-
-@cache
-def _adapter() -> TypeAdapter[StoredRelease]:
-    return TypeAdapter(StoredRelease)
