@@ -7,10 +7,12 @@ READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 
-# One for each core; end-to-end tests have a control plane of their own in each (about 1 GiB).
-WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
+# Two for each core, since end-to-end tests mostly wait; they have a control plane of their own in each worker, and with
+# the operators, registries and nodes beside it that is about 1.5 GiB of memory.
+WORKERS ?= $(shell free=$$(awk '/^MemAvailable/ {print int($$2 / 1572864)}' /proc/meminfo); n=$$(($$(nproc) * 2)); \
+	n=$$((n < free ? n : free)); n=$$((n < 6 ? n : 6)); echo $$((n > 1 ? n : 1)))
 
-.PHONY: demo test test-unit test-pythons lint cluster real gitops bench soak docs licenses audit pin-bases lock clean
+.PHONY: demo test test-unit test-pythons test-kubernetes lint cluster real gitops bench soak docs licenses audit pin-bases lock clean
 
 demo: $(READY) ## the minute's tour: a license, the vendor's release, its private images, and the next release
 	@$(BIN)/python examples/demo/demo.py
@@ -19,7 +21,14 @@ test: $(READY) ## every test, on a real API server and real registries
 	@command -v lua5.1 >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq lua5.1)
 	@command -v chromium >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium) || echo "no Chromium, so reports are opened in none"
 	$(BIN)/python -m localworld build
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -n $(WORKERS) --dist loadscope
+
+# README.md has the releases that were tried.
+KUBERNETES ?= 1.34
+
+test-kubernetes: $(READY) ## the end-to-end tests on an older Kubernetes: KUBERNETES=1.34, emulated; 1.34.4, built first
+	KUBERNETES=$(KUBERNETES) $(BIN)/python -m localworld build
+	KUBERNETES=$(KUBERNETES) $(BIN)/pytest -n $(WORKERS) --dist loadscope tests/e2e tests/world
 
 PYTHONS := 3.11 3.12 3.13 3.14
 OF_PYENV = $(lastword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/$(1).*/bin/python3))
@@ -52,8 +61,9 @@ bench: $(READY) ## measure speed and memory against peers, minutes each; one alo
 	@$(BIN)/python -m localworld build
 	@for bench in $(if $(ONLY),bench/$(ONLY).py,$(filter-out bench/soak.py,$(wildcard bench/[a-z]*.py))); do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
-soak: $(READY) ## kill, cut off and refuse the operator for ten minutes, and see that nothing comes of it
+soak: $(READY) ## kill, cut off and refuse the operator for ten minutes; before it, every property with many inputs
 	@$(BIN)/python -m localworld build
+	@THOROUGH=1 $(BIN)/pytest -q -m hypothesis -n $(WORKERS) --ignore=tests/e2e --ignore=tests/world --ignore=tests/realnode
 	@$(BIN)/python bench/soak.py
 
 gitops: $(READY) ## docs/gitops.md, commit by commit, judged by kstatus and by Flux's own health checks; needs Go
@@ -61,9 +71,10 @@ gitops: $(READY) ## docs/gitops.md, commit by commit, judged by kstatus and by F
 	@$(BIN)/python -m localworld build-gitops
 	@$(BIN)/pytest -v -rP --no-header tests/gitops tests/e2e/test_gitops_page.py
 
-docs: $(READY) ## write the tables of docs/reference.md and the shipped policy anew
+docs: $(READY) ## write the tables of docs/reference.md, the shipped policy and the chart's copies anew
 	@$(BIN)/python -m harness.reference
 	@$(BIN)/python -m harness.shipped_policy
+	@$(BIN)/python -m harness.chart_files
 
 licenses: $(READY) ## write docs/dependencies.md anew: what is in the image, under which licenses
 	@$(BIN)/python -m harness.dependencies

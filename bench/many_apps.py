@@ -1,7 +1,10 @@
-"""Many KotsApps: time to all Ready, what idling costs, and how long one changed license takes.
+"""Many KotsApps: time to all Ready, what idling costs, what a look at an unchanged app costs, and how long one changed
+license takes.
 
-Prints a row for each number of apps. Arguments: numbers of apps (default: 100 1000). With ``--charts`` each app is a
-chart that comes to the same objects and draws a password: what is kept of its rendering must cost no memory.
+Prints a row for each number of apps. A look is a whole reconciliation, since the license's Secret was touched;
+``readers`` is the CPU, in seconds, of reading releases and of helm meanwhile: nothing, where there was none of both.
+Arguments: numbers of apps (default: 100 1000). With ``--charts`` each app is a chart that comes to the same objects and
+draws a password: what is kept of its rendering must cost no memory.
 """
 
 import base64
@@ -13,6 +16,7 @@ import tarfile
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,10 @@ NAMESPACES = 10
 IDLE_SECONDS = int(os.environ.get("IDLE_SECONDS", "120"))
 LOOK_SECONDS = 0.5
 OTHER_ID = "another-license-id"
+HEADS = (
+    " apps  Ready, s  each, ms  idle writes  idle CPU %  empty MiB  RSS MiB"
+    "  look, ms CPU  writes  readers, s  new license, s"
+)
 
 
 def objects(name: str) -> list[dict[str, Any]]:
@@ -100,9 +108,16 @@ def ready(world: World) -> int:
     return sum(row.split()[2] == "True" for row in rows)
 
 
-def cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int, *, children: bool = False) -> float:
+    """Of the process, and with ``children`` of those that it has waited for."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(int(field) for field in fields[11 : 15 if children else 13]) / os.sysconf("SC_CLK_TCK")
+
+
+def readers_seconds(pid: int) -> float:
+    """CPU of what the operator has started: what forks readers, and those, which start helm."""
+    started = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return sum(cpu_seconds(int(child), children=True) for child in started)
 
 
 def writes(world: World, at: int) -> int:
@@ -146,13 +161,45 @@ def measure(number: int, folder: Path, charts: bool) -> str:
         time.sleep(IDLE_SECONDS)
         busy = (cpu_seconds(operator.pid) - cpu) / IDLE_SECONDS * 100
         idle_writes, rss = writes(world, at), operator.rss()
+        looks = looked_at(world, operator, names)
         changed = changed_license(world, names[number // 2], other)
         operator.stop()
     mib = 1024 * 1024
     return (
-        f"{number:>5}  {took:8.1f}  {took / number * 1000:9.1f}  {idle_writes:11}  {busy:10.2f}"
-        f"  {empty / mib:9.0f}  {rss / mib:8.0f}  {changed:15.2f}"
+        f"{number:>5}  {took:8.1f}  {took / number * 1000:8.1f}  {idle_writes:11}  {busy:10.2f}"
+        f"  {empty / mib:9.0f}  {rss / mib:7.0f}"
+        f"  {looks.cpu * 1000:12.1f}  {looks.writes:6}  {looks.readers:10.2f}  {changed:14.2f}"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Seconds of the operator's CPU for one, writes of all, and seconds of CPU of what it started for all."""
+
+    cpu: float
+    writes: int
+    readers: float
+
+
+def looked_at(world: World, operator: Operator, names: list[tuple[str, str]]) -> Looks:
+    """Have each app looked at once more, of which nothing has changed."""
+    assert world.audit_log is not None
+    before = reconciliations(operator)
+    at, cpu, readers = world.audit_log.stat().st_size, cpu_seconds(operator.pid), readers_seconds(operator.pid)
+    touched = {"metadata": {"annotations": {"bench.example.com/touched": "true"}}}
+    with ThreadPoolExecutor(8) as pool:
+        secret = "/api/v1/namespaces/{}/secrets/license-{}"
+        list(pool.map(lambda n: world.api.merge(secret.format(n[1], n[0]), touched), names))
+    until(lambda: reconciliations(operator) - before >= len(names), "all are looked at", 900)
+    spent = cpu_seconds(operator.pid) - cpu
+    done = reconciliations(operator) - before
+    return Looks(spent / done, writes(world, at), readers_seconds(operator.pid) - readers)
+
+
+def reconciliations(operator: Operator) -> int:
+    time.sleep(LOOK_SECONDS)  # printing metrics costs CPU, too
+    lines = [line for line in operator.metrics().splitlines() if line.startswith("kotsapp_reconciliations_total{")]
+    return int(sum(float(line.split()[-1]) for line in lines))
 
 
 def changed_license(world: World, name: tuple[str, str], document: bytes) -> float:
@@ -171,7 +218,7 @@ def changed_license(world: World, name: tuple[str, str], document: bytes) -> flo
 
 
 def main() -> int:
-    print(" apps  Ready, s  each, ms   idle writes  idle CPU %  empty MiB  RSS MiB  new license, s", flush=True)
+    print(HEADS, flush=True)
     charts = "--charts" in sys.argv
     for number in [int(a) for a in sys.argv[1:] if a != "--charts"] or [100, 1000]:
         with tempfile.TemporaryDirectory(prefix="kotsapp-bench-") as folder:

@@ -53,7 +53,7 @@ def soak(world: World, folder: Path, kills: int, seed: int) -> None:
     fleet = Fleet(Tenant.make(world, signer), rng)
     with closing(ForkedOperator(world, folder, signer.folder)) as operator:
         operator.start()
-        fleet.settle(steady=STEADY, changing=4)
+        fleet.start(steady=STEADY, changing=4)
         operator.kill()
         print(f"seed {seed}; {len(fleet.apps)} apps to begin with")
         print(f"{'phase':<36}{'seconds':>9}{'changes':>9}{'apps':>6}{'until all Ready':>17}")

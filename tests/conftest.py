@@ -4,32 +4,23 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["harness.fixtures"]
+from harness.examples import examples
+
+pytest_plugins = ["harness.fixtures", "harness.scheduling"]
 
 # How long an example takes is the machine's affair, not the product's.
-settings.register_profile("kotsapp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "kotsapp", deadline=None, max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("kotsapp")
 
 # Whoever starts the tests in the background may ignore Ctrl-C, and what they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-# What takes long to set up in these folders serves all of their tests, so one worker runs them.
-_TOGETHER = ("realnode", "world")
-_TESTS = Path(__file__).parent
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (``make test``) a file's tests stay on one, in their order."""
-    for item in items:
-        path = item.path.relative_to(_TESTS)
-        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in _TOGETHER else str(path)))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

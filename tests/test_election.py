@@ -12,21 +12,13 @@ from typing import Any
 import pytest
 
 from harness.virtual_time import in_virtual_time, quiet, until
-from kotsapp.election import (
-    LEASE_SECONDS,
-    RENEW_SECONDS,
-    RETRY_SECONDS,
-    TRY_SECONDS,
-    Elector,
-    Object,
-    Seen,
-    claimed,
-    observe,
-    released,
-)
+from kotsapp.election import RENEW_SECONDS, RETRY_SECONDS, Elector
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.fence import Fence
+from kotsapp.lease import LEASE_SECONDS, TRY_SECONDS, Object, Seen, claimed, observe, released
 
+# Two requests, a hundredth of a second each way.
+SOON = 0.3
 NOON = datetime(2026, 11, 26, 12, 0, 0, 250_000, UTC)
 OLD = {
     "holderIdentity": "a",
@@ -109,6 +101,8 @@ class Cluster:
     lease: Object | None = None
     version: int = 0
     puts: list[tuple[str, str]] = field(default_factory=list)
+    stored_at: float = 0.0
+    watching: list[asyncio.Queue[Object]] = field(default_factory=list)
 
     def store(self, lease: Object) -> Object:
         given = lease.get("metadata", {}).get("resourceVersion")
@@ -117,20 +111,55 @@ class Cluster:
             raise ApiError(409, "Conflict", "the object has been modified")
         self.version += 1
         self.lease = {"metadata": {"resourceVersion": str(self.version)}, "spec": dict(lease["spec"])}
+        self.stored_at = now()
+        self.tell("MODIFIED" if live else "ADDED", self.lease)
         return copy.deepcopy(self.lease)
+
+    def delete(self) -> None:
+        gone, self.lease = self.lease, None
+        self.tell("DELETED", gone or {})
+
+    def tell(self, kind: str, lease: Object) -> None:
+        for queue in self.watching:
+            queue.put_nowait({"type": kind, "object": copy.deepcopy(lease)})
 
 
 @dataclass
 class Link:
-    """One candidate's way to the Lease. ``fault`` is met by each request; ``delay`` is each one's way there."""
+    """One candidate's way to the Lease. ``fault`` is met by each request; ``delay`` is each one's way there.
+
+    A watch is refused with ``unwatched``, and says nothing any more with ``deaf``.
+    """
 
     cluster: Cluster
     who: str
     name: str = "kotsapp-system/kotsapp-operator"
     fault: str = ""
     delay: Callable[[], float] = lambda: 0.01
+    unwatched: bool = False
+    deaf: bool = False
+    gets: int = 0
+
+    async def watch(self, version: str) -> AsyncIterator[Object]:
+        await self._way()
+        if self.unwatched:
+            raise ApiError(403, "Forbidden", 'User "x" cannot watch resource "leases"')
+        if self.cluster.lease and self.cluster.lease["metadata"]["resourceVersion"] != version:
+            yield {"type": "MODIFIED", "object": copy.deepcopy(self.cluster.lease)}
+        queue: asyncio.Queue[Object] = asyncio.Queue()
+        self.cluster.watching.append(queue)
+        try:
+            while True:
+                event = await queue.get()
+                if self.fault or self.deaf:
+                    continue
+                await asyncio.sleep(self.delay())
+                yield event
+        finally:
+            self.cluster.watching.remove(queue)
 
     async def get(self) -> Object | None:
+        self.gets += 1
         await self._way()
         return copy.deepcopy(self.cluster.lease)
 
@@ -249,14 +278,17 @@ async def test_one_leads_and_the_others_follow_it() -> None:
         assert cluster.lease["spec"]["leaseTransitions"] == 0
 
 
+@pytest.mark.parametrize("after", [33.3, 33.9, 34.4, 35.1])
 @in_virtual_time
-async def test_a_leader_that_was_killed_is_followed_when_its_lease_is_over() -> None:
-    async with candidates("a", "b") as (_, made):
+async def test_a_leader_that_was_killed_is_followed_as_its_lease_ends_and_not_before(after: float) -> None:
+    async with candidates("a", "b") as (cluster, made):
         first = await leader(made)
         (other,) = [candidate for candidate in made if candidate is not first]
-        await quiet(33.3)
+        await quiet(after)
         await first.kill()
-        assert LEASE_SECONDS - RETRY_SECONDS < await seconds_until(lambda: other.writes) < LEASE_SECONDS + RETRY_SECONDS
+        last = cluster.stored_at
+        await seconds_until(lambda: other.writes)
+        assert LEASE_SECONDS <= cluster.stored_at - last < LEASE_SECONDS + SOON
 
 
 @in_virtual_time
@@ -266,9 +298,54 @@ async def test_a_leader_that_is_told_to_end_is_followed_at_once() -> None:
         (other,) = [candidate for candidate in made if candidate is not first]
         await quiet(33.3)
         await first.terminate()
-        assert await seconds_until(lambda: other.writes) <= RETRY_SECONDS + 0.5
+        assert await seconds_until(lambda: other.writes) <= SOON
         assert cluster.lease is not None
         assert cluster.lease["spec"]["leaseTransitions"] == 1
+
+
+@pytest.mark.parametrize("how", ["unwatched", "deaf"])
+@in_virtual_time
+async def test_who_hears_nothing_of_the_lease_looks_at_it_every_so_often(how: str) -> None:
+    """Rights of an older version have no watch in them; and a connection whose peer is gone says nothing."""
+    async with candidates("a", "b") as (cluster, made):
+        for candidate in made:
+            setattr(candidate.link, how, True)
+        first = await leader(made)
+        (other,) = [candidate for candidate in made if candidate is not first]
+        await quiet(33.3)
+        await first.kill()
+        last = cluster.stored_at
+        await seconds_until(lambda: other.writes)
+        assert LEASE_SECONDS <= cluster.stored_at - last < LEASE_SECONDS + RETRY_SECONDS + SOON
+        await other.terminate()
+
+
+@in_virtual_time
+async def test_a_follower_that_hears_of_renewals_asks_for_nothing() -> None:
+    async with candidates("a", "b") as (_, made):
+        first = await leader(made)
+        (other,) = [candidate for candidate in made if candidate is not first]
+        await quiet(20)
+        asked = other.link.gets
+        await quiet(120)
+        assert other.link.gets - asked <= 1
+
+
+@in_virtual_time
+async def test_an_old_event_that_comes_late_makes_nobody_take_the_lease_sooner() -> None:
+    async with candidates("a", "b") as (cluster, made):
+        first = await leader(made)
+        (other,) = [candidate for candidate in made if candidate is not first]
+        await quiet(20)
+        old = copy.deepcopy(cluster.lease)
+        await quiet(20)
+        await first.kill()
+        last = cluster.stored_at
+        await quiet(10)
+        assert old is not None
+        cluster.tell("MODIFIED", old)
+        await seconds_until(lambda: other.writes)
+        assert cluster.stored_at - last >= LEASE_SECONDS
 
 
 @in_virtual_time
@@ -331,7 +408,7 @@ async def test_a_lease_that_is_deleted_is_made_again_by_its_leader() -> None:
     async with candidates("a", "b") as (cluster, made):
         first = await leader(made)
         await quiet(20)
-        cluster.lease = None
+        cluster.delete()
         await quiet(20)
         assert first.writes
         assert first.lost == []
@@ -381,7 +458,10 @@ def test_whatever_fails_no_two_write_and_when_all_is_well_one_does(seed: int) ->
                 if what < 0.7:
                     candidate.link.fault = chance.choice(["", "", "refused", "silent", "answer lost", "forbidden"])
                 elif what < 0.75:
-                    cluster.lease = None if chance.random() < 0.1 else cluster.lease
+                    if chance.random() < 0.1:
+                        cluster.delete()
+                elif what < 0.85:
+                    candidate.link.unwatched, candidate.link.deaf = chance.random() < 0.3, chance.random() < 0.3
                 await quiet(chance.uniform(0, 12))
             for candidate in made:
                 candidate.link.fault = ""

@@ -118,6 +118,17 @@ def test_a_place_is_spared_for_who_has_none(case: str) -> None:
 
 
 @in_virtual_time
+async def test_a_place_is_left_for_a_namespace_that_has_none() -> None:
+    askers = Askers(FairQueue(4, for_new=1))
+    await askers.ask(*numbered("a/x", 9), *numbered("a/y", 9), seconds=10)
+    assert askers.at_once == 3
+    await askers.ask("b/x0", "b/x1", "c/x0", seconds=4)
+    assert askers.at_once == 4
+    await askers.end()
+    assert (askers.came["b/x0"], askers.came["b/x1"], askers.came["c/x0"]) == (0, 4, 8)
+
+
+@in_virtual_time
 async def test_without_sparing_one_tenant_has_all_places() -> None:
     askers = Askers(FairQueue(8))
     await askers.ask(*numbered("a/x", 20))

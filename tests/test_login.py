@@ -15,6 +15,7 @@ from harness.kubeconfigs import embedded, kubeconfig, noting_server, write
 from kotsapp.backoff import Backoff
 from kotsapp.kube.access import Access
 from kotsapp.kube.connection import Connection
+from kotsapp.kube.request import Request
 from kotsapp.login import MAX_REFUSALS, SERVED_SECONDS, Login
 
 AT_ONCE = Backoff(first=0.0, longest=0.0)
@@ -85,7 +86,7 @@ async def test_kopf_asks_where_and_as_whom_our_own_client_does() -> None:
         for token in ("first", "second"):
             renewed.token = token
             await info.aiohttp_session.get(f"{info.server}/apis")
-            await connection.json("GET", "/apis")
+            await connection.json(Request("GET", "/apis"))
         await info.aiohttp_session.close()
         await connection.close()
 

@@ -147,7 +147,7 @@ class _Noting(logging.Handler):
 
 
 @pytest.mark.parametrize(
-    ("answers", "told"),
+    ("answers", "reported"),
     [
         ([403, 403, 403], "said 403"),
         ([500, 500, 500], "said 500"),
@@ -157,12 +157,12 @@ class _Noting(logging.Handler):
     ids=["403 for long", "500 for long", "422", "an error of the watch"],
 )
 async def test_what_kopf_dies_of_is_told_in_a_line_and_tried_again(
-    answers: list[Any], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    answers: list[Any], reported: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with living(ApiServer([*answers, None]), tmp_path, monkeypatch) as life:
         await life.until(lambda: life.operator.readiness().ready and life.said("beginning anew"))
         (line,) = [line for line in life.lines if "beginning anew" in line]
-        assert told in line
+        assert reported in line
         assert "\n" not in line
         assert life.said("Traceback") == life.said("Request attempt") == 0
         await life.ends()

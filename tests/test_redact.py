@@ -44,11 +44,11 @@ def test_every_spelling_is_masked_whatever_stands_around_it(before: str, after: 
     redactor = knowing(secret)
 
     for how, text in spelled.items():
-        told = redactor.text(f"field is invalid: {text}!")
-        assert MASK in told, how
-        assert told.startswith("field is invalid: "), how
-        assert told.endswith("!"), how
-        assert secret.lower() not in told.lower(), how
+        reported = redactor.text(f"field is invalid: {text}!")
+        assert MASK in reported, how
+        assert reported.startswith("field is invalid: "), how
+        assert reported.endswith("!"), how
+        assert secret.lower() not in reported.lower(), how
 
 
 def test_what_is_left_of_a_secret_in_a_shortened_message_is_masked() -> None:

@@ -85,7 +85,7 @@ async def start(server: tuple[ApiServer, TestServer]) -> AsyncIterator[Starter]:
 
     async def begin(*namespaces: str, known: dict[str, int] | None = None, clock: Clock | None = None) -> Kopf:
         base = f"http://127.0.0.1:{server[1].port}"
-        connection = Connection(Access(base), "test")
+        connection = Connection(Access(base), "test", retry_wait=0.0)
         client = KubeClient(connection, Discovery(connection), "v1.37.2")
         watch = AppWatch(client, namespaces, lambda: known or {}, clock or Clock())
         session = connection.session(watch.middleware)
@@ -143,9 +143,8 @@ async def test_a_watch_that_is_refused_is_none(
 
 
 async def test_a_server_that_is_gone_is_told_until_it_is_back(
-    start: Starter, server: tuple[ApiServer, TestServer], monkeypatch: pytest.MonkeyPatch
+    start: Starter, server: tuple[ApiServer, TestServer]
 ) -> None:
-    monkeypatch.setattr("kotsapp.kube.connection.MAX_RETRY_WAIT", 0.0)
     kopf = await start()
     await kopf.follow(100)
     await server[1].close()

@@ -13,12 +13,12 @@ GOOD: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class BadSpec:
-    """``refused`` is part of what the API server says, ``told`` of what the operator says; by CEL or by schema."""
+    """``refused`` is part of what the API server says, ``message`` of what the operator says; by CEL or by schema."""
 
     title: str
     changes: Mapping[str, Any]
     refused: str
-    told: str
+    message: str
     cel: bool = False
     name: str = NAME
 

@@ -84,19 +84,19 @@ def key(made: Mapping[str, Any]) -> ObjectKey:
     return key_of(made)
 
 
-class Told(list[Owner]):
+class Woken(list[Owner]):
     """Owners that were told of a change, until ``take``."""
 
     def take(self) -> list[Owner]:
-        told = sorted(self)
+        woken = sorted(self)
         self.clear()
-        return told
+        return woken
 
 
-def watched_objects() -> tuple[OwnedObjects, Told]:
+def watched_objects() -> tuple[OwnedObjects, Woken]:
     """The operator's cache of its objects, and whom it told; to be closed."""
-    told = Told()
-    return OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, told.append), told
+    woken = Woken()
+    return OwnedObjects((NAMESPACE_LABEL, NAME_LABEL), PRUNE_ANNOTATION, woken.append), woken
 
 
 @cache

@@ -2,7 +2,7 @@
 
 They are those of kstatus and Flux. Ready is always there; Reconciling and Stalled are there only while True, never
 both and never beside Ready True; each condition carries observedGeneration; lastTransitionTime moves only with the
-condition's status; the root observedGeneration reaches a generation once that generation is settled, and then at once.
+condition's status; the root observedGeneration reaches a generation once that generation is done, and then at once.
 While Suspended is there nothing is worked on, and the root observedGeneration may be ahead of Ready's.
 """
 
@@ -18,7 +18,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 # Reasons that fix what stands beside Ready False.
 _RETRIED = frozenset({"ImagesUndecided", "ImagesNotPullable"})
-_SETTLED = frozenset({"WorkloadsUnhealthy"})
+_FINAL = frozenset({"WorkloadsUnhealthy"})
 # What Ready True can't do without. Not among them: WorkloadsHealthy (an app may not wait), ImagesPullable (reported).
 _NEEDED = ("LicenseValid", "ImagesResolved", "PullSecretReady", "WorkloadsApplied")
 
@@ -79,7 +79,7 @@ def _one(status: Status, generation: int) -> Iterator[str]:
     if suspended is not None:
         yield from _suspended(suspended, conditions, root)
     elif not reconciling and root != ready.get("observedGeneration"):
-        yield f"settled for generation {ready.get('observedGeneration')}, but observedGeneration is {root}"
+        yield f"done with generation {ready.get('observedGeneration')}, but observedGeneration is {root}"
 
 
 def _suspended(suspended: Condition, conditions: Mapping[str, Condition], root: int) -> Iterator[str]:
@@ -110,7 +110,7 @@ def _ready(ready: Condition, reconciling: Condition | None, stalled: Condition |
         yield f"Stalled with reason {stalled.get('reason')} beside Ready with reason {reason}"
     if reason in _RETRIED and not reconciling:
         yield f"Ready is False with reason {reason} without Reconciling"
-    if reason in _SETTLED and (reconciling or stalled):
+    if reason in _FINAL and (reconciling or stalled):
         yield f"Reconciling or Stalled beside Ready with reason {reason}"
 
 
@@ -145,9 +145,9 @@ def _step(before: Status, after: Status) -> Iterator[str]:
 
 def _times(status: Status, before: Status, last_times: Mapping[str, str]) -> Iterator[str]:
     """lastTransitionTime of conditions moves with the status, that of images with the verdict, and never back."""
-    earlier = _by_type(before)
+    previous = _by_type(before)
     for type_, condition in _by_type(status).items():
-        time, old = str(condition.get("lastTransitionTime")), earlier.get(type_)
+        time, old = str(condition.get("lastTransitionTime")), previous.get(type_)
         if old is not None and old.get("status") == condition.get("status"):
             if time != old.get("lastTransitionTime"):
                 yield f"lastTransitionTime of {type_} moved while it stayed {condition.get('status')}"

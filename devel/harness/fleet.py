@@ -48,7 +48,7 @@ class Fleet:
     changes: int = 0
     last: str = ""
 
-    def settle(self, *, steady: int, changing: int) -> None:
+    def start(self, *, steady: int, changing: int) -> None:
         """Make the first apps and wait until they run."""
         for i in range(steady):
             self._put(f"steady-{i}", Wanted(IMAGES[i % len(IMAGES)]))
@@ -107,7 +107,7 @@ class Fleet:
         until(lambda: self._labelled() == _labelled_in(reference), "the objects are the same", 20)
         assert self._labelled() == _labelled_in(reference)
         for name in self.apps:
-            assert _told(self.tenant.app(name)) == _told(reference.app(name))
+            assert _reported(self.tenant.app(name)) == _reported(reference.app(name))
         self.check_restarts()
 
     def check_restarts(self) -> None:
@@ -175,7 +175,7 @@ def _labelled_in(tenant: Tenant) -> dict[str, Object]:
     return found
 
 
-def _told(app: Object) -> Object:
+def _reported(app: Object) -> Object:
     """The status without times, generations and the namespace's name."""
     status = app["status"]
     return {

@@ -7,18 +7,19 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from harness.running import Operator
+from harness.running import ENDED_WITH_US, Operator
 from harness.waiting import until
 
 # Each line read is the path of a log; the answer is the process id of an operator that writes to it.
 _PARENT = """
-import os, signal, sys
+import ctypes, os, signal, sys
 import kotsapp.cli, kotsapp.cli.run, kotsapp.handlers, kubernetes.aio.client
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for line in iter(sys.stdin.readline, ""):
     pid = os.fork()
     if pid == 0:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it ends with who forked it, however that ends
         log = os.open(line.strip(), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         null = os.open(os.devnull, os.O_RDONLY)
         for descriptor, target in ((null, 0), (log, 1), (log, 2)):
@@ -46,7 +47,7 @@ class ForkedOperator(Operator):
         assert not self.running, "one at a time"
         if self._parent is None:
             self._parent = subprocess.Popen(
-                [sys.executable, "-c", _PARENT, *self.arguments],
+                [*ENDED_WITH_US, sys.executable, "-c", _PARENT, *self.arguments],
                 env=self.environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -58,7 +59,7 @@ class ForkedOperator(Operator):
         print(self.log, file=self._parent.stdin, flush=True)
         self._pid = int(self._parent.stdout.readline())
         if ready:
-            self.wait_watching(at)
+            self._wait_started(at)
         return self
 
     def kill(self) -> None:

@@ -1,7 +1,7 @@
 """What is fuzzed beside YAML and archives: JSON, charts and the schemas of their values, licenses, and specs.
 
 Each kind makes an input out of random numbers and tries it: it returns whether the input was taken, and raises for
-anything that is neither an answer nor an error of the kind that is told.
+anything that is neither an answer nor an error of the kind that is reported.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-from harness import fuzz
+from harness import fuzz_inputs
 from harness.bad_specs import GOOD
 from harness.charts import pack_chart
 from harness.licensed import license_document
@@ -51,7 +51,7 @@ SCHEMA: Any = {
     "properties": {"a": {"$ref": "#/$defs/n"}, "b": {"type": "array", "items": {"type": "string"}}},
     "$defs": {"n": {"type": "integer"}},
 }
-HELM_CHART = fuzz.WHOLE[3]
+HELM_CHART = fuzz_inputs.WHOLE[3]
 FETCHED: Mapping[str, Any] = {
     **GOOD,
     "manifests": [
@@ -104,7 +104,7 @@ def random_json(numbers: random.Random) -> bytes:
     text = "\n".join(json.dumps(changed(numbers.choice(OBJECTS), numbers)) for _ in range(numbers.randint(1, 3)))
     for _ in range(numbers.randint(0, 3)):
         cut = numbers.randrange(len(text))
-        text = text[:cut] + numbers.choice(fuzz.PIECES) + text[cut + numbers.randint(0, 3) :]
+        text = text[:cut] + numbers.choice(fuzz_inputs.PIECES) + text[cut + numbers.randint(0, 3) :]
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -131,7 +131,7 @@ def attempt_schema(data: bytes) -> bool:
 def random_chart(numbers: random.Random) -> bytes:
     """A chart with packed subcharts, in an archive of which bytes may be changed."""
     schema = random_schema(numbers).decode("utf-8", "replace")
-    inner = pack_chart("sub", {"values.schema.json": schema, "templates/a.yaml": fuzz.WHOLE[0]})
+    inner = pack_chart("sub", {"values.schema.json": schema, "templates/a.yaml": fuzz_inputs.WHOLE[0]})
     files = {"demo/Chart.yaml": b"apiVersion: v2\nname: demo\nversion: 1.0.0\n", "demo/charts/sub.tgz": inner}
     text = numbers.choice(("", "a: 1\n", "\x00", "name: [", "{{ lookup }}"))
     data = bytearray(pack({**files, "demo/values.yaml": text.encode()}))
@@ -173,7 +173,7 @@ def random_license(numbers: random.Random) -> bytes:
     text = json.dumps(document)
     for _ in range(numbers.randint(0, 2)):
         cut = numbers.randrange(len(text))
-        text = text[:cut] + numbers.choice(fuzz.PIECES) + text[cut + numbers.randint(0, 3) :]
+        text = text[:cut] + numbers.choice(fuzz_inputs.PIECES) + text[cut + numbers.randint(0, 3) :]
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -270,7 +270,7 @@ def attempt_vendor_answer(answer: tuple[str, Any]) -> bool:
 
 def attempt_lint(data: bytes) -> bool:
     """Whether nothing is found; each form that findings are written in can be read."""
-    report = check([SourceFile("fuzz", "a.yaml", data)], "standard input", None, fuzz.no_engine)
+    report = check([SourceFile("fuzz", "a.yaml", data)], "standard input", None, fuzz_inputs.no_engine)
     ElementTree.fromstring(junit.text(report).encode())
     sarif.text(report)
     if len(github.text(report).splitlines()) != len(report.findings):
@@ -279,10 +279,10 @@ def attempt_lint(data: bytes) -> bool:
 
 
 KINDS = (
-    Kind("YAML", fuzz.random_text, lambda data: fuzz.attempt(data, "a.yaml")),
-    Kind("archives", fuzz.random_archive, lambda data: fuzz.attempt(data, "a.tgz")),
-    Kind("lint", fuzz.random_text, attempt_lint),
-    Kind("JSON", random_json, lambda data: fuzz.attempt(data, "a.json")),
+    Kind("YAML", fuzz_inputs.random_text, lambda data: fuzz_inputs.attempt(data, "a.yaml")),
+    Kind("archives", fuzz_inputs.random_archive, lambda data: fuzz_inputs.attempt(data, "a.tgz")),
+    Kind("lint", fuzz_inputs.random_text, attempt_lint),
+    Kind("JSON", random_json, lambda data: fuzz_inputs.attempt(data, "a.json")),
     Kind("schemas", random_schema, attempt_schema),
     Kind("charts", random_chart, attempt_chart),
     Kind("values", random_values, attempt_values),

@@ -7,16 +7,20 @@ import random
 import resource
 from collections import Counter
 
-from harness import fuzz, fuzz_kinds
+from harness import fuzz_inputs, fuzz_kinds
 from kotsapp.fair_queue import Tenant
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.jobs import Inputs
-from kotsapp.release.process import Reader, ReaderDiedError
+from kotsapp.release.process import Job, Reader, ReaderDiedError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 
-MAKERS = (("a.yaml", fuzz.random_text), ("a.json", fuzz_kinds.random_json), ("a.tgz", fuzz.random_archive))
+MAKERS = (
+    ("a.yaml", fuzz_inputs.random_text),
+    ("a.json", fuzz_kinds.random_json),
+    ("a.tgz", fuzz_inputs.random_archive),
+)
 # A namespace's own inputs come one after the other.
 NAMESPACES = 4
 # No engine: thousands of processes would take hours.
@@ -35,8 +39,8 @@ async def run(count: int, seed: int) -> str:
                 group.create_task(_some(reader, outcomes, count // NAMESPACES, seed + number))
     finally:
         await reader.close()
-    told = ", ".join(f"{times} {outcome}" for outcome, times in outcomes.most_common())
-    return f"{sum(outcomes.values())} inputs in children: {told}; memory {before} to {_mebibytes()} MiB"
+    summary = ", ".join(f"{times} {outcome}" for outcome, times in outcomes.most_common())
+    return f"{sum(outcomes.values())} inputs in children: {summary}; memory {before} to {_mebibytes()} MiB"
 
 
 async def _some(reader: Reader, outcomes: Counter[str], count: int, seed: int) -> None:
@@ -46,7 +50,7 @@ async def _some(reader: Reader, outcomes: Counter[str], count: int, seed: int) -
         data = make(numbers)
         inputs = Inputs(Renderer(None, "pull", "apps", helm=HELM), (SourceFile("fuzz", name, data),))
         try:
-            await reader.run("render", inputs, tenant=Tenant(str(seed)), fingerprint="fuzz", result=Release)
+            await reader.run(Job("render", (inputs,), Release), tenant=Tenant(str(seed)), fingerprint="fuzz")
             outcomes["taken"] += 1
         except (ManifestError, HelmError, HelmMissingError):
             outcomes["refused"] += 1

@@ -1,6 +1,8 @@
 """The operator as its users have it: the image that `deploy/build-image` builds, in a world whose node runs it."""
 
 import json
+import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -19,8 +21,8 @@ REPOSITORY = "kotsapp-operator/kotsapp-operator"
 IMAGE = f"ghcr.io/{REPOSITORY}:{TAG}"
 _BUILD_SECONDS = 1800
 _ROLL_OUT_SECONDS = 120
-# What it is told beside what the shipped manifests tell it, each as a file or a folder of a ConfigMap.
-_REGISTRIES, _KEYS = "registries", "trusted-keys"
+# The ConfigMap with what it is told beside what the shipped manifests tell it.
+_FILES = "files"
 
 
 def build() -> Image:
@@ -40,14 +42,22 @@ def build() -> Image:
 
 
 def install(world: World, image: Image, keys: Path) -> None:
-    """Push the image to where the shipped manifests name it, apply those, and tell it of the world and the keys."""
+    """Push the image to where the shipped manifests name it, and apply those by an overlay as a user writes it, which
+    tells the operator of the world and the keys."""
     world.registries.make_public("ghcr.io", REPOSITORY)
     world.registries.push_built(IMAGE, image)
-    world.kubectl("apply", "-k", str(ROOT / "deploy"))
-    for name, source in ((_REGISTRIES, world.registries_file), (_KEYS, keys)):
-        world.kubectl("-n", NAMESPACE, "create", "configmap", name, f"--from-file={source}")
-    patch = json.dumps(_patch())
-    world.kubectl("-n", NAMESPACE, "patch", "deployment", NAME, "--type=json", f"--patch={patch}")
+    with tempfile.TemporaryDirectory(prefix="kotsapp-overlay-") as name:
+        folder = Path(name).resolve()
+        files = [world.registries_file, *keys.glob("*.pem")]
+        for file in files:
+            shutil.copyfile(file, folder / file.name)
+        overlay = {
+            "resources": [os.path.relpath(ROOT / "deploy", folder)],
+            "configMapGenerator": [{"name": _FILES, "namespace": NAMESPACE, "files": [file.name for file in files]}],
+            "patches": [{"target": {"kind": "Deployment", "name": NAME}, "patch": json.dumps(_patch())}],
+        }
+        (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+        world.kubectl("apply", "-k", str(folder))
     roll_out(world)
 
 
@@ -96,12 +106,11 @@ def install_chart(world: World, image: Image, keys: Path, chart: Path) -> None:
 
 
 def _patch() -> list[dict[str, object]]:
-    container = "/spec/template/spec/containers/0"
-    folder = "/etc/kotsapp"
-    flags = ["--registries", f"{folder}/{_REGISTRIES}/registries.yaml", "--trusted-keys", f"{folder}/{_KEYS}"]
-    changes: list[tuple[str, object]] = [(f"{container}/args/-", flag) for flag in flags]
-    for name in (_REGISTRIES, _KEYS):
-        changes.append(("/spec/template/spec/volumes/-", {"name": name, "configMap": {"name": name}}))
-        mount = {"name": name, "mountPath": f"{folder}/{name}", "readOnly": True}
-        changes.append((f"{container}/volumeMounts/-", mount))
-    return [{"op": "add", "path": path, "value": value} for path, value in changes]
+    container, mounted = "/spec/template/spec/containers/0", "/etc/kotsapp"
+    added: list[tuple[str, object]] = [
+        (f"{container}/args/-", flag)
+        for flag in ("--registries", f"{mounted}/registries.yaml", "--trusted-keys", mounted)
+    ]
+    added.append(("/spec/template/spec/volumes/-", {"name": _FILES, "configMap": {"name": _FILES}}))
+    added.append((f"{container}/volumeMounts/-", {"name": _FILES, "mountPath": mounted, "readOnly": True}))
+    return [{"op": "add", "path": path, "value": value} for path, value in added]

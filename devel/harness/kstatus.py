@@ -51,7 +51,7 @@ class Kstatus:
         """A line for each KotsApp of which kstatus says something else than ``expected``, with its conditions."""
         return [
             f"kstatus says {computed.status} ({computed.message}), not {wanted}: generation "
-            f"{obj['metadata'].get('generation')}, status {json.dumps(_told(obj))}"
+            f"{obj['metadata'].get('generation')}, status {json.dumps(_reported(obj))}"
             for obj, computed in zip(objects, self.of(objects), strict=True)
             if computed.status != (wanted := expected(obj))
         ]
@@ -98,6 +98,6 @@ def disagreements_of_a_session(witness: Witness) -> list[str]:
     return Kstatus(KSTATUS.ensure(to_stderr)).disagreements(list(apps_seen(witness)))
 
 
-def _told(app: Object) -> dict[str, Any]:
+def _reported(app: Object) -> dict[str, Any]:
     status = app.get("status") or {}
     return {name: status.get(name) for name in ("observedGeneration", "conditions")}

@@ -40,11 +40,11 @@ class Life:
     def reason(self, reason: str) -> None:
         """Until Ready has this reason for the newest generation."""
 
-        def told() -> bool:
+        def reported() -> bool:
             ready, generation = self.tenant.condition(NAME), self.tenant.app(NAME)["metadata"]["generation"]
             return ready.get("reason") == reason and ready["observedGeneration"] == generation
 
-        until(told, f"{NAME} has reason {reason}, it is {self.tenant.condition(NAME)}")
+        until(reported, f"{NAME} has reason {reason}, it is {self.tenant.condition(NAME)}")
 
     # -- steps that need a person, each followed by the mending
 
@@ -92,11 +92,11 @@ class Life:
         self.ready()
 
     def drifted(self) -> None:
-        path, told = self.tenant.path("deployments", "example"), self.tenant.events().count("DriftRepaired")
+        path, repairs = self.tenant.path("deployments", "example"), self.tenant.events().count("DriftRepaired")
         self.tenant.world.api.merge(path, {"spec": {"replicas": 3}})
         until(lambda: self.tenant.get("deployments", "example")["spec"]["replicas"] == 1, "the drift is repaired")
         # Ready as it was before would pass for Ready again.
-        until(lambda: self.tenant.events().count("DriftRepaired") > told, "the repair is told")
+        until(lambda: self.tenant.events().count("DriftRepaired") > repairs, "the repair is told")
         self.ready()
 
     def object_deleted(self) -> None:

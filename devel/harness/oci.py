@@ -44,8 +44,8 @@ def helm_push(local: Registries, place: str, chart: bytes, folder: Path) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=_HELM_SECONDS, check=False)
     if done.returncode:
         raise RuntimeError(f"helm push: {done.stderr[-2000:]}")
-    told: list[str] = (done.stdout + done.stderr).splitlines()
-    return next(line.split()[1] for line in told if line.startswith("Digest:"))
+    lines: list[str] = (done.stdout + done.stderr).splitlines()
+    return next(line.split()[1] for line in lines if line.startswith("Digest:"))
 
 
 def artifact(layers: Sequence[tuple[str, bytes]], config: str = "application/vnd.oci.empty.v1+json") -> Image:

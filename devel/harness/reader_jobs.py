@@ -74,8 +74,8 @@ def answer_much(mebibytes: int) -> Answer:
 
 
 def priority() -> Answer:
-    """How nice a child is."""
-    return Answer(str(os.nice(0)))
+    """How nice a child is, and of which session it is."""
+    return Answer(str(os.nice(0)), number=os.getsid(0))
 
 
 def look_around(secret: str, port: int) -> Answer:

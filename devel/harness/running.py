@@ -1,6 +1,7 @@
 """The operator as a process of its own, as in a cluster: its own account's rights, its own memory, killable."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,10 +11,13 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from harness.waiting import until
+from localworld.patience import patience
 from localworld.world import World
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = ("kotsapp-system", "kotsapp-operator")
+# In front of a command: the kernel ends it when the thread that started it ends, however that happens.
+ENDED_WITH_US = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 
 
 class Operator:
@@ -85,10 +89,19 @@ class Operator:
     def start(self, *, ready: bool = True) -> Self:
         at = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self.command, env=self.environment, stdout=log, stderr=log)
+            command = [*ENDED_WITH_US, *self.command]
+            self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         if ready:
-            self.wait_watching(at)
+            self._wait_started(at)
         return self
+
+    def _wait_started(self, at: int) -> None:
+        """One that does not get ready is left to nobody: who asked for it has none to end."""
+        try:
+            self.wait_watching(at)
+        except BaseException:
+            self.kill()
+            raise
 
     def wait_watching(self, at: int) -> None:
         """Until the log, from this offset on, says that KotsApps are watched."""
@@ -106,12 +119,12 @@ class Operator:
         """SIGTERM, and the exit code."""
         assert self._process is not None
         self._process.terminate()
-        return self._process.wait(20)
+        return self._process.wait(20 * patience())
 
     def kill(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(10 * patience())
 
     def pause(self) -> None:
         """As a machine does that has no time for it."""
@@ -131,7 +144,7 @@ class Operator:
     def asked(self, path: str) -> tuple[int, str]:
         """Status and body of what it answers on its port for metrics and health."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5 * patience()) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

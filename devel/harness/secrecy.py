@@ -44,14 +44,14 @@ def leaks_of_a_session(license_ids: Iterable[str], logs: str, metrics: str, witn
         "metrics": metrics,
         "events": "\n".join(witness.lines("events")),
         "workloads": "\n".join(witness.lines("deployments")),
-        "KotsApps": "\n".join(_told_of_apps(witness)),
+        "KotsApps": "\n".join(_reported_of_apps(witness)),
     }
     found = {where: leaks(text, secrets) for where, text in emitted.items()}
     found["logs"] += [*_JWT.findall(logs), *_BASIC.findall(logs)]
     return {where: what for where, what in found.items() if what}
 
 
-def _told_of_apps(witness: Witness) -> Iterator[str]:
+def _reported_of_apps(witness: Witness) -> Iterator[str]:
     """Metadata and status of each state; the spec is the user's own, and may hold what it wants."""
     for line in witness.lines("kotsapps"):
         try:

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from localworld.patience import patience
+
 POLL_SECONDS = 0.05
 
 T = TypeVar("T")
@@ -14,17 +16,19 @@ def until(
 ) -> T:
     """What ``condition`` returns once it is truthy; fails with ``what`` and the last value after ``seconds``.
 
-    ``check`` is called between the tries and may raise.
+    These are seconds of a machine that has nothing else to do: on a busy one there are more of them. ``check`` is
+    called between the tries and may raise.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         value = condition()
         if value:
             return value
         if check is not None:
             check()
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:g} s: {what}; last seen: {value!r}"[:4000])
+        waited = time.monotonic() - began
+        if waited > seconds * patience():
+            raise AssertionError(f"not within {waited:.0f} s: {what}; last seen: {value!r}"[:4000])
         time.sleep(POLL_SECONDS)
 
 

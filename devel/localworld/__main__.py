@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localworld import layout, release_server
+from localworld import layout, release_server, sample
 from localworld.process import ProcessError
-from localworld.programs import apt, binaries, clients, go_module
+from localworld.programs import apt, binaries, clients, flux, go_module
 from localworld.programs.health import FLUX_HEALTH, KSTATUS
 from localworld.progress import to_stderr
 from localworld.realnode import ability, programs
+from localworld.sample import Sample
 from localworld.world import World
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ def main(argv: Sequence[str]) -> int:
         elif options.command == "build-gitops":
             KSTATUS.ensure(to_stderr)
             FLUX_HEALTH.ensure(to_stderr)
+            flux.definitions(to_stderr)
+        elif options.command == "build-flux":
+            flux.ensure(to_stderr)
         elif options.command == "bin":
             print(binaries.linked(binaries.ensure(to_stderr)))
         else:
@@ -81,9 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "command",
         nargs="?",
-        choices=["start", "build", "build-gitops", "bin"],
+        choices=["start", "build", "build-gitops", "build-flux", "bin"],
         default="start",
-        help="start a world (the default); only make the programs; only those by which GitOps tools judge;"
+        help="start a world (the default); only make the programs; only those of GitOps tools;"
         " print the folder with kubectl, helm and the rest",
     )
     parser.add_argument("--folder", type=Path, help="where the world lives; by default a new temporary folder")
@@ -119,9 +123,12 @@ def _serve(options: argparse.Namespace) -> None:
         say=to_stderr,
     )
     try:
-        _show(world)
+        offered = Sample.offer(world) if sample.is_possible() else None
+        _show(world, offered)
         while True:
             time.sleep(1.0)
+            for version in offered.look() if offered else ():
+                to_stderr(f"the sample vendor released {version}")
             if gone := [child.name for child in world.children if not child.running]:
                 to_stderr(f"ended by itself: {', '.join(gone)}; logs are in {world.folder / 'logs'}")
                 break
@@ -142,7 +149,7 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _show(world: World) -> None:
+def _show(world: World, offered: Sample | None) -> None:
     rows = [("STANDS FOR", "LISTENS ON", "AUTH", "WHO MAY PULL")]
     rows.append((f"Kubernetes API {world.version}", world.server, "certificate", "-"))
     rows += [(host.name, world.registries[host.name].endpoint, _AUTH[host.auth], _who(host)) for host in layout.HOSTS]
@@ -158,10 +165,27 @@ def _show(world: World) -> None:
         f"for --registries:  {world.registries_file}",
         f"kubectl and helm:  {binaries.linked(world.programs)}",
         "",
+        *(_try_it(world, offered) if offered else ()),
         f"export KUBECONFIG={world.kubeconfig}",
         "Ctrl-C stops everything.",
     ]
     print("\n".join(lines), flush=True)
+
+
+def _try_it(world: World, offered: Sample) -> list[str]:
+    """The operator and the sample app, as two commands."""
+    folders = os.pathsep.join((str(Path(sys.executable).parent), str(binaries.linked(world.programs))))
+    newest = max((sample.EXAMPLE / "release").iterdir())
+    flags = f"--registries {world.registries_file} --trusted-keys {offered.keys}"
+    return [
+        "To try the operator, in two terminals, each after the two exports below:",
+        f"  kubectl apply -k {sample.ROOT / 'crds'} && kotsapp run --bind 127.0.0.1 --port 0 {flags}",
+        f"  kubectl apply -f {offered.app} && kubectl kotsapp status -n {sample.NAMESPACE} --watch",
+        "The sample vendor's next release, or a folder of your own under the name of its version:",
+        f"  cp -r {newest} {offered.channel}",
+        "",
+        f"export PATH={folders}:$PATH",
+    ]
 
 
 def _who(host: layout.Host) -> str:

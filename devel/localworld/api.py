@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from localworld.patience import patience
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -62,7 +64,7 @@ class Api:
         """One request, asked again while the server is busy; ApiError when it is refused."""
         content = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": content_type} if content is not None else {}
-        end = time.monotonic() + _BUSY_SECONDS
+        end = time.monotonic() + _BUSY_SECONDS * patience()
         while True:
             answer = self._client.request(method, path, content=content, params=params, headers=headers)
             if answer.status_code != _BUSY or time.monotonic() > end:
@@ -108,11 +110,11 @@ class Api:
     ) -> dict[str, Any]:
         """Read the object until `holds(object)`; TimeoutError, which shows the last reading, after `seconds`.
 
-        An object that is not there (yet) does not hold.
+        An object that is not there (yet) does not hold. On a busy machine there are more seconds.
         """
-        end = time.monotonic() + seconds
+        began = time.monotonic()
         last: object = None
-        while time.monotonic() < end:
+        while (waited := time.monotonic() - began) < seconds * patience():
             try:
                 found = self.get(path)
             except (ApiError, httpx.TransportError) as error:
@@ -122,7 +124,7 @@ class Api:
                     return found
                 last = found.get("status", found)
             time.sleep(_POLL_SECONDS)
-        raise TimeoutError(f"{path} after {seconds:.0f} s: {str(last)[:2000]}")
+        raise TimeoutError(f"{path} after {waited:.0f} s: {str(last)[:2000]}")
 
 
 def _parsed(answer: httpx.Response) -> dict[str, Any]:

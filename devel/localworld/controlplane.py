@@ -24,6 +24,8 @@ _SERVICE_RANGE = "10.96.0.0/16"
 # AuthenticationConfiguration has an anonymous part from this minor release on.
 _ANONYMOUS_CONFIG_MINOR = 32
 _NO_INSECURE_PORT_MINOR = 24
+# Policies that change what is admitted are a beta in these, and off until somebody asks for them.
+_POLICY_BETA_MINORS = (34, 35)
 _HEALTH_PATHS = ("/livez", "/readyz", "/healthz")
 _ETCD_SECONDS = 30.0
 _APISERVER_SECONDS = 120.0
@@ -103,6 +105,8 @@ class ApiServer(Child):
             f"--service-cluster-ip-range={_SERVICE_RANGE}",
             "--allow-privileged=true",
             *_anonymous_flags(binaries, folder),
+            *_policy_flags(binaries),
+            *_emulation_flags(binaries),
             *_audit_flags(folder, options.audit_log),
             *options.extra,
         ]
@@ -163,6 +167,7 @@ class ControllerManager(Child):
             f"--kube-api-burst={_CONTROLLER_BURST}",
             # Releases that still have it serve plain HTTP to everybody on a fixed port.
             *(["--port=0"] if binaries.minor < _NO_INSECURE_PORT_MINOR else []),
+            *_emulation_flags(binaries),
         ]
         super().__init__("kube-controller-manager", argv, log=folder / "logs" / "kube-controller-manager.log")
 
@@ -184,6 +189,20 @@ def _anonymous_flags(binaries: Binaries, folder: Path) -> list[str]:
     path = folder / "authentication.yaml"
     path.write_text(yaml.safe_dump(config))
     return [f"--authentication-config={path}"]
+
+
+def _emulation_flags(binaries: Binaries) -> list[str]:
+    return [f"--emulated-version={binaries.emulates}"] if binaries.emulates else []
+
+
+def _policy_flags(binaries: Binaries) -> list[str]:
+    """As docs/pods.md tells an administrator. Who only emulates such a release has no code for the beta any more."""
+    if binaries.minor not in _POLICY_BETA_MINORS or binaries.emulates:
+        return []
+    return [
+        "--feature-gates=MutatingAdmissionPolicy=true",
+        "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
+    ]
 
 
 def _audit_flags(folder: Path, log: Path | None) -> list[str]:

@@ -12,11 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+CACHE = "kubectl-cache"
+
 
 def run_kubectl(
     program: Path, kubeconfig: Path, args: Sequence[str], *, stdin: str | None, check: bool, seconds: float
 ) -> str:
     """What it printed on stdout.
+
+    What it keeps of a server's kinds for hours is kept beside the kubeconfig: in the home folder it goes by the
+    address, which may have been an earlier world's.
 
     Raises ProcessError, with its stderr, when it exits with something other than 0 and `check` is on.
     """
@@ -27,8 +32,14 @@ def run_kubectl(
         text=True,
         timeout=seconds,
         check=False,
-        # A world is on this machine: no proxy of the environment leads there.
-        env={**os.environ, "KUBECONFIG": str(kubeconfig), "NO_PROXY": "*", "no_proxy": "*"},
+        env={
+            **os.environ,
+            "KUBECONFIG": str(kubeconfig),
+            "KUBECACHEDIR": str(kubeconfig.parent / CACHE),
+            # A world is on this machine: no proxy of the environment leads there.
+            "NO_PROXY": "*",
+            "no_proxy": "*",
+        },
     )
     if check and done.returncode:
         raise ProcessError(f"kubectl {' '.join(args)} exited with {done.returncode}: {done.stderr.strip()}")

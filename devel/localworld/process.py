@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from localworld.patience import patience
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
@@ -82,14 +84,18 @@ class Child:
             )
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
-        """Poll `ready` until it is true; ProcessError when the process ends or the seconds are over first."""
-        end = time.monotonic() + seconds
+        """Poll `ready` until it is true; ProcessError when the process ends or the seconds are over first.
+
+        On a busy machine there are more of them.
+        """
+        began = time.monotonic()
         while not ready():
             if not self.running:
                 code = self._process.returncode if self._process else None
                 raise ProcessError(f"{self.name} ended with exit code {code}\n{self.log_tail()}")
-            if time.monotonic() > end:
-                raise ProcessError(f"{self.name} was not ready after {seconds:.0f} s\n{self.log_tail()}")
+            waited = time.monotonic() - began
+            if waited > seconds * patience():
+                raise ProcessError(f"{self.name} was not ready after {waited:.0f} s\n{self.log_tail()}")
             time.sleep(_POLL_SECONDS)
 
     def log_tail(self) -> str:
@@ -111,7 +117,7 @@ class Child:
         """SIGKILL and wait for the end: connections break."""
         self._signal(signal.SIGKILL)
         if self._process is not None:
-            self._process.wait(_STOP_SECONDS)
+            self._process.wait(_STOP_SECONDS * patience())
 
     def terminate(self, *, seconds: float = _STOP_SECONDS) -> int:
         """SIGTERM, then SIGKILL after `seconds`; the exit code."""

@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import shutil
 import tempfile
-import time
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-import httpx
-
-from localworld import kubeconfig, layout, release_server
-from localworld.api import Api, ApiError
-from localworld.controlplane import ApiServer, ControllerManager, Etcd, ServerOptions, admin_pair
-from localworld.folder import MARKER, fresh
+from localworld import kubeconfig, layout
 from localworld.kubectl import run_kubectl
-from localworld.node.process import NodeProcess
-from localworld.ports import LOOPBACK
-from localworld.process import Child, ProcessError
+from localworld.parts import Parts
+from localworld.process import ProcessError
 from localworld.programs import binaries as programs
-from localworld.progress import Progress, silent, step
-from localworld.realnode import ability, contents
+from localworld.progress import Progress, silent
+from localworld.realnode import ability
 from localworld.realnode import programs as realnode_programs
-from localworld.realnode.network import Network
-from localworld.realnode.node import RealNode, Scheduler
-from localworld.registries.registries import Registries, greeting
-from localworld.release_server import ReleaseServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import TracebackType
 
-    from localworld.realnode.programs import NodePrograms
 
-_CONTROLLERS_SECONDS = 60.0
-_NO_TOKEN_SECRETS_MINOR = 24
 _TOKEN_LIFETIME_SECONDS = 24 * 3600
 
 
-class World:
+class World(Parts):
     """One world in one folder. `with World.start(folder) as world:` stops it at the end.
 
     The parts are there to be disturbed: `etcd`, `apiserver`, `controller_manager`, `node` and
@@ -49,46 +32,9 @@ class World:
     is the vendors' release service, which answers what it is told to.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        programs_: programs.Binaries,
-        *,
-        audit: bool,
-        node: bool,
-        pulls: bool,
-        apiserver_flags: Sequence[str],
-        node_programs: NodePrograms | None,
-    ) -> None:
-        self.folder = fresh(folder)
-        self.programs = programs_
-        self.version = programs_.version
-        self.network = Network.make() if node_programs else None
-        address = self.network.address if self.network else LOOPBACK
-        self.audit_log = self.folder / "audit.log" if audit else None
-        contents_of = functools.partial(contents.of, node_programs) if node_programs else greeting
-        self.registries = Registries(programs_, self.folder, address, contents_of)
-        self.releases = ReleaseServer(address)
-        self.registries.add_endpoint(release_server.HOST, self.releases.endpoint)
-        self.etcd = Etcd(programs_, self.folder)
-        options = ServerOptions(audit_log=self.audit_log, address=address, extra=tuple(apiserver_flags))
-        self.apiserver = ApiServer(programs_, self.folder, self.etcd.url, options)
-        self.server = self.apiserver.url
-        self.ca = self.apiserver.authority.pair.cert
-        self.kubeconfig = self.folder / "kubeconfig"
-        pair = admin_pair(self.apiserver)
-        kubeconfig.write_for_certificate(self.kubeconfig, server=self.server, ca=self.ca, pair=pair)
-        self.api = Api(self.server, self.ca, pair)
-        self.controller_manager = ControllerManager(programs_, self.folder, self.apiserver)
-        self.scheduler: Scheduler | None = None
-        self.node: NodeProcess | RealNode | None = None
-        if node_programs and self.network:
-            self.scheduler = Scheduler(node_programs, self.folder, self.apiserver)
-            self.node = RealNode(self.folder, node_programs, self.apiserver, self.network)
-            self.registries.follow(self.node.set_registries)
-        elif node:
-            self.node = NodeProcess(self.folder, programs_.skopeo, self.apiserver, pulls=pulls)
+    _temporary = False
 
+    # More parameters than a function should have: each is something that a test may want of its world.
     @classmethod
     def start(
         cls,
@@ -129,7 +75,7 @@ class World:
         )
         world._temporary = temporary
         try:
-            world._bring_up(say)
+            world.bring_up(say)
             for license_id in licenses:
                 world.registries.allow_license(license_id)
             if samples:
@@ -138,8 +84,6 @@ class World:
             world.stop(keep=True)
             raise
         return world
-
-    _temporary = False
 
     def __enter__(self) -> Self:
         return self
@@ -154,26 +98,13 @@ class World:
 
     def stop(self, *, keep: bool = False) -> None:
         """End every process; the folder goes if it was a temporary one, unless `keep`. Doing it twice is harmless."""
-        for child in reversed(self.children):
-            child.stop()
-        self.registries.stop()
-        self.releases.stop()
-        self.api.close()
-        if self.network is not None:
-            self.network.close()
+        super().stop()
         if self._temporary and not keep:
             self.remove()
 
     def remove(self) -> None:
         """Remove the folder of a stopped world, logs and all."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    @property
-    def children(self) -> list[Child]:
-        """Every process of the world, in the order of their start."""
-        parts: list[Child | None] = [self.etcd, *self.registries.children, self.apiserver]
-        parts += [self.controller_manager, self.scheduler, self.node]
-        return [part for part in parts if part is not None]
 
     @property
     def registries_file(self) -> Path:
@@ -221,11 +152,7 @@ class World:
 
     def wait_for_service_account(self, namespace: str, name: str) -> None:
         """Wait until pods can be made under the ServiceAccount."""
-        self.api.wait(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}", self._usable)
-
-    def _usable(self, account: dict[str, Any]) -> bool:
-        # Before 1.24 admission refuses pods until the controllers have made the account's token Secret.
-        return self.programs.minor >= _NO_TOKEN_SECRETS_MINOR or bool(account.get("secrets"))
+        self.api.wait(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}", self.usable)
 
     def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:
         """A kubeconfig with a token of that ServiceAccount, valid for a day; ApiError 404 when there is none."""
@@ -264,42 +191,3 @@ class World:
         """Kill the controller manager and start it again."""
         self.controller_manager.kill()
         self.controller_manager.start()
-
-    def _bring_up(self, say: Progress) -> None:
-        began = time.monotonic()
-        with step(say, "etcd and registries are up"):
-            self.etcd.start()
-            self.registries.start()
-            self.releases.start()
-            self.etcd.wait_ready()
-            self.apiserver.start()
-            self.registries.wait_ready()
-        with step(say, f"kube-apiserver {self.version} is ready"):
-            self.apiserver.wait_ready(self.api)
-        with step(say, "controllers and the node are ready"):
-            self.controller_manager.start()
-            if self.network is not None:
-                self.push_image(contents.PAUSE)
-            for part in (self.scheduler, self.node):
-                if part is not None:
-                    part.start()
-            self.controller_manager.wait_until(self._controllers_work, seconds=_CONTROLLERS_SECONDS)
-            if self.node is not None:
-                self.node.wait_ready(self.api)
-        say(f"the world is up ({time.monotonic() - began:.1f} s)")
-        (self.folder / MARKER).write_text(json.dumps(self._description(), indent=1))
-
-    def _controllers_work(self) -> bool:
-        """Whether pods can be made: the default namespace has its ServiceAccount."""
-        with suppress(ApiError, httpx.TransportError):
-            return self._usable(self.api.get("/api/v1/namespaces/default/serviceaccounts/default"))
-        return False
-
-    def _description(self) -> dict[str, object]:
-        return {
-            "version": self.version,
-            "server": self.server,
-            "kubeconfig": str(self.kubeconfig),
-            "registries": self.registries.endpoints,
-            "processes": {child.name: child.pid for child in self.children},
-        }

@@ -9,7 +9,6 @@ among them, from its own image.
 """
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -20,14 +19,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import in_cluster
-from localworld import layout
+from localworld import layout, sample
 from localworld.release_channel import Customer
 from localworld.world import World
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "examples" / "my-kots-app"
+EXAMPLE = sample.EXAMPLE
 BIN = Path(sys.executable).parent
-APP, NAMESPACE, CHANNEL = "my-kots-app", "apps", "stable"
+APP, NAMESPACE, CHANNEL = sample.APP, sample.NAMESPACE, sample.CHANNEL
 
 
 def programs(world: World) -> tuple[str, ...]:
@@ -90,10 +89,7 @@ def main() -> int:
 
 def sign_license(demo: Demo) -> None:
     """By a key that the operator is told to trust."""
-    signed = demo.run(
-        "kotsapp", "license", "sign", "--keys", str(demo.folder / "keys"), str(EXAMPLE / "license.yaml"), quiet=True
-    )
-    (demo.folder / "license.yaml").write_text(signed)
+    (demo.folder / "license.yaml").write_text(sample.sign(EXAMPLE / "license.yaml", demo.folder / "keys"))
 
 
 def install_image(demo: Demo) -> None:
@@ -135,13 +131,10 @@ def say(text: str) -> None:
 def release(demo: Demo, version: str) -> None:
     """The vendor releases the folder of this version, with the images in it."""
     vendor = demo.world.releases.vendor(APP)
-    folder = EXAMPLE / "release" / version
     vendor.customers.setdefault(
         layout.SAMPLE_LICENSE, Customer((demo.folder / "license.yaml").read_bytes(), 3, CHANNEL)
     )
-    for image in set(re.findall(r"image: (quay\.io/\S+)", (folder / "app.yaml").read_text())):
-        demo.world.push_image(image, proxied_for=APP)
-    vendor.publish(version, {file.name: file.read_bytes() for file in sorted(folder.iterdir())}, CHANNEL)
+    sample.publish(demo.world, version, EXAMPLE / "release" / version)
 
 
 def tour(demo: Demo) -> None:

@@ -7,119 +7,51 @@ requests wait and however clocks jump, before another one may take over.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
-from kotsapp.kube.connection import Connection
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.fence import Fence, steady_clock
+from kotsapp.kube.reflector import Reflector
+from kotsapp.lease import LEASE_SECONDS, Leases, Object, Seen, claimed, observe, released
 
 logger = logging.getLogger(__name__)
 
 # As kube-controller-manager's: two thirds of the Lease to renew it in, five tries or so, and a third as the margin for
 # writes that are on their way when it could not be.
-LEASE_SECONDS = 15
 RENEW_SECONDS = 10.0
 RETRY_SECONDS = 2.0
-# Of one request: a connection whose peer is gone must not take all of the time that there is.
-TRY_SECONDS = 3.0
-
-Object = dict[str, Any]
-Spec = Mapping[str, Any]
+# A follower that hears of no renewal for so long looks at the Lease by itself: its watch may be cut, or refused.
+SILENCE_SECONDS = 2 * RETRY_SECONDS
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A Lease's spec, and when it was first seen like that, by the own clock."""
+class LeaseWatch(Reflector):
+    """Notes each change of the Lease at once, and sets ``news``. ``heard_at`` is when the last one was told of."""
 
-    spec: Spec
-    at: float
-    deleted: bool = False
+    def __init__(self, leases: Leases, note: Callable[[Object | None], object], clock: Callable[[], float]) -> None:
+        super().__init__(f"the Lease {leases.name}")
+        self.news = asyncio.Event()
+        self.heard_at = float("-inf")
+        self._leases = leases
+        self._note = note
+        self._clock = clock
 
-    @property
-    def holder(self) -> str:
-        """Empty when the Lease is nobody's."""
-        return str(self.spec.get("holderIdentity") or "")
+    async def list(self) -> str:
+        lease = await self._leases.get()
+        self._changed(lease)
+        return str((lease or {}).get("metadata", {}).get("resourceVersion") or "")
 
-    @property
-    def ends(self) -> float:
-        """When the holder has not been heard of for as long as it asked to be waited for."""
-        return self.at + float(self.spec.get("leaseDurationSeconds") or LEASE_SECONDS)
+    def watch(self, version: str) -> AsyncIterator[Mapping[str, Any]]:
+        return self._leases.watch(version)
 
-    def open_to(self, identity: str, now: float) -> bool:
-        """Whether this candidate may take the Lease, or has it."""
-        return self.holder in ("", identity) or now >= self.ends
+    def observe(self, event: Mapping[str, Any]) -> None:
+        self.heard_at = self._clock()
+        self._changed(None if event["type"] == "DELETED" else dict(event["object"]))
 
-
-def observe(before: Seen | None, spec: Spec | None, now: float) -> Seen:
-    """The Lease as it is now. One that was deleted is waited for like one that was renewed: somebody may lead by it."""
-    if before is None:
-        return Seen(spec or {}, now)
-    if spec is None:
-        return before if before.deleted else Seen(before.spec, now, deleted=True)
-    return before if before.spec == spec and not before.deleted else Seen(spec, now)
-
-
-def claimed(spec: Spec, identity: str, time: datetime) -> Object:
-    """The spec with which this candidate takes the Lease, or keeps it."""
-    holds = spec.get("holderIdentity") == identity
-    changes = int(spec.get("leaseTransitions") or 0)
-    return {
-        "holderIdentity": identity,
-        "leaseDurationSeconds": LEASE_SECONDS,
-        "acquireTime": spec.get("acquireTime") if holds else _micro(time),
-        "renewTime": _micro(time),
-        "leaseTransitions": changes if holds or not spec else changes + 1,
-    }
-
-
-def released(spec: Spec, time: datetime) -> Object:
-    """The spec of a Lease that its holder gives back; whoever sees it may take it at once."""
-    return {**spec, "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _micro(time)}
-
-
-class Leases(Protocol):
-    """One Lease of the API server's. Both raise ApiError."""
-
-    name: str
-
-    async def get(self) -> Object | None:
-        """The Lease, None when there is none."""
-
-    async def put(self, lease: Object) -> Object:
-        """Store it, if it is still of the resourceVersion in it; make it, if it is none. The Lease as stored."""
-
-
-class ApiLease:
-    """The Lease in the cluster, by a connection that no fence closes. Each request is tried once, for a short time."""
-
-    def __init__(self, connection: Connection, namespace: str, name: str) -> None:
-        self.name = f"{namespace}/{name}"
-        self._connection = connection
-        self._metadata = {"namespace": namespace, "name": name}
-        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
-
-    async def get(self) -> Object | None:
-        try:
-            return await self._ask("GET")
-        except ApiError as error:
-            if error.not_found:
-                return None
-            raise
-
-    async def put(self, lease: Object) -> Object:
-        # By PUT even where there is none: the right to make one can then be given by its name.
-        kind = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
-        return await self._ask("PUT", {**kind, "metadata": self._metadata, **lease})
-
-    async def _ask(self, method: str, body: Object | None = None) -> Object:
-        try:
-            async with asyncio.timeout(TRY_SECONDS):
-                return await self._connection.json(method, self._path, body=body, attempts=1)
-        except TimeoutError:
-            raise ApiError(0, "Timeout", f"the API server does not answer within {TRY_SECONDS:g} s") from None
+    def _changed(self, lease: Object | None) -> None:
+        self._note(lease)
+        self.news.set()
 
 
 class Elector:
@@ -163,9 +95,16 @@ class Elector:
 
     async def lead(self) -> None:
         """Returns as soon as this candidate is the leader."""
-        while not await self._try():
-            left = self.seen.ends - self._clock() if self.seen and not self._problem else 0.0
-            await asyncio.sleep(left if 0 < left < RETRY_SECONDS else RETRY_SECONDS)
+        watch = LeaseWatch(self._leases, self._note, self._clock)
+        watching = asyncio.create_task(watch.run(), name=f"watch {watch.name}")
+        try:
+            begun = self._clock()
+            while not await self._try():
+                await self._chance(watch, begun)
+                begun = self._clock()
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
         logger.info("leading: the Lease %s is %s's", self._leases.name, self._identity)
 
     async def keep(self) -> str:
@@ -191,6 +130,24 @@ class Elector:
                 logger.info("the Lease %s is released", self._leases.name)
         except ApiError as error:
             logger.warning("the Lease %s could not be released: %s", self._leases.name, error)
+
+    async def _chance(self, watch: LeaseWatch, begun: float) -> None:
+        """After a try that was ``begun`` then: wait until the Lease ends or is given back, or it is time to look."""
+        again = self._clock() + RETRY_SECONDS
+        while True:
+            look = again
+            if not self._problem:
+                look = max(again, watch.heard_at + SILENCE_SECONDS)
+                if self.seen and self.seen.ends > begun:
+                    look = min(look, self.seen.ends)
+            watch.news.clear()
+            try:
+                async with asyncio.timeout(look - self._clock()):
+                    await watch.news.wait()
+            except TimeoutError:
+                return
+            if self.seen and self.seen.open_to(self._identity, self._clock()):
+                return
 
     async def _renewed(self) -> bool:
         """One try to renew, as long as the fence is open: what comes later counts for nothing."""
@@ -235,7 +192,3 @@ class Elector:
         if str(error) != self._problem:
             logger.warning("the Lease %s can't be used: %s", self._leases.name, error)
         self._problem = str(error)
-
-
-def _micro(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -75,12 +75,14 @@ def _drop_gone(line: deque[asyncio.Future[None]]) -> None:
 
 class FairQueue:
     """``places`` at once. With ``spare`` one is always left for a namespace that has none, as long as there are more
-    places than namespaces at work. Suspects leave a place to others if there are two at least.
+    places than namespaces at work. So many of the places as ``for_new`` says are for namespaces that have none, where
+    there are too few to be halved. Suspects leave a place to others if there are two at least.
     """
 
-    def __init__(self, places: int, *, spare: bool = False) -> None:
+    def __init__(self, places: int, *, spare: bool = False, for_new: int = 0) -> None:
         self._free = places
         self._spare = spare
+        self._for_new = for_new
         self._of_namespace: Counter[str] = Counter()
         self._of_app: Counter[Tenant] = Counter()
         self._waiting = _Lines()
@@ -123,7 +125,7 @@ class FairQueue:
     def has_place(self, tenant: Tenant) -> bool:
         """Whether the tenant would have a place at once."""
         if not self._spare:
-            return self._free > 0
+            return self._free > (self._for_new if self._of_namespace[tenant.namespace] else 0)
         return self._of_namespace[tenant.namespace] < self._free and 2 * self._of_app[tenant] < self._free
 
     def waits(self, tenant: Tenant) -> bool:

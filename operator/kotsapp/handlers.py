@@ -13,7 +13,7 @@ from kotsapp.reconcile.app import App
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.workers import Workers
 
-# A worker that is told to stop waits in I/O that is safe to cancel anywhere; this is for what cleans up behind it.
+# A worker that is to stop waits in I/O that is safe to cancel anywhere; this is for what cleans up behind it.
 STOP_SECONDS = 5.0
 CLEANUP_RETRY = Backoff(first=1.0, longest=60.0)
 # About a minute in all, as Kopf's own, but never long deaf to an API server that is back.
@@ -21,7 +21,7 @@ ERROR_BACKOFFS = (0.5, 1.0, 2.0, 3.0, *[5.0] * 11)
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
-    """Workers are level-triggered, so Kopf need not keep a copy of each spec in an annotation to tell changes."""
+    """Workers are level-triggered, so Kopf need not keep a copy of each spec in an annotation to find changes."""
 
     def build(self, **_: Any) -> Any:
         return {}

@@ -1,4 +1,4 @@
-"""One line for each thing worth telling, as text or as JSON."""
+"""One line for each thing worth logging, as text or as JSON."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ def configure(style: str, level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _WORDY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Kopf's own lines tell of its mechanics, and at debug level quote the objects it patches.
+    # Kopf's own lines are about its mechanics, and at debug level quote the objects it patches.
     logging.getLogger("kopf").setLevel(logging.WARNING)
     handler.addFilter(said_elsewhere)
 

@@ -18,14 +18,14 @@ ADOPT_ANNOTATION = f"{GROUP}/adopt"
 ROUTED_LABEL = f"{GROUP}/route-pods"
 # ``origin`` of an image in the status that was found in pods that others make, and in no manifest.
 OF_PODS = "Pods"
-# A new value of either annotation asks for a fresh probe now; the status field tells which value was acted on last.
+# A new value of either annotation asks for a fresh probe now; the status field says which value was acted on last.
 # The first pair is what `flux reconcile` writes and waits for.
 REQUEST_ANNOTATION = f"{GROUP}/requestedAt"
 REQUESTS = {
     "reconcile.fluxcd.io/requestedAt": "lastHandledReconcileAt",
     REQUEST_ANNOTATION: "lastHandledRequestedAt",
 }
-# A new value asks for a new rendering of the release, which draws new passwords; the status field tells which one was
+# A new value asks for a new rendering of the release, which draws new passwords; the status field says which one was
 # acted on last.
 RENDER_ANNOTATION = f"{GROUP}/renderAt"
 RENDER_ANSWER = "lastHandledRenderAt"

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,13 +18,15 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from kotsapp import __version__, handlers
 from kotsapp.apply.cache import OwnedObjects
+from kotsapp.aside import GIVE_WAY
 from kotsapp.backoff import Backoff
-from kotsapp.election import ApiLease, Elector, Seen
+from kotsapp.election import Elector
 from kotsapp.endpoints import Readiness
 from kotsapp.kube.client import KubeClient, connect
 from kotsapp.kube.connection import Connection
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.fence import Fence
+from kotsapp.lease import ApiLease, Seen
 from kotsapp.license import TrustedKeys
 from kotsapp.login import Login
 from kotsapp.names import API_VERSION, KIND, NAME_LABEL, NAMESPACE_LABEL, PRUNE_ANNOTATION
@@ -105,7 +108,7 @@ class OperatorMetrics:
             gauge.set_function(value)
 
     def rest(self) -> None:
-        """Nothing is kept true by this process, for now: who leads instead tells of the apps."""
+        """This process reconciles nothing for now: the replica that leads reports the apps."""
         self.reconcile.clear()
         self.show(lambda: 0, lambda: 0, lambda: False)
 
@@ -126,6 +129,7 @@ class Operator:
         """Work until told to end; what ends otherwise is begun anew, with nothing kept. Raises ConfigException."""
         self._stopping.listen()
         _freeze_what_stays()
+        sys.setswitchinterval(GIVE_WAY)
         with contextlib.suppress(StoppedError):
             while reason := await self._term():
                 self._metrics.rest()
@@ -166,7 +170,7 @@ class Operator:
             lost.add_done_callback(lambda _: watch.over.set())
             self.readiness = lambda: _watching(watch)
             failed = await self._keep(handlers.register(services, workers, Login(connection, watch.middleware)), watch)
-            if self._stopping.told.is_set():
+            if self._stopping.requested.is_set():
                 return ""
             return (lost.result() if lost.done() else failed) or watch.reason or "the watch of KotsApps ended"
 
@@ -238,7 +242,8 @@ def _freeze_what_stays() -> None:
 
 
 def identity() -> str:
-    """What tells this process from every other operator: its pod's name, else its host's, and a suffix of its own.
+    """What distinguishes this process from every other operator: its pod's name, else its host's, and a suffix of its
+    own.
 
     Kopf would ask for the user's name, and the image's user has none: in a container only a number is sure.
     """

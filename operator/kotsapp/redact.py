@@ -8,8 +8,11 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from urllib.parse import quote
+from weakref import WeakSet
+
+from kotsapp.regexes import regex
 
 MASK = "***"
 # Shorter texts are ports, numbers and words that messages need; they are also how many characters of one are looked up.
@@ -25,13 +28,13 @@ MAX_SPELLED = 1_024
 MAX_CHARACTERS = 128 * 1024
 
 _FOLDED = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-_NAME = re.compile(r"[A-Za-z0-9 ._,:/=-]{1,253}")
-_PIECES = re.compile(r"[ ._,:/=-]")
-_VOWEL = re.compile("[aeiouy]", re.IGNORECASE)
-_CONSONANTS = re.compile("[^aeiouy]{5}", re.IGNORECASE)
+_NAME = regex(r"[A-Za-z0-9 ._,:/=-]{1,253}")
+_PIECES = regex(r"[ ._,:/=-]")
+_VOWEL = regex("[aeiouy]", re.IGNORECASE)
+_CONSONANTS = regex("[^aeiouy]{5}", re.IGNORECASE)
 # v1beta1, sha256, Node2, 512Mi
-_SHORT = re.compile(r"[a-z]*+\d*+[a-z]*+\d*+|[A-Z]++[a-z]*+\d*+|\d++[A-Za-z]{1,2}")
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SHORT = regex(r"[a-z]*+\d*+[a-z]*+\d*+|[A-Z]++[a-z]*+\d*+|\d++[A-Za-z]{1,2}")
+_WORDS = regex(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _CUT = ("...", "\u2026")
 # Spellings by how they begin.
 _Index = Mapping[str, tuple[str, ...]]
@@ -77,6 +80,14 @@ class Redactor:
                 end = start + found
         return "".join([*shown, message[end:]])
 
+    def text_at_rest(self, message: str) -> str:
+        """The same, for a single message: what is at rest is at rest again behind it."""
+        spelled = self._spelled
+        shown = self.text(message)
+        if spelled is None:
+            self.rest()
+        return shown
+
     def holds(self, text: str) -> bool:
         """Whether there is a secret in it."""
         return self.text(text) != text
@@ -89,8 +100,33 @@ class Redactor:
         return spelled[1]
 
 
-# Of the app about which this task, or this run of the command line, speaks.
-_current: ContextVar[Redactor | None] = ContextVar("redactor", default=None)
+class Shared:
+    """Of something that is done for several apps at once, such as a watch: what is said holds no secret of any."""
+
+    def __init__(self) -> None:
+        self._of: WeakSet[Redactor] = WeakSet()
+
+    def join(self) -> None:
+        """The app about which this task speaks has a part in it from now on."""
+        found = _current.get()
+        if isinstance(found, Redactor):
+            self._of.add(found)
+
+    def context(self) -> Context:
+        """For the task that does it: with nothing of the app for which it was begun."""
+        context = Context()
+        context.run(_current.set, self)
+        return context
+
+    def text(self, message: str) -> str:
+        """The message with every secret of every app in it masked."""
+        for redactor in list(self._of):
+            message = redactor.text_at_rest(message)
+        return message
+
+
+# Of the app, or the apps, about which this task, or this run of the command line, speaks.
+_current: ContextVar[Redactor | Shared | None] = ContextVar("redactor", default=None)
 
 
 def use(redactor: Redactor) -> None:
@@ -101,13 +137,13 @@ def use(redactor: Redactor) -> None:
 def current() -> Redactor:
     """The one in use; a new one, which knows nothing, where there is none."""
     found = _current.get()
-    if found is None:
+    if not isinstance(found, Redactor):
         use(found := Redactor())
     return found
 
 
 def masked(message: str) -> str:
-    """The message without the secrets of the app that this task is about."""
+    """The message without the secrets of the app, or the apps, that this task is about."""
     found = _current.get()
     return message if found is None else found.text(message)
 

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from kotsapp.regexes import regex
+
 MAX_IN_GROUP = 3
 _NOWHERE: Mapping[str, str] = {}
-_PROBLEM = re.compile(r"([A-Z][A-Za-z0-9]*)/([^\s:]+):? (.+)", re.DOTALL)
+_PROBLEM = regex(r"([A-Z][A-Za-z0-9]*)/([^\s:]+):? (.+)", re.DOTALL)
 # Control characters, the ends of lines that Unicode adds, what turns the direction of writing, and half characters,
 # which nothing can write. A terminal obeys or hides them.
-_UNPRINTABLE = re.compile(
+_UNPRINTABLE = regex(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -34,7 +36,7 @@ def listed(items: Collection[object], most: int, separator: str = ", ") -> str:
 def grouped(problems: Iterable[str], most: int, places: Mapping[str, str] = _NOWHERE) -> str:
     """Problems of objects, each ``Kind/name: reason``, with those together that have the same reason:
     ``60 ClusterRoles (a, b, c and 57 more), Role/a: reason``; the first ``most`` reasons, and how many more there are.
-    ``places`` say by problem where its object stands, which is told of those that are named one by one.
+    ``places`` say by problem where its object stands, which is shown for those that are named one by one.
     """
     groups: dict[tuple[str, str], dict[str, str]] = {}
     for problem in problems:
@@ -44,8 +46,8 @@ def grouped(problems: Iterable[str], most: int, places: Mapping[str, str] = _NOW
     reasons: dict[str, dict[str, dict[str, str]]] = {}
     for (kind, reason), named in groups.items():
         reasons.setdefault(reason, {})[kind] = named
-    told = [line for reason, kinds in reasons.items() for line in _together(reason, kinds, most, places)]
-    return listed(told, most, "; ")
+    lines = [line for reason, kinds in reasons.items() for line in _together(reason, kinds, most, places)]
+    return listed(lines, most, "; ")
 
 
 def _together(reason: str, kinds: Mapping[str, Mapping[str, str]], most: int, places: Mapping[str, str]) -> list[str]:

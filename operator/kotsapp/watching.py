@@ -116,9 +116,10 @@ class AppWatch:
             logger.info("watching KotsApps")
 
 
-def was_put_back(held: int, listed: int, known: Versions, live: Versions) -> bool:
-    """Whether versions went back: ``held`` by the watch and ``listed`` now, or of any KotsApp ``known`` and ``live``.
+def was_put_back(last_seen: int, listed: int, known: Versions, live: Versions) -> bool:
+    """Whether versions went back: from ``last_seen`` by the watch to ``listed`` now, or from ``known`` to ``live`` for
+    any KotsApp.
 
     Versions grow for as long as a server's data live, for all objects together and for each.
     """
-    return listed < held or any(live.get(uid, version) < version for uid, version in known.items())
+    return listed < last_seen or any(live.get(uid, version) < version for uid, version in known.items())

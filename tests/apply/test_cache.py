@@ -12,18 +12,18 @@ def key(name: str) -> ObjectKey:
     return ObjectKey("v1", "ConfigMap", "apps", name)
 
 
-class Told(list[Owner]):
+class Woken(list[Owner]):
     """Owners that were told of a change, until ``take``."""
 
     def take(self) -> list[Owner]:
-        told = sorted(self)
+        woken = sorted(self)
         self.clear()
-        return told
+        return woken
 
 
-def watching() -> tuple[OwnedObjects, Told]:
-    told = Told()
-    return OwnedObjects(("namespace", "name"), "prune", told.append), told
+def watching() -> tuple[OwnedObjects, Woken]:
+    woken = Woken()
+    return OwnedObjects(("namespace", "name"), "prune", woken.append), woken
 
 
 def live(owner: Owner, *, uid: str = "1", version: str = "1", fields: Any = None) -> dict[str, Any]:
@@ -44,52 +44,52 @@ def test_objects_are_reserved_together_or_not_at_all() -> None:
 
 
 def test_who_waits_is_told_when_the_holder_lets_go_and_nobody_else_is() -> None:
-    owned, told = watching()
+    owned, woken = watching()
     owned.reserve(A, [key("one")])
     owned.await_release(B, {key("one"): A})
     owned.await_release(C, {key("one"): ("apps", "other")})
 
     owned.release(A)
 
-    assert told.take() == [B]
+    assert woken.take() == [B]
     owned.release(A)
-    assert told.take() == [], "once"
+    assert woken.take() == [], "once"
 
 
 def test_two_that_wait_for_a_third_do_not_wake_each_other() -> None:
-    owned, told = watching()
+    owned, woken = watching()
     owned.note(live(A), key("one"))
     for waiting in (B, C):
         owned.reserve(waiting, [key("one")])
         owned.release(waiting)
         owned.await_release(waiting, {key("one"): A})
 
-    assert told.take() == []
+    assert woken.take() == []
     owned.forget_owner(A)
-    assert told.take() == [B, C]
+    assert woken.take() == [B, C]
 
 
 def test_an_object_that_changes_hands_is_told_to_who_lost_it() -> None:
-    owned, told = watching()
+    owned, woken = watching()
     owned.note(live(A), key("one"))
-    told.take()
+    woken.take()
 
     owned.note(live(B, version="2"), key("one"))
 
-    assert told.take() == [A]
+    assert woken.take() == [A]
     found = owned.get(key("one"))
     assert found is not None
     assert found.owner == B
 
 
 def test_an_answer_older_than_what_the_watch_showed_is_not_taken_for_the_newest() -> None:
-    owned, told = watching()
+    owned, woken = watching()
     owned.note(live(A, version="5", fields={"f:data": {"f:theirs": {}}}), key("one"))
-    told.take()
+    woken.take()
 
     owned.note(live(A, version="4"), key("one"))
 
-    assert told.take() == [A], "somebody changed it since"
+    assert woken.take() == [A], "somebody changed it since"
     found = owned.get(key("one"))
     assert found is not None
     assert found.version == 5

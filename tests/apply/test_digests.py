@@ -37,7 +37,7 @@ def test_digests_tell_objects_apart_and_not_their_keys_order() -> None:
     assert digest({"a": [1, 2]}) != digest({"a": [2, 1]})
 
 
-def test_a_secrets_digest_says_nothing_without_its_seal() -> None:
+def test_a_secrets_digest_says_nothing_without_its_key() -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "data": {"password": "aHVudGVyMg=="}}
 
     assert object_digest(secret, b"one") == object_digest(dict(secret), b"one")

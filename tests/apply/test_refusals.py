@@ -14,7 +14,7 @@ def refused(message: str, *keys: ObjectKey) -> RefusedError:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reported"),
     [
         pytest.param(refused("no such field", WEB), f"Deployment/web: no such field ({PLACE})", id="one"),
         pytest.param(
@@ -30,5 +30,5 @@ def refused(message: str, *keys: ObjectKey) -> RefusedError:
         pytest.param(refused("no", ObjectKey("v1", "Secret", "apps", "made")), "Secret/made: no", id="in no manifest"),
     ],
 )
-def test_where_a_refused_object_stands(error: RefusedError, told: str) -> None:
-    assert error.told({WEB: PLACE}) == told
+def test_where_a_refused_object_stands(error: RefusedError, reported: str) -> None:
+    assert error.message({WEB: PLACE}) == reported

@@ -10,7 +10,7 @@ import pytest
 
 from harness.cluster import (
     APP,
-    Told,
+    Woken,
     config_map,
     deployment,
     fake_cluster,
@@ -37,7 +37,7 @@ class Watching:
     api: FakeApi
     client: KubeClient
     cache: OwnedObjects
-    told: Told
+    woken: Woken
 
     async def follow(self, made: Object, owner: Owner = APP) -> bool:
         kind = await self.client.resource_type(made["apiVersion"], made["kind"])
@@ -61,14 +61,14 @@ async def watching(*there: Object) -> AsyncIterator[Watching]:
     client = connect(api)
     for made in there:
         await client.apply(owned_by(APP, made))
-    cache, told = watched_objects()
-    seen = Watching(api, client, cache, told)
+    cache, woken = watched_objects()
+    seen = Watching(api, client, cache, woken)
     try:
         if there:
             assert await seen.follow(there[0])
             await until(api.watches)
         api.audit.clear()
-        told.take()
+        woken.take()
         yield seen
     finally:
         await cache.close()
@@ -79,14 +79,14 @@ async def test_what_is_there_is_known_and_nobody_is_told() -> None:
     api = fake_cluster()
     await connect(api).apply(owned_by(APP, config_map("mine", a="1")))
     api.put(config_map("a-strangers"))
-    cache, told = watched_objects()
-    seen = Watching(api, connect(api), cache, told)
+    cache, woken = watched_objects()
+    seen = Watching(api, connect(api), cache, woken)
 
     assert await seen.follow(config_map())
 
     assert seen.knows(config_map("mine"))
     assert not seen.knows(config_map("a-strangers"))
-    assert told.take() == []
+    assert woken.take() == []
     await cache.close()
 
 
@@ -95,11 +95,11 @@ async def test_who_owns_it_is_told_when_somebody_changes_it_or_deletes_it() -> N
     async with watching(config_map(a="1")) as seen:
         seen.api.change("ConfigMap", "settings", {"data": {"a": "other"}}, "apps")
         await seen.caught_up()
-        assert seen.told.take() == [APP]
+        assert seen.woken.take() == [APP]
 
         seen.api.delete("ConfigMap", "settings", "apps")
         await seen.caught_up()
-        assert seen.told.take() == [APP]
+        assert seen.woken.take() == [APP]
         assert not seen.knows(config_map())
 
 
@@ -113,11 +113,11 @@ async def test_who_is_named_by_labels_that_anybody_can_write_is_not_told() -> No
             seen.api.change("ConfigMap", "forged", {"data": {"a": value}}, "apps")
         seen.api.delete("ConfigMap", "forged", "apps")
         await seen.caught_up()
-        assert seen.told.take() == []
+        assert seen.woken.take() == []
 
         seen.api.change("ConfigMap", "settings", {"data": {"a": "other"}}, "apps")
         await seen.caught_up()
-        assert seen.told.take() == [APP], "of what is its own it is"
+        assert seen.woken.take() == [APP], "of what is its own it is"
 
 
 @in_virtual_time
@@ -126,7 +126,7 @@ async def test_fields_that_nobody_applied_are_nobodys_business() -> None:
         seen.api.change("ConfigMap", "settings", {"data": {"b": "theirs"}}, "apps")
         await seen.caught_up()
 
-        assert seen.told.take() == []
+        assert seen.woken.take() == []
 
 
 @in_virtual_time
@@ -136,7 +136,7 @@ async def test_a_workload_tells_when_its_health_changes() -> None:
         seen.api.change("Deployment", "shop", {"status": {**status, "availableReplicas": 1}}, "apps")
         await seen.caught_up()
 
-        assert seen.told.take() == [APP]
+        assert seen.woken.take() == [APP]
 
 
 @in_virtual_time
@@ -147,7 +147,7 @@ async def test_what_is_being_applied_tells_nobody() -> None:
             seen.cache.note(await seen.client.apply(changed), key(changed))
             await seen.caught_up()
 
-        assert seen.told.take() == []
+        assert seen.woken.take() == []
 
 
 @in_virtual_time
@@ -159,7 +159,7 @@ async def test_a_watch_that_is_faster_than_our_own_answer_tells_nobody_either() 
             await seen.caught_up()
             seen.cache.note(live, key(changed))
 
-        assert seen.told.take() == []
+        assert seen.woken.take() == []
 
 
 @in_virtual_time
@@ -174,7 +174,7 @@ async def test_a_watch_that_lags_behind_does_not_bring_back_what_was_repaired() 
                 seen.cache.note(await seen.client.apply(mine), key(mine))
         await seen.caught_up()
 
-        assert seen.told.take() == []
+        assert seen.woken.take() == []
 
 
 @pytest.mark.parametrize("how", ["end", "cut", "expire"])
@@ -189,7 +189,7 @@ async def test_what_happens_while_no_watch_stands_is_seen_afterwards(how: str) -
             seen.api.delete("ConfigMap", "deleted", "apps")
         await seen.caught_up()
 
-        assert seen.told.take() == [APP, APP]
+        assert seen.woken.take() == [APP, APP]
         assert [seen.knows(one) for one in there] == [True, False, True]
 
 
@@ -202,7 +202,7 @@ async def test_all_is_listed_again_only_when_the_servers_memory_does_not_reach_b
 
         assert seen.relists() == lists
         assert seen.api.watches() == ["ConfigMap"]
-        assert seen.told.take() == []
+        assert seen.woken.take() == []
 
 
 @in_virtual_time
@@ -215,7 +215,7 @@ async def test_a_watch_from_before_what_the_server_remembers_is_begun_anew() -> 
             seen.api.compact()
         await seen.caught_up()
 
-        assert seen.told.take() == [APP]
+        assert seen.woken.take() == [APP]
         assert seen.relists() == 1
 
 
@@ -246,7 +246,7 @@ async def test_an_object_made_while_the_list_was_on_its_way_is_not_taken_for_gon
         await seen.caught_up()
 
         assert seen.knows(new)
-        assert seen.told.take() == []
+        assert seen.woken.take() == []
 
 
 @in_virtual_time
@@ -266,7 +266,7 @@ async def test_an_object_that_is_applied_anew_while_the_old_one_goes_is_not_lost
         found = seen.cache.get(key(mine))
         assert found is not None
         assert found.uid == live["metadata"]["uid"]
-        assert seen.told.take() == []
+        assert seen.woken.take() == []
 
 
 @in_virtual_time
@@ -358,7 +358,7 @@ async def test_a_kind_that_goes_takes_its_objects_along_and_may_come_back(stands
                 await pause.reached.wait()
             seen.api.delete("CustomResourceDefinition", "widgets.example.invalid")
         await seen.caught_up()
-        assert seen.told.take() == [APP]
+        assert seen.woken.take() == [APP]
         assert not seen.knows(made)
 
         seen.api.end_watches()
@@ -422,7 +422,7 @@ async def test_an_object_that_is_relabelled_is_told_to_both() -> None:
         seen.api.change("ConfigMap", "settings", {"metadata": {"labels": labels}}, "apps")
         await seen.caught_up()
 
-        assert set(seen.told.take()) == {APP, other}
+        assert set(seen.woken.take()) == {APP, other}
 
 
 @in_virtual_time
@@ -432,7 +432,7 @@ async def test_an_object_whose_labels_are_taken_off_is_told_as_gone() -> None:
         seen.api.change("ConfigMap", "settings", {"metadata": {"labels": labels}}, "apps")
         await seen.caught_up()
 
-        assert seen.told.take() == [APP]
+        assert seen.woken.take() == [APP]
         assert not seen.knows(config_map())
 
 

@@ -11,10 +11,12 @@ from harness.cluster import NAMESPACE, config_map, deployment, obj
 from harness.fakekube import FakeApi, connect
 from harness.inprocess import PRIVATE, PROXIED, operating
 from harness.licenses import LICENSE_ID, Signer
+from harness.vendors import VendorWeb
 from harness.virtual_time import in_virtual_time, quiet
 from kotsapp.cli.errors import CommandError
 from kotsapp.cli.plugin.arguments import parse
 from kotsapp.cli.plugin.target import Target
+from localworld.release_channel import Customer, Vendor
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,24 @@ async def test_an_app_that_is_as_it_should_be_has_no_difference(
 
 
 @in_virtual_time
+async def test_a_version_that_is_not_fetched_is_not_told_as_no_difference(signer: Signer) -> None:
+    vendor = Vendor()
+    vendor.customers[LICENSE_ID] = Customer(signer.sign(), 1, "")
+    vendor.publish("1.0.0", {"app.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"})
+    async with operating(signer, web=VendorWeb(vendor)) as operator:
+        operator.put_app(manifests=[{"channelRelease": {}}])
+        await operator.until_ready()
+        assert await diff(operator.api, "--trusted-keys", str(signer.folder)) == 0
+        operator.put_app(manifests=[{"channelRelease": {"versionLabel": "1.4.2"}}])
+        await operator.until_reason("SourceUnavailable")
+        with pytest.raises(
+            CommandError, match=r"release 1\.4\.2 is asked for, .* has release 1\.0\.0 \(1\)"
+        ) as reported:
+            await diff(operator.api, "--trusted-keys", str(signer.folder))
+        assert reported.value.exit_code == 2
+
+
+@in_virtual_time
 async def test_what_is_changed_made_and_deleted_is_told(signer: Signer, capsys: pytest.CaptureFixture[str]) -> None:
     async with operating(signer) as operator:
         operator.put_app(deployment("web", image=PRIVATE), config_map(a="1"), config_map("gone", b="2"), wait=False)
@@ -52,9 +72,9 @@ async def test_what_is_changed_made_and_deleted_is_told(signer: Signer, capsys: 
         objects = (deployment("web", image=PRIVATE), config_map(a="2"), config_map("new", c="3"))
         operator.put_app(*objects, suspend=True, wait=False)
         assert await diff(operator.api) == 1
-        told = capsys.readouterr()
-        assert "it is suspended" in told.err
-        lines = told.out.splitlines()
+        captured = capsys.readouterr()
+        assert "it is suspended" in captured.err
+        lines = captured.out.splitlines()
         assert [line for line in lines if line.startswith(("---", "+++"))] == [
             "--- live/ConfigMap/settings",
             "+++ next/ConfigMap/settings",
@@ -64,7 +84,7 @@ async def test_what_is_changed_made_and_deleted_is_told(signer: Signer, capsys: 
             "+++ /dev/null",
         ]
         assert {'-  a: "1"', '+  a: "2"', '+  c: "3"', '-  b: "2"'} <= set(lines)
-        assert "managedFields" not in told.out and "resourceVersion" not in told.out
+        assert "managedFields" not in captured.out and "resourceVersion" not in captured.out
 
 
 @in_virtual_time
@@ -89,10 +109,10 @@ async def test_images_have_the_routes_that_are_known_and_others_are_told(
         more = deployment("more", image="quay.io/x/y:1")
         operator.put_app(deployment("web", image=PRIVATE), more, suspend=True, wait=False)
         assert await diff(operator.api) == 1
-        told = capsys.readouterr()
-        assert "no route is known of quay.io/x/y:1" in told.err
-        assert PROXIED not in told.out, "web is as it was"
-        assert "image: quay.io/x/y:1" in told.out
+        captured = capsys.readouterr()
+        assert "no route is known of quay.io/x/y:1" in captured.err
+        assert PROXIED not in captured.out, "web is as it was"
+        assert "image: quay.io/x/y:1" in captured.out
 
 
 @in_virtual_time
@@ -107,11 +127,13 @@ async def test_no_secret_is_told(signer: Signer, capsys: pytest.CaptureFixture[s
         changed = secret(same="kept-value-1", other="new-value-22", more="more-value-3")
         operator.put_app(changed, config_map(a="1"), added, suspend=True)
         assert await diff(operator.api) == 1
-        told = capsys.readouterr()
+        captured = capsys.readouterr()
         for value in ("kept-value-1", "old-value-22", "new-value-22", "more-value-3"):
-            assert value not in told.out and base64.b64encode(value.encode()).decode() not in told.out
-        assert LICENSE_ID not in told.out + told.err
-        assert {'-  other: "*** (before)"', '+  other: "*** (after)"', '   same: "***"'} <= set(told.out.splitlines())
+            assert value not in captured.out and base64.b64encode(value.encode()).decode() not in captured.out
+        assert LICENSE_ID not in captured.out + captured.err
+        assert {'-  other: "*** (before)"', '+  other: "*** (after)"', '   same: "***"'} <= set(
+            captured.out.splitlines()
+        )
 
 
 @in_virtual_time
@@ -146,9 +168,9 @@ async def test_what_is_drawn_stays_as_the_stored_rendering_has_it(
         )
         capsys.readouterr()
         assert await diff(operator.api) == 1
-        told = capsys.readouterr()
-        assert "rendered anew" in told.err
-        assert {"-  b: B", "+  b: C"} <= set(told.out.splitlines())
+        captured = capsys.readouterr()
+        assert "rendered anew" in captured.err
+        assert {"-  b: B", "+  b: C"} <= set(captured.out.splitlines())
 
 
 @in_virtual_time

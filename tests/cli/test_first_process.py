@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from harness.waiting import until
+from localworld.patience import patience
 
 SECONDS = 30
 PREFIX = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "--pid", "--fork", "--kill-child"]
@@ -27,13 +29,10 @@ def test_it_ends_while_it_still_loads_its_libraries(tmp_path: Path) -> None:
     argv = [*PREFIX, sys.executable, "-m", "kotsapp", "run", "--all-namespaces"]
     with subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as outer:
         try:
-            end = time.monotonic() + SECONDS
-            while not loading.exists():
-                assert time.monotonic() < end
-                time.sleep(0.01)
+            until(loading.exists, "it loads its libraries", SECONDS)
             children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
             os.kill(int(children[0]), signal.SIGTERM)
 
-            assert outer.wait(SECONDS) == 128 + signal.SIGTERM
+            assert outer.wait(SECONDS * patience()) == 128 + signal.SIGTERM
         finally:
             outer.kill()

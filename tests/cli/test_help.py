@@ -9,16 +9,20 @@ import pytest
 
 from harness.running import ROOT
 from kotsapp.cli import main, parser
-from kotsapp.cli.commands import COMMANDS
+from kotsapp.cli.commands import COMMANDS, PLUGIN_VERBS
 from kotsapp.cli.durations import period, seconds, waiting
 from kotsapp.cli.examples import EXAMPLES
+from kotsapp.cli.plugin.arguments import VERBS
 
 HEAVY = ("kopf", "httpx", "kubernetes", "yaml", "cryptography", "aiohttp")
 # Each takes about a millisecond to load, and a person waits for 150.
 MAX_MODULES = 100
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+HELP = [["--help"], *[[name, "--help"] for name in COMMANDS], ["license", "verify", "--help"]]
+
+
+@pytest.mark.parametrize("words", [*HELP, ["--version"]], ids=" ".join)
 def test_help_and_version_import_no_library(words: list[str]) -> None:
     """Each of them takes longer than all of Python."""
     code = f"""
@@ -40,10 +44,10 @@ except SystemExit:
 def test_help_is_plain_words(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])
-    told = capsys.readouterr().out
+    captured = capsys.readouterr().out
     assert ended.value.code == 0
-    assert "``" not in told
-    assert set(COMMANDS) <= set(told.split()) if not command else f"kotsapp {' '.join(command)}" in told
+    assert "``" not in captured
+    assert set(COMMANDS) <= set(captured.split()) if not command else f"kotsapp {' '.join(command)}" in captured
 
 
 def test_each_command_has_an_example() -> None:
@@ -99,3 +103,34 @@ def test_waiting_takes_as_long_as_an_app_takes(text: str, expected: float) -> No
 @pytest.mark.parametrize(("text", "expected"), [("30d", 30 * 86400), ("12h", 12 * 3600)])
 def test_a_period_may_be_days(text: str, expected: float) -> None:
     assert period(text).total_seconds() == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "reported"),
+    [
+        (["rendr"], "did you mean render?"),
+        (["template"], "did you mean render?"),
+        (["status"], "kubectl kotsapp status NAME"),
+        (["xyzzy"], "--help lists those that there are"),
+        ([], "commands:"),
+    ],
+)
+def test_what_there_is_not_is_bad_usage_with_what_was_meant(
+    words: list[str], reported: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert reported in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("words", [["help"], ["help", "lint"], ["version"]])
+def test_help_and_version_are_words_too(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    assert " ".join(["kotsapp", *words[1:]]) in capsys.readouterr().out
+
+
+def test_the_plugins_verbs_are_known_here() -> None:
+    assert PLUGIN_VERBS == VERBS

@@ -1,6 +1,5 @@
 """``kotsapp license verify`` and ``kotsapp license sign``, as somebody types them."""
 
-import argparse
 import io
 import json
 import stat
@@ -12,15 +11,12 @@ import pytest
 import yaml
 
 from harness.licensed import LICENSE_ID, V1BETA1, VERSIONS, Vendor, edited, license_document, write
-from kotsapp.cli import license as command
+from kotsapp.cli import act, parser
 from kotsapp.cli.errors import CommandError
 
 
 def run(*words: str | Path) -> int:
-    parser = argparse.ArgumentParser()
-    command.register(parser.add_subparsers())
-    args = parser.parse_args(["license", *map(str, words)])
-    return int(args.run(args))
+    return act(parser(["license"]).parse_args(["license", *map(str, words)]))
 
 
 @pytest.fixture
@@ -186,8 +182,8 @@ def test_a_license_that_ends_soon_fails_a_check_that_asks_for_it(
     file = trusted_keys.parent / "license.yaml"
     file.write_bytes(vendor.license(entitlements={"expires_at": {"value": ends}}))
     assert run("verify", file, "--trusted-keys", trusted_keys, "--within", within) == expected
-    told = capsys.readouterr().err
-    assert told == (
+    captured = capsys.readouterr().err
+    assert captured == (
         f"kotsapp: {file}: LicenseExpiringSoon: it expires on {ends}; have it renewed\n" if expected else ""
     )
 
@@ -205,12 +201,12 @@ def test_several_licenses_are_each_told_and_the_worst_decides(
     soon.write_bytes(vendor.license(entitlements={"expires_at": {"value": ends}}))
     keys = ["--trusted-keys", trusted_keys]
     assert run("verify", good, soon, *keys) == 0
-    told = capsys.readouterr()
-    assert [line.split()[1] for line in told.out.splitlines() if line.startswith("FILE")] == [str(good), str(soon)]
+    captured = capsys.readouterr()
+    assert [line.split()[1] for line in captured.out.splitlines() if line.startswith("FILE")] == [str(good), str(soon)]
     assert run("verify", good, soon, *keys, "--within", "30d", "-o", "json") == 1
-    told = capsys.readouterr()
-    assert [one["file"] for one in json.loads(told.out)["licenses"]] == [str(good), str(soon)]
-    assert told.err.startswith(f"kotsapp: {soon}: LicenseExpiringSoon") and str(good) not in told.err
+    captured = capsys.readouterr()
+    assert [one["file"] for one in json.loads(captured.out)["licenses"]] == [str(good), str(soon)]
+    assert captured.err.startswith(f"kotsapp: {soon}: LicenseExpiringSoon") and str(good) not in captured.err
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"kind: Nothing")))
     assert run("verify", good, "-", *keys) == 1
     assert capsys.readouterr().err.startswith("kotsapp: -: ")

@@ -10,9 +10,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.charts import helm
+from harness.charts import helm, pack_chart
 from harness.running import ROOT
 from kotsapp.cli import main
+from kotsapp.cli.arguments.lint import LEVELS
 from kotsapp.lint.findings import RULES, Finding, Level, Location, Report
 from kotsapp.lint.formats import github, junit, sarif
 
@@ -33,9 +34,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def lint(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
     assert main(["lint", *words]) == code
-    told = capsys.readouterr()
-    assert told.err == ""
-    return told.out
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
 
 
 def test_a_clean_release_is_0_an_error_1_and_bad_usage_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,6 +48,33 @@ def test_a_clean_release_is_0_an_error_1_and_bad_usage_2(folder: Path, capsys: p
     with pytest.raises(SystemExit) as ended:
         main(["lint", "release", "-o", "xml"])
     assert ended.value.code == 2
+
+
+WARNED = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: w}\ndata: {a: 'repl{{ ConfigOption `lost` }}'}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "code"),
+    [
+        (NOTED, "warning", 0),
+        (NOTED, "note", 1),
+        (WARNED, "error", 0),
+        (WARNED, "warning", 1),
+        (WARNED, "note", 1),
+        (BAD, "error", 1),
+        (BAD, "warning", 1),
+    ],
+)
+def test_the_level_that_fails_can_be_chosen(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str, least: str, code: int
+) -> None:
+    (folder / "config.yaml").write_text(
+        "apiVersion: kots.io/v1beta1\nkind: Config\nmetadata: {name: c}\nspec: {groups: []}\n"
+    )
+    (folder / "more.yaml").write_text(text)
+    lint(capsys, "release", "--fail-on", least, code=code)
+    suite = ElementTree.fromstring(lint(capsys, "release", "--fail-on", least, "-o", "junit", code=code))
+    assert suite.get("failures") == str(code)
 
 
 def test_a_finding_is_a_line_that_editors_know(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,23 +97,23 @@ def test_standard_input_has_no_file_that_a_ci_system_could_open(
 ) -> None:
     for output in ("table", "github", "sarif"):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(BAD.encode())))
-        told = lint(capsys, "-", "-o", output, code=1)
-        assert "standard input:4" in told
-        assert "file=" not in told and "locations" not in told
+        reported = lint(capsys, "-", "-o", output, code=1)
+        assert "standard input:4" in reported
+        assert "file=" not in reported and "locations" not in reported
 
 
 def test_json_has_everything_with_file_and_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "bad.yaml").write_text(BAD)
-    told = json.loads(lint(capsys, "release", "-o", "json", code=1))
-    assert [(f["rule"], f["level"], f["file"], f["line"]) for f in told["findings"]] == [
+    reported = json.loads(lint(capsys, "release", "-o", "json", code=1))
+    assert [(f["rule"], f["level"], f["file"], f["line"]) for f in reported["findings"]] == [
         ("image-reference", "error", "release/bad.yaml", 4)
     ]
-    assert told["summary"]["errors"] == 1
-    assert {(i["image"], i["use"], i["line"]) for i in told["images"]} == {
+    assert reported["summary"]["errors"] == 1
+    assert {(i["image"], i["use"], i["line"]) for i in reported["images"]} == {
         ("redis:7", "Pod/a", 4),
         ("UPPER/redis", "Pod/b", 4),
     }
-    assert [d["document"] for d in told["documents"]] == ["Pod/b", "Pod/a"]
+    assert [d["document"] for d in reported["documents"]] == ["Pod/b", "Pod/a"]
 
 
 # -- formats: what a hostile or odd release could break out of
@@ -173,3 +201,52 @@ def test_linting_needs_no_client_and_no_operator(folder: Path) -> None:
     env = {"PYTHONPATH": str(ROOT / "operator")}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_every_level_can_be_the_one_that_fails() -> None:
+    assert list(LEVELS) == [str(level) for level in Level]
+
+
+def test_a_packed_chart_alone_is_checked_with_its_own_values(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "values.yaml": "image: UPPER/redis\n",
+        "templates/pod.yaml": GOOD.replace("redis:7", "{{ .Values.image }}"),
+    }
+    packed = pack_chart("shop", files)
+    Path("shop.tgz").write_bytes(packed)
+    reported = lint(capsys, "shop.tgz", "--list", code=1)
+    assert "1 document, 0 template calls, 1 chart" in reported
+    assert "chart shop 1.0.0" in reported and "UPPER/redis" in reported
+    assert "chart-unused" not in reported
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(packed)))
+    assert "1 chart" in lint(capsys, "-", code=1)
+    # Among other files it is a HelmChart that asks for it.
+    (folder / "shop.tgz").write_bytes(packed)
+    assert "(chart-unused)" in lint(capsys, "release")
+
+
+def test_a_charts_folder_alone_is_checked_as_helm_would_pack_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = Path("shop")
+    files = {
+        "Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n",
+        ".helmignore": "# notes\n*.bak\ndrafts/\n",
+        "templates/pod.yaml": GOOD,
+        "templates/pod.yaml.bak": "no template: {{",
+        "templates/.hidden.yaml": "no template: {{",
+        "templates/drafts/one.yaml": "no template: {{",
+    }
+    for name, text in files.items():
+        (chart / name).parent.mkdir(parents=True, exist_ok=True)
+        (chart / name).write_text(text)
+    assert "1 document, 0 template calls, 1 chart, 1 image: 0 errors" in lint(capsys, "shop")
+    monkeypatch.chdir(chart)
+    assert "1 chart" in lint(capsys, ".")
+    monkeypatch.chdir("..")
+    # In a release it is packed.
+    assert main(["lint", "release", "shop"]) == 2
+    assert "helm package shop; or give that folder alone" in capsys.readouterr().err

@@ -50,8 +50,8 @@ def test_without_a_cluster_nothing_is_completed_and_nothing_is_said(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", "/nowhere")
     assert complete.main(["status", ""]) == 0
-    told = capsys.readouterr()
-    assert (told.out, told.err) == (":4\n", "")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == (":4\n", "")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["status", "--help"]])

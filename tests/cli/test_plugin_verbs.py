@@ -9,7 +9,8 @@ import pytest
 from harness.cluster import NAMESPACE, config_map, deployment, fake_cluster, obj
 from harness.fakekube import FakeApi, connect
 from harness.inprocess import PRIVATE, PUBLIC, operating
-from harness.licenses import Signer
+from harness.licenses import LICENSE_ID, Signer
+from harness.vendors import VendorWeb
 from harness.virtual_time import in_virtual_time, quiet, until
 from kotsapp.cli.errors import CommandError
 from kotsapp.cli.plugin import tones
@@ -19,6 +20,7 @@ from kotsapp.cli.plugin.terminal import fitted
 from kotsapp.cli.plugin.tones import Tone
 from kotsapp.names import API_VERSION, KIND
 from kotsapp.verdicts.verdict import Verdict
+from localworld.release_channel import Customer, Vendor
 
 UID = "3f0b6c1e-0000-4000-8000-000000000001"
 Run = Callable[..., Coroutine[Any, Any, int]]
@@ -98,6 +100,90 @@ def test_what_makes_no_sense_is_bad_usage(words: list[str], capsys: pytest.Captu
 
 
 @pytest.mark.parametrize(
+    ("words", "verb"),
+    [
+        (["shop", "status", "-n", "apps"], "status"),
+        (["-n", "apps", "kotsapp/shop", "status"], "status"),
+        (["status", "kotsapp", "shop", "-n", "apps"], "status"),
+        (["kotsapp", "shop", "images", "-napps"], "images"),
+        (["-n", "apps", "retry", "ka", "shop", "--timeout", "1m"], "ask"),
+        (["--as", "status", "why", "KotsApp", "shop", "redis", "-n", "apps"], "why"),
+    ],
+)
+def test_the_verb_and_the_kind_may_stand_where_people_put_them(words: list[str], verb: str) -> None:
+    args = parse(words)
+    assert (args.name, args.namespace, args.action.__module__.rpartition(".")[2]) == ("shop", "apps", verb)
+
+
+def test_an_app_may_be_called_like_a_verb_or_its_kind() -> None:
+    assert parse(["status", "status"]).name == "status"
+    assert parse(["status", "kotsapp"]).name == "kotsapp"
+    args = parse(["why", "kotsapp", "redis"])
+    assert (args.name, args.image) == ("kotsapp", "redis")
+
+
+@pytest.mark.parametrize(
+    ("words", "reported"),
+    [
+        (["staus", "shop"], "did you mean status?"),
+        (["describe", "shop"], "did you mean status?"),
+        (["list"], "did you mean get?"),
+        (["delete", "shop", "-n", "apps"], "kubectl delete kotsapp NAME"),
+        (["lint", "release/"], "that needs no cluster: kotsapp lint"),
+        (["-n", "apps", "shop"], "--help lists those that there are"),
+        ([], "commands:"),
+    ],
+)
+def test_what_is_no_verb_is_told_with_what_is_meant(
+    words: list[str], reported: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(words)
+    assert ended.value.code == 2
+    assert reported in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["help"], ["help", "status"], ["version"], ["status", "--help"]])
+def test_help_and_version_may_be_words(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(words)
+    assert ended.value.code == 0
+    assert "kotsapp" in capsys.readouterr().out
+
+
+@in_virtual_time
+async def test_an_app_that_is_not_there_is_told_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    with pytest.raises(CommandError, match="there is no KotsApp in namespace apps; kubectl kotsapp get -A lists"):
+        await run(api, "status")
+    put_app(api)
+    with pytest.raises(CommandError, match="there is no KotsApp shpo in namespace apps; there is shop"):
+        await run(api, "status", "shpo")
+    with pytest.raises(CommandError, match="there is no KotsApp shop in namespace other; kubectl kotsapp get -A"):
+        await run(api, "status", "shop", "-n", "other")
+
+
+@in_virtual_time
+async def test_an_app_that_nobody_has_looked_at_has_no_table_without_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    put_app(api)
+    assert await run(api, "status", "shop") == 1
+    told = capsys.readouterr().out
+    assert "no operator has looked at it yet" in told
+    assert "CONDITION" not in told
+
+
+@in_virtual_time
+async def test_get_prints_names_and_wide_tables_as_kubectl_does(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    put_app(api, license={"appSlug": "shop", "channelName": "Stable", "expiresAt": "2027-01-01T00:00:00Z"})
+    assert await run(api, "get", "-o", "name") == 0
+    assert capsys.readouterr().out == "kotsapp.kotsapp.dev/shop\n"
+    assert await run(api, "get", "-A", "-o", "wide") == 0
+    assert "2027-01-01T00:00:00Z" in capsys.readouterr().out.splitlines()[1]
+
+
+@pytest.mark.parametrize(
     "verb",
     [
         "get",
@@ -118,9 +204,9 @@ def test_what_makes_no_sense_is_bad_usage(words: list[str], capsys: pytest.Captu
 def test_each_verb_has_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse([verb, "--help"])
-    told = capsys.readouterr().out
-    assert f"Example:\n  kubectl kotsapp {verb}" in told
-    assert "``" not in told
+    captured = capsys.readouterr().out
+    assert f"Example:\n  kubectl kotsapp {verb}" in captured
+    assert "``" not in captured
 
 
 # -- which one
@@ -161,9 +247,9 @@ async def test_status_has_no_table_of_workloads_where_there_are_none(capsys: pyt
     put_app(api, conditions=[condition("Ready", "False", "LicenseKeyUnknown", "whose is it?")])
 
     assert await run(api, "status") == 1
-    told = capsys.readouterr().out
-    assert "WORKLOAD" not in told
-    assert told.endswith("whose is it?\n")
+    captured = capsys.readouterr().out
+    assert "WORKLOAD" not in captured
+    assert captured.endswith("whose is it?\n")
 
 
 async def test_as_acts_as_that_user() -> None:
@@ -181,8 +267,10 @@ async def test_as_acts_as_that_user() -> None:
 async def test_each_message_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
     api = fake_cluster()
     message = "Deployment/web: the image must be given"
-    told = [condition(type_, "False", "ObjectRefused", message) for type_ in ("Ready", "Stalled", "WorkloadsApplied")]
-    put_app(api, conditions=told)
+    reported = [
+        condition(type_, "False", "ObjectRefused", message) for type_ in ("Ready", "Stalled", "WorkloadsApplied")
+    ]
+    put_app(api, conditions=reported)
     assert await run(api, "status", "shop") == 1
     shown = capsys.readouterr().out
     assert shown.count(message) == 1
@@ -329,6 +417,30 @@ async def test_suspend_resume_retry_and_events(signer: Signer, capsys: pytest.Ca
         assert reasons[-3:] == ["ProbeRequested", "Suspended", "Resumed"]
         assert await run(api, "history", "my-app") == 0
         assert "no rendering is kept" in capsys.readouterr().out
+
+
+@in_virtual_time
+async def test_the_history_says_which_version_each_rendering_is_of(
+    signer: Signer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vendor = Vendor()
+    vendor.customers[LICENSE_ID] = Customer(signer.sign(), 1, "")
+
+    def publish(version: str) -> None:
+        made = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: told}\ndata: {v: 'repl{{ VersionLabel }}'}\n"
+        vendor.publish(version, {"app.yaml": made})
+
+    publish("1.0.0")
+    async with operating(signer, web=VendorWeb(vendor)) as operator:
+        operator.put_app(manifests=[{"channelRelease": {}}], interval="1m")
+        await operator.until_ready()
+        publish("1.1.0")
+        await until(lambda: operator.status()["release"].get("versionLabel") == "1.1.0")
+        await operator.until_ready()
+        assert await run(operator.api, "history", "my-app") == 0
+        head, *rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+        assert head == ["REVISION", "VERSION", "RENDERED"]
+        assert [(row[0], row[1], row[3:]) for row in rows] == [("2", "1.1.0", ["current"]), ("1", "1.0.0", [])]
 
 
 @in_virtual_time

@@ -241,9 +241,9 @@ def test_what_looks_like_an_image_elsewhere_is_told_and_not_asked_for(
     assert probe(local, "-o", "json", "-f", file) == 0
     found = json.loads(capsys.readouterr().out)
     assert [one["image"] for one in found["images"]] == ["busybox:1.36"]
-    (told,) = found["unhandledImages"]
+    (reported,) = found["unhandledImages"]
     path = "spec.template.spec.containers[name=api].env[name=WORKER].value"
-    assert told["imagePath"] == {"group": "apps", "kind": "Deployment", "path": path}
+    assert reported["imagePath"] == {"group": "apps", "kind": "Deployment", "path": path}
 
     assert probe(local, "-f", file) == 0
     assert f"to route it: --image-path 'apps/Deployment:{path}'" in capsys.readouterr().err

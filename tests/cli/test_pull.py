@@ -59,9 +59,9 @@ def test_the_newest_release_is_written_with_what_it_is(
 ) -> None:
     assert pull(tmp_path, signer, "-o", "json") == 0
 
-    told = json.loads(capsys.readouterr().out)
-    assert (told["versionLabel"], told["channelSequence"]) == ("1.1.0", 2)
-    assert re.fullmatch(r"sha256:[0-9a-f]{64}", told["digest"])
+    captured = json.loads(capsys.readouterr().out)
+    assert (captured["versionLabel"], captured["channelSequence"]) == ("1.1.0", 2)
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", captured["digest"])
     assert (tmp_path / "to" / "release.tar.gz").read_bytes() == vendor.channels["stable"][1].archive
     written = yaml.safe_load((tmp_path / "to" / "installation.yaml").read_text())
     assert written["kind"] == "Installation"
@@ -103,7 +103,7 @@ def test_a_license_that_was_renewed_at_the_vendor_opens_what_the_file_does_not(
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "reported"),
     [
         (lambda *_: Response(404), "answered 404 for release 6.6.6"),
         (lambda *_: Response(401), "answered 401"),
@@ -111,13 +111,13 @@ def test_a_license_that_was_renewed_at_the_vendor_opens_what_the_file_does_not(
     ],
 )
 def test_what_can_t_be_fetched_is_told_and_nothing_is_written(
-    fault: object, told: str, tmp_path: Path, signer: Signer, vendor: Vendor, capsys: pytest.CaptureFixture[str]
+    fault: object, reported: str, tmp_path: Path, signer: Signer, vendor: Vendor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert callable(fault)
     vendor.faults["release"] = fault
 
     assert pull(tmp_path, signer, "--version", "6.6.6") == 1
     error = capsys.readouterr().err
-    assert told in error
+    assert reported in error
     assert LICENSE_ID not in error
     assert not (tmp_path / "to").exists()

@@ -48,10 +48,10 @@ def test_a_chart_is_written_with_the_document_that_asks_for_it(
     version: str,
 ) -> None:
     assert pull(local, signer, tmp_path, URL, *words, "-o", "json") == 0
-    told = json.loads(capsys.readouterr().out)
+    captured = json.loads(capsys.readouterr().out)
     names = [f"my-chart-{version}.tgz", "my-chart-helmchart.yaml"]
-    assert told["files"] == [str(tmp_path / "to" / name) for name in names]
-    assert told["revision"].startswith(f"{version}@sha256:")
+    assert captured["files"] == [str(tmp_path / "to" / name) for name in names]
+    assert captured["revision"].startswith(f"{version}@sha256:")
     document = yaml.safe_load((tmp_path / "to" / names[1]).read_text())
     assert document["spec"]["chart"] == {"name": "my-chart", "chartVersion": version}
 
@@ -86,9 +86,9 @@ def test_a_license_that_may_not_have_it_gets_nothing_and_is_in_no_message(
     local: LocalRegistries, signer: Signer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert pull(local, signer, tmp_path, URL, license_id=OTHER_LICENSE_ID) == 1
-    told = capsys.readouterr().err
-    assert "it refuses the license; ask the vendor" in told
-    assert OTHER_LICENSE_ID not in told
+    captured = capsys.readouterr().err
+    assert "it refuses the license; ask the vendor" in captured
+    assert OTHER_LICENSE_ID not in captured
     assert not (tmp_path / "to").exists()
 
 

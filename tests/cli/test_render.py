@@ -133,6 +133,19 @@ def test_public_images_are_left_and_need_no_secret(render: Render) -> None:
     assert render.objects("--assume", "public") == [deployment("web", "redis:7")]
 
 
+def test_how_many_nodes_there_are_is_given_or_warned_of(render: Render, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(helm().parent), prepend=":")
+    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "told"}, "data": {"n": "{{repl NodeCount }}"}}
+    render.add("a.yaml", made)
+    [obj] = render.objects("--nodes", "3")
+    assert (obj["data"]["n"], render.errors) == ("3", "")
+    [obj] = render.objects()
+    assert obj["data"]["n"] == "0"
+    assert "NodeCount, which is 0 here" in render.errors
+    with pytest.raises(SystemExit):
+        render("--nodes", "many")
+
+
 def test_the_same_again_gives_the_same_text(render: Render) -> None:
     render.add("a.yaml", deployment("web", API, "redis:7"), deployment("b", API, namespace="jobs"))
     first = render("--assume", "private")
@@ -482,7 +495,7 @@ def test_the_example_chart_is_rendered_and_patched(render: Render) -> None:
     assert len(used) >= 4
     assert all(image.startswith("proxy.replicated.com/proxy/my-kots-app/") for image in used)
     render("--assume=private", "--helm=/nowhere/helm", code=1)
-    assert "/nowhere/helm is no program" in render.errors
+    assert "/nowhere/helm is not a program" in render.errors
 
 
 def test_an_object_twice_is_refused_for_kustomize(render: Render, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ async def test_the_page_has_all_that_a_vendor_asks_for(capsys: pytest.CaptureFix
     a_pod(api)
     an_event(api, "2 images, 1 undecided")
     page = text_of(await report(api, capsys))
-    for told in (
+    for reported in (
         f"KotsApp shop in {NAMESPACE} Not ready ImagesUndecided",
         f"What to do next {LOST}: check name and tag in the manifests: the registry knows no such image. Then: kubectl",
         "Customer Acme Channel Stable License prod License ends never Rendering 3",
@@ -132,7 +132,7 @@ async def test_the_page_has_all_that_a_vendor_asks_for(capsys: pytest.CaptureFix
         "LicenseValid True ReconciliationSucceeded until 2027-01-01",
         "2026-01-01T10:20:30Z Warning ImagesUndecided 2 images, 1 undecided",
     ):
-        assert told in page
+        assert reported in page
 
 
 async def test_what_is_the_customers_own_is_not_in_the_page(capsys: pytest.CaptureFixture[str]) -> None:
@@ -251,8 +251,10 @@ def test_images_and_values_of_the_app_decide_what_is_masked() -> None:
         },
     }
     mine = of_app(app, [{"spec": {"nodeName": "n1.dc.example"}, "status": {"hostIP": "10.0.0.7"}}])
-    told = "reg.vendor.example, proxy.vendor.example, db.vendor.example: internal-name x-y-z-1 12345 on n1.dc.example"
-    assert mine.message(told) == (
+    reported = (
+        "reg.vendor.example, proxy.vendor.example, db.vendor.example: internal-name x-y-z-1 12345 on n1.dc.example"
+    )
+    assert mine.message(reported) == (
         "reg.vendor.example, proxy.vendor.example, db.vendor.example: [value] [value] [value] on [node]"
     )
 

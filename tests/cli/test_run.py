@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from kotsapp import logs
+from kotsapp.apply.lending import Lent
 from kotsapp.cli import main, parser
+from kotsapp.cli.arguments.run import LENT, LOG_FORMATS, POLICIES
 from kotsapp.cli.run import options
-from kotsapp.license import TrustedKeys
+from kotsapp.license import Policy, TrustedKeys
 from kotsapp.operating import Election, identity
 from kotsapp.registry.config import Registries
 
@@ -28,6 +31,10 @@ def test_an_operator_has_an_identity_where_its_user_has_no_name(monkeypatch: pyt
     assert identity().startswith(f"{socket.gethostname()}-")
 
 
+def test_words_to_choose_from_are_those_that_are_known() -> None:
+    assert (tuple(Policy), tuple(Lent), logs.FORMATS) == (POLICIES, LENT, LOG_FORMATS)
+
+
 def test_a_port_that_is_taken_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -36,9 +43,9 @@ def test_a_port_that_is_taken_is_told_in_one_line(capsys: pytest.CaptureFixture[
 
         assert main(["run", "--bind", "127.0.0.1", "--port", str(port)]) == 1
 
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert told.startswith(f"kotsapp: metrics and health can't be served on 127.0.0.1:{port}: ")
-    assert told.endswith("choose with --bind and --port")
+    captured = capsys.readouterr().err.splitlines()[-1]
+    assert captured.startswith(f"kotsapp: metrics and health can't be served on 127.0.0.1:{port}: ")
+    assert captured.endswith("choose with --bind and --port")
 
 
 def test_neither_it_nor_what_it_starts_leaves_its_memory_in_a_file() -> None:

@@ -42,6 +42,6 @@ def test_an_error_of_a_command_does_not_tell_the_license_id(
 
     assert main(["render", *files, "--trusted-keys", str(signer.folder), "--assume", "private"]) == 1
 
-    told = capsys.readouterr()
-    assert spelled not in told.err + told.out
-    assert "q.io/***" in told.err or "***" in told.err
+    captured = capsys.readouterr()
+    assert spelled not in captured.err + captured.out
+    assert "q.io/***" in captured.err or "***" in captured.err

@@ -42,7 +42,7 @@ def test_the_same_image_may_be_there_twice_and_the_same() -> None:
         (b"[" * 100_000, "is not JSON"),
         (b"[]", "has no list called images"),
         (b'{"images": {}}', "has no list called images"),
-        (b'{"images": [5]}', r"images\[0\] is no object"),
+        (b'{"images": [5]}', r"images\[0\] is not an object"),
         (b'{"images": [{"verdict": "Public"}]}', r"images\[0\] has no text called image"),
         (b'{"images": [{"image": "a"}]}', r"images\[0\]\.verdict is None; it has to be one of Public, Private"),
         (b'{"images": [{"image": "a", "verdict": "public"}]}', r"images\[0\]\.verdict is 'public'"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from harness import chart_files
 from harness.shipped import (
     CHART,
     DEPLOY,
@@ -24,7 +25,7 @@ from harness.shipped import (
     templated,
 )
 from kotsapp.apply.lending import Lent
-from kotsapp.cli import run
+from kotsapp.cli.arguments import run
 from kotsapp.license import Policy
 from kotsapp.registry.config import Registries
 
@@ -33,6 +34,15 @@ KEEP = {"helm.sh/resource-policy": "keep"}
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 KEY = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
 EVERYTHING_MONITORED = {part: {"enabled": True} for part in ("podMonitor", "rules", "dashboard")}
+
+
+def test_what_the_chart_shares_with_the_kustomization_is_the_same_and_no_link() -> None:
+    """Of each link helm tells the person who installs it."""
+    there = {path.name: path for path in chart_files.FOLDER.iterdir()}
+    assert there.keys() == chart_files.SOURCES.keys()
+    for name, source in chart_files.SOURCES.items():
+        assert not there[name].is_symlink()
+        assert there[name].read_bytes() == source.read_bytes(), "it was changed in one place: make docs"
 
 
 def bare(objects: Mapping[Identity, Object]) -> dict[Identity, Object]:
@@ -219,6 +229,38 @@ def test_two_releases_select_pods_of_their_own() -> None:
     assert not one.keys() & other.keys()
     selector = deployment_in(one, "one-kotsapp-operator")["spec"]["selector"]["matchLabels"]
     assert selector != deployment_in(other, "other-kotsapp-operator")["spec"]["selector"]["matchLabels"]
+
+
+def test_a_release_of_the_shipped_name_can_be_applied_over_the_kustomization() -> None:
+    """What can't be changed on a live object is the same on both sides."""
+    mine, theirs = templated(), kustomized(DEPLOY)
+    assert deployment_in(mine)["spec"]["selector"] == deployment_in(theirs)["spec"]["selector"]
+    roles = [(i, o["roleRef"]) for i, o in mine.items() if "roleRef" in o]
+    assert roles == [(identity, theirs[identity]["roleRef"]) for identity, _ in roles]
+
+
+@pytest.mark.parametrize("name", [NAME, "other"])
+def test_what_selects_pods_of_a_release_selects_its_own(name: str) -> None:
+    objects = templated({"monitoring": EVERYTHING_MONITORED, "networkPolicy": {"enabled": True}}, name=name)
+    (deployment,) = [found for (kind, _, _), found in objects.items() if kind == "Deployment"]
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert labels["app.kubernetes.io/instance"] == name
+    assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    for kind, field in (
+        ("PodDisruptionBudget", "selector"),
+        ("PodMonitor", "selector"),
+        ("NetworkPolicy", "podSelector"),
+    ):
+        (found,) = [found for (of, _, _), found in objects.items() if of == kind]
+        assert found["spec"][field]["matchLabels"] == labels, kind
+
+
+def test_where_users_are_given_to_pods_the_chart_names_none() -> None:
+    values = {"podSecurityContext": {"runAsUser": None, "runAsGroup": None}}
+    assert deployment_in(templated(values))["spec"]["template"]["spec"]["securityContext"] == {
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
 
 
 @pytest.mark.parametrize("name", ["kotsapp-operator", "other"])

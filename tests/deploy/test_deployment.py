@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from harness.shipped import DEPLOY, Identity, Object, container_in, deployment_in, kustomized, templated
-from kotsapp.cli.run import DEFAULT_LEASE, DEFAULT_PORT
+from kotsapp.cli.arguments.run import DEFAULT_LEASE, DEFAULT_PORT
 from kotsapp.endpoints import Readiness, serve
 
 # Seconds for a process that starts while its node starts everything else.
@@ -74,17 +74,25 @@ def test_its_replicas_lead_by_a_lease_that_they_alone_may_use(base: Mapping[Iden
             "apiGroups": ["coordination.k8s.io"],
             "resources": ["leases"],
             "resourceNames": [DEFAULT_LEASE],
-            "verbs": ["get", "create", "update"],
+            "verbs": ["get", "watch", "create", "update"],
         }
     ]
     granted = [rule for (kind, _, _), role in base.items() if kind == "ClusterRole" for rule in role["rules"]]
     assert not any("coordination.k8s.io" in rule["apiGroups"] for rule in granted)
 
 
+def test_its_token_is_for_its_own_pod_alone(base: Mapping[Identity, Object]) -> None:
+    pod = deployment_in(base)["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is True
+    assert base["ServiceAccount", "kotsapp-system", "kotsapp-operator"]["automountServiceAccountToken"] is False
+    assert pod["enableServiceLinks"] is False, "no variable for each Service of the namespace"
+
+
 def test_one_node_is_enough_for_them_and_each_may_go_while_the_other_stays(base: Mapping[Identity, Object]) -> None:
     spec = deployment_in(base)["spec"]
     (spread,) = spec["template"]["spec"]["topologySpreadConstraints"]
     assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert spread["matchLabelKeys"] == ["pod-template-hash"], "pods of a rolling update are spread among themselves"
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     budget = base["PodDisruptionBudget", "kotsapp-system", "kotsapp-operator"]["spec"]
     labels = spec["template"]["metadata"]["labels"]

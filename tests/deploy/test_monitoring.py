@@ -22,6 +22,7 @@ DASHBOARD = json.loads((MONITORING / "dashboard.json").read_text())
 # promtool's clock begins in 1970.
 READY, PAUSED = 'kotsapp_ready{namespace="apps",name="shop"}', 'kotsapp_suspended{namespace="apps",name="shop"}'
 ENDS = 'kotsapp_license_expiration_timestamp_seconds{namespace="apps",name="shop"}'
+SOURCES = 'kotsapp_sources_ready{namespace="apps",name="shop"}'
 UNDECIDED = 'kotsapp_images{namespace="apps",name="shop",state="undecided"}'
 UNVERIFIED = 'kotsapp_images{namespace="apps",name="shop",state="unverified"}'
 ERRORS = 'kotsapp_reconcile_errors_total{cause="api"}'
@@ -136,6 +137,9 @@ def test_promtool_accepts_the_rules(rules: Path) -> None:
         pytest.param("KotsAppLicenseEndsSoon", {ENDS: f"{13 * DAY}x90"}, "59m", "61m", id="13 days"),
         pytest.param("KotsAppLicenseEndsSoon", {ENDS: f"{15 * DAY}x90"}, "80m", None, id="15 days"),
         pytest.param("KotsAppLicenseEndsSoon", {ENDS: "0x90"}, "59m", "61m", id="over"),
+        pytest.param("KotsAppSourcesUnavailable", {SOURCES: "0x90"}, "59m", "61m", id="no source"),
+        pytest.param("KotsAppSourcesUnavailable", {SOURCES: "0x50 1x5 0x40"}, "95m", None, id="no source for a while"),
+        pytest.param("KotsAppSourcesUnavailable", {SOURCES: "0x90", PAUSED: "1x90"}, "90m", None, id="and suspended"),
         pytest.param("KotsAppImagesUndecided", {UNDECIDED: "2x60"}, "29m", "31m", id="undecided"),
         pytest.param("KotsAppImagesUndecided", {UNDECIDED: "0x60"}, "1h", None, id="all decided"),
         pytest.param("KotsAppImagesRefused", {UNVERIFIED: "1x60"}, "29m", "31m", id="refused"),
@@ -180,7 +184,7 @@ def test_an_alert_fires_when_it_should(
 def test_an_alert_says_what_and_what_to_do(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"critical", "warning"}
     assert set(rule["annotations"]) == {"summary", "description"}
-    if "kotsapp_ready" in rule["expr"] or "kotsapp_images" in rule["expr"]:
+    if "_ready" in rule["expr"] or "kotsapp_images" in rule["expr"]:
         assert "kubectl kotsapp" in rule["annotations"]["description"]
 
 

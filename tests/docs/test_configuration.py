@@ -10,7 +10,7 @@ import yaml
 
 from harness.shipped import CHART, DEPLOY, container_in, deployment_in, kustomized, templated
 from kotsapp import __version__
-from kotsapp.cli import run
+from kotsapp.cli.arguments import run
 from kotsapp.registry.config import _KEYS, Registries
 
 PAGE = (DEPLOY.parent / "docs" / "configuration.md").read_text()
@@ -90,8 +90,8 @@ def test_the_registries_file_can_be_read(tmp_path: Path) -> None:
 def test_the_tables_name_every_field_flag_and_alert() -> None:
     assert first_column(section("The registries file")) == _KEYS
     flags = {flag for action in _actions() for flag in action.option_strings if flag.startswith("--")}
-    told = set(re.findall(r"--[a-z][a-z0-9-]+", PAGE.split("\n## ", 1)[0]))
-    assert told == flags - {"--help"}
+    reported = set(re.findall(r"--[a-z][a-z0-9-]+", PAGE.split("\n## ", 1)[0]))
+    assert reported == flags - {"--help"}
     alerts = {rule["alert"] for group in yaml.safe_load(RULES.read_text())["spec"]["groups"] for rule in group["rules"]}
     assert first_column(section("Monitoring")) == alerts
 

@@ -16,9 +16,9 @@ from kotsapp.cli import main
 from kotsapp.release import functions
 
 PAGE = Path(__file__).parents[2] / "docs" / "limits.md"
-_ROW = re.compile(r"^\| (?P<what>.+?) \| (?P<told>.+?) \| .+ \|$", re.MULTILINE)
-ROWS = {row["what"]: row["told"] for row in _ROW.finditer(PAGE.read_text()) if row["told"] != "is told"}
-CALLS = {what: told for what, told in ROWS.items() if re.fullmatch(r"(`\w+`(, )?)+", what)}
+_ROW = re.compile(r"^\| (?P<what>.+?) \| (?P<message>.+?) \| .+ \|$", re.MULTILINE)
+ROWS = {row["what"]: row["message"] for row in _ROW.finditer(PAGE.read_text()) if row["message"] != "message"}
+CALLS = {what: reported for what, reported in ROWS.items() if re.fullmatch(r"(`\w+`(, )?)+", what)}
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: it}\n"
 
@@ -97,7 +97,7 @@ def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
     return Signer.make(tmp_path_factory.mktemp("keys"))
 
 
-def told(folder: Path, files: dict[str, bytes], signer: Signer, capsys: pytest.CaptureFixture[str]) -> str:
+def reported(folder: Path, files: dict[str, bytes], signer: Signer, capsys: pytest.CaptureFixture[str]) -> str:
     """What ``kotsapp render`` says when it refuses a release."""
     release = folder / "release"
     release.mkdir()
@@ -130,14 +130,14 @@ def test_the_figures_are_those_of_the_functions_that_there_are() -> None:
 def test_it_is_refused_with_what_the_page_says(
     what: str, tmp_path: Path, signer: Signer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ROWS[what] in told(tmp_path, SAMPLES[what], signer, capsys)
+    assert ROWS[what] in reported(tmp_path, SAMPLES[what], signer, capsys)
 
 
 @pytest.mark.parametrize("call", sorted(functions.REFUSED))
 def test_each_call_is_refused_by_its_name(
     call: str, tmp_path: Path, signer: Signer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reason = next(told for what, told in CALLS.items() if f"`{call}`" in what)
-    found = told(tmp_path, {"a.yaml": calling(f'repl{{{{ {call} "x" }}}}')}, signer, capsys)
+    reason = next(reported for what, reported in CALLS.items() if f"`{call}`" in what)
+    found = reported(tmp_path, {"a.yaml": calling(f'repl{{{{ {call} "x" }}}}')}, signer, capsys)
     assert call in found
     assert reason in found

@@ -61,12 +61,13 @@ def test_every_label_and_annotation_of_ours_is_named() -> None:
         ORIGINAL_IMAGES,
         store.RELEASE_LABEL,
         store.REVISION_LABEL,
+        store.VERSION_ANNOTATION,
         kept.SOURCES_LABEL,
         upgrade.RUN_MARK,
         *names.REQUESTS,
     }
-    told = {name for name in named(section("Labels and annotations")) if "kotsapp.dev/" in name or "fluxcd" in name}
-    assert told == ours
+    reported = {name for name in named(section("Labels and annotations")) if "kotsapp.dev/" in name or "fluxcd" in name}
+    assert reported == ours
 
 
 def test_every_metric_is_named() -> None:

@@ -244,7 +244,7 @@ def test_nothing_changed_means_nothing_written_even_by_an_operator_that_starts_a
     until(lambda: expected.items() <= Counter(tenant.events()).items(), "all apps' events are there")
     settled = versions(tenant, ("kotsapps", "app"), ("kotsapps", "stalled"))
     since = position(world)
-    told = tenant.status("app")
+    reported = tenant.status("app")
 
     def written_nothing(seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -260,7 +260,7 @@ def test_nothing_changed_means_nothing_written_even_by_an_operator_that_starts_a
     operator.start()
     until(lambda: f"{tenant.namespace}/app: reconciled" in operator.said(restarted), "the app was looked at", 20)
     after = tenant.status("app")
-    assert after == told
+    assert after == reported
     written_nothing(2)
 
     assert versions(tenant, ("kotsapps", "stalled")) == settled[1:]
@@ -274,14 +274,14 @@ def test_status_is_written_once_before_and_once_after_a_change_that_settles_at_o
 
     def changed(value: str) -> list[str]:
         """What is written for a change, the last of it being the event."""
-        since, told = position(world), len(tenant.events())
+        since, reported = position(world), len(tenant.events())
         tenant.put_app("app", [config_map("settings", a=value)])
-        until(lambda: len(tenant.events()) > told, "the change is told")
+        until(lambda: len(tenant.events()) > reported, "the change is told")
         stays(lambda: tenant.get("configmaps", "settings")["data"] == {"a": value}, "it stays", 0.5)
         return [" ".join(write.split()[:2]) for write in writes(world, tenant.namespace, since)]
 
     # On a busy machine one of them may take so long that it is told, or that its progress is.
-    told_before = ["patch kotsapps/status"]
+    reported_before = ["patch kotsapps/status"]
     once = ["patch kotsapps/status", "patch configmaps", "patch kotsapps/status", "create events"]
     made = [changed(value) for value in ("1", "2", "3")]
-    assert any(one in (once, told_before + once) for one in made), made
+    assert any(one in (once, reported_before + once) for one in made), made

@@ -35,7 +35,7 @@ class Break:
 
     title: str
     reason: str
-    told: tuple[str, ...]
+    reported: tuple[str, ...]
     license: Callable[[Signer], Mapping[str, str | bytes] | None] | None = None
     manifests: Callable[[], Mapping[str, str] | None] | None = None
 
@@ -244,7 +244,7 @@ def test_bad_input_is_told_and_nothing_that_runs_is_touched(apps: Apps, broken: 
     life = apps.lives[broken.app]
     conditions = {condition["type"]: condition for condition in life.broken["conditions"]}
 
-    for part in broken.told:
+    for part in broken.reported:
         assert part.format(app=broken.app) in conditions["Ready"]["message"]
     assert conditions["Ready"]["status"] == "False"
     assert ("Reconciling" if broken.reason == "ImagesUndecided" else "Stalled") in conditions
@@ -332,7 +332,7 @@ def test_a_bad_spec_is_refused_with_the_field_and_the_rule(apps: Apps, bad: BadS
     if bad.cel and apps.tenant.world.programs.minor < CEL_MINOR:  # no CEL: the operator says it
         name = bad.name if bad.name != NAME else str(bad).lower()
         apps.tenant.put_app_spec(name, bad.spec)
-        assert bad.told in apps.tenant.wait_reason(name, "InvalidSpec")["message"]
+        assert bad.message in apps.tenant.wait_reason(name, "InvalidSpec")["message"]
         return
 
     with pytest.raises(ApiError) as caught:

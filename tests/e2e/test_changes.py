@@ -182,8 +182,8 @@ def frozen(world: World, tenant: Tenant) -> Iterator[Callable[[], None]]:
         tenant.put_config_map("probe", {})
 
         def refused() -> bool:
-            told = tenant.kubectl("annotate", "--overwrite", "configmap", "probe", "a=b", check=False)
-            return "annotated" not in told
+            reported = tenant.kubectl("annotate", "--overwrite", "configmap", "probe", "a=b", check=False)
+            return "annotated" not in reported
 
         until(refused, "the policy is in force", 30)
 

@@ -54,7 +54,7 @@ def publish(vendor: Vendor, version: str, *, outcome: str = "", **fields: Any) -
     web = deployment("web", PRIVATE)
     marks = {"version": version} | ({"localworld/outcome": outcome} if outcome else {})
     web["spec"]["template"]["metadata"]["annotations"] = marks
-    told = config_map(
+    reported = config_map(
         "told",
         version="{{repl VersionLabel }}",
         sequence="{{repl Sequence }}",
@@ -63,7 +63,7 @@ def publish(vendor: Vendor, version: str, *, outcome: str = "", **fields: Any) -
         notes='{{repl ReleaseNotes | default "none" }}',
         host='{{repl ConfigOption "hostname" }}',
     )
-    vendor.publish(version, {"config.yaml": CONFIG, "app.yaml": yaml.safe_dump_all([web, told])}, CHANNEL, **fields)
+    vendor.publish(version, {"config.yaml": CONFIG, "app.yaml": yaml.safe_dump_all([web, reported])}, CHANNEL, **fields)
 
 
 def follow(tenant: Tenant, **spec: Any) -> None:
@@ -82,12 +82,12 @@ def running(tenant: Tenant) -> str:
 def ready_with(tenant: Tenant, version: str) -> None:
     """Until the app is Ready with this version, and says so."""
 
-    def told() -> bool:
+    def reported() -> bool:
         status = tenant.status(NAME)
         is_ready = tenant.condition(NAME).get("status") == "True"
         return is_ready and status.get("release", {}).get("versionLabel") == version
 
-    until(told, f"{NAME} is Ready with {version}", 90)
+    until(reported, f"{NAME} is Ready with {version}", 90)
 
 
 def look_now(tenant: Tenant, value: str) -> None:
@@ -95,15 +95,15 @@ def look_now(tenant: Tenant, value: str) -> None:
     until(lambda: tenant.status(NAME).get("lastHandledRequestedAt") == value, "the request is answered", 60)
 
 
-def versions_told(recorded: Recording) -> list[tuple[str, str]]:
+def versions_reported(recorded: Recording) -> list[tuple[str, str]]:
     """The version and Ready's status of each status that was written, without repetitions."""
-    told: list[tuple[str, str]] = []
+    reported: list[tuple[str, str]] = []
     for status, _, _ in recorded.statuses(NAME):
         ready = next((c["status"] for c in status.get("conditions") or () if c["type"] == "Ready"), "")
         now = (status.get("release", {}).get("versionLabel", ""), ready)
-        if not told or told[-1] != now:
-            told.append(now)
-    return told
+        if not reported or reported[-1] != now:
+            reported.append(now)
+    return reported
 
 
 def test_a_license_and_eight_lines_are_enough(tenant: Tenant, vendor: Vendor) -> None:
@@ -135,11 +135,12 @@ def test_three_releases_are_followed_over_a_required_one_and_every_status_says_w
         publish(vendor, "1.2.0")
         look_now(tenant, "one")
         ready_with(tenant, "1.2.0")
-        told = versions_told(recorded)
+        reported = versions_reported(recorded)
         everything = recorded.statuses(NAME)
 
-    assert [one for one in told if one[1] == "True"] == [("1.0.0", "True"), ("1.1.0", "True"), ("1.2.0", "True")]
-    assert [version for version, _ in told] == sorted(version for version, _ in told)
+    assert [one for one in reported if one[1] == "True"] == [("1.0.0", "True"), ("1.2.0", "True")]
+    assert ("1.1.0", "Unknown") in reported, "the one on the way is not what is asked for"
+    assert [version for version, _ in reported] == sorted(version for version, _ in reported)
     broken = violations([status for status, _, _ in everything], [generation for _, generation, _ in everything])
     assert not broken, "\n".join(broken)
     available = [tuple(one["versionLabel"] for one in s.get("availableReleases", ())) for s, _, _ in everything]
@@ -176,10 +177,10 @@ def test_a_service_that_refuses_changes_nothing_and_says_so(tenant: Tenant, vend
     publish(vendor, "1.1.0")
     look_now(tenant, "refused")
 
-    told = until(lambda: (c := tenant.condition(NAME, "SourcesReady")).get("status") == "False" and c, "it is told")
-    assert told["reason"] == "SourceUnavailable"
-    assert f"replicated.app answered {status}" in told["message"]
-    assert "release 1.0.0 (1) is used on" in told["message"]
+    reported = until(lambda: (c := tenant.condition(NAME, "SourcesReady")).get("status") == "False" and c, "it is told")
+    assert reported["reason"] == "SourceUnavailable"
+    assert f"replicated.app answered {status}" in reported["message"]
+    assert "release 1.0.0 (1) is used on" in reported["message"]
     assert tenant.condition(NAME)["status"] == "True"
     tenant.world.api.delete(tenant.path("configmaps", "told"))
     until(lambda: running(tenant) == "1.0.0", "drift is repaired meanwhile")
@@ -200,8 +201,8 @@ def test_an_operator_that_starts_while_the_service_is_down_goes_on(
     operator.start()
 
     until(lambda: running(tenant) == "1.0.0", "what was deleted is there again", 60)
-    told = until(lambda: (c := tenant.condition(NAME, "SourcesReady")).get("status") == "False" and c, "it is told")
-    assert "can't be reached" in told["message"]
+    reported = until(lambda: (c := tenant.condition(NAME, "SourcesReady")).get("status") == "False" and c, "it is told")
+    assert "can't be reached" in reported["message"]
     world.releases.start()
 
 

@@ -21,9 +21,9 @@ HEALTH = Path(__file__).parents[2] / "deploy/argocd/resource_customizations/kots
 
 
 def assert_rules_kept(recorded: Recording) -> None:
-    told = recorded.statuses(NAME)
-    broken = violations([status for status, _, _ in told], [generation for _, generation, _ in told])
-    assert not broken, "\n".join([*broken, *(json.dumps(status.get("conditions")) for status, _, _ in told)])
+    reported = recorded.statuses(NAME)
+    broken = violations([status for status, _, _ in reported], [generation for _, generation, _ in reported])
+    assert not broken, "\n".join([*broken, *(json.dumps(status.get("conditions")) for status, _, _ in reported)])
 
 
 def ready_of(status: Any) -> Any:
@@ -40,10 +40,10 @@ def test_every_status_of_a_whole_life_keeps_the_rules_and_tools_read_each(
         for step in life.steps:
             step()
         life.deleted()
-        told = recorded.statuses(NAME)
+        reported = recorded.statuses(NAME)
 
         assert_rules_kept(recorded)
-    reasons = {ready_of(status).get("reason") for status, _, _ in told}
+    reasons = {ready_of(status).get("reason") for status, _, _ in reported}
     assert reasons >= {
         "ImagesUndecided",
         "InvalidManifest",
@@ -54,14 +54,14 @@ def test_every_status_of_a_whole_life_keeps_the_rules_and_tools_read_each(
         "ReconciliationSucceeded",
         "Progressing",
     }
-    assert {computed.status for computed in kstatus.of([obj for _, _, obj in told])} >= {
+    assert {computed.status for computed in kstatus.of([obj for _, _, obj in reported])} >= {
         "Current",
         "InProgress",
         "Failed",
         "Terminating",
     }
-    assert kstatus.disagreements([obj for _, _, obj in told]) == []
-    for status, generation, obj in told:
+    assert kstatus.disagreements([obj for _, _, obj in reported]) == []
+    for status, generation, obj in reported:
         health, message = lua.health(HEALTH, obj)
         ready = ready_of(status)
         settled = status.get("observedGeneration") == generation

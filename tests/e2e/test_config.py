@@ -53,9 +53,9 @@ def password(tenant: Tenant) -> str:
 def test_what_is_missing_is_told_and_giving_it_heals(tenant: Tenant) -> None:
     put(tenant)
 
-    told = tenant.wait_reason("shop", "ConfigIncomplete")
+    reported = tenant.wait_reason("shop", "ConfigIncomplete")
 
-    assert "the Config's item hostname ('Host name') is required and has no value" in told["message"]
+    assert "the Config's item hostname ('Host name') is required and has no value" in reported["message"]
     assert tenant.condition("shop", "Stalled")["status"] == "True"
     status = tenant.status("shop")["config"]
     assert status == {
@@ -112,19 +112,19 @@ def test_answers_come_from_objects_and_a_change_of_them_rolls_out_with_the_same_
 def test_an_answer_that_does_not_fit_leaves_what_runs(tenant: Tenant) -> None:
     put(tenant, {"values": {"hostname": "shop", "portt": 1}})
     tenant.wait_ready("shop")
-    [told] = until(
+    [reported] = until(
         lambda: [event for event in tenant.all("events") if event["reason"] == "ReleaseWarning"], "an event tells of it"
     )
-    assert told["type"] == "Warning"
-    assert "did you mean port?" in told["message"]
+    assert reported["type"] == "Warning"
+    assert "did you mean port?" in reported["message"]
 
     put(tenant, {"values": {"hostname": "other", "port": "eighty"}})
-    told = tenant.wait_reason("shop", "ConfigIncomplete")
-    assert "the Config's item port has a value that does not fit: digits only" in told["message"]
+    reported = tenant.wait_reason("shop", "ConfigIncomplete")
+    assert "the Config's item port has a value that does not fit: digits only" in reported["message"]
     assert settings(tenant)["url"] == "https://shop"
 
     put(tenant, {"valuesFrom": [{"secretRef": {"name": "gone"}}]})
-    told = tenant.wait_reason("shop", "ConfigIncomplete")
+    reported = tenant.wait_reason("shop", "ConfigIncomplete")
     until(lambda: "Secret gone" in tenant.condition("shop")["message"], "the missing object is named")
     tenant.put_secret("gone", {"values.yaml": "hostname: back\n"})
     until(lambda: settings(tenant)["url"] == "https://back", "it is there")

@@ -45,8 +45,8 @@ def test_a_definition_that_went_and_came_is_used_as_before(tenant: Tenant, opera
     at = len(operator.said())
 
     tenant.world.kubectl("delete", "crd", f"foos.{group}")
-    told = tenant.wait_reason("app", "ObjectRefused")
-    assert "Foo/one" in told["message"]
+    reported = tenant.wait_reason("app", "ObjectRefused")
+    assert "Foo/one" in reported["message"]
     # Who comes now is told at once what is missing, and waits for no list of it.
     tenant.put_app("second", [foo(group, "two")], **spec)
     tenant.wait_reason("second", "ObjectRefused")

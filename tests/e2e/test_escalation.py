@@ -375,9 +375,9 @@ def test_a_secret_named_as_manifests_or_license_is_not_shown(tenant: Tenant) -> 
     names = ("manifests", "license")
     until(lambda: all(tenant.condition(name).get("status") == "False" for name in names), "both are judged")
     for name in names:
-        told = json.dumps(tenant.app(name)["status"]) + json.dumps(tenant.all("events"))
-        assert "hunter2" not in told
-        assert "admin-of-all" not in told
+        reported = json.dumps(tenant.app(name)["status"]) + json.dumps(tenant.all("events"))
+        assert "hunter2" not in reported
+        assert "admin-of-all" not in reported
 
 
 # -- taking over

@@ -7,7 +7,7 @@ from harness.life import NAME, UNKNOWN, Life, unready
 from harness.waiting import stays, until
 
 
-def told(tenant: Tenant) -> list[str]:
+def reported(tenant: Tenant) -> list[str]:
     """Type, reason and message of every event about the app, oldest first."""
     items = [e for e in tenant.all("events") if e["involvedObject"]["kind"] == "KotsApp"]
     items.sort(key=lambda e: int(e["metadata"]["resourceVersion"]))
@@ -29,15 +29,15 @@ def test_the_events_of_one_life(tenant: Tenant, scratch: Path) -> None:
     life.put([deployment("example", PUBLIC)], timeout=None)
     life.ready()
     tenant.put_license(licenseSequence=4)
-    until(lambda: "Normal LicenseUpgraded" in "\n".join(told(tenant)), "the upgrade is told")
+    until(lambda: "Normal LicenseUpgraded" in "\n".join(reported(tenant)), "the upgrade is told")
     life.put("kind: [")
     life.reason("InvalidManifest")
     life.put()
     life.ready()
-    until(lambda: told(tenant)[-1].startswith("Normal ReconciliationSucceeded"), "its end is told")
+    until(lambda: reported(tenant)[-1].startswith("Normal ReconciliationSucceeded"), "its end is told")
     life.deleted()
 
-    lines = told(tenant)
+    lines = reported(tenant)
     reasons = [line.partition(":")[0] for line in lines]
     # Pods that are there again before anybody looks were never missed.
     after_repair = reasons.index("Normal DriftRepaired") + 1
@@ -71,7 +71,7 @@ def test_the_events_of_one_life(tenant: Tenant, scratch: Path) -> None:
 
 def unasked(tenant: Tenant) -> list[str]:
     """But for the answers to those who asked for a fresh probe."""
-    return [line for line in told(tenant) if "ProbeRequested" not in line]
+    return [line for line in reported(tenant) if "ProbeRequested" not in line]
 
 
 def test_what_stays_as_it_is_makes_no_event(tenant: Tenant) -> None:
@@ -79,7 +79,7 @@ def test_what_stays_as_it_is_makes_no_event(tenant: Tenant) -> None:
     tenant.put_app("undecided", [deployment("example", UNKNOWN)])
     tenant.wait_reason("broken", "InvalidManifest")
     tenant.wait_reason("undecided", "ImagesUndecided")
-    until(lambda: len(told(tenant)) == 2, "both are told")
+    until(lambda: len(reported(tenant)) == 2, "both are told")
 
     # Looked at again for many reasons, and nothing has become different.
     for number in range(3):
@@ -92,10 +92,10 @@ def test_what_stays_as_it_is_makes_no_event(tenant: Tenant) -> None:
 
 def test_another_thing_to_mend_is_told(tenant: Tenant) -> None:
     tenant.put_app("app", "kind: [")
-    until(lambda: len(told(tenant)) == 1, "the first one is told")
+    until(lambda: len(reported(tenant)) == 1, "the first one is told")
     tenant.put_app("app", "apiVersion: v1\nkind: {}\n")
 
-    last = until(lambda: told(tenant)[1:], "the second one is told")[-1]
+    last = until(lambda: reported(tenant)[1:], "the second one is told")[-1]
     assert last.startswith("Warning InvalidManifest")
     assert last.endswith(tenant.condition("app")["message"])
 
@@ -103,7 +103,7 @@ def test_another_thing_to_mend_is_told(tenant: Tenant) -> None:
 def test_kubectl_describe_shows_them(tenant: Tenant) -> None:
     tenant.put_app(NAME, [deployment("example")])
     tenant.wait_ready(NAME)
-    until(lambda: len(told(tenant)) == 2, "both events are there")
+    until(lambda: len(reported(tenant)) == 2, "both events are there")
 
     shown = tenant.kubectl("describe", "kotsapp", NAME)
 

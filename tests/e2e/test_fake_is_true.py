@@ -21,6 +21,7 @@ from kotsapp.kube.client import KubeClient, connect
 from kotsapp.kube.connection import Connection
 from kotsapp.kube.discovery import ResourceType
 from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.kube.request import Request
 from localworld.world import World
 
 Object = dict[str, Any]
@@ -138,13 +139,13 @@ class Server:
         kind = await self.client.resource_type(wanted["apiVersion"], wanted["kind"])
         query = [("fieldManager", manager), ("force", str(force).lower())]
         path = kind.path(NAMESPACE, wanted["metadata"]["name"])
-        return await self.connection.json("PATCH", path, body=wanted, query=query, content_type=APPLY)
+        return await self.connection.json(Request("PATCH", path, body=wanted, query=query, content_type=APPLY))
 
     async def patch(self, kind: str, name: str, patch: Any, subresource: str = "", api_version: str = "v1") -> Object:
         resource = await self.client.resource_type(api_version, kind)
         form = "json-patch" if isinstance(patch, list) else "merge-patch"
         path = resource.path(NAMESPACE, name) + subresource
-        return await self.connection.json("PATCH", path, body=patch, content_type=f"application/{form}+json")
+        return await self.connection.json(Request("PATCH", path, body=patch, content_type=f"application/{form}+json"))
 
     async def delete(self, kind: str, name: str, uid: str | None = None, api_version: str = "v1") -> bool:
         return await self.client.delete(await self.client.resource_type(api_version, kind), name, NAMESPACE, uid=uid)
@@ -344,7 +345,7 @@ STEPS: dict[str, Step] = {
     "a bad name": lambda s: s.apply(config_map("Not_A_Name")),
     "a namespace that is not there": lambda s: s.client.apply(obj("v1", "ConfigMap", "x", "nowhere")),
     "a kind that is not served": lambda s: s.client.apply(obj("example.invalid/v9", "Widget", "x")),
-    "a path that is not served": lambda s: s.connection.json("GET", "/apis/example.invalid/v9/widgets"),
+    "a path that is not served": lambda s: s.connection.json(Request("GET", "/apis/example.invalid/v9/widgets")),
     # -- custom resources
     "a definition": lambda s: _defined(s),
     "a custom resource": lambda s: s.apply(
@@ -452,7 +453,7 @@ async def _chunks(server: Server) -> list[Any]:
     more = ""
     while True:
         query = [("limit", "2"), *([("continue", more)] if more else [])]
-        page = await server.connection.json("GET", _CONFIG_MAPS.path(NAMESPACE), query=query)
+        page = await server.connection.json(Request("GET", _CONFIG_MAPS.path(NAMESPACE), query=query))
         names = [item["metadata"]["name"] for item in page["items"] if item["metadata"]["name"] != "kube-root-ca.crt"]
         chunks += names
         more = page["metadata"].get("continue") or ""
@@ -475,7 +476,7 @@ async def _raw_delete(server: Server, name: str, uid: str | None, version: str |
     if uid or version:
         wanted = {"uid": uid, "resourceVersion": version}
         body["preconditions"] = {name: value for name, value in wanted.items() if value}
-    return await server.connection.json("DELETE", _CONFIG_MAPS.path(NAMESPACE, name), body=body)
+    return await server.connection.json(Request("DELETE", _CONFIG_MAPS.path(NAMESPACE, name), body=body))
 
 
 async def _deleted_as_it_was(server: Server, name: str) -> object:
@@ -515,15 +516,15 @@ async def run(server: Server) -> dict[str, Any]:
         try:
             found[name] = comparable(await step(server))
         except ApiError as error:
-            causes = sorted((cause.field, _told(cause.message)) for cause in error.causes)
+            causes = sorted((cause.field, _comparable(cause.message)) for cause in error.causes)
             found[name] = {"error": error.status, "reason": error.reason, "causes": causes}
-            found[name]["message"] = _told(error.message)
+            found[name]["message"] = _comparable(error.message)
         except UnknownKindError as error:
             found[name] = {"unknown": str(error)}
     return found
 
 
-def _told(message: str) -> str:
+def _comparable(message: str) -> str:
     """What is said, less what Go's own types look like when they are printed."""
     message = re.sub(r"Invalid value: [\[{].*?[\]}]: (?=\W?[a-z])", "Invalid value: {}: ", _UUID.sub("UID", message))
     return re.split(r"\s*@@", message)[0].strip()

@@ -44,7 +44,7 @@ class Synced:
         (computed,) = self.kstatus.of([self.tenant.app(APP)])
         return computed
 
-    def settled(self) -> Computed:
+    def computed(self) -> Computed:
         """What a tool that waits is told first: it waits for as long as the app is in progress.
 
         Printed beside the app's own conditions, for `make gitops` to show.
@@ -74,21 +74,21 @@ def synced(world: World, signer: Signer, operator: Operator, kstatus: Kstatus, t
 def test_each_commit_of_the_page_is_waited_for_until_what_came_of_it(synced: Synced) -> None:
     tenant = synced.tenant
     synced.apply()
-    assert synced.settled().status == "Current"
+    assert synced.computed().status == "Current"
     assert tenant.get("configmaps", "settings")["data"] == {"version": "1"}
     pods = synced.pods()
 
     # Right after each apply: with the names of the component, no tool is ever told of the commit before.
     commit(synced.folder, BROKEN)
     synced.apply()
-    bad = synced.settled()
+    bad = synced.computed()
     assert bad.status == "Failed"
     assert "app.yaml" in bad.message
     assert synced.pods() == pods, "what ran runs on"
 
     commit(synced.folder, release(deployment("web", PRIVATE), config_map("other", version="3")))
     synced.apply()
-    assert synced.settled().status == "Current"
+    assert synced.computed().status == "Current"
     assert tenant.get("configmaps", "other")["data"] == {"version": "3"}
     assert not tenant.get("configmaps", "settings"), "what left the manifests is pruned"
     assert synced.pods() == pods
@@ -102,32 +102,32 @@ def test_each_commit_of_the_page_is_waited_for_until_what_came_of_it(synced: Syn
 
 def test_a_suspended_app_holds_no_sync_up_whether_it_was_ready_or_not(synced: Synced) -> None:
     synced.apply()
-    assert synced.settled().status == "Current"
+    assert synced.computed().status == "Current"
 
     changed(synced.folder, suspend=True)
     synced.apply()
-    assert synced.settled().status == "Current"
+    assert synced.computed().status == "Current"
     assert synced.tenant.condition(APP, "Suspended")["status"] == "True"
 
     changed(synced.folder, suspend=False)
     commit(synced.folder, BROKEN)
     synced.apply()
-    assert synced.settled().status == "Failed"
+    assert synced.computed().status == "Failed"
     changed(synced.folder, suspend=True)
     synced.apply()
-    assert synced.settled().status == "Failed"
+    assert synced.computed().status == "Failed"
 
     changed(synced.folder, suspend=False)
     commit(synced.folder, release(config_map("settings", version="2")))
     synced.apply()
-    assert synced.settled().status == "Current"
+    assert synced.computed().status == "Current"
     assert synced.tenant.get("configmaps", "settings")["data"] == {"version": "2"}
 
 
 def test_all_of_it_leaves_git_at_once(synced: Synced) -> None:
     """Deleting needs neither the license nor the manifests, so the order does not matter."""
     synced.apply()
-    assert synced.settled().status == "Current"
+    assert synced.computed().status == "Current"
 
     synced.tenant.world.kubectl("delete", "-k", str(synced.folder), "--timeout=60s")
 

@@ -100,12 +100,12 @@ def test_an_image_that_cant_be_pulled_is_named_by_its_workload(tenant: Tenant) -
     assert "Deployment/example" in message
     assert PROXIED in message
 
-    def told() -> bool:
+    def reported() -> bool:
         found = tenant.condition("app", "WorkloadsHealthy")
         message = str(found.get("message"))
         return found.get("status") == "False" and "Deployment/example" in message and "ImagePull" in message
 
-    until(told, "what the kubelet says is told of the workloads", LOOKED_AGAIN)
+    until(reported, "what the kubelet says is told of the workloads", LOOKED_AGAIN)
     until(lambda: workloads(tenant)["Deployment/fine"] == ("Ready", ""), "the other one is well", LOOKED_AGAIN)
 
 
@@ -115,12 +115,12 @@ def test_a_pod_that_crashes_and_a_job_that_fails_say_so(tenant: Tenant) -> None:
 
     tenant.wait_reason("app", "WorkloadsUnhealthy")
 
-    def told() -> bool:
+    def reported() -> bool:
         found = workloads(tenant)
         crashing, failing = found["Deployment/crashing"], found["Job/failing"]
         return "CrashLoopBackOff" in crashing[1] and failing[0] == "Unavailable" and bool(failing[1])
 
-    until(told, f"the workloads' messages say why; {workloads(tenant)}", LOOKED_AGAIN)
+    until(reported, f"the workloads' messages say why; {workloads(tenant)}", LOOKED_AGAIN)
 
 
 def test_without_wait_the_app_is_ready_at_once_and_its_workloads_still_tell(tenant: Tenant) -> None:
@@ -196,19 +196,19 @@ def test_a_container_that_was_restarted_is_called_ready_once_it_has_stayed_up(te
 def test_what_the_node_told_of_a_pod_alone_is_told_of_its_workload(tenant: Tenant) -> None:
     tenant.put_app("app", [unwell("stuck", "creating")], timeout="2s")
     pod = until(lambda: tenant.all("pods"), "its pod is there")[0]["metadata"]
-    told = 'MountVolume.SetUp failed for volume "settings" : configmap "my-settings" not found'
+    reported = 'MountVolume.SetUp failed for volume "settings" : configmap "my-settings" not found'
     event = {
         "metadata": {"name": "told", "namespace": tenant.namespace},
         "involvedObject": {"kind": "Pod", "name": pod["name"], "namespace": tenant.namespace, "uid": pod["uid"]},
         "type": "Warning",
         "reason": "FailedMount",
-        "message": told,
+        "message": reported,
         "lastTimestamp": pod["creationTimestamp"],
     }
     tenant.world.api.create(tenant.path("events"), event)
 
     until(
-        lambda: f"FailedMount: {told}" in tenant.condition("app")["message"],
+        lambda: f"FailedMount: {reported}" in tenant.condition("app")["message"],
         "the missing ConfigMap is named",
         LOOKED_AGAIN,
     )

@@ -51,7 +51,7 @@ def put(tenant: Tenant, name: str, *documents: dict[str, Any], **spec: Any) -> N
     tenant.put_app_spec(name, {"license": {"secretRef": {"name": "my-license"}}, "manifests": sources, **spec})
 
 
-def told(tenant: Tenant, name: str) -> str:
+def reported(tenant: Tenant, name: str) -> str:
     return str(tenant.condition(name, "WorkloadsApplied").get("message"))
 
 
@@ -62,7 +62,7 @@ WIDGETS = widgets(GROUP)
 def test_a_chart_is_there_before_the_hooks_of_a_heavier_one_run(tenant: Tenant) -> None:
     web = chart("web", 1, outcome="", migration="")
     put(tenant, "shop", web, chart("db", -1, outcome="unready"))
-    until(lambda: "Deployment/db to be ready" in told(tenant, "shop"), "it waits")
+    until(lambda: "Deployment/db to be ready" in reported(tenant, "shop"), "it waits")
     stays(lambda: not tenant.all("jobs"), "the hook has not run", 3)
 
     put(tenant, "shop", web, chart("db", -1, outcome=""))
@@ -91,7 +91,7 @@ def test_a_phase_is_held_back_until_the_one_before_is_ready(tenant: Tenant) -> N
     second = config_map("second")
     second["metadata"]["annotations"] = {"kots.io/creation-phase": "2"}
     tenant.put_app("app", [second, first("unready")])
-    until(lambda: "waiting for Deployment/first to be ready" in told(tenant, "app"), "it waits")
+    until(lambda: "waiting for Deployment/first to be ready" in reported(tenant, "app"), "it waits")
     assert not tenant.get("configmaps", "second")
 
     tenant.put_app("app", [second, first("")])
@@ -128,7 +128,7 @@ def test_flags_of_helm_are_heeded_or_told(tenant: Tenant) -> None:
     tenant.wait_ready("shop", 60)
     assert not tenant.all("jobs")
     # What stands in a Secret, as the release does here, may be left out of messages.
-    message = told(tenant, "shop")
+    message = reported(tenant, "shop")
     assert "; not heeded: " in message
     assert message.endswith(" --set of chart web 1.0.0 (release web)")
 

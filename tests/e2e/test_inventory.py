@@ -358,8 +358,10 @@ def test_an_app_whose_account_is_gone_says_so_and_goes_when_the_account_is_back(
     delete_app(tenant)
 
     message = tenant.wait_reason("app", "CleanupFailed")["message"]
-    assert "ConfigMap/settings" in message
-    assert "finalizers" in message, "the way out is told"
+    assert "kubectl create rolebinding kotsapp-operator-impersonate" in message, "what lets it end is told"
+    whole = tenant.condition("app", "Reconciling")["message"]
+    assert "ConfigMap/settings" in whole
+    assert "finalizers" in whole, "and what lets go of it"
     assert there.get("configmaps", "settings")
     role = ["--clusterrole=kotsapp-operator-impersonate", "--serviceaccount=kotsapp-system:kotsapp-operator"]
     tenant.kubectl("create", "rolebinding", "impersonate", *role)

@@ -43,7 +43,7 @@ def runs(tenant: Tenant, image: str) -> bool:
     return any(pod.get("status", {}).get("phase") == "Running" for pod in pods)
 
 
-def tell_events(tenant: Tenant, reason: str) -> list[Object]:
+def events_of(tenant: Tenant, reason: str) -> list[Object]:
     return [event for event in tenant.all("events") if event["reason"] == reason]
 
 
@@ -104,7 +104,7 @@ def test_a_license_that_ends_soon_is_told_once_for_each_date(
     tenant.put_app("app", [config_map("one", a="1")])
     tenant.wait_ready("app")
     assert tenant.condition("app", "LicenseValid")["reason"] == "LicenseExpiringSoon"
-    until(lambda: tell_events(tenant, "LicenseExpiringSoon"), "it is told")
+    until(lambda: events_of(tenant, "LicenseExpiringSoon"), "it is told")
     operator.stop()
     operator.start()
 
@@ -112,12 +112,12 @@ def test_a_license_that_ends_soon_is_told_once_for_each_date(
     until(lambda: tenant.get("configmaps", "one")["data"] == {"a": "2"}, "the change is applied")
     tenant.wait_ready("app")
 
-    warnings = tell_events(tenant, "LicenseExpiringSoon")
+    warnings = events_of(tenant, "LicenseExpiringSoon")
     assert [(event["type"], event["count"]) for event in warnings] == [("Warning", 1)]
     assert datetime.fromisoformat(ends).strftime("%Y-%m-%d") in warnings[0]["message"]
 
     tenant.put_license(expires_at=from_now(days=5))
-    until(lambda: len(tell_events(tenant, "LicenseExpiringSoon")) == 2, "another date is told again")
+    until(lambda: len(events_of(tenant, "LicenseExpiringSoon")) == 2, "another date is told again")
 
 
 # -- a new document

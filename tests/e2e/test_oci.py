@@ -76,9 +76,9 @@ def test_a_chart_that_the_license_opens_is_followed_and_outlives_its_registry(
     registry.kill()
     try:
         until(lambda: tenant.condition("shop", "SourcesReady")["status"] == "False", "it is told", 60)
-        told = tenant.condition("shop", "SourcesReady")
-        assert told["reason"] == "SourceUnavailable"
-        assert f"{VENDOR_REGISTRY} can't be reached" in told["message"]
+        reported = tenant.condition("shop", "SourcesReady")
+        assert reported["reason"] == "SourceUnavailable"
+        assert f"{VENDOR_REGISTRY} can't be reached" in reported["message"]
         running = tenant.get("deployments", "shop")["metadata"]["generation"]
 
         operator.kill()

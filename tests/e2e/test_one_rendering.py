@@ -96,10 +96,10 @@ def test_a_stored_release_that_somebody_changed_stops_what_is_new_and_leaves_wha
 
     tenant.kubectl("patch", f"secret/{name}", "--type=merge", "-p", '{"data":{"release":"e30="}}')
     tenant.kubectl("annotate", "--overwrite", "kotsapp/db", "kotsapp.dev/requestedAt=now")
-    told = tenant.wait_reason("db", "RenderFailed")
+    reported = tenant.wait_reason("db", "RenderFailed")
 
-    assert f"Secret {name} was changed by somebody else" in told["message"]
-    assert "kotsapp.dev/renderAt" in told["message"]
+    assert f"Secret {name} was changed by somebody else" in reported["message"]
+    assert "kotsapp.dev/renderAt" in reported["message"]
     assert drawn(tenant) == first
 
     retry(tenant, "kotsapp.dev/renderAt", "now", "lastHandledRenderAt")

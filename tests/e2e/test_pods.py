@@ -10,6 +10,7 @@ import yaml
 from harness.apps import PRIVATE, PROXIED, PUBLIC, SLUG, Object, Tenant, config_map, deployment
 from harness.deployer import make_deployer
 from harness.running import ROOT, Operator
+from harness.shipped_policy import as_documented, served_in, version_in
 from harness.vendor_operator import VendorOperator, database, vendor_operator
 from harness.waiting import stays, until
 from kotsapp.names import ROUTED_LABEL
@@ -33,24 +34,23 @@ def allow(tenant: Tenant) -> None:
 
 def test_without_the_component_the_condition_says_what_is_missing(tenant: Tenant) -> None:
     """The operator may not look at policies then, and the policy is not there."""
-    if tenant.world.programs.minor < 34:
-        pytest.skip("such API servers have no such policies")
+    served = served_in(tenant.world)
     tenant.put_app("app", [config_map("settings")], **ROUTE)
     tenant.wait_ready("app")
     found = until(lambda: tenant.condition("app", "PodsRouted"), "the condition is told")
-    assert (found["status"], found["reason"]) == ("False", "PolicyMissing")
+    assert (found["status"], found["reason"]) == ("False", "PolicyMissing" if served else "PolicyUnsupported")
+    assert served or "takes 1.36" in found["message"]
 
 
 @pytest.fixture(scope="module")
 def component(world: World, shared_operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The shipped component, as a user adds it, and an operator that looks at it for the first time."""
-    if world.programs.minor < 36:
-        pytest.skip(f"Kubernetes {world.version} has no such policies")
+    version = version_in(world)
     folder = tmp_path_factory.mktemp("with-pods")
     shutil.copytree(ROOT / "crds", folder / "crds")
     shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("chart", "argocd"))
     (folder / "mine").mkdir()
-    mine = {"resources": ["../deploy"], "components": ["../deploy/components/pods"]}
+    mine = {"resources": ["../deploy"], "components": ["../deploy/components/pods"], **as_documented(version)}
     (folder / "mine" / "kustomization.yaml").write_text(yaml.safe_dump(mine))
     world.kubectl("apply", "-k", str(folder / "mine"))
     if shared_operator.running:
@@ -96,8 +96,8 @@ def wait_all_run(tenant: Tenant, number: int, seconds: float = 120) -> None:
     try:
         until(lambda: all_run(tenant, number), f"{number} pods run", seconds)
     except AssertionError as error:
-        told = (images(tenant), phases(tenant), restarts(tenant), tenant.condition("app", "PodsRouted"))
-        raise AssertionError(f"{error}; {told}") from None
+        reported = (images(tenant), phases(tenant), restarts(tenant), tenant.condition("app", "PodsRouted"))
+        raise AssertionError(f"{error}; {reported}") from None
 
 
 def restarts(tenant: Tenant) -> list[str]:
@@ -120,9 +120,9 @@ def test_what_a_vendors_operator_makes_comes_up_without_image_paths(routing: Ten
 
     assert images(tenant) == EXPECTED
     assert tenant.condition("app", "PodsRouted")["status"] == "True"
-    told = "\n".join(restarts(tenant))
-    assert "Pod/main-0 of StatefulSet/main" in told
-    assert "Pod/main-worker-0 of Database/main" in told
+    reported = "\n".join(restarts(tenant))
+    assert "Pod/main-0 of StatefulSet/main" in reported
+    assert "Pod/main-worker-0 of Database/main" in reported
     found = tenant.images("app")
     assert {image: found[image]["origin"] for image in found} == {SERVER: "Pods", WORKER: "Pods"}
     assert "imagePaths" not in tenant.app("app")["spec"]

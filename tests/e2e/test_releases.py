@@ -83,8 +83,8 @@ def test_a_v2_chart_is_left_alone_only_when_that_is_asked_for(world: World, tena
     files["manifests/helmchart.yaml"] = yaml.safe_dump(v2).encode()
     put_release(tenant, "shop", files, helm={"v2Charts": "Skip"})
     tenant.wait_ready("shop")
-    told = tenant.condition("shop", "WorkloadsApplied")["message"]
-    assert "installed by nobody here: HelmChart/my-shop" in told
+    reported = tenant.condition("shop", "WorkloadsApplied")["message"]
+    assert "installed by nobody here: HelmChart/my-shop" in reported
     assert not tenant.all("deployments")
 
     put_release(tenant, "shop", files)

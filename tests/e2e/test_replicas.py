@@ -1,5 +1,6 @@
 """Two replicas, one leader (DESIGN 11): whatever happens to them, never two write at once, by the audit log."""
 
+import asyncio
 import itertools
 import random
 import shutil
@@ -19,7 +20,9 @@ from harness.prometheus import scraping
 from harness.replicas import LEASE, Clock, Replica, Write, overlaps, turns, writes_of
 from harness.running import ACCOUNT, ROOT
 from harness.waiting import stays, until
-from kotsapp.election import LEASE_SECONDS, RENEW_SECONDS
+from kotsapp.election import RENEW_SECONDS
+from kotsapp.kube.connection import Connection
+from kotsapp.lease import LEASE_SECONDS, ApiLease, Object
 from localworld.programs.apt import AptError
 from localworld.world import World
 
@@ -135,8 +138,8 @@ def pair(ha_world: World, signer: Signer, tmp_path: Path) -> Iterator[Pair]:
         yield pair
 
 
-def told(what: str, seconds: float) -> None:
-    print(f"\n{what}: {seconds:.1f} s")
+def reported(what: str, seconds: float) -> None:
+    print(f"\n{what}: {seconds:.2f} s")
 
 
 def test_a_follower_is_ready_and_says_whom_it_follows(pair: Pair) -> None:
@@ -150,15 +153,36 @@ def test_a_follower_is_ready_and_says_whom_it_follows(pair: Pair) -> None:
     assert turns(pair.writes()) == [first.name]
 
 
+def test_every_renewal_is_heard_of_by_the_rights_that_are_shipped(pair: Pair) -> None:
+    async def heard() -> list[Object]:
+        account = pair.world.kubeconfig_for_service_account(*ACCOUNT)
+        connection = await Connection.open("test", kubeconfig=str(account))
+        try:
+            lease = ApiLease(connection, ACCOUNT[0], LEASE)
+            stored = await lease.get()
+            assert stored is not None
+            events = aiter(lease.watch(stored["metadata"]["resourceVersion"]))
+            return [(await anext(events))["object"]["spec"] for _ in range(2)]
+        finally:
+            await connection.close()
+
+    first = pair.leader()
+    one, other = asyncio.run(heard())
+    assert one["holderIdentity"].startswith(f"{first.name}-")
+    assert one["renewTime"] < other["renewTime"]
+
+
 def test_a_killed_leader_is_followed_when_its_lease_is_over(pair: Pair) -> None:
     first = pair.leader()
     other, killed = pair.other(first), time.time()
     first.kill()
     began = pair.wait_written(other, killed)
-    told("leader killed, other one writes", began.received - killed)
-    last, taken = pair.renewals(), None
+    last = pair.renewals()
     last_of_first = [w for w in last if w.who == first.name][-1]
     taken = next(w for w in last if w.who == other.name)
+    reported("leader killed, other one leads", taken.answered - killed)
+    reported("  since the Lease was over", taken.answered - last_of_first.answered - LEASE_SECONDS)
+    reported("  leader killed, other one writes", began.received - killed)
     assert taken.received - last_of_first.received >= LEASE_SECONDS - SLACK
     assert turns(pair.writes()) == [first.name, other.name]
 
@@ -167,11 +191,12 @@ def test_a_leader_that_is_told_to_end_is_followed_at_once(pair: Pair) -> None:
     first = pair.leader()
     other, at = pair.other(first), time.time()
     assert first.stop() == 0
-    told("leader's process ended", time.time() - at)
+    reported("leader's process ended", time.time() - at)
     began = pair.wait_written(other, at)
-    told("leader told to end, other one writes", began.received - at)
+    reported("leader told to end, other one writes", began.received - at)
     released = [w for w in pair.renewals() if w.who == first.name][-1]
     taken = next(w for w in pair.renewals() if w.who == other.name)
+    reported("  the Lease given back, other one leads", taken.answered - released.answered)
     assert 0 < taken.received - released.received < LEASE_SECONDS, "it is not waited for"
     assert turns(pair.writes()) == [first.name, other.name]
 
@@ -192,7 +217,7 @@ def test_a_leader_that_is_cut_off_stops_to_write_before_the_other_one_begins(pai
     other, at = pair.other(first), time.time()
     pair.partition(first)
     began = pair.wait_written(other, at)
-    told("leader cut off, other one writes", began.received - at)
+    reported("leader cut off, other one writes", began.received - at)
     assert "was not renewed within 10 s" in first.said()
     assert not first.leads
     pair.heal()
@@ -210,7 +235,7 @@ def test_both_cut_off_write_nothing_and_one_leads_when_they_are_back(pair: Pair)
     pair.heal()
     again = pair.leader()
     began = pair.wait_written(again, back)
-    told("both back, one writes", began.received - back)
+    reported("both back, one writes", began.received - back)
     assert len(turns(pair.writes())) <= 2
 
 
@@ -225,7 +250,7 @@ def test_an_api_server_that_is_away_for_30_s_ends_the_term_and_one_leads_after_i
         back = time.time()
     again = pair.leader()
     began = pair.wait_written(again, back)
-    told("API server back, one writes", began.received - back)
+    reported("API server back, one writes", began.received - back)
     until(lambda: pair.other(again).follows, "the other one follows", SOON)
 
 

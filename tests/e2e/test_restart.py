@@ -20,13 +20,13 @@ def hook(name: str, when: str, outcome: str = "") -> dict[str, object]:
 
 def test_what_is_not_healthy_stays_so(tenant: Tenant, operator: Operator) -> None:
     tenant.put_app("app", [unready(deployment("example", PUBLIC))], timeout="2s")
-    told = tenant.wait_reason("app", "WorkloadsUnhealthy")
+    reported = tenant.wait_reason("app", "WorkloadsUnhealthy")
 
     restart(operator)
 
     tenant.kubectl("annotate", "kotsapp", "app", "kotsapp.dev/requestedAt=now")
     until(lambda: tenant.status("app").get("lastHandledRequestedAt") == "now", "the new operator has looked at it")
-    assert tenant.condition("app") == told
+    assert tenant.condition("app") == reported
 
 
 def test_a_hook_that_runs_is_waited_for(tenant: Tenant, operator: Operator) -> None:
@@ -43,11 +43,11 @@ def test_what_another_app_of_the_namespace_makes_the_operator_list_is_not_taken_
     tenant: Tenant, operator: Operator
 ) -> None:
     tenant.put_app("app", [unready(deployment("example", PUBLIC))], timeout="2s")
-    told = tenant.wait_reason("app", "WorkloadsUnhealthy")
+    reported = tenant.wait_reason("app", "WorkloadsUnhealthy")
 
     tenant.put_app("other", [deployment("second", PUBLIC)], serviceAccountName=make_deployer(tenant))
     tenant.wait_ready("other")
-    assert tenant.condition("app") == told
+    assert tenant.condition("app") == reported
 
 
 def test_an_object_that_a_person_keeps_has_no_owner_as_long_as_it_is_kept(tenant: Tenant) -> None:

@@ -64,7 +64,7 @@ def test_killed_at_random_moments_while_apps_come_change_and_go(
     operator = ForkedOperator(own_world, tmp_path, signer.folder)
     with closing(operator):
         operator.start()
-        fleet.settle(steady=2, changing=3)
+        fleet.start(steady=2, changing=3)
         operator.kill()
 
         for _ in range(KILLS):
@@ -192,10 +192,10 @@ def test_one_failed_request_for_the_finalizer_leaves_no_app_alone(
 
     def veto(line: str) -> int:
         ours = line.startswith("PATCH") and f"{tenant.namespace}/kotsapps/app" in line and "/status" not in line
-        told = "deleted" if tenant.app("app")["metadata"].get("deletionTimestamp") else "made"
-        if not ours or told in refused:
+        reported = "deleted" if tenant.app("app")["metadata"].get("deletionTimestamp") else "made"
+        if not ours or reported in refused:
             return 0
-        refused.add(told)
+        refused.add(reported)
         return 409
 
     with proxy.running():
@@ -251,7 +251,7 @@ def test_answers_that_fail_get_lost_or_are_cut(
         # Already while it starts.
         proxy.faults, proxy.rate = (401, 409, 429, 500, 503, REFUSED, LOST), 0.2
         operator = own_operator(kubeconfig=proxy.kubeconfig(direct)).start()
-        fleet.settle(steady=2, changing=2)
+        fleet.start(steady=2, changing=2)
         proxy.watch_seconds = 0.5
         proxy.cut()
 
@@ -300,7 +300,7 @@ def test_an_api_server_that_is_killed_and_comes_back(
 ) -> None:
     fleet = Fleet(Tenant.make(own_world, signer), random.Random(SEED))
     operator = own_operator().start()
-    fleet.settle(steady=2, changing=2)
+    fleet.start(steady=2, changing=2)
     for _ in range(4):
         fleet.disturb()
 
@@ -317,7 +317,7 @@ def test_an_etcd_that_stops_answering_for_a_while(
 ) -> None:
     fleet = Fleet(Tenant.make(own_world, signer), random.Random(SEED))
     own_operator().start()
-    fleet.settle(steady=1, changing=2)
+    fleet.start(steady=1, changing=2)
     fleet.disturb()
 
     own_world.etcd.pause()
@@ -359,7 +359,7 @@ def test_it_ends_at_once_when_told_to(
 ) -> None:
     fleet = Fleet(Tenant.make(own_world, signer), random.Random(SEED))
     operator = own_operator().start()
-    fleet.settle(steady=1, changing=2)
+    fleet.start(steady=1, changing=2)
     if busy:
         for _ in range(4):
             fleet.disturb()

@@ -62,11 +62,11 @@ def test_a_license_that_the_proxy_refuses_leaves_the_pod_unpulled_and_says_so(te
     tenant.put_license(licenseID="an-id-nobody-knows")
     tenant.put_app("app", [deployment("example")])
 
-    def told() -> bool:
+    def reported() -> bool:
         workloads = tenant.status("app").get("workloads") or [{}]
         return "ImagePull" in workloads[0].get("message", "")
 
-    until(told, "the workload's message tells of the image pull")
+    until(reported, "the workload's message tells of the image pull")
 
     assert tenant.images("app")[PRIVATE]["verified"] == "False"
     assert tenant.condition("app", "ImagesPullable")["status"] == "False"

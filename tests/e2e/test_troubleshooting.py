@@ -178,14 +178,14 @@ def test_what_people_break_is_told_as_the_page_quotes_it_and_heals(person: Perso
     begun = time.monotonic()
     breakage.broken(person)
     until(lambda: tenant.condition(name).get("status") == "False", "it is told")
-    told = time.monotonic() - begun
+    reported = time.monotonic() - begun
     text = until(lambda: _said(tenant, name, seen), "its event is there")
 
     begun = time.monotonic()
     (breakage.mended or Person.whole)(person)
     tenant.wait_ready("shop")
     healed = time.monotonic() - begun
-    print(f"\n### {breakage.title}\n```\n{text}```\ntold after {told:.1f} s, healed after {healed:.1f} s")
+    print(f"\n### {breakage.title}\n```\n{text}```\ntold after {reported:.1f} s, healed after {healed:.1f} s")
     assert text == QUOTED[breakage.title]
 
 

@@ -59,7 +59,7 @@ def state(tenant: Tenant) -> dict[str, str]:
     return copy.deepcopy(tenant.get("configmaps", "state").get("data") or {})
 
 
-def told(tenant: Tenant, version: str, how: str) -> bool:
+def reported(tenant: Tenant, version: str, how: str) -> bool:
     return state(tenant) == {
         "version": version,
         "install": str(how == "install").lower(),
@@ -82,18 +82,18 @@ def test_hooks_for_upgrades_run_once_at_the_upgrade_and_hooks_for_installs_at_th
     template = STATE + job("up", "pre-upgrade") + job("in", "pre-install") + job("both", "pre-install,pre-upgrade")
     put(tenant, template)
     tenant.wait_ready("db", 60)
-    assert told(tenant, "1.0.0", "install")
+    assert reported(tenant, "1.0.0", "install")
     assert not tenant.get("jobs", "up")
     installed, both = uid(tenant, "in"), uid(tenant, "both")
 
     put(tenant, template, note="another")
     wait_rendered(tenant, 2)
-    assert told(tenant, "1.0.0", "upgrade")
+    assert reported(tenant, "1.0.0", "upgrade")
     assert not tenant.get("jobs", "up"), "the chart has not changed"
 
     put(tenant, template, "1.1.0", note="another")
     wait_rendered(tenant, 3)
-    assert told(tenant, "1.1.0", "upgrade")
+    assert reported(tenant, "1.1.0", "upgrade")
     assert tenant.get("jobs", "up")["status"]["succeeded"] == 1
     first = uid(tenant, "up")
 
@@ -121,7 +121,7 @@ def test_an_install_that_did_not_come_to_its_end_is_installed_once_more(tenant: 
 
     put(tenant, STATE + job("in", "pre-install") + job("up", "pre-upgrade"))
 
-    until(lambda: told(tenant, "1.0.0", "install"), "it is installed", 60)
+    until(lambda: reported(tenant, "1.0.0", "install"), "it is installed", 60)
     assert not tenant.get("jobs", "up")
 
 
@@ -149,7 +149,7 @@ def test_what_a_chart_looks_up_is_kept_through_an_upgrade_and_what_it_draws_is_n
 
     put(tenant, PASSWORD + STATE, "1.1.0")
     wait_rendered(tenant, 2)
-    assert told(tenant, "1.1.0", "upgrade")
+    assert reported(tenant, "1.1.0", "upgrade")
     assert passwords(tenant)[0] == kept
     assert passwords(tenant)[1] != drawn
 
@@ -160,7 +160,7 @@ def test_what_a_chart_looks_up_is_kept_through_an_upgrade_and_what_it_draws_is_n
     tenant.kubectl("delete", "secrets", "--field-selector", "type=kotsapp.dev/release.v1")
     tenant.kubectl("annotate", "--overwrite", "kotsapp/db", "kotsapp.dev/requestedAt=now")
     wait_rendered(tenant, 4)
-    assert told(tenant, "1.1.0", "upgrade"), "the app has been there before"
+    assert reported(tenant, "1.1.0", "upgrade"), "the app has been there before"
     assert passwords(tenant)[0] == kept
 
 

@@ -17,8 +17,10 @@ def test_a_changed_source_is_told_before_any_registry_has_answered(world: World,
     silent = deployment("web", "silent.waiting.invalid/team/app:v1")
     tenant.put_config_map("app", {"app.yaml": as_yaml(config_map("settings", a="2"), silent)})
 
-    told = until(lambda: c if (c := tenant.condition("shop"))["status"] != "True" else None, "Ready holds no longer", 5)
-    assert told["reason"] in ("Progressing", "ImagesUndecided")
+    reported = until(
+        lambda: c if (c := tenant.condition("shop"))["status"] != "True" else None, "Ready holds no longer", 5
+    )
+    assert reported["reason"] in ("Progressing", "ImagesUndecided")
     reconciling = [c for c in tenant.status("shop")["conditions"] if c["type"] == "Reconciling"]
     assert reconciling, "kstatus calls it in progress"
     until(lambda: tenant.status("shop")["sources"] != first, "the new source is known")
@@ -40,12 +42,12 @@ def test_an_image_that_the_proxy_refuses_is_what_ready_says_at_once(world: World
     world.push_image("quay.io/my-org/unlicensed:v1")
     tenant.put_app("app", [deployment("web", "quay.io/my-org/unlicensed:v1")])
 
-    told = tenant.wait_reason("app", "ImagesNotPullable", 10)
+    reported = tenant.wait_reason("app", "ImagesNotPullable", 10)
 
-    assert told["status"] == "False"
-    assert "quay.io/my-org/unlicensed:v1" in told["message"]
-    assert "Deployment/web" in told["message"]
-    assert "ask the vendor for access" in told["message"]
+    assert reported["status"] == "False"
+    assert "quay.io/my-org/unlicensed:v1" in reported["message"]
+    assert "Deployment/web" in reported["message"]
+    assert "ask the vendor for access" in reported["message"]
     until(lambda: any("ImagesNotPullable" in line for line in tenant.events()), "it is an event, too")
     assert not [line for line in tenant.events() if "WorkloadsUnhealthy" in line]
 

@@ -1,6 +1,7 @@
 """Each way that is shipped to install the operator, done with the real tools; the tests' process stands for its pod."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -151,6 +152,7 @@ def test_helm_installs_upgrades_and_leaves_what_is_not_its_own(
             values={"namespaces": [tenant.namespace], "networkPolicy": {"enabled": True}},
         )
         assert f"keeps KotsApps true in {tenant.namespace}." in said
+        assert f"kubectl -n {tenant.namespace} delete kotsapps --all" in said, "the notes tell how to leave"
         assert len(columns(world)) == len(before) + 1
         assert "suspend" in world.kubectl("explain", "kotsapp.spec")
         assert not allowed(world, "list", "secrets", "-n", "default")
@@ -173,6 +175,7 @@ def test_helm_installs_upgrades_and_leaves_what_is_not_its_own(
     tenant.kubectl("delete", "kotsapp", "shop", "--timeout=30s")
     assert not tenant.get("deployments", "api")
     again.stop()
+    helm(world, tmp_path, "uninstall", NAME, "--wait", "--timeout", "60s")
 
 
 def test_with_two_rights_for_the_whole_cluster_a_deleted_namespace_goes(
@@ -189,3 +192,66 @@ def test_with_two_rights_for_the_whole_cluster_a_deleted_namespace_goes(
     finally:
         operator.stop()
         helm(world, tmp_path, "uninstall", NAME)
+
+
+def test_kustomize_and_helm_take_an_installation_over_from_each_other(empty_world: World, tmp_path: Path) -> None:
+    def deployed() -> tuple[str, str | None]:
+        found = json.loads(world.kubectl("get", "deployment", NAME, "-n", NAMESPACE, "-o", "json"))
+        labels = found["spec"]["template"]["metadata"]["labels"]
+        return found["metadata"]["uid"], labels.get("app.kubernetes.io/instance")
+
+    world = empty_world
+    world.kubectl("apply", "-k", str(ROOT / "deploy"))
+    first, _ = deployed()
+    for command in documented("## From kustomize to Helm, and back"):
+        shell(world, tmp_path, command)
+        world.kubectl("rollout", "status", f"deployment/{NAME}", "-n", NAMESPACE, "--timeout=60s")
+        assert deployed()[0] == first
+    assert "sh.helm.release" not in world.kubectl("get", "secrets", "-n", NAMESPACE, "-o", "name")
+    world.kubectl("delete", "-k", str(ROOT / "deploy"), "--timeout=60s")
+
+
+def test_who_has_removed_the_operator_first_lets_the_apps_go_by_hand(
+    empty_world: World, signer: Signer, tmp_path: Path
+) -> None:
+    world = empty_world
+    world.kubectl("apply", "-k", str(ROOT / "deploy"))
+    world.kubectl("wait", "--for=condition=Established", DEFINITION, "--timeout=20s")
+    tenant = Tenant.make(world, signer)
+    operator = run_as_installed(world, signer, tmp_path)
+    try:
+        tenant.put_app("shop", [deployment("api")])
+        tenant.wait_ready("shop")
+    finally:
+        operator.stop()
+    world.kubectl("delete", "-k", str(ROOT / "deploy"), "--wait=false")
+    until(lambda: "deletionTimestamp" in tenant.app("shop")["metadata"], "the app is to go")
+    assert tenant.get("deployments", "api")
+
+    (command,) = documented("### When the operator went first")
+    shell(world, tmp_path, command)
+
+    world.kubectl("wait", "--for=delete", DEFINITION, "--timeout=60s")
+    until(lambda: not tenant.get("deployments", "api"), "Kubernetes has collected what the app brought")
+
+
+def documented(heading: str) -> list[str]:
+    """The commands below a heading of docs/configuration.md, in their order."""
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    part = re.split(r"\n#+ ", page.partition(f"{heading}\n")[2])[0]
+    return [block.partition("```")[0] for block in part.split("```sh\n")[1:]]
+
+
+def shell(world: World, folder: Path, command: str) -> None:
+    """Commands as they are documented, run beside a checkout by the administrator."""
+    environment = {"KUBECONFIG": str(world.kubeconfig), "HOME": str(folder), "NO_PROXY": "127.0.0.1"}
+    programs = {"kubectl": world.programs.kubectl, "helm": world.programs.helm}
+    binaries = folder / "bin"
+    binaries.mkdir(exist_ok=True)
+    for name, path in programs.items():
+        (binaries / name).unlink(missing_ok=True)
+        (binaries / name).symlink_to(path)
+    environment["PATH"] = f"{binaries}:/usr/bin:/bin"
+    argv = ["bash", "-euc", command]
+    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

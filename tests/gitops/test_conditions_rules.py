@@ -12,7 +12,7 @@ from kotsapp.api.conditions import (
     Condition,
     Reason,
     failed,
-    is_settled,
+    is_done,
     merge,
     progressing,
     retrying,
@@ -132,7 +132,7 @@ BREAKS: list[tuple[Callable[[Statuses], Any], str]] = [
     (lambda s: s[4].update(observedGeneration=2), "status 4: observedGeneration 2 is ahead of generation 1"),
     (lambda s: s[5].update(observedGeneration=0), "status 5: observedGeneration went from 1 back to 0"),
     (lambda s: s[3].update(observedGeneration=1), "status 3: observedGeneration went to 1 while Reconciling"),
-    (lambda s: s[4].update(observedGeneration=-1), "status 4: settled for generation 1, but observedGeneration is -1"),
+    (lambda s: s[4].update(observedGeneration=-1), "status 4: done with generation 1, but observedGeneration is -1"),
     (lambda s: s[4].pop("observedGeneration"), "status 4: observedGeneration is None"),
     (
         lambda s: of(s, 3, "Reconciling").update(lastTransitionTime="2026-01-01T00:00:02Z"),
@@ -184,7 +184,7 @@ def test_whatever_an_app_goes_through_its_merged_conditions_keep_the_rules(
     for second, (outcome, spec_changed) in enumerate(life):
         generation += spec_changed
         written = merge(written, outcome, generation, f"2026-01-01T00:00:{second:02}Z")
-        root = generation if is_settled(outcome) else root
+        root = generation if is_done(outcome) else root
         statuses.append({"observedGeneration": root, "conditions": written})
         generations.append(generation)
     assert violations(statuses, generations) == []

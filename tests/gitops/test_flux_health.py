@@ -45,9 +45,9 @@ def test_fluxs_own_kstatus_says_the_same(flux: Kstatus) -> None:
 
 
 def test_the_pages_expressions_fail_at_once_what_kstatus_waits_for(flux: Kstatus) -> None:
-    told = {}
+    reported = {}
     for obj, computed in zip(OBJECTS, of_the_page(flux).of(OBJECTS), strict=True):
         if computed.status != expected(obj):
             (ready,) = (c for c in obj["status"]["conditions"] if c["type"] == "Ready")
-            told[ready["reason"]] = (expected(obj), computed.status)
-    assert told == {"WorkloadsUnhealthy": ("InProgress", "Failed")}
+            reported[ready["reason"]] = (expected(obj), computed.status)
+    assert reported == {"WorkloadsUnhealthy": ("InProgress", "Failed")}

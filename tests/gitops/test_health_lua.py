@@ -44,8 +44,8 @@ def test_the_test_data_has_the_health_it_should(case: dict[str, Any]) -> None:
 
 def test_every_file_of_test_data_is_used_and_every_health_but_missing_occurs() -> None:
     assert {case["inputPath"] for case in CASES} == {f"testdata/{path.name}" for path in UPSTREAM.glob("testdata/*")}
-    told = {case["healthStatus"]["status"] for case in CASES}
-    assert told == {"Healthy", "Progressing", "Degraded", "Suspended", "Unknown"}
+    reported = {case["healthStatus"]["status"] for case in CASES}
+    assert reported == {"Healthy", "Progressing", "Degraded", "Suspended", "Unknown"}
 
 
 def test_the_folder_holds_what_argo_cds_own_test_reads_and_nothing_else() -> None:

@@ -14,7 +14,7 @@ from kotsapp.api.conditions import (
     Condition,
     Reason,
     failed,
-    is_settled,
+    is_done,
     merge,
     progressing,
     retrying,
@@ -45,7 +45,7 @@ def app(conditions: Sequence[Condition], observed: int, **metadata: Any) -> dict
 
 
 @pytest.mark.parametrize(
-    ("obj", "status", "told"),
+    ("obj", "status", "reported"),
     [
         (app(succeeded("all is well"), 2), "Current", "ready"),
         (app(succeeded("all was well"), 1), "InProgress", "generation is 2"),
@@ -59,10 +59,10 @@ def app(conditions: Sequence[Condition], observed: int, **metadata: Any) -> dict
         (app(succeeded("well"), 2, deletionTimestamp="2026-01-01T00:00:00Z"), "Terminating", "deletion"),
     ],
 )
-def test_what_a_tool_waits_for(kstatus: Kstatus, obj: dict[str, Any], status: str, told: str) -> None:
+def test_what_a_tool_waits_for(kstatus: Kstatus, obj: dict[str, Any], status: str, reported: str) -> None:
     ((computed, message),) = kstatus.of([obj])
     assert computed == status
-    assert told in message.lower()
+    assert reported in message.lower()
 
 
 def test_it_agrees_with_every_short_life_that_keeps_the_rules_of_conditions(kstatus: Kstatus) -> None:
@@ -83,7 +83,7 @@ def lived(life: Sequence[tuple[list[Condition], bool]]) -> Iterator[dict[str, An
     for second, (outcome, spec_changed) in enumerate(life):
         generation += spec_changed
         written = merge(written, outcome, generation, f"2026-01-01T00:00:{second:02}Z")
-        root = generation if is_settled(outcome) else root
+        root = generation if is_done(outcome) else root
         yield {
             "apiVersion": "kotsapp.dev/v1alpha1",
             "kind": "KotsApp",

@@ -30,8 +30,8 @@ def names_in(schema: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
 
 
 def test_every_field_of_the_definition_that_names_an_object_is_known() -> None:
-    told = {(entry["kind"], spec["path"]) for entry in SHIPPED for spec in entry["fieldSpecs"]}
-    assert told == set(names_in(SPEC, "spec"))
+    reported = {(entry["kind"], spec["path"]) for entry in SHIPPED for spec in entry["fieldSpecs"]}
+    assert reported == set(names_in(SPEC, "spec"))
     specs = [spec for entry in SHIPPED for spec in entry["fieldSpecs"]]
     assert {(spec["group"], spec["kind"]) for spec in specs} == {("kotsapp.dev", "KotsApp")}
 

@@ -225,8 +225,8 @@ def test_custom_resources_are_judged_as_kstatus_does(obj: dict[str, Any], expect
     ],
 )
 def test_a_deployment_tells_what_its_controller_ran_into(condition: tuple[str, ...], message: str) -> None:
-    told = dict(zip(("type", "status", "reason", "message"), condition, strict=True))
-    assert assess(facts(deployment(conditions=[told]))) == Health(UNAVAILABLE, message)
+    reported = dict(zip(("type", "status", "reason", "message"), condition, strict=True))
+    assert assess(facts(deployment(conditions=[reported]))) == Health(UNAVAILABLE, message)
 
 
 def test_an_object_that_is_not_there_is_missing() -> None:

@@ -93,15 +93,15 @@ def test_a_loop_is_the_same_in_all_its_moments(kind: str, owner: str, code: int)
         (workload(kind, 1), running(5, code=code), 1.0),
     ]
 
-    told = {
+    reported = {
         (health.state, health.message)
         for fact, container, moment in moments
         for health in [assess(fact, [_owned(pod(container, owner=owner), kind)], now=now(moment))]
     }
 
-    assert {message for _, message in told} == {f"container main: CrashLoopBackOff: exit code {code}"}
+    assert {message for _, message in reported} == {f"container main: CrashLoopBackOff: exit code {code}"}
     # A DaemonSet with a node short is Degraded by its own status.
-    assert {state for state, _ in told} - {WorkloadState.UNAVAILABLE} == set()
+    assert {state for state, _ in reported} - {WorkloadState.UNAVAILABLE} == set()
 
 
 def _owned(made: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -97,10 +97,10 @@ def test_an_init_containers_pull_counts() -> None:
 
 
 def test_credentials_and_queries_of_urls_never_reach_the_message() -> None:
-    told = (
+    reported = (
         'failed to copy: Get "https://user:hunter2@cdn.invalid/blob?X-Amz-Signature=abcdef&X-Amz-Date=1": 403 Forbidden'
     )
-    message = assess(deployment(), [pod(waiting("ErrImagePull", told))]).message
+    message = assess(deployment(), [pod(waiting("ErrImagePull", reported))]).message
     assert message.endswith('failed to copy: Get "https://cdn.invalid/blob": 403 Forbidden')
 
 

@@ -36,11 +36,11 @@ def test_what_is_of_one_pod_goes(text: str | None, expected: str) -> None:
 
 
 def test_two_pods_of_a_workload_tell_the_same() -> None:
-    told = {
+    reported = {
         of_any_pod(f"pod {name} ({ip}) in {uid}", pod(name, ip, uid))
         for name, ip, uid in (("a-1", "10.0.0.1", "u-1"), ("a-2", "10.0.0.2", "u-2"))
     }
-    assert len(told) == 1
+    assert len(reported) == 1
 
 
 RUNC = "OCI runtime create failed: runc create failed: unable to start container process: "

@@ -84,11 +84,11 @@ def test_what_keeps_a_pod_from_being_set_up(events: list[Any], expected: str) ->
 
 def test_two_volumes_that_are_tried_in_turns_are_one_message() -> None:
     other = MOUNT.replace("settings", "keys")
-    told = {
+    reported = {
         message(pod(CREATING), events=[event("FailedMount", MOUNT, at=a), event("FailedMount", other, at=b)])
         for a, b in ((10, 20), (30, 20))
     }
-    assert len(told) == 1
+    assert len(reported) == 1
 
 
 GET = {"readinessProbe": {"httpGet": {"path": "/healthz?token=hunter2", "port": 8080}}}
@@ -180,8 +180,8 @@ def test_what_its_liveness_probe_kills_is_told_between_the_kills_too() -> None:
     ready, unready = workload(readyReplicas=1), workload()
 
     assert {events_wanted(ready, [up], NOW), events_wanted(unready, [down], NOW)} == {f"uid-{NAME}"}
-    told = {message(up, fact=ready, events=events), message(down, fact=unready, events=events)}
-    assert told == {"container main: CrashLoopBackOff: killed, its liveness probe failed, exit code 137"}
+    reported = {message(up, fact=ready, events=events), message(down, fact=unready, events=events)}
+    assert reported == {"container main: CrashLoopBackOff: killed, its liveness probe failed, exit code 137"}
 
 
 @pytest.mark.parametrize(

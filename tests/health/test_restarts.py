@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kotsapp.health.restarts import is_settled, settles_at
+from kotsapp.health.restarts import is_over, settles_at
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -59,7 +59,7 @@ def test_the_last_of_a_pods_containers_counts_and_of_its_init_containers_only_si
 
 
 def test_a_clock_that_is_ahead_holds_nothing_up_for_ever() -> None:
-    assert is_settled(None, 0)
-    assert is_settled(100.0, 100.0)
-    assert not is_settled(100.0, 99.0)
-    assert is_settled(100.0 + 3600, 100.0)
+    assert is_over(None, 0)
+    assert is_over(100.0, 100.0)
+    assert not is_over(100.0, 99.0)
+    assert is_over(100.0 + 3600, 100.0)

@@ -53,10 +53,10 @@ def test_of_images_without_a_place_for_the_pull_secret_it_is_told_how_their_pods
         "metadata": {"name": "b"},
         "spec": {"image": "beat"},
     }
-    told = without_place(uses_of([ceph, beat, pod("it", "busybox")]))
+    reported = without_place(uses_of([ceph, beat, pod("it", "busybox")]))
 
-    assert told[PRIVATE].startswith(
+    assert reported[PRIVATE].startswith(
         "CephCluster/rook can't give its pods the pull secret: add it to the ServiceAccounts "
     )
-    assert told["beat"] == "Beat/b can't give its pods the pull secret: add it to their ServiceAccount"
-    assert "busybox" not in told
+    assert reported["beat"] == "Beat/b can't give its pods the pull secret: add it to their ServiceAccount"
+    assert "busybox" not in reported

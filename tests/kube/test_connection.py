@@ -16,6 +16,7 @@ from kotsapp.kube.access import Access, environment_proxy
 from kotsapp.kube.connection import Connection
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.lines import MAX_EVENT
+from kotsapp.kube.request import Request
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ async def asked() -> AsyncIterator[tuple[TestServer, list[web.Request]]]:
 
 async def get(host: str) -> None:
     connection = Connection(Access(host, proxy=environment_proxy(host, os.environ)), "test")
-    await connection.json("GET", "/version", attempts=1)
+    await connection.json(Request("GET", "/version"), attempts=1)
     await connection.close()
 
 
@@ -69,8 +70,7 @@ async def test_the_environment_names_hosts_that_are_reached_without_its_proxy(
     assert len(requests) == 1
 
 
-async def test_watches_take_no_connection_from_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kotsapp.kube.connection.MAX_CONNECTIONS", 2)
+async def test_watches_take_no_connection_from_requests() -> None:
     watching, over = 0, asyncio.Event()
 
     async def watch(request: web.Request) -> web.StreamResponse:
@@ -88,11 +88,11 @@ async def test_watches_take_no_connection_from_requests(monkeypatch: pytest.Monk
     application = web.Application()
     application.add_routes([web.get("/watch", watch), web.get("/version", answer)])
     async with TestServer(application) as server:
-        connection = Connection(Access(f"http://127.0.0.1:{server.port}"), "test")
-        streams = [connection.stream("/watch", (), "application/json", None) for _ in range(8)]
+        connection = Connection(Access(f"http://127.0.0.1:{server.port}"), "test", connections=2)
+        streams = [connection.stream(Request("GET", "/watch")) for _ in range(8)]
         async with asyncio.timeout(5):
             assert [await anext(stream) for stream in streams] == [{"type": "BOOKMARK"}] * 8
-            assert await connection.json("GET", "/version") == {"answered": True}
+            assert await connection.json(Request("GET", "/version")) == {"answered": True}
         assert watching == 8
         over.set()
         for stream in streams:
@@ -104,7 +104,7 @@ async def test_a_watch_goes_on_after_an_object_of_any_size() -> None:
     """Whoever may label an object of theirs must not cut the watch that everybody's objects are seen by."""
     sent = [{"type": "ADDED", "object": {"data": "x" * size}} for size in (10, 5 * 2**20, 200_000, 10)]
     async with streaming(*(json.dumps(event).encode() + b"\n" for event in sent)) as connection:
-        got = [event async for event in connection.stream("/watch", (), "application/json", None)]
+        got = [event async for event in connection.stream(Request("GET", "/watch"))]
 
     assert got == sent
 
@@ -112,7 +112,7 @@ async def test_a_watch_goes_on_after_an_object_of_any_size() -> None:
 async def test_a_line_that_never_ends_is_not_kept() -> None:
     async with streaming(*(b"x" * 2**20 for _ in range(MAX_EVENT // 2**20 + 2))) as connection:
         with pytest.raises(ApiError, match=r"an event of more than 32 MiB"):
-            [event async for event in connection.stream("/watch", (), "application/json", None)]
+            [event async for event in connection.stream(Request("GET", "/watch"))]
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import pytest
 
 from kotsapp.kube.discovery import MAX_VERSIONS, Discovery
 from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.kube.request import Request
 
 WIDGETS = {"resources": [{"name": "widgets", "kind": "Widget", "namespaced": True}]}
 
@@ -16,9 +17,9 @@ class Connection:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def json(self, _method: str, path: str, **_: Any) -> Any:
-        self.asked.append(path)
-        if path == "/apis/example.com/v1":
+    async def json(self, request: Request) -> Any:
+        self.asked.append(request.path)
+        if request.path == "/apis/example.com/v1":
             return WIDGETS
         raise ApiError(404, "NotFound", "not here")
 

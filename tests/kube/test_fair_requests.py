@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 from kotsapp.fair_queue import Tenant, acting_for
 from kotsapp.kube.access import Access
 from kotsapp.kube.connection import MAX_REQUESTS_OF_APPS, Connection
+from kotsapp.kube.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,7 +44,7 @@ async def holding() -> AsyncIterator[tuple[Connection, list[str], asyncio.Event]
 
 async def ask(connection: Connection, path: str, tenant: Tenant | None) -> None:
     acting_for.set(tenant)
-    await connection.json("GET", path, attempts=1)
+    await connection.json(Request("GET", path), attempts=1)
 
 
 @pytest.mark.parametrize("tenant", [Tenant("other", "shop"), None], ids=["another namespace", "for all apps"])

@@ -14,6 +14,7 @@ from kotsapp.kube.access import Access
 from kotsapp.kube.connection import Connection
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.fence import Fence
+from kotsapp.kube.request import Request
 
 NOT_LEADING = "this operator does not lead"
 SHORT = 2.0
@@ -52,8 +53,8 @@ async def test_a_write_outside_of_the_fence_is_not_begun(served: tuple[Server, s
         fence.shut()
     connection = Connection(Access(address), "test", fence)
     with pytest.raises(ApiError, match=NOT_LEADING):
-        await connection.json(method, "/")
-    await connection.json("GET", "/")
+        await connection.json(Request(method, "/"))
+    await connection.json(Request("GET", "/"))
     async with connection.session() as session:  # Kopf's
         with pytest.raises(aiohttp.ClientConnectionError, match=NOT_LEADING):
             await session.request(method, address)
@@ -69,7 +70,7 @@ async def test_a_write_within_the_fence_is_made(served: tuple[Server, str], fenc
         opened.extend(time.clock_gettime(time.CLOCK_BOOTTIME) + 3600)
     connection = Connection(Access(address), "test", opened)
     for method in WRITES:
-        await connection.json(method, "/")
+        await connection.json(Request(method, "/"))
     await connection.close()
     assert server.asked == list(WRITES)
 
@@ -82,7 +83,7 @@ async def test_a_write_that_has_no_answer_as_the_fence_closes_is_given_up_and_no
     fence.extend(asyncio.get_running_loop().time() + SHORT)
     connection = Connection(Access(address), "test", fence)
     with pytest.raises(ApiError, match=NOT_LEADING):
-        await connection.json("PATCH", "/slow")
+        await connection.json(Request("PATCH", "/slow"))
     await connection.close()
     assert server.asked in (["PATCH"], []), "a busy machine may not come to it"
 
@@ -103,7 +104,7 @@ async def test_a_process_that_is_stopped_on_its_way_to_write_does_not_write_as_i
                 await session.patch(address, json={"a": 1})
     else:
         with pytest.raises(ApiError, match=NOT_LEADING):
-            await connection.json("PATCH", "/", body={"a": 1})
+            await connection.json(Request("PATCH", "/", body={"a": 1}))
     await connection.close()
     assert server.asked == []
 
@@ -115,7 +116,7 @@ async def test_its_connection_is_reset_so_that_what_was_not_sent_is_never_sent()
         fence.extend(asyncio.get_running_loop().time() + SHORT)
         connection = Connection(Access(f"http://127.0.0.1:{silent.getsockname()[1]}"), "test", fence)
         with pytest.raises(ApiError, match=NOT_LEADING):
-            await connection.json("PATCH", "/")
+            await connection.json(Request("PATCH", "/"))
         await connection.close()
         silent.settimeout(30)
         accepted, _ = silent.accept()

@@ -22,6 +22,7 @@ from harness.kubeconfigs import (
 from kotsapp.kube.access import in_cluster
 from kotsapp.kube.connection import Connection
 from kotsapp.kube.errors import ApiError
+from kotsapp.kube.request import Request
 
 CREDENTIAL = '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": %s}'
 PLUGIN = {"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never"}
@@ -59,7 +60,7 @@ async def we_ask(path: str, kubeconfig: str | None = None, context: str | None =
     except ConfigException as error:
         return str(error)
     try:
-        await connection.json("GET", path, attempts=1)
+        await connection.json(Request("GET", path), attempts=1)
     except ApiError as error:
         return error.message
     finally:
@@ -203,14 +204,14 @@ async def test_a_plugin_may_give_a_client_certificate_and_is_told_the_cluster(
     text = authority.issue("alice", bare=True).read_text()
     answer = tmp_path / "answer"
     answer.write_text(CREDENTIAL % json.dumps({"clientCertificateData": text, "clientKeyData": text}))
-    told = tmp_path / "told"
-    script(tmp_path / "login", f"""printf '%s\\n' "$KUBERNETES_EXEC_INFO" >> {told}; cat {answer}""")
+    reported = tmp_path / "told"
+    script(tmp_path / "login", f"""printf '%s\\n' "$KUBERNETES_EXEC_INFO" >> {reported}; cat {answer}""")
     extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "here"}}
     cluster = {"server": server.url, "certificate-authority": "ca/ca.pem", "extensions": [extension]}
     user = {"exec": {**PLUGIN, "command": "./login", "provideClusterInfo": True}}
     file = write(tmp_path / "config", kubeconfig(cluster, user))
     assert await both_ask(server, file) == ("", [Asked("/version", None, (), "alice")])
-    by_kubectl, by_us = (json.loads(line) for line in told.read_text().split("\n") if line)
+    by_kubectl, by_us = (json.loads(line) for line in reported.read_text().split("\n") if line)
     assert by_us == by_kubectl
 
 
@@ -228,7 +229,7 @@ async def test_a_plugin_is_asked_again_when_its_token_was_refused_or_is_over(
     server.status = status
     for _ in range(2):
         try:
-            await connection.json("GET", "/version", attempts=1)
+            await connection.json(Request("GET", "/version"), attempts=1)
         except ApiError as error:
             assert error.status == 401
     await connection.close()
@@ -242,8 +243,8 @@ async def test_the_person_of_a_request_takes_the_place_of_as(
     user = {"token": "t", "as": "alice", "as-groups": ["admins"]}
     file = write(tmp_path / "config", kubeconfig(cluster_of(server, authority), user))
     connection = await Connection.open("test", kubeconfig=str(file))
-    await connection.json("PATCH", "/x", body={}, attempts=1)
-    await connection.json("PATCH", "/x", body={}, user="system:serviceaccount:apps:deployer", attempts=1)
+    await connection.json(Request("PATCH", "/x", body={}), attempts=1)
+    await connection.json(Request("PATCH", "/x", body={}, user="system:serviceaccount:apps:deployer"), attempts=1)
     async with connection.session() as session:
         await session.post(f"{connection.server}/x")
     await connection.close()
@@ -361,7 +362,7 @@ async def test_a_context_is_chosen_by_name(
     document["contexts"].append({"name": "other", "context": context})
     file = write(tmp_path / "config", document)
     connection = await Connection.open("test", "other", str(file))
-    await connection.json("GET", "/version", attempts=1)
+    await connection.json(Request("GET", "/version"), attempts=1)
     await connection.close()
     assert (connection.namespace, server.requests[0].authorization) == ("second", "Bearer other")
     assert "context none does not exist" in await we_ask("/version", str(file), "none")
@@ -403,7 +404,7 @@ async def test_a_pod_behind_a_proxy_reaches_the_service(authority: Authority, tm
         pod = {"KUBERNETES_SERVICE_HOST": address, "KUBERNETES_SERVICE_PORT": port, "HTTPS_PROXY": proxy}
         for no_proxy in (".svc,0.0.0.0/8", ".svc,10.0.0.0/8"):
             connection = Connection(in_cluster({**pod, "NO_PROXY": no_proxy}, account), "test")
-            await connection.json("GET", "/version", attempts=1)
+            await connection.json(Request("GET", "/version"), attempts=1)
             async with connection.session() as session:
                 await session.get(f"{connection.server}/apis")
             await connection.close()

@@ -1,14 +1,16 @@
 """Whose wish counts for the proxy and the registry domain."""
 
+from typing import Any
+
 import pytest
 
 from kotsapp.images.routing import Domains
-from kotsapp.license.domains import is_domain, resolve_domains
+from kotsapp.license.domains import CustomDomains, is_domain, resolve_domains
 
-WISHES = {
-    "spec_proxy": "spec.example.com",
-    "release_proxy": "channel.example.com",
-    "application_proxy": "application.example.com",
+WISHES: dict[str, Any] = {
+    "spec": CustomDomains("spec.example.com"),
+    "release": CustomDomains("channel.example.com"),
+    "application": CustomDomains("application.example.com"),
     "license_proxy": "license.example.com",
 }
 
@@ -23,10 +25,11 @@ def test_the_most_specific_wish_counts() -> None:
 
 def test_the_registry_has_wishes_of_its_own() -> None:
     assert resolve_domains(**WISHES).registry == "registry.replicated.com"
-    assert resolve_domains(application_registry="a.example.com") == Domains(registry="a.example.com")
-    wishes = {"application_registry": "a.example.com", "release_registry": "c.example.com"}
+    application = CustomDomains(registry="a.example.com")
+    assert resolve_domains(application=application) == Domains(registry="a.example.com")
+    wishes = {"application": application, "release": CustomDomains(registry="c.example.com")}
     assert resolve_domains(**wishes).registry == "c.example.com"
-    assert resolve_domains(**wishes, spec_registry="s.example.com").registry == "s.example.com"
+    assert resolve_domains(CustomDomains(registry="s.example.com"), **wishes).registry == "s.example.com"
 
 
 def test_whoever_named_a_proxy_may_have_written_it_out() -> None:
@@ -34,9 +37,8 @@ def test_whoever_named_a_proxy_may_have_written_it_out() -> None:
 
 
 def test_an_empty_wish_is_none() -> None:
-    assert resolve_domains(spec_proxy="", application_proxy="", license_proxy="license.example.com").proxy == (
-        "license.example.com"
-    )
+    empty = CustomDomains("", "")
+    assert resolve_domains(empty, empty, empty, "license.example.com").proxy == "license.example.com"
 
 
 @pytest.mark.parametrize("text", ["proxy.example.com", "localhost", "localhost:5000", "127.0.0.1:80", "[::1]:5000"])

@@ -14,7 +14,7 @@ KNOWN = LicenseFacts("my-kots-app", "Ada", "Stable", "prod", 7, "2027-01-01T00:0
 
 
 @pytest.mark.parametrize(
-    ("change", "reason", "warning", "told"),
+    ("change", "reason", "warning", "reported"),
     [
         ({"license_sequence": 8}, ChangeReason.UPGRADED, False, "licenseSequence 7 -> 8"),
         ({"license_sequence": 8, "channel_name": "Beta"}, ChangeReason.UPGRADED, False, "channelName Stable -> Beta"),
@@ -24,11 +24,11 @@ KNOWN = LicenseFacts("my-kots-app", "Ada", "Stable", "prod", 7, "2027-01-01T00:0
         ({"expires_at": ""}, ChangeReason.CHANGED, False, "expiresAt 2027-01-01T00:00:00Z -> none"),
     ],
 )
-def test_a_change_has_one_event(change: dict[str, Any], reason: ChangeReason, warning: bool, told: str) -> None:
+def test_a_change_has_one_event(change: dict[str, Any], reason: ChangeReason, warning: bool, reported: str) -> None:
     event = compare(KNOWN, replace(KNOWN, **change))
     assert event is not None
     assert (event.reason, event.warning) == (reason, warning)
-    assert told in event.message
+    assert reported in event.message
 
 
 def test_the_first_license_and_the_same_license_have_none() -> None:

@@ -7,6 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.examples import examples
 from harness.licensed import LICENSE_ID, V1BETA1, V1BETA2, VERSIONS, Vendor, license_document, read, write
 from kotsapp.license import EntitlementCheck, LicenseError, TrustedKeys, load
 from kotsapp.license.signing import SigningKeys, sign
@@ -19,7 +20,7 @@ values = texts | st.integers(-(2**63), 2**63 - 1) | st.booleans()
 
 @pytest.mark.parametrize("version", VERSIONS)
 @given(customer=texts, entitlement=values)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_what_was_signed_is_what_is_read(vendor: Vendor, version: str, customer: str, entitlement: Any) -> None:
     license = load(
         vendor.license(version, customerName=customer, entitlements={"x": {"value": entitlement}}), vendor.trusted

@@ -57,7 +57,7 @@ def lint(files: dict[str, str | bytes], answers: Answers | None = None) -> Repor
     return check(sources, "standard input", answers, helm)
 
 
-def told(report: Report, level: Level | None = None) -> list[tuple[str, str]]:
+def reported(report: Report, level: Level | None = None) -> list[tuple[str, str]]:
     return [(str(f.location), f.rule) for f in report.findings if level in (None, f.level)]
 
 
@@ -68,7 +68,7 @@ def only(report: Report, rule: str) -> Finding:
 
 def test_a_sound_release_has_nothing_found_and_all_of_it_is_listed() -> None:
     report = lint({"r/web.yaml": deployment(replicas='repl{{ ConfigOption "replicas" }}'), "r/config.yaml": CONFIG})
-    assert told(report) == [("r/config.yaml:8", "config-item-required")]
+    assert reported(report) == [("r/config.yaml:8", "config-item-required")]
     assert report.of(Level.ERROR) == []
     listed = {(e.kind, e.what, str(e.location)) for e in report.entries}
     assert listed == {
@@ -91,7 +91,7 @@ metadata: {{name: no-version}}
 ---
 {deployment("good")}"""
     files = {"r/a.yaml": broken, "r/b.yaml": "a: [1\nb: 2\n", "r/c.yaml": b"caf\xe9: 1\n", "r/config.yaml": CONFIG}
-    assert told(lint(files), Level.ERROR) == [
+    assert reported(lint(files), Level.ERROR) == [
         ("r/a.yaml:10", "image-reference"),
         ("r/a.yaml:27", "template-call"),
         ("r/a.yaml:38", "template-call"),
@@ -131,7 +131,7 @@ def test_what_fails_with_the_answers_that_were_given_is_an_error() -> None:
     files = {"web.yaml": deployment(image="repl{{ ConfigOption `hostname` }}/UPPER"), "config.yaml": CONFIG}
     assert lint(files).of(Level.ERROR) == []
     report = lint(files, Answers({"hostname": "quay.io"}))
-    assert told(report, Level.ERROR) == [("web.yaml:10", "image-reference")]
+    assert reported(report, Level.ERROR) == [("web.yaml:10", "image-reference")]
 
 
 def test_each_field_of_the_license_is_one_note_where_it_is_asked_for_first() -> None:
@@ -197,7 +197,7 @@ def test_charts_are_rendered_and_each_ones_fault_is_told_at_its_document() -> No
         "r/charts.yaml": "---\n".join(HELM_CHART.format(name=n, values="{}") for n in ("good", "bad", "worse", "lost")),
     }
     report = lint(files)
-    assert told(report, Level.ERROR) == [
+    assert reported(report, Level.ERROR) == [
         ("r/charts.yaml:9", "chart"),
         ("r/charts.yaml:17", "chart"),
         ("r/charts.yaml:25", "chart"),
@@ -249,7 +249,7 @@ def test_without_helm_what_is_wrong_as_it_is_written_is_told_all_the_same() -> N
         "config.yaml": config,
     }
     report = check([SourceFile(n, n, t.encode()) for n, t in files.items()], "standard input", None, missing)
-    assert told(report) == [("bad.yaml:5", "template-call"), ("the release", "calls-not-filled-in")]
+    assert reported(report) == [("bad.yaml:5", "template-call"), ("the release", "calls-not-filled-in")]
 
 
 def test_lines_in_an_archive_are_of_the_file_in_it(tmp_path: Path) -> None:
@@ -265,19 +265,19 @@ def test_parts_of_an_archive_are_one_file_and_a_missing_one_hides_nothing_else()
     packed = pack_chart("a", CHART)
     cut = {"r/a.tgz.00": packed[:100], "r/a.tgz.01": packed[100:]}
     helm_chart = HELM_CHART.format(name="a", values="{}")
-    assert told(lint({**cut, "r/chart.yaml": helm_chart}), Level.ERROR) == []
+    assert reported(lint({**cut, "r/chart.yaml": helm_chart}), Level.ERROR) == []
     del cut["r/a.tgz.00"]
     report = lint({**cut, "r/web.yaml": deployment(image="UPPER/x")})
-    assert told(report, Level.ERROR) == [("r/a.tgz.01", "file"), ("r/web.yaml:10", "image-reference")]
+    assert reported(report, Level.ERROR) == [("r/a.tgz.01", "file"), ("r/web.yaml:10", "image-reference")]
 
 
 def test_a_config_that_can_not_be_read_hides_nothing_else() -> None:
     circle = CONFIG.replace("required: true", 'default: repl{{ ConfigOption "url" }}')
     report = lint({"config.yaml": circle, "web.yaml": deployment(image="UPPER/x")})
-    assert told(report, Level.ERROR) == [("config.yaml:1", "config"), ("web.yaml:10", "image-reference")]
+    assert reported(report, Level.ERROR) == [("config.yaml:1", "config"), ("web.yaml:10", "image-reference")]
     broken = CONFIG.replace("- name: url", "- title: url")
     report = lint({"config.yaml": broken, "web.yaml": deployment(image="UPPER/x")})
-    assert told(report, Level.ERROR) == [("config.yaml:1", "config"), ("web.yaml:10", "image-reference")]
+    assert reported(report, Level.ERROR) == [("config.yaml:1", "config"), ("web.yaml:10", "image-reference")]
 
 
 @pytest.mark.parametrize("folder", sorted(RELEASES.iterdir()), ids=lambda path: path.name)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.applications import applications
+from harness.examples import examples
 from kotsapp.manifests import plain_block, yaml_document
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
@@ -188,7 +189,7 @@ _lines = st.one_of(
 )
 
 
-@settings(max_examples=3000)
+@settings(max_examples=examples(3000))
 @given(st.lists(_lines, min_size=1, max_size=8).map("\n".join))
 def test_what_is_read_is_what_the_events_say(text: str) -> None:
     read = plain_block.read(text, Lines())
@@ -205,7 +206,7 @@ def test_every_value_in_every_place(form: str, value: str) -> None:
         assert typed(read) == typed(by_events(text))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(applications())
 def test_ordinary_manifests_are_read_without_the_events(objects: list[dict[str, Any]]) -> None:
     lines = Lines()

@@ -9,7 +9,7 @@ import pytest
 from harness.licenses import Signer
 from kotsapp.images.routing import Route
 from kotsapp.license import Policy, TrustedKeys, load
-from kotsapp.pods.routing import MAX_POD_IMAGES, Target, cut_in, images_in, settle
+from kotsapp.pods.routing import MAX_POD_IMAGES, Target, cut_in, for_pods, images_in
 from kotsapp.pods.seen import SeenPod
 from kotsapp.verdicts.decision import Basis, Resolution
 from kotsapp.verdicts.verdict import Verdict
@@ -109,7 +109,7 @@ PROVED = Resolution(
     ],
 )
 def test_a_proved_route_of_a_host_that_is_vouched_for_is_taken(resolution: Resolution) -> None:
-    assert settle(resolution, TARGET) == resolution
+    assert for_pods(resolution, TARGET) == resolution
 
 
 @pytest.mark.parametrize(
@@ -128,19 +128,19 @@ def test_a_proved_route_of_a_host_that_is_vouched_for_is_taken(resolution: Resol
     ],
 )
 def test_any_other_image_stays_as_pods_write_it_and_says_why(resolution: Resolution, why: str) -> None:
-    settled = settle(resolution, TARGET)
-    assert (settled.route, settled.pull) == (Route.DIRECT, resolution.image)
-    assert not settled.is_routed
-    assert "pods keep it as written" in settled.message
-    assert why in settled.message
-    again = replace(resolution, message=settled.message)
-    assert settle(again, TARGET).message == settled.message, "told again it is no longer"
+    kept = for_pods(resolution, TARGET)
+    assert (kept.route, kept.pull) == (Route.DIRECT, resolution.image)
+    assert not kept.is_routed
+    assert "pods keep it as written" in kept.message
+    assert why in kept.message
+    again = replace(resolution, message=kept.message)
+    assert for_pods(again, TARGET).message == kept.message, "told again it is no longer"
 
 
 def test_what_is_refused_is_not_asked_for_all_the_time() -> None:
     refused = replace(PROVED, verified=Verified.FALSE, retry_after=5.0)
-    assert settle(refused, TARGET).retry_after is None
-    assert settle(replace(PROVED, verified=Verified.UNKNOWN, retry_after=5.0), TARGET).retry_after == 5.0
+    assert for_pods(refused, TARGET).retry_after is None
+    assert for_pods(replace(PROVED, verified=Verified.UNKNOWN, retry_after=5.0), TARGET).retry_after == 5.0
 
 
 # -- a status that is too small

@@ -19,10 +19,10 @@ def put(api: FakeApi, name: str, image: str = IMAGE, namespace: str = NAMESPACE,
 
 @in_virtual_time
 async def test_all_pods_are_known_at_once_a_page_at_a_time_and_changes_follow() -> None:
-    api, told = fake_cluster(), []
+    api, woken = fake_cluster(), []
     for number in range(2 * CHUNK + 1):
         put(api, f"p{number}")
-    watches = PodWatches(told.append)
+    watches = PodWatches(woken.append)
     watch = await watches.follow(APP, connect(api))
     assert len(watch.pods) == 2 * CHUNK + 1
 
@@ -37,31 +37,31 @@ async def test_all_pods_are_known_at_once_a_page_at_a_time_and_changes_follow() 
 
 @in_virtual_time
 async def test_nobody_is_woken_for_what_was_looked_at() -> None:
-    api, told = fake_cluster(), []
+    api, woken = fake_cluster(), []
     put(api, "one")
-    watches = PodWatches(told.append)
+    watches = PodWatches(woken.append)
     watch = await watches.follow(APP, connect(api))
     watch.followers[APP] = Interest(frozenset({IMAGE}))
     await quiet()
-    told.clear()
+    woken.clear()
     put(api, "two")
     await quiet()
-    assert told == []
+    assert woken == []
     put(api, "three", "quay.io/b/b:1")
-    await until(lambda: told)
-    told.clear()
+    await until(lambda: woken)
+    woken.clear()
 
     watch.followers[APP] = Interest(frozenset({IMAGE, "quay.io/b/b:1"}))
     waits = {"containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "ErrImagePull"}}}]}
     api.change("Pod", "one", {"status": waits}, NAMESPACE)
-    await until(lambda: told)
+    await until(lambda: woken)
     uids = frozenset(uid for uid, pod in watch.pods.items() if pod.name == "one")
     watch.followers[APP] = Interest(frozenset({IMAGE, "quay.io/b/b:1"}), uids)
-    told.clear()
+    woken.clear()
     waits["containerStatuses"][0]["state"] = {"waiting": {"reason": "ImagePullBackOff"}}
     api.change("Pod", "one", {"status": waits}, NAMESPACE)
     await quiet()
-    assert told == [], "the kubelet goes to and fro between these"
+    assert woken == [], "the kubelet goes to and fro between these"
     await watches.close()
 
 

@@ -7,18 +7,13 @@ import pytest
 
 from harness import in_cluster
 from harness.licenses import Signer
+from harness.traces import Machine, traces_of
 from localworld.realnode import ability
 from localworld.registries.image import Image
 from localworld.world import World
 
 # Where buildah would keep something, were it not told otherwise.
 BUILDAH_PLACES = [Path("/etc/cni"), Path("/etc/containers/policy.json"), Path("/var/lib/containers")]
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What compares the machine before and after comes before the world that the others share."""
-    items.sort(key=lambda item: item.path.parent.name == "realnode" and item.path.name != "test_nothing_stays.py")
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +24,19 @@ def real_node() -> None:
 
 
 @pytest.fixture(scope="session")
-def real_world(real_node: None) -> Iterator[World]:
+def machine(real_node: None) -> Machine:
+    """As it was before the world that the tests share."""
+    return Machine.seen()
+
+
+@pytest.fixture(scope="session")
+def real_world(machine: Machine) -> Iterator[World]:
     """A world with the sample images, whose node runs them. Tests use namespaces of their own in it."""
     with World.start(node="real", samples=True) as world:
         yield world
+    assert world.network is not None
+    assert traces_of(world.folder, world.network.number) == []
+    assert Machine.seen() == machine
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,10 @@ from harness.in_cluster import NAME, NAMESPACE, ROOT, TAG
 from harness.licenses import LICENSE_ID, Signer
 from harness.packing import pack
 from harness.waiting import until
-from kotsapp.election import LEASE_SECONDS
+from kotsapp.lease import LEASE_SECONDS
+from kotsapp.names import ROUTED_LABEL
+from kotsapp.pods.policy import LABEL_VALUE
+from localworld.layout import PROXY
 from localworld.registries.image import Image
 from localworld.world import World
 
@@ -104,6 +107,40 @@ def test_its_helm_renders_a_chart_there(installed: World, signer: Signer) -> Non
     tenant.wait_ready("shop", 90)
 
     assert tenant.get("configmaps", "shop-settings")
+
+
+@pytest.fixture
+def routing(installed: World, signer: Signer) -> Iterator[Tenant]:
+    """A namespace whose pods are routed, by the policy of the component as an administrator adds it."""
+    files = [f"--filename={ROOT / 'deploy/components/pods' / name}" for name in ("policy.yaml", "rbac.yaml")]
+    installed.kubectl("apply", *files)
+    tenant = Tenant.make(installed, signer)
+    tenant.kubectl("label", "namespace", tenant.namespace, f"{ROUTED_LABEL}={LABEL_VALUE}")
+    yield tenant
+    installed.kubectl("delete", *files)
+
+
+def test_a_pod_that_somebody_elses_controller_made_is_made_anew_once_and_its_image_runs(routing: Tenant) -> None:
+    """No manifest names the image: it is found in the pod, which by then waits for it in vain."""
+    tenant, image = routing, "quay.io/my-org/database:v7"
+    tenant.world.push_image(image, proxied_for=SLUG)
+    tenant.put_app("shop", [config_map("settings")], pods={"route": True})
+    until(lambda: tenant.condition("shop", "PodsRouted").get("status") == "True", "pods are routed", 90)
+    others = deployment("db", image) | {"kind": "StatefulSet"}
+    others["spec"]["serviceName"] = "db"
+
+    tenant.kubectl("create", "-f", "-", stdin=yaml.safe_dump(others))
+    tenant.kubectl("rollout", "status", "statefulset/db", "--timeout=90s")
+
+    made = [event for event in tenant.all("events") if event["reason"] == "SuccessfulCreate"]
+    assert sum(event.get("count", 1) for event in made) == 2
+    (deleted,) = [event["message"] for event in tenant.all("events") if event["reason"] == "PodDeleted"]
+    assert "Pod/db-0 of StatefulSet/db" in deleted
+    pod = tenant.get("pods", "db-0")
+    pulled = f"{PROXY}/proxy/{SLUG}/{image}"
+    assert pod["spec"]["containers"][0]["image"] == pulled
+    assert pod["spec"]["imagePullSecrets"] == [{"name": f"{SLUG}-registry"}]
+    assert f"{pulled} runs in db-0" in tenant.kubectl("logs", "db-0")
 
 
 def test_its_two_replicas_run_on_one_node_and_one_of_them_leads(installed: World) -> None:

@@ -191,9 +191,35 @@ async def test_a_right_that_the_account_lacks_keeps_the_app_until_it_has_it(sign
         operator.api.delete(KIND, "my-app", NAMESPACE)
         await operator.until_reason("CleanupFailed")
         assert f'User "{ACCOUNT}" cannot delete resource "configmaps"' in operator.whole_message()
+        assert "finalizers" in operator.whole_message()
+        command = "kubectl create rolebinding deployer-edit --namespace apps --clusterrole edit"
+        assert operator.message().endswith(f"{command} --serviceaccount apps:deployer"), "what lets it end is told"
 
         operator.api.rights.allow(denial)
         await until(lambda: operator.api.get(KIND, "my-app", NAMESPACE) is None)
+
+
+@in_virtual_time
+async def test_an_account_that_went_before_its_app_is_told_with_what_brings_it_back(signer: Signer) -> None:
+    async with operating(signer) as operator:
+        operator.api.without_garbage_collector()
+        with_account(operator)
+        put_app(operator, config_map(a="1"))
+        await operator.until_ready()
+        operator.api.delete("ServiceAccount", "deployer", NAMESPACE)
+        denial = operator.api.rights.deny(user=ACCOUNT)
+
+        operator.api.delete(KIND, "my-app", NAMESPACE)
+        await operator.until_reason("CleanupFailed")
+        whole = operator.whole_message()
+        assert "there is no ServiceAccount apps/deployer, which has to delete ConfigMap/settings" in whole
+        assert "to let go of what is left: kubectl patch kotsapp my-app" in whole.lower()
+        assert operator.message().endswith("to have it deleted: kubectl apply -k deploy/deployer/namespace")
+
+        with_account(operator)
+        operator.api.rights.allow(denial)
+        await until(lambda: operator.api.get(KIND, "my-app", NAMESPACE) is None)
+        assert operator.api.get("ConfigMap", "settings", NAMESPACE) is None
 
 
 @in_virtual_time

@@ -57,9 +57,22 @@ def test_a_suspended_app_says_so_until_it_is_resumed(metrics: Metrics, registry:
     assert registry.get_sample_value("kotsapp_suspended", LABELS) == 0
 
 
+@pytest.mark.parametrize(("state", "shown"), [("True", 1), ("False", 0), ("Unknown", 0)])
+def test_sources_are_shown_where_there_are_any(
+    metrics: Metrics, registry: CollectorRegistry, state: str, shown: int
+) -> None:
+    with_sources = status()
+    with_sources["conditions"].append({"type": "SourcesReady", "status": state, "reason": "Whatever"})
+    metrics.reconciled(KEY, with_sources, 0.1, suspended=False)
+    assert registry.get_sample_value("kotsapp_sources_ready", LABELS) == shown
+
+    metrics.reconciled(KEY, status(), 0.1, suspended=False)
+    assert registry.get_sample_value("kotsapp_sources_ready", LABELS) is None
+
+
 def test_nothing_is_shown_of_an_app_that_is_gone(metrics: Metrics, registry: CollectorRegistry) -> None:
-    told = status(license={"expiresAt": "2030-01-01T00:00:00Z"}, imageSummary={"total": 1, "undecided": 1})
-    metrics.reconciled(KEY, told, 0.1, suspended=True)
+    reported = status(license={"expiresAt": "2030-01-01T00:00:00Z"}, imageSummary={"total": 1, "undecided": 1})
+    metrics.reconciled(KEY, reported, 0.1, suspended=True)
     assert 'name="shop"' in generate_latest(registry).decode()
 
     metrics.forget(KEY)

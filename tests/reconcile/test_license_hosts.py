@@ -33,7 +33,7 @@ def warnings(operator: Operator) -> list[str]:
     return [e["message"] for e in operator.api.all("Event", NAMESPACE) if e["reason"] == "LicenseDomainOverridden"]
 
 
-def told(operator: Operator) -> str:
+def reported(operator: Operator) -> str:
     return next(c["message"] for c in operator.status()["conditions"] if c["type"] == "LicenseValid")
 
 
@@ -73,14 +73,14 @@ async def test_an_unsigned_document_in_place_of_the_signed_domain_is_a_warning(s
         [warning] = warnings(operator)
         for part in (OTHER, SIGNED, "spec.proxy.domain"):
             assert part in warning
-        assert warning in told(operator)
+        assert warning in reported(operator)
         operator.put_app(config_map(a="2"), application(proxyRegistryDomain=OTHER))
         await operator.until_ready()
         assert len(warnings(operator)) == 1
 
         operator.put_app(config_map(a="2"), application(proxyRegistryDomain=OTHER), proxy={"domain": SIGNED})
         await operator.until_ready()
-        assert OTHER not in told(operator)
+        assert OTHER not in reported(operator)
         assert hosts(operator) == [SIGNED, REGISTRY]
 
 

@@ -1,7 +1,9 @@
 """Charts and artifacts that are fetched from an OCI registry, by the operator's own workers on a fake cluster."""
 
 import base64
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -57,6 +59,17 @@ def put(operator: Operator, install: dict[str, Any] | None = None, url: str = UR
     operator.put_app(manifests=[{"ociRef": {"url": url, **ref}, **({"chart": install} if install is not None else {})}])
 
 
+@contextlib.asynccontextmanager
+async def rolled_out(
+    signer: Signer, web: VendorWeb, install: dict[str, Any] | None = None, **ref: Any
+) -> AsyncIterator[Operator]:
+    """An operator with an app that is Ready, of the one source that is asked for."""
+    async with operating(signer, web=web) as operator:
+        put(operator, install, **ref)
+        await operator.until_ready()
+        yield operator
+
+
 def put_object(operator: Operator, kind: str, name: str, **data: str) -> None:
     field = "stringData" if kind == "Secret" else "data"
     operator.api.put(
@@ -83,9 +96,7 @@ async def test_a_chart_that_the_license_opens_is_installed_in_its_own_name(
     signer: Signer, web: VendorWeb, registry: OciRegistry
 ) -> None:
     digest = registry.push(PLACE, "1.4.2", chart("1.4.2"))
-    async with operating(signer, web=web) as operator:
-        put(operator, version="1.4.2")
-        await operator.until_ready()
+    async with rolled_out(signer, web, version="1.4.2") as operator:
         assert data(operator) == {"v": "1.4.2", "greeting": "none"}
         assert operator.status()["sources"] == [{"name": URL, "revision": f"1.4.2@{digest}"}]
         assert operator.status()["release"]["versionLabel"] == "1.4.2"
@@ -100,9 +111,7 @@ async def test_a_chart_with_the_vendors_sdk_gets_the_license(
     text += "  of: {{ .Values.global.replicated.customerName }}\n  license: {{ .Values.license | toJson }}\n"
     packed = pack_chart("replicated", {"templates/a.yaml": text, "values.yaml": ""})
     registry.push(PLACE, "1.0.0", artifact([(CHART_LAYER, packed)]))
-    async with operating(signer, web=web) as operator:
-        put(operator, tag="1.0.0")
-        await operator.until_ready()
+    async with rolled_out(signer, web, tag="1.0.0") as operator:
         held = operator.api.live("Secret", "sdk", NAMESPACE)["data"]
         assert base64.b64decode(held["of"]) == b"Acme"
         assert LICENSE_ID in base64.b64decode(held["license"]).decode()
@@ -149,9 +158,7 @@ async def test_a_tag_that_moves_is_followed_within_the_interval(
     signer: Signer, web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "stable", folder("1"))
-    async with operating(signer, web=web) as operator:
-        put(operator, tag="stable")
-        await operator.until_ready()
+    async with rolled_out(signer, web, tag="stable") as operator:
         assert data(operator) == {"v": "1"}
         registry.push(PLACE, "stable", folder("2"))
         await until(lambda: data(operator) == {"v": "2"})
@@ -164,9 +171,7 @@ async def test_another_tag_of_the_same_chart_is_told_and_renders_nothing_anew(
     signer: Signer, web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
-    async with operating(signer, web=web) as operator:
-        put(operator, tag="1.0.0")
-        await operator.until_ready()
+    async with rolled_out(signer, web, tag="1.0.0") as operator:
         registry.tags[PLACE]["stable"] = registry.tags[PLACE]["1.0.0"]
         put(operator, tag="stable")
         await until(lambda: operator.status()["release"].get("versionLabel") == "stable")
@@ -178,9 +183,7 @@ async def test_another_tag_of_the_same_chart_is_told_and_renders_nothing_anew(
 async def test_the_newest_version_of_a_range_is_followed(signer: Signer, web: VendorWeb, registry: OciRegistry) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
     registry.push(PLACE, "2.0.0", chart("2.0.0"))
-    async with operating(signer, web=web) as operator:
-        put(operator, version="1.x")
-        await operator.until_ready()
+    async with rolled_out(signer, web, version="1.x") as operator:
         assert data(operator)["v"] == "1.0.0"
         registry.push(PLACE, "1.1.0", chart("1.1.0"))
         registry.push(PLACE, "1.2.0-rc.1", chart("1.2.0-rc.1"))
@@ -193,18 +196,16 @@ async def test_trouble_changes_nothing_and_is_told(
     signer: Signer, web: VendorWeb, registry: OciRegistry, trouble: str
 ) -> None:
     registry.push(PLACE, "stable", folder("1"))
-    async with operating(signer, web=web) as operator:
-        put(operator, tag="stable")
-        await operator.until_ready()
+    async with rolled_out(signer, web, tag="stable") as operator:
         registry.down, registry.status = trouble == "down", 503 if trouble == "503" else 0
         registry.opened_by[PLACE] = "another" if trouble == "401" else registry.opened_by[PLACE]
         if trouble == "gone":
             registry.tags.clear()
         operator.api.audit.clear()
         await quiet(3000)
-        told = condition(operator, "SourcesReady")
-        assert (told["status"], told["reason"]) == ("False", "SourceUnavailable")
-        assert f"Meanwhile {URL} stable@sha256:" in told["message"]
+        reported = condition(operator, "SourcesReady")
+        assert (reported["status"], reported["reason"]) == ("False", "SourceUnavailable")
+        assert f"Meanwhile {URL} stable@sha256:" in reported["message"]
         assert LICENSE_ID not in json.dumps(operator.status())
         assert operator.ready()[0] == "True"
         assert data(operator) == {"v": "1"}
@@ -216,13 +217,54 @@ async def test_trouble_changes_nothing_and_is_told(
 
 
 @in_virtual_time
+@pytest.mark.parametrize(
+    "asked", [{"version": "1.4.2"}, {"version": "2.x"}, {"tag": "beta"}, {"digest": f"sha256:{'0' * 64}"}]
+)
+@pytest.mark.parametrize("down", [False, True])
+async def test_another_version_that_can_not_be_had_leaves_what_runs_and_is_not_ready(
+    signer: Signer, web: VendorWeb, registry: OciRegistry, asked: dict[str, Any], down: bool
+) -> None:
+    registry.push(PLACE, "1.0.0", folder("1"))
+    async with rolled_out(signer, web, version="1.0.0") as operator:
+        registry.down = down
+        put(operator, **asked)
+        await operator.until_reason("SourceUnavailable")
+        named = next(iter(asked.values()))
+        assert operator.whole_message().startswith(f"{URL} {named} can't be had: ")
+        assert f"What runs is left alone, with {URL} 1.0.0@sha256:" in operator.whole_message()
+        assert condition(operator, "Reconciling" if down else "Stalled")["status"] == "True"
+        assert operator.status()["release"]["versionLabel"] == "1.0.0"
+        assert data(operator) == {"v": "1"}
+        put(operator, version="1.x")  # which is what is kept
+        await operator.until_ready()
+        assert condition(operator, "SourcesReady")["status"] == ("False" if down else "True")
+
+
+@in_virtual_time
+async def test_values_that_change_while_the_registry_is_down_are_put_into_the_chart_that_is_kept(
+    signer: Signer, web: VendorWeb, registry: OciRegistry
+) -> None:
+    registry.push(PLACE, "1.0.0", chart("1.0.0"))
+    async with rolled_out(signer, web, {"values": {"greeting": "old"}}, version="1.x") as operator:
+        registry.down = True
+        put(operator, {"values": {"greeting": "new"}}, version="1.x")
+        await until(lambda: data(operator)["greeting"] == "new")
+        await operator.until_ready()
+        assert condition(operator, "SourcesReady")["status"] == "False"
+        # With another version they are for that one, and not for the one that runs.
+        put(operator, {"values": {"greeting": "newer"}}, version="2.x")
+        await operator.until_reason("SourceUnavailable")
+        await quiet(600)
+        assert data(operator)["greeting"] == "new"
+
+
+@in_virtual_time
 async def test_a_restart_while_the_registry_is_down_changes_nothing(
     signer: Signer, web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
-    async with operating(signer, web=web) as operator:
-        put(operator, version="1.x")
-        await operator.until_ready()
+    async with rolled_out(signer, web, version="1.x") as operator:
+        pass
     registry.down = True
     async with operating(signer, operator.api, web=web) as again:
         await until(lambda: condition(again, "SourcesReady").get("status") == "False")
@@ -295,9 +337,7 @@ async def test_a_domain_that_the_signed_endpoint_says_of_the_channels_release_se
 @in_virtual_time
 async def test_two_tenants_never_share_what_was_fetched(signer: Signer, web: VendorWeb, registry: OciRegistry) -> None:
     registry.push(PLACE, "stable", folder("1"))
-    async with operating(signer, web=web) as operator:
-        put(operator, tag="stable")
-        await operator.until_ready()
+    async with rolled_out(signer, web, tag="stable") as operator:
         operator.put_license("other-license", licenseID="another-license-id-of-acme")
         operator.put_app(
             name="second",
@@ -330,9 +370,7 @@ async def test_an_index_without_the_facts_of_an_artifact_is_used_while_its_regis
     signer: Signer, web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", folder("1.0.0"))
-    async with operating(signer, web=web) as operator:
-        put(operator, version="1.x")
-        await operator.until_ready()
+    async with rolled_out(signer, web, version="1.x") as operator:
         api = operator.api
     index = json.loads(base64.b64decode(api.live("Secret", "my-app.sources", NAMESPACE)["data"]["index"]))
     index["sources"][URL]["facts"] = {}

@@ -262,7 +262,7 @@ def test_a_namespace_that_the_release_brings_itself_is_applied_as_it_is_written(
 # -- where it stands
 
 
-def told(release: Release) -> str:
+def reported(release: Release) -> str:
     with pytest.raises(PlanError) as caught:
         make_plan(release, PULLS, PullSecrets("pull", "license-id", Domains()), APP, LENT)
     return str(caught.value)
@@ -271,14 +271,14 @@ def told(release: Release) -> str:
 def test_what_is_refused_is_told_with_where_it_stands() -> None:
     role = obj("ClusterRole", "all", "rbac.authorization.k8s.io/v1")
 
-    message = told(Release(objects=(obj(), role), places=("ConfigMap a, key a.yaml", "Secret b, key b.yaml")))
+    message = reported(Release(objects=(obj(), role), places=("ConfigMap a, key a.yaml", "Secret b, key b.yaml")))
 
     assert message.startswith("ClusterRole/all: ")
     assert " (Secret b, key b.yaml); " in message
 
 
 def test_of_what_is_defined_twice_both_places_are_told() -> None:
-    message = told(Release(objects=(obj(), obj()), places=("ConfigMap a, key a.yaml", "Secret b, key b.yaml")))
+    message = reported(Release(objects=(obj(), obj()), places=("ConfigMap a, key a.yaml", "Secret b, key b.yaml")))
 
     assert message.endswith("defined twice in the manifests (ConfigMap a, key a.yaml and Secret b, key b.yaml)")
 

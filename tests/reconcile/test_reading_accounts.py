@@ -76,10 +76,10 @@ async def test_an_account_elsewhere_is_read_without_a_watch() -> None:
 
 async def test_a_manifest_that_lists_pull_secrets_is_taken_at_its_word() -> None:
     written = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a", "namespace": "apps"}}
-    told, silent = written | account("mirror"), written
+    reported, silent = written | account("mirror"), written
     cluster = Cluster({("apps", "a"): account("customer")})
 
-    assert await cluster.secrets(told, pod(serviceAccountName="a")) == {Account("apps", "a"): ("mirror",)}
+    assert await cluster.secrets(reported, pod(serviceAccountName="a")) == {Account("apps", "a"): ("mirror",)}
     assert cluster.asked == []
     assert await cluster.secrets(silent, pod(serviceAccountName="a")) == {Account("apps", "a"): ("customer",)}
 

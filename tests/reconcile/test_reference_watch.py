@@ -24,7 +24,7 @@ class Watching:
     def write(self, name: str, namespace: str = NAMESPACE) -> None:
         self.api.put(obj("Secret", name, namespace=namespace, data={"license": "c2VjcmV0"}))
 
-    async def told(self) -> list[str]:
+    async def reported(self) -> list[str]:
         await quiet(30)
         names = [name for _, _, name in self.changes]
         self.changes.clear()
@@ -57,14 +57,14 @@ async def test_every_change_from_now_on_is_told_by_name() -> None:
         seen.write("elsewhere", "other")
         seen.api.put(config_map("of-another-kind"))
 
-        assert await seen.told() == ["new", "before", "new"]
+        assert await seen.reported() == ["new", "before", "new"]
 
 
 @in_virtual_time
 async def test_no_secret_is_read() -> None:
     async with watching(NAMESPACE) as seen:
         seen.write("new")
-        await seen.told()
+        await seen.reported()
 
         assert not [request for request in seen.api.requests() if request.startswith("get Secret")]
         assert {record.verb for record in seen.api.audit if record.kind == "Secret"} == {"list", "watch"}
@@ -79,7 +79,7 @@ async def test_what_changes_while_the_watch_is_cut_is_told_afterwards(how: str) 
             await pause.reached.wait()
             seen.write("meanwhile")
 
-        assert await seen.told() == ["meanwhile"]
+        assert await seen.reported() == ["meanwhile"]
         assert seen.gaps == [], "nothing was missed"
 
 
@@ -87,11 +87,11 @@ async def test_what_changes_while_the_watch_is_cut_is_told_afterwards(how: str) 
 async def test_a_gap_is_told_once_for_the_namespace() -> None:
     async with watching(NAMESPACE) as seen:
         seen.api.end_watches("expire")
-        await seen.told()
+        await seen.reported()
         assert seen.gaps == [("Secret", NAMESPACE)]
 
         seen.write("later")
-        assert await seen.told() == ["later"]
+        assert await seen.reported() == ["later"]
 
 
 @in_virtual_time
@@ -103,7 +103,7 @@ async def test_a_right_that_is_missing_holds_nobody_up_and_is_found_again() -> N
         seen.api.rights.allow(denial)
         await until(seen.api.watches)
         seen.write("new")
-        assert await seen.told() == ["new"]
+        assert await seen.reported() == ["new"]
         assert seen.gaps == [("Secret", NAMESPACE)], "what happened before is not known"
 
 
@@ -116,7 +116,7 @@ async def test_failures_of_the_server_are_outlasted() -> None:
         await until(seen.api.watches)
         seen.write("new")
 
-        assert await seen.told() == ["new"]
+        assert await seen.reported() == ["new"]
 
 
 @in_virtual_time

@@ -1,6 +1,8 @@
 """Releases that are fetched from the vendor's channel, by the operator's own workers on a fake cluster."""
 
+import contextlib
 import random
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from harness.virtual_time import in_virtual_time, quiet, until, within_virtual
 from kotsapp.names import KIND, REQUEST_ANNOTATION
 from kotsapp.reconcile.kept_artifacts import MAX_AT_HAND, at_hand
 from kotsapp.sources.artifact import Artifact
-from localworld.release_channel import Customer, Response, Vendor
+from localworld.release_channel import Customer, Request, Response, Vendor
 
 DAY = 86400.0
 
@@ -47,6 +49,19 @@ def follow(operator: Operator, **spec: Any) -> None:
     operator.put_app(**{"manifests": [{"channelRelease": {}}], **spec})
 
 
+def pinned(label: str) -> list[dict[str, Any]]:
+    return [{"channelRelease": {"versionLabel": label}}]
+
+
+@contextlib.asynccontextmanager
+async def rolled_out(signer: Signer, web: VendorWeb, **spec: Any) -> AsyncIterator[Operator]:
+    """An operator with an app that follows the vendor's channel and is Ready."""
+    async with operating(signer, web=web) as operator:
+        follow(operator, **spec)
+        await operator.until_ready()
+        yield operator
+
+
 def running(operator: Operator) -> str:
     found = operator.api.get("ConfigMap", "shop", NAMESPACE) or {"data": {}}
     return str(found["data"].get("version"))
@@ -58,10 +73,7 @@ def condition(operator: Operator, type_: str) -> dict[str, Any]:
 
 @in_virtual_time
 async def test_a_license_is_enough(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
-
+    async with rolled_out(signer, web) as operator:
         assert running(operator) == "1.0.0"
         status = operator.status()
         assert status["release"] == {"versionLabel": "1.0.0", "channelSequence": 1}
@@ -75,9 +87,7 @@ async def test_a_license_is_enough(signer: Signer, web: VendorWeb) -> None:
 
 @in_virtual_time
 async def test_a_new_release_is_followed_within_the_interval(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator, interval="5m")
-        await operator.until_ready()
+    async with rolled_out(signer, web, interval="5m") as operator:
         publish(web.vendor, "1.1.0")
         await quiet(240)
         assert running(operator) == "1.0.0"
@@ -89,9 +99,7 @@ async def test_a_new_release_is_followed_within_the_interval(signer: Signer, web
 
 @within_virtual(2 * DAY)
 async def test_a_service_that_is_down_for_a_day_changes_nothing(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
+    async with rolled_out(signer, web) as operator:
         web.down, web.asked = True, 0
         operator.api.audit.clear()
 
@@ -99,9 +107,9 @@ async def test_a_service_that_is_down_for_a_day_changes_nothing(signer: Signer, 
             await quiet(DAY / 24)
             assert operator.ready() == ("True", "ReconciliationSucceeded")
             assert running(operator) == "1.0.0"
-        told = condition(operator, "SourcesReady")
-        assert (told["status"], told["reason"]) == ("False", "SourceUnavailable")
-        assert "release 1.0.0 (1) is used on" in told["message"]
+        reported = condition(operator, "SourcesReady")
+        assert (reported["status"], reported["reason"]) == ("False", "SourceUnavailable")
+        assert "release 1.0.0 (1) is used on" in reported["message"]
         assert operator.message().endswith("see condition SourcesReady"), "Ready does not look like up to date"
         assert operator.events().count("ReconciliationSucceeded") == 1
         assert operator.events().count("SourceUnavailable") == 1
@@ -111,9 +119,7 @@ async def test_a_service_that_is_down_for_a_day_changes_nothing(signer: Signer, 
 
 @in_virtual_time
 async def test_a_restart_while_the_service_is_down_goes_on_with_what_is_kept(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
+    async with rolled_out(signer, web) as operator:
         api = operator.api
     web.down = True
     api.delete("ConfigMap", "shop", NAMESPACE)
@@ -132,7 +138,7 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
         files = {"app.yaml": yaml.safe_dump_all([release_object(version), made])}
         web.vendor.publish(version, files, **fields)
 
-    async def settle(version: str) -> None:
+    async def until_rolled_out(version: str) -> None:
         image = f"quay.io/my-org/web:{version}"
         await until(lambda: image in str(operator.api.get("Deployment", "web", NAMESPACE)))
         live = operator.api.live("Deployment", "web", NAMESPACE)
@@ -142,7 +148,7 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
     release("1.0.0")
     async with operating(signer, web=web) as operator:
         follow(operator, interval="1m", timeout="1h")
-        await settle("1.0.0")
+        await until_rolled_out("1.0.0")
         await operator.until_ready()
         release("1.1.0", is_required=True)
         release("1.2.0")
@@ -151,8 +157,13 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
         assert running(operator) == "1.1.0", "it is not Ready yet"
         assert [one["versionLabel"] for one in operator.status()["availableReleases"]] == ["1.2.0"]
 
-        await settle("1.1.0")
-        await settle("1.2.0")
+        await until_rolled_out("1.1.0")
+        await until(lambda: running(operator) == "1.2.0")
+        assert operator.ready()[0] != "True"
+        messages = [event["message"] for event in operator.api.all("Event", NAMESPACE)]
+        assert "release 1.1.0 (2) is rolled out, and Ready" in messages
+        assert operator.events().count("ReconciliationSucceeded") == 1, "whoever waits for Ready waits for 1.2.0"
+        await until_rolled_out("1.2.0")
         await operator.until_ready()
         assert "availableReleases" not in operator.status()
         asked = [request.query["channelSequence"] for request in web.vendor.asked("release")]
@@ -160,11 +171,22 @@ async def test_a_required_release_is_ready_before_the_next_one_is_fetched(signer
 
 
 @in_virtual_time
+async def test_an_app_that_leaves_the_channel_at_a_required_release_waits_for_no_next_one(
+    signer: Signer, web: VendorWeb
+) -> None:
+    async with rolled_out(signer, web, interval="1m") as operator:
+        made = {**deployment("web"), "metadata": {"name": "web"}}
+        web.vendor.publish("1.1.0", {"app.yaml": yaml.safe_dump(made)}, is_required=True)
+        publish(web.vendor, "1.2.0")
+        await until(lambda: operator.api.get("Deployment", "web", NAMESPACE) is not None)
+        operator.put_app(config_map(a="1"))
+        await operator.until_ready()
+
+
+@in_virtual_time
 async def test_a_pinned_version_stays_and_newer_ones_are_told(signer: Signer, web: VendorWeb) -> None:
     publish(web.vendor, "1.1.0")
-    async with operating(signer, web=web) as operator:
-        follow(operator, manifests=[{"channelRelease": {"versionLabel": "1.0.0"}}], interval="1m")
-        await operator.until_ready()
+    async with rolled_out(signer, web, manifests=pinned("1.0.0"), interval="1m") as operator:
         publish(web.vendor, "1.2.0", is_required=True)
         await quiet(120)
 
@@ -175,10 +197,105 @@ async def test_a_pinned_version_stays_and_newer_ones_are_told(signer: Signer, we
 
 
 @in_virtual_time
-async def test_who_asks_has_it_looked_at_now(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator, interval="12h")
+async def test_a_version_that_the_vendor_does_not_have_is_not_told_as_if_it_ran(signer: Signer, web: VendorWeb) -> None:
+    async with rolled_out(signer, web, manifests=pinned("1.0.0"), interval="1m") as operator:
+        operator.api.audit.clear()
+        follow(operator, manifests=pinned("1.4.2"), interval="1m")
+        await operator.until_reason("SourceUnavailable")
+
+        assert operator.ready() == ("False", "SourceUnavailable")
+        assert condition(operator, "Stalled")["status"] == "True", "only a person, here or at the vendor's, can mend it"
+        message = operator.whole_message()
+        assert message.startswith("release 1.4.2 can't be had: replicated.app answered 404 for release 1.4.2")
+        assert message.endswith("What runs is left alone, with release 1.0.0 (1)")
+        assert condition(operator, "SourcesReady")["message"] == message
+        assert operator.events().count("SourceUnavailable") == 1
+        assert running(operator) == "1.0.0"
+        assert operator.status()["release"]["versionLabel"] == "1.0.0"
+        assert [write for write in operator.api.writes() if "ConfigMap" in write] == []
+        await quiet(3600)
+        assert operator.ready() == ("False", "SourceUnavailable")
+        assert operator.events().count("SourceUnavailable") == 1
+
+        publish(web.vendor, "1.4.2")
+        await until(lambda: running(operator) == "1.4.2")
         await operator.until_ready()
+
+
+@in_virtual_time
+async def test_another_version_while_the_service_is_down_is_waited_for(signer: Signer, web: VendorWeb) -> None:
+    publish(web.vendor, "1.1.0")
+    async with rolled_out(signer, web, manifests=pinned("1.0.0")) as operator:
+        web.down = True
+        follow(operator, manifests=pinned("1.1.0"))
+        await operator.until_reason("SourceUnavailable")
+        assert condition(operator, "Reconciling")["status"] == "True", "it passes by itself"
+        api = operator.api
+    async with operating(signer, api, web=web) as operator:
+        await quiet(60)
+        assert operator.ready() == ("False", "SourceUnavailable"), "a restart forgets nothing"
+        # What is there is asked for again, so that nothing is missing.
+        follow(operator, manifests=pinned("1.0.0"))
+        await operator.until_ready()
+        follow(operator, manifests=pinned("1.1.0"))
+        await operator.until_reason("SourceUnavailable")
+        web.down = False
+        await until(lambda: running(operator) == "1.1.0")
+        await operator.until_ready()
+
+
+@in_virtual_time
+async def test_a_version_behind_a_required_one_that_can_not_be_had_keeps_ready_false(
+    signer: Signer, web: VendorWeb
+) -> None:
+    async with rolled_out(signer, web, manifests=pinned("1.0.0"), interval="1m") as operator:
+        publish(web.vendor, "1.1.0", is_required=True)
+        publish(web.vendor, "1.2.0")
+
+        def lost(request: Request, response: Response) -> Response:
+            return Response(404) if request.query["channelSequence"] == "3" else response
+
+        web.vendor.faults["release"] = lost
+        follow(operator, manifests=pinned("1.2.0"), interval="1m")
+        await until(lambda: running(operator) == "1.1.0")
+        await operator.until_reason("SourceUnavailable")
+        events = len(operator.events())
+        await quiet(1800)
+        assert operator.ready() == ("False", "SourceUnavailable")
+        assert len(operator.events()) == events, "it does not come and go"
+        web.vendor.faults.clear()
+        await until(lambda: running(operator) == "1.2.0")
+        await operator.until_ready()
+
+
+@in_virtual_time
+async def test_a_patch_of_an_older_version_does_not_take_the_place_of_the_newest_where_versions_count(
+    signer: Signer, web: VendorWeb
+) -> None:
+    license = {"isSemverRequired": True}
+    web.vendor.customers[LICENSE_ID] = Customer(signer.sign(**license), 7, "")
+    publish(web.vendor, "1.2.0")
+    async with operating(signer, web=web) as operator:
+        operator.put_license(**license)
+        follow(operator, interval="1m")
+        await operator.until_ready()
+        assert running(operator) == "1.2.0"
+        publish(web.vendor, "1.1.1")
+        await quiet(300)
+        assert running(operator) == "1.2.0"
+        assert "availableReleases" not in operator.status()
+
+        publish(web.vendor, "1.10.0")
+        await until(lambda: running(operator) == "1.10.0")
+        # Whoever wants the older minor names it.
+        follow(operator, manifests=pinned("1.1.1"), interval="1m")
+        await until(lambda: running(operator) == "1.1.1")
+        await operator.until_ready()
+
+
+@in_virtual_time
+async def test_who_asks_has_it_looked_at_now(signer: Signer, web: VendorWeb) -> None:
+    async with rolled_out(signer, web, interval="12h") as operator:
         publish(web.vendor, "1.1.0")
         await quiet(3600)
         assert running(operator) == "1.0.0"
@@ -190,9 +307,7 @@ async def test_who_asks_has_it_looked_at_now(signer: Signer, web: VendorWeb) -> 
 @in_virtual_time
 async def test_a_newer_license_is_used_and_kept_and_the_secret_is_left_alone(signer: Signer, web: VendorWeb) -> None:
     customer = web.vendor.customers[LICENSE_ID]
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
+    async with rolled_out(signer, web) as operator:
         before = operator.api.live("Secret", "my-license", NAMESPACE)
         customer.document = signer.sign(licenseSequence=99, customerName="Renamed")
         await quiet(700)
@@ -209,9 +324,7 @@ async def test_a_newer_license_is_used_and_kept_and_the_secret_is_left_alone(sig
 
 @in_virtual_time
 async def test_a_damaged_archive_does_not_take_the_place_of_a_whole_one(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator, interval="1m")
-        await operator.until_ready()
+    async with rolled_out(signer, web, interval="1m") as operator:
         publish(web.vendor, "1.1.0")
         web.vendor.faults["release"] = lambda _, response: Response(200, response.body[:-20], response.headers)
         await quiet(120)
@@ -247,9 +360,7 @@ def kept(operator: Operator) -> list[str]:
 async def test_what_is_lost_of_what_was_kept_is_fetched_and_kept_anew(
     signer: Signer, web: VendorWeb, lost: str
 ) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
+    async with rolled_out(signer, web) as operator:
         api = operator.api
     before = kept(operator)
     assert len(before) == 2
@@ -274,9 +385,7 @@ async def test_what_is_lost_of_what_was_kept_is_fetched_and_kept_anew(
 
 @in_virtual_time
 async def test_an_app_that_has_its_manifests_elsewhere_now_keeps_nothing(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
+    async with rolled_out(signer, web) as operator:
         operator.put_app(config_map(a="1"))
         await until(lambda: operator.api.get("ConfigMap", "settings", NAMESPACE) is not None)
         await operator.until_ready()
@@ -291,9 +400,7 @@ async def test_an_app_that_has_its_manifests_elsewhere_now_keeps_nothing(signer:
 
 @in_virtual_time
 async def test_a_suspended_app_asks_nobody(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator)
-        await operator.until_ready()
+    async with rolled_out(signer, web) as operator:
         follow(operator, suspend=True)
         await quiet(10)
         asked = len(web.vendor.requests)
@@ -307,9 +414,7 @@ async def test_a_suspended_app_asks_nobody(signer: Signer, web: VendorWeb) -> No
 
 @in_virtual_time
 async def test_a_release_that_can_not_be_read_is_left_for_the_next_one(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator, interval="5m")
-        await operator.until_ready()
+    async with rolled_out(signer, web, interval="5m") as operator:
         web.vendor.publish("1.1.0", {"app.yaml": "kind: {"})
         await operator.until_reason("InvalidManifest")
         assert "channelRelease" in operator.whole_message()
@@ -322,9 +427,7 @@ async def test_a_release_that_can_not_be_read_is_left_for_the_next_one(signer: S
 
 @in_virtual_time
 async def test_a_server_that_asks_to_be_left_alone_is(signer: Signer, web: VendorWeb) -> None:
-    async with operating(signer, web=web) as operator:
-        follow(operator, interval="10s")
-        await operator.until_ready()
+    async with rolled_out(signer, web, interval="10s"):
         web.vendor.faults["pending"] = lambda *_: Response(429, b"", {"Retry-After": "600"})
         await quiet(20)
         asked = len(web.vendor.requests)

@@ -154,12 +154,12 @@ async def test_no_secret_is_told(case: Case, signer: Signer, log: io.StringIO) -
             await operator.until_reason(case.reason)
 
         events = [[event["reason"], event["message"]] for event in operator.api.all("Event", NAMESPACE)]
-        told = {
+        reported = {
             "status": json.dumps(operator.status()),
             "events": json.dumps(events),
             "log": log.getvalue(),
         }
-    for where, said in told.items():
+    for where, said in reported.items():
         leaked = [secret for secret in SECRETS if any(one in said.lower() for one in spellings(secret))]
         assert not leaked, f"{where}: {said}"
     if case.reason:

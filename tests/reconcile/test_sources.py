@@ -13,11 +13,11 @@ def files(text: str = "a: 1") -> list[SourceFile]:
 
 
 def test_a_source_is_one_however_many_keys_it_has() -> None:
-    told = revisions(files(), b"key")
+    reported = revisions(files(), b"key")
 
-    assert [source["name"] for source in told] == ["ConfigMap app", "spec.manifests[1].inline"]
-    assert told == revisions(files(), b"key")
-    assert told != revisions(files(), b"other key"), "whoever lacks the key can't compare"
+    assert [source["name"] for source in reported] == ["ConfigMap app", "spec.manifests[1].inline"]
+    assert reported == revisions(files(), b"key")
+    assert reported != revisions(files(), b"other key"), "whoever lacks the key can't compare"
 
 
 def test_what_changed_is_told_by_name() -> None:

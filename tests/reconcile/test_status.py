@@ -31,7 +31,7 @@ from kotsapp.reconcile.status import (
     ImageFindings,
     build,
     is_unanswered,
-    workloads_told,
+    reported_workloads,
 )
 from kotsapp.text import counted, grouped, listed, parse_rfc3339, rfc3339
 from kotsapp.verdicts.decision import Basis, Resolution
@@ -101,10 +101,10 @@ def test_an_end_before_the_end_is_told_by_the_rules(name: str) -> None:
 
     status = made(before, *conditions, generation=2)
 
-    told = by_type(status)
-    assert told["Ready"]["status"] == "False"
-    assert told["Ready"]["message"] == conditions[0].message
-    assert {"Reconciling", "Stalled"} & told.keys() == also
+    reported = by_type(status)
+    assert reported["Ready"]["status"] == "False"
+    assert reported["Ready"]["message"] == conditions[0].message
+    assert {"Reconciling", "Stalled"} & reported.keys() == also
     assert (status.get("observedGeneration") == 2) == is_settled
     assert violations([before, status], [1, 2]) == []
 
@@ -128,11 +128,11 @@ def test_conditions_of_steps_that_were_not_reached_are_carried() -> None:
 
 
 def test_of_one_condition_the_last_word_counts() -> None:
-    told = made(
+    reported = made(
         {}, Condition.true(WORKLOADS_APPLIED, "first"), Condition.true(WORKLOADS_APPLIED, "last"), *succeeded("m")
     )
 
-    assert by_type(told)[WORKLOADS_APPLIED]["message"] == "last"
+    assert by_type(reported)[WORKLOADS_APPLIED]["message"] == "last"
 
 
 def test_nothing_changed_makes_the_same_status() -> None:
@@ -255,9 +255,9 @@ def test_workloads_are_read_back_as_they_were_told() -> None:
 
     status = made({}, *succeeded("done"), workloads={key: health})
 
-    assert workloads_told(status, [key]) == {key: health}
+    assert reported_workloads(status, [key]) == {key: health}
     status["workloads"][0]["state"] = "Odd"
-    assert workloads_told(status, [key]) == {}
+    assert reported_workloads(status, [key]) == {}
 
 
 def test_a_long_message_of_ready_is_short_and_says_where_the_whole_is() -> None:
@@ -268,31 +268,31 @@ def test_a_long_message_of_ready_is_short_and_says_where_the_whole_is() -> None:
         (terminal(Reason.INVALID_MANIFEST, long), "Stalled"),
         (retryable(Reason.APPLY_FAILED, long), "Reconciling"),
     ):
-        told = by_type(made({}, *error.conditions))
-        assert len(told["Ready"]["message"]) <= 300
-        assert told["Ready"]["message"].endswith(f"... (the whole: condition {place})")
-        assert told[place]["message"] == long
+        reported = by_type(made({}, *error.conditions))
+        assert len(reported["Ready"]["message"]) <= 300
+        assert reported["Ready"]["message"].endswith(f"... (the whole: condition {place})")
+        assert reported[place]["message"] == long
 
 
 def test_what_to_do_is_not_cut_off() -> None:
     command = "To let go of it: kubectl patch kotsapp app --patch '{}'"
-    told = by_type(made({}, *retryable(Reason.CLEANUP_FAILED, f"{'not deleted; ' * 50}. {command}").conditions))
-    assert len(told["Ready"]["message"]) <= 300
-    assert told["Ready"]["message"].startswith("not deleted")
-    assert told["Ready"]["message"].endswith(f"... (the whole: condition Reconciling); {command}")
+    reported = by_type(made({}, *retryable(Reason.CLEANUP_FAILED, f"{'not deleted; ' * 50}. {command}").conditions))
+    assert len(reported["Ready"]["message"]) <= 300
+    assert reported["Ready"]["message"].startswith("not deleted")
+    assert reported["Ready"]["message"].endswith(f"... (the whole: condition Reconciling); {command}")
 
 
 def test_the_last_command_is_told_where_there_is_no_room_for_all() -> None:
     first, last = f"helm upgrade {'x' * 150}", "or give it an account: kubectl apply -k here"
-    told = by_type(made({}, *terminal(Reason.OBJECT_REFUSED, f"{'refused ' * 50}; {first}; {last}").conditions))
-    assert told["Ready"]["message"].endswith(
+    reported = by_type(made({}, *terminal(Reason.OBJECT_REFUSED, f"{'refused ' * 50}; {first}; {last}").conditions))
+    assert reported["Ready"]["message"].endswith(
         "... (the whole: condition Stalled); give it an account: kubectl apply -k here"
     )
 
 
 def test_no_word_is_cut_in_two() -> None:
-    told = by_type(made({}, *terminal(Reason.OBJECT_REFUSED, "refused, " * 100).conditions))
-    assert set(told["Ready"]["message"].partition(" ...")[0].split(", ")) == {"refused"}
+    reported = by_type(made({}, *terminal(Reason.OBJECT_REFUSED, "refused, " * 100).conditions))
+    assert set(reported["Ready"]["message"].partition(" ...")[0].split(", ")) == {"refused"}
 
 
 def test_objects_of_several_kinds_with_the_same_problem_are_told_together() -> None:

@@ -29,14 +29,18 @@ async def test_it_is_told_not_asked_for_and_routed_when_somebody_says_so(signer:
     async with operating(signer, verdicts={WORKER: Verdict.PRIVATE}) as operator:
         operator.put_app(deployment(image=PUBLIC), config_map(worker=WORKER), wait=False)
         await operator.until_ready()
-        (told,) = operator.status()["unhandledImages"]
-        assert (told["image"], told["object"], told["path"]) == (WORKER, "ConfigMap/settings", "data.worker")
+        (reported,) = operator.status()["unhandledImages"]
+        assert (reported["image"], reported["object"], reported["path"]) == (
+            WORKER,
+            "ConfigMap/settings",
+            "data.worker",
+        )
         assert set(operator.prober.asked) == {PUBLIC}
         assert [one["image"] for one in operator.status()["images"]] == [PUBLIC]
         assert resolved(operator) == "1 image resolved; looking like images elsewhere: 1, see status.unhandledImages"
 
         operator.put_app(
-            deployment(image=PUBLIC), config_map(worker=WORKER), wait=False, imagePaths=[told["imagePath"]]
+            deployment(image=PUBLIC), config_map(worker=WORKER), wait=False, imagePaths=[reported["imagePath"]]
         )
         await until(lambda: "unhandledImages" not in operator.status())
         await operator.until_ready()

@@ -170,13 +170,13 @@ async def test_a_suspended_app_says_so_and_holds_nobody_up(signer: Signer) -> No
         operator.put_app(config_map(a="2"), suspend=True)
         await until(lambda: "Suspended" in conditions(operator))
 
-        told = conditions(operator)
+        reported = conditions(operator)
         generation = operator.api.live(KIND, "my-app", NAMESPACE)["metadata"]["generation"]
-        assert (told["Suspended"]["status"], told["Suspended"]["reason"]) == ("True", "Suspended")
-        assert "spec.suspend is true" in told["Suspended"]["message"]
-        assert operator.status()["observedGeneration"] == told["Suspended"]["observedGeneration"] == generation
-        assert (told["Ready"]["status"], told["Ready"]["observedGeneration"]) == ("True", generation - 1)
-        assert not told.keys() & {"Reconciling", "Stalled"}
+        assert (reported["Suspended"]["status"], reported["Suspended"]["reason"]) == ("True", "Suspended")
+        assert "spec.suspend is true" in reported["Suspended"]["message"]
+        assert operator.status()["observedGeneration"] == reported["Suspended"]["observedGeneration"] == generation
+        assert (reported["Ready"]["status"], reported["Ready"]["observedGeneration"]) == ("True", generation - 1)
+        assert not reported.keys() & {"Reconciling", "Stalled"}
 
         operator.put_app(config_map(a="2"), suspend=False)
         await operator.until_ready()
@@ -202,12 +202,12 @@ async def test_an_app_that_is_suspended_before_it_is_ready_is_worked_on_by_nobod
         await until(lambda: "Suspended" in conditions(operator))
         await quiet(60)
 
-        told = conditions(operator)
-        assert "Reconciling" not in told
-        assert (told["Ready"]["status"], told["Ready"]["reason"]) == ("False", told["Stalled"]["reason"])
-        assert told["Stalled"]["status"] == "True"
+        reported = conditions(operator)
+        assert "Reconciling" not in reported
+        assert (reported["Ready"]["status"], reported["Ready"]["reason"]) == ("False", reported["Stalled"]["reason"])
+        assert reported["Stalled"]["status"] == "True"
         expected = {"new": "for the first time", "working": "suspended while Progressing: "}
-        assert expected.get(earlier, "apiVersion") in told["Ready"]["message"]
+        assert expected.get(earlier, "apiVersion") in reported["Ready"]["message"]
         assert operator.events().count("Suspended") == 1
 
 

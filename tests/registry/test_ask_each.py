@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.hostile import BEHAVIOURS, Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile import Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile_answers import BEHAVIOURS
 from harness.licenses import Signer
 from kotsapp.cli import main
 from kotsapp.images.reference import parse
@@ -93,10 +94,10 @@ def test_render_asks_each_image_too(tmp_path: Path, capsys: pytest.CaptureFixtur
     with serving({"broken": says(500), "good": BEHAVIOURS["ok"]}, tmp_path) as (server, file):
         code = main(["render", "-f", str(tmp_path / "pod.yaml"), "--registries", str(file), *license_words(tmp_path)])
 
-    told = capsys.readouterr().err
+    captured = capsys.readouterr().err
     assert code == 1
-    assert "/broken/" in told
-    assert "/good/" not in told
+    assert "/broken/" in captured
+    assert "/good/" not in captured
     assert {request.path for request in server.requests} >= {f"/v2/good/x/manifests/{tag}" for tag in range(6)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,53 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.hostile import BEHAVIOURS, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk
+from harness.fair_registries import ATTACKER, HONEST, SIBLING, ok, once_then_silent, probe, serving, silent
+from harness.hostile import Behaviour, HostileRegistry, Request, Talk
+from harness.virtual_time import until
 from kotsapp.fair_queue import Tenant
-from kotsapp.images.reference import parse
-from kotsapp.registry import throttle
-from kotsapp.registry.config import Registries
+from kotsapp.registry.limits import Shared
 from kotsapp.registry.resolver import Resolver
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterable, Iterator
 
-ATTACKER, SIBLING, HONEST = Tenant("attacker", "shop"), Tenant("attacker", "other"), Tenant("honest", "shop")
-# Longer than any test: what is held is held.
-LONG = 300.0
-SOON = 10.0
-
-
-async def ok(request: Request, talk: Talk) -> None:
-    await talk.answer(200, {"Content-Type": MANIFEST_TYPE})
-
-
-async def silent(request: Request, talk: Talk) -> None:
-    await asyncio.sleep(3600)
-
-
-async def once_then_silent(request: Request, talk: Talk) -> None:
-    if len({one.path for one in talk.server.requests}) > 1:
-        await asyncio.sleep(3600)
-    await ok(request, talk)
-
-
-@contextlib.asynccontextmanager
-async def serving(hosts: dict[str, Behaviour]) -> AsyncIterator[tuple[dict[str, HostileRegistry], Prober]]:
-    """A registry for each host, which treats every request the same."""
-    async with contextlib.AsyncExitStack() as stack:
-        servers = {}
-        for host, behaviour in hosts.items():
-            servers[host] = await stack.enter_async_context(HostileRegistry({**BEHAVIOURS, "x": behaviour}))
-        entries = [{"host": f"{host}.invalid", "endpoint": server.endpoint} for host, server in servers.items()]
-        yield servers, await stack.enter_async_context(Prober(Registries.read({"registries": entries}, "test")))
-
-
-async def probe(
-    prober: Prober, host: str, tag: object = 1, tenant: Tenant = HONEST, timeout: float = LONG
-) -> ProbeResult:
-    return await prober.probe(parse(f"{host}.invalid/x/y:{tag}"), timeout=timeout, max_age=60, tenant=tenant)
+# Far less than what is held is held for.
+SOON = 60.0
+FEW = Shared(requests=24, doubtful=18, discovery_wait=0.02)
+# What one app gets of 18 places where others are spared as many as it has twice over, and of 24; and a namespace.
+OF_DOUBTFUL, OF_ALL, OF_NAMESPACE = 6, 8, 12
 
 
 @contextlib.contextmanager
@@ -73,49 +44,44 @@ def asking(prober: Prober, hosts: list[str], tags: int, tenant: Tenant = ATTACKE
             task.cancel()
 
 
-@pytest.fixture
-def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "MAX_CONCURRENT_TOTAL", 24)
-    monkeypatch.setattr(throttle, "MAX_CONCURRENT_DOUBTFUL", 18)
-    monkeypatch.setattr(throttle, "MAX_DISCOVERY_WAIT", 0.02)
+def asked_of(servers: dict[str, HostileRegistry], hosts: Iterable[str]) -> int:
+    """Requests that came there until now."""
+    return sum(len(servers[host].requests) for host in hosts)
 
 
-@pytest.mark.usefixtures("few_places")
 @pytest.mark.parametrize("tenants", [[ATTACKER], [ATTACKER, SIBLING]], ids=["one app", "two apps"])
 async def test_hosts_that_answer_once_and_then_hang_leave_places_to_other_tenants(tenants: list[Tenant]) -> None:
     hanging: dict[str, Behaviour] = {f"hanging-{number}": once_then_silent for number in range(6)}
-    async with serving({**hanging, "quay": ok, "new": ok}) as (servers, prober):
+    async with serving({**hanging, "quay": ok, "new": ok}, FEW) as (servers, prober):
         await probe(prober, "quay", "known")
         for host in hanging:
             await probe(prober, host, "first", ATTACKER)
         with contextlib.ExitStack() as at_work:
             for tenant in tenants:
                 at_work.enter_context(asking(prober, list(hanging), 8, tenant))
-            await asyncio.sleep(0.3)
+            await until(lambda: asked_of(servers, hanging) - len(hanging) >= OF_ALL)
             async with asyncio.timeout(SOON):
                 results = [await probe(prober, host, tag) for host in ("quay", "new") for tag in range(10)]
-            held = sum(len(servers[host].requests) - 1 for host in hanging)
+            held = asked_of(servers, hanging) - len(hanging)
 
     assert {result.verdict for result in results} == {Verdict.PUBLIC}
-    assert 0 < held <= 12
+    assert OF_ALL <= held <= OF_NAMESPACE
 
 
-@pytest.mark.usefixtures("few_places")
 async def test_new_hosts_that_are_silent_leave_places_to_other_tenants_new_hosts() -> None:
     hosts: dict[str, Behaviour] = {f"silent-{number}": silent for number in range(20)}
-    async with serving({**hosts, "quay": ok}) as (_, prober):
+    async with serving({**hosts, "quay": ok}, FEW) as (servers, prober):
         with asking(prober, list(hosts), 4):
-            await asyncio.sleep(0.3)
+            await until(lambda: asked_of(servers, hosts) >= OF_DOUBTFUL)
             async with asyncio.timeout(SOON):
                 assert (await probe(prober, "quay")).verdict is Verdict.PUBLIC
 
 
-@pytest.mark.usefixtures("few_places")
 async def test_an_image_for_which_another_tenant_waits_is_asked_for_in_ones_own_turn() -> None:
     hosts: dict[str, Behaviour] = {f"silent-{number}": silent for number in range(20)}
-    async with serving({**hosts, "quay": ok}) as (servers, prober):
+    async with serving({**hosts, "quay": ok}, FEW) as (servers, prober):
         with asking(prober, [*hosts, "quay"], 4):
-            await asyncio.sleep(0.3)
+            await until(lambda: asked_of(servers, hosts) >= OF_DOUBTFUL)
             assert not servers["quay"].requests
             async with asyncio.timeout(SOON):
                 results = await asyncio.gather(*(probe(prober, "quay", tag) for tag in range(4)))
@@ -143,28 +109,27 @@ async def test_turns_at_a_host_go_from_tenant_to_tenant() -> None:
 
     async with serving({"quay": slow}) as (_, prober):
         with asking(prober, ["quay"], 200):
-            await asyncio.sleep(0.1)
+            await until(lambda: order)
             before = len(order)
             await probe(prober, "quay", "mine")
     # Eight were under way, and one of each tenant follows in turn.
     assert order.index("mine") - before <= 18
 
 
-@pytest.mark.usefixtures("few_places")
 async def test_who_gets_no_place_is_told_so_and_the_host_is_not_blamed() -> None:
     hosts: dict[str, Behaviour] = {f"silent-{number}": silent for number in range(20)}
-    async with serving({**hosts, "quay": ok}) as (servers, prober):
+    async with serving({**hosts, "quay": ok}, FEW) as (servers, prober):
         with asking(prober, list(hosts), 2):
-            await asyncio.sleep(0.3)
-            late = await probe(prober, "quay", tenant=ATTACKER, timeout=0.5)
+            await until(lambda: asked_of(servers, hosts) >= OF_DOUBTFUL)
+            late = await probe(prober, "quay", tenant=ATTACKER, timeout=2)
             asked = len(servers["quay"].requests)
         await asyncio.sleep(0)
         other = await probe(prober, "quay", "other")
-        again = await probe(prober, "quay", timeout=0.5)
+        again = await probe(prober, "quay", timeout=2)
 
     assert (late.verdict, late.requests, asked) == (Verdict.PENDING, 0, 0)
-    assert late.message.startswith("quay.invalid was not asked yet: waited 0.5")
-    assert late.message.endswith(" s for a place, which images of this or other apps have")
+    reported = r"quay\.invalid was not asked yet: waited [\d.]+ s for a place, which images of this or other apps have"
+    assert re.fullmatch(reported, late.message)
     assert late.retry_after is not None and late.retry_after < 2
     assert {other.verdict, again.verdict} == {Verdict.PUBLIC}
 
@@ -172,19 +137,20 @@ async def test_who_gets_no_place_is_told_so_and_the_host_is_not_blamed() -> None
 async def test_who_waited_long_for_its_place_does_not_call_the_host_silent() -> None:
     async def hesitant(request: Request, talk: Talk) -> None:
         if not request.path.endswith("/first"):
-            await asyncio.sleep(1.5 if request.path.endswith("/slow") else 3600)
+            await asyncio.sleep(1.0 if request.path.endswith("/slow") else 3600)
         await ok(request, talk)
 
-    async with serving({"quay": hesitant}) as (_, prober):
+    async with serving({"quay": hesitant}) as (servers, prober):
         await probe(prober, "quay", "first")
         with asking(prober, ["quay"], 7):
             slow = asyncio.create_task(probe(prober, "quay", "slow"))
-            await asyncio.sleep(0.1)
-            result = await probe(prober, "quay", "late", timeout=2)
+            await until(lambda: len(servers["quay"].requests) == 1 + 8)
+            # From a tenth of its time on it has waited long, and more than all of it would be too late to ask.
+            result = await probe(prober, "quay", "late", timeout=5)
             await slow
 
     assert result.verdict is Verdict.PENDING
-    assert "quay.invalid did not answer within 1 s, after 1." in result.message
+    assert re.search(r"quay\.invalid did not answer within [\d.]+ s, after [\d.]+ s of waiting", result.message)
 
 
 @pytest.fixture
@@ -212,7 +178,7 @@ async def test_silent_names_leave_threads_to_other_tenants(silent_names: list[st
         with asking(prober, names, 1):
             for tenant in (SIBLING, HONEST):
                 with asking(prober, names[:200], 1, tenant):
-                    await asyncio.sleep(0.2)
+                    await until(lambda: len(silent_names) >= OF_DOUBTFUL)
                     async with asyncio.timeout(SOON):
                         found = await probe(prober, "good", tenant=Tenant("new", "shop"), timeout=SOON)
     # It was looked up, and is at an address of this machine, where nobody listens.
@@ -242,17 +208,14 @@ print("over")
     assert (ended.returncode, ended.stdout) == (0, "over\n"), ended.stderr
 
 
-async def test_who_gets_no_thread_is_not_called_unreachable(
-    silent_names: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kotsapp.registry.resolver.RESOLVER_THREADS", 12)
-    async with Prober(resolver=Resolver()) as prober:
+async def test_who_gets_no_thread_is_not_called_unreachable(silent_names: list[str]) -> None:
+    async with Prober(resolver=Resolver(threads=12)) as prober:
         with asking(prober, [f"silent-{number}" for number in range(40)], 1):
-            await asyncio.sleep(0.3)
+            await until(lambda: len(silent_names) >= 4)
             late = await probe(prober, "good", tenant=ATTACKER, timeout=0.5)
-    assert len(silent_names) <= 4
+    assert len(silent_names) == 4
     assert late.verdict is Verdict.PENDING
-    assert "good.invalid was not asked yet: waited 0.5" in late.message
+    assert "good.invalid was not asked yet: waited " in late.message
 
 
 async def test_a_name_is_looked_up_once_for_all_who_ask_at_once_and_a_while_after(

@@ -7,7 +7,8 @@ from time import monotonic
 
 import pytest
 
-from harness.hostile import BEHAVIOURS, MANIFEST, MANIFEST_TYPE, OK, HostileRegistry, raw, says
+from harness.hostile import MANIFEST, MANIFEST_TYPE, OK, HostileRegistry, raw, says
+from harness.hostile_answers import BEHAVIOURS
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
 from kotsapp.registry.limits import MAX_REQUESTS, MAX_RETRY_AFTER

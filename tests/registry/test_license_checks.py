@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from harness.hostile import BEHAVIOURS, JSON, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile import MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile_answers import BEHAVIOURS, JSON
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
@@ -57,9 +58,9 @@ REFLECTED = [
 
 @pytest.mark.parametrize(("header", "value"), REFLECTED)
 async def test_a_proxy_that_gives_the_license_id_back_is_not_repeated(header: str, value: str) -> None:
-    told = value.format(id=LICENSE_ID, encoded="%32" + LICENSE_ID[1:])
+    reported = value.format(id=LICENSE_ID, encoded="%32" + LICENSE_ID[1:])
     registry = CollectorRegistry()
-    reflect = says(307 if header == "Location" else 401, {header: told})
+    reflect = says(307 if header == "Location" else 401, {header: reported})
     async with serving(wants_basic(reflect), Metrics(registry)) as (_, prober):
         result = await verify(prober)
 

@@ -8,18 +8,8 @@ from time import monotonic
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.hostile import (
-    BEHAVIOURS,
-    GOOD_TOKEN,
-    JSON,
-    MANIFEST,
-    MANIFEST_TYPE,
-    Behaviour,
-    HostileRegistry,
-    Request,
-    Talk,
-    says,
-)
+from harness.hostile import MANIFEST, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile_answers import BEHAVIOURS, GOOD_TOKEN, JSON
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
 from kotsapp.registry.limits import MAX_METRIC_HOSTS

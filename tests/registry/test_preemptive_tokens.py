@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.hostile import BEHAVIOURS, JSON, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from harness.examples import examples
+from harness.hostile import MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile_answers import BEHAVIOURS, JSON
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
@@ -93,7 +95,7 @@ repositories = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 # With more, a host that failed STRIKES times in a row is left alone for a while, whoever asks next.
 @given(st.data(), st.lists(repositories, min_size=2, max_size=STRIKES))
 def test_a_verdict_does_not_depend_on_the_order_of_asking(data: st.DataObject, asked: list[Repository]) -> None:

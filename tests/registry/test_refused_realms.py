@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from harness.certificates import Authority
-from harness.hostile import BEHAVIOURS, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile import MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile_answers import BEHAVIOURS
 from harness.outside import HOST, OUTSIDE, Names, OutsideIsPublic
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries

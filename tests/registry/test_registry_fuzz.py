@@ -5,7 +5,9 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.hostile import GOOD_TOKEN, MANIFEST, MANIFEST_TYPE, HostileRegistry, Request, Talk
+from harness.examples import examples
+from harness.hostile import MANIFEST, MANIFEST_TYPE, HostileRegistry, Request, Talk
+from harness.hostile_answers import GOOD_TOKEN
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
 from kotsapp.verdicts.prober import Prober
@@ -61,7 +63,7 @@ async def ask(answers: list[bytes]) -> ProbeResult:
             return await prober.probe(parse("quay.io/x/y:1"), timeout=0.2, max_age=60)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.lists(mutated(), min_size=1, max_size=5))
 def test_any_answers(answers: list[bytes]) -> None:
     result = asyncio.run(ask(answers))

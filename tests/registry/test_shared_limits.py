@@ -2,47 +2,48 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
-import pytest
-
-from harness.hostile import (
-    BEHAVIOURS,
-    GOOD_TOKEN,
-    JSON,
-    MANIFEST,
-    MANIFEST_TYPE,
-    Behaviour,
-    HostileRegistry,
-    Request,
-    Talk,
-    says,
-)
+from harness.hostile import MANIFEST, MANIFEST_TYPE, Behaviour, HostileRegistry, Request, Talk, says
+from harness.hostile_answers import BEHAVIOURS, GOOD_TOKEN, JSON
+from harness.virtual_time import until
 from kotsapp.fair_queue import NOBODY, Tenant
 from kotsapp.images.reference import parse
-from kotsapp.registry import client
-from kotsapp.registry import throttle as throttle
 from kotsapp.registry.config import Registries
 from kotsapp.registry.evidence import Evidence, Stage
+from kotsapp.registry.limits import SHARED, Shared
 from kotsapp.registry.token_throttle import TokenHosts
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.verdict import ProbeResult, Verdict
 
 OK = {"Content-Type": MANIFEST_TYPE}
 BUSY, HONEST = Tenant("busy", "shop"), Tenant("honest", "shop")
+# What is held is held for longer than any test takes, and what is free is had much sooner.
+LONG, SOON = 300.0, 60.0
 LARGE = MANIFEST[:-1] + b', "x": "' + b"x" * 100_000 + b'"}'
 
 
+class Asking(Prober):
+    """``asked`` are the requests that came to all of its registries until now."""
+
+    servers: Sequence[HostileRegistry] = ()
+
+    @property
+    def asked(self) -> int:
+        return sum(len(server.requests) for server in self.servers)
+
+
 @contextlib.asynccontextmanager
-async def serving(hosts: dict[str, Behaviour], **limits: int) -> AsyncIterator[Prober]:
+async def serving(hosts: dict[str, Behaviour], shared: Shared = SHARED) -> AsyncIterator[Asking]:
     """A registry for each host, which treats every request the same."""
     async with contextlib.AsyncExitStack() as stack:
-        entries = []
+        entries, servers = [], []
         for host, behaviour in hosts.items():
-            server = await stack.enter_async_context(HostileRegistry({**BEHAVIOURS, "x": behaviour}))
-            limit = {"maxConcurrent": limits[host]} if host in limits else {}
-            entries.append({"host": f"{host}.invalid", "endpoint": server.endpoint, **limit})
-        yield await stack.enter_async_context(Prober(Registries.read({"registries": entries}, "test")))
+            servers.append(await stack.enter_async_context(HostileRegistry({**BEHAVIOURS, "x": behaviour})))
+            entries.append({"host": f"{host}.invalid", "endpoint": servers[-1].endpoint})
+        prober = Asking(Registries.read({"registries": entries}, "test"), shared=shared)
+        prober.servers = servers
+        yield await stack.enter_async_context(prober)
 
 
 async def probe(
@@ -84,16 +85,18 @@ async def test_the_silence_of_a_long_wait_is_told_to_who_would_wait_less() -> No
     assert (other.verdict, other.requests) == (Verdict.UNREACHABLE, 0)
 
 
-async def test_silent_hosts_never_take_the_last_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "MAX_CONCURRENT_TOTAL", 36)
-    monkeypatch.setattr(throttle, "MAX_CONCURRENT_DOUBTFUL", 24)
-    monkeypatch.setattr(throttle, "MAX_DISCOVERY_WAIT", 0.05)
+FEW = Shared(requests=36, doubtful=24, discovery_wait=0.05)
+# What one app gets of 24 places where half of those that are free are spared.
+OF_DOUBTFUL = 8
+
+
+async def test_silent_hosts_never_take_the_last_places() -> None:
     hosts: dict[str, Behaviour] = {f"silent-{number}": silent for number in range(8)}
-    async with serving({**hosts, "quay": ok}) as prober:
+    async with serving({**hosts, "quay": ok}, FEW) as prober:
         await probe(prober, "quay")
-        hanging = [asyncio.create_task(probe(prober, host, tag, 20)) for host in hosts for tag in range(8)]
-        await asyncio.sleep(0.3)
-        async with asyncio.timeout(5):
+        hanging = [asyncio.create_task(probe(prober, host, tag, LONG)) for host in hosts for tag in range(8)]
+        await until(lambda: prober.asked >= 1 + OF_DOUBTFUL)
+        async with asyncio.timeout(SOON):
             known = await asyncio.gather(*(probe(prober, "quay", f"t{tag}") for tag in range(20)))
         for task in hanging:
             task.cancel()
@@ -101,15 +104,12 @@ async def test_silent_hosts_never_take_the_last_places(monkeypatch: pytest.Monke
     assert {result.verdict for result in known} == {Verdict.PUBLIC}
 
 
-async def test_a_new_host_finds_a_place_beside_silent_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "MAX_CONCURRENT_TOTAL", 36)
-    monkeypatch.setattr(throttle, "MAX_CONCURRENT_DOUBTFUL", 24)
-    monkeypatch.setattr(throttle, "MAX_DISCOVERY_WAIT", 0.05)
+async def test_a_new_host_finds_a_place_beside_silent_ones() -> None:
     hosts: dict[str, Behaviour] = {f"silent-{number}": silent for number in range(3)}
-    async with serving({**hosts, "quay": ok}) as prober:
-        hanging = [asyncio.create_task(probe(prober, host, tag, 20)) for host in hosts for tag in range(8)]
-        await asyncio.sleep(0.3)
-        async with asyncio.timeout(5):
+    async with serving({**hosts, "quay": ok}, FEW) as prober:
+        hanging = [asyncio.create_task(probe(prober, host, tag, LONG)) for host in hosts for tag in range(8)]
+        await until(lambda: prober.asked >= 6)
+        async with asyncio.timeout(SOON):
             new = await probe(prober, "quay")
         for task in hanging:
             task.cancel()
@@ -117,9 +117,7 @@ async def test_a_new_host_finds_a_place_beside_silent_ones(monkeypatch: pytest.M
     assert new.verdict is Verdict.PUBLIC
 
 
-async def test_large_manifests_of_one_host_leave_room_for_anothers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "MAX_LARGE_BODIES", 3)
-
+async def test_large_manifests_of_one_host_leave_room_for_anothers() -> None:
     async def slow(request: Request, talk: Talk) -> None:
         if request.method == "HEAD":
             await talk.answer(405, head=True)
@@ -129,9 +127,9 @@ async def test_large_manifests_of_one_host_leave_room_for_anothers(monkeypatch: 
     async def large(request: Request, talk: Talk) -> None:
         await talk.answer(405 if request.method == "HEAD" else 200, OK, LARGE, head=request.method == "HEAD")
 
-    async with serving({"slow": slow, "quay": large}) as prober:
-        hanging = [asyncio.create_task(probe(prober, "slow", tag, 20, BUSY)) for tag in range(8)]
-        await asyncio.sleep(0.5)
+    async with serving({"slow": slow, "quay": large}, Shared(large_bodies=3)) as prober:
+        hanging = [asyncio.create_task(probe(prober, "slow", tag, LONG, BUSY)) for tag in range(8)]
+        await until(lambda: sum(request.method == "GET" for request in prober.servers[0].requests) > 3)
         result = await probe(prober, "quay", tenant=HONEST)
         for task in hanging:
             task.cancel()

@@ -217,7 +217,8 @@ def test_a_rate_limit_pauses_the_host_as_long_as_it_asks() -> None:
     pause.note(100.0, limited(30.0), "quay.io")
 
     assert 30.0 <= pause.remaining(100.0) <= 37.5
-    assert pause.rate_limited
+    assert pause.is_rate_limited(100.0)
+    assert not pause.is_rate_limited(140.0)
     assert pause.remaining(140.0) == 0.0
 
 

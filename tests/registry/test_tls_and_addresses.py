@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.certificates import Authority
-from harness.hostile import BEHAVIOURS, Behaviour, HostileRegistry, Request, Talk, redirects, says
+from harness.hostile import Behaviour, HostileRegistry, Request, Talk, redirects, says
+from harness.hostile_answers import BEHAVIOURS
 from harness.outside import HOST, OUTSIDE, Names, OutsideIsPublic
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries

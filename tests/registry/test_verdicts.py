@@ -127,8 +127,8 @@ async def test_the_proxy_settles_an_image_that_its_source_hides(prober: Prober, 
     local.push(f"proxy.replicated.com/proxy/{SLUG}/{image}")
     policy = Policy(DOMAINS, SLUG, verify=False)
 
-    settled = await resolve(prober, parse(image), policy, credential=license_of(LICENSE_ID))
+    resolution = await resolve(prober, parse(image), policy, credential=license_of(LICENSE_ID))
 
-    assert settled.verdict is Verdict.NOT_FOUND
-    assert settled.basis is Basis.PROXY
-    assert settled.pull == f"proxy.replicated.com/proxy/{SLUG}/{image}"
+    assert resolution.verdict is Verdict.NOT_FOUND
+    assert resolution.basis is Basis.PROXY
+    assert resolution.pull == f"proxy.replicated.com/proxy/{SLUG}/{image}"

@@ -116,7 +116,7 @@ def test_a_bomb_in_a_header_is_refused() -> None:
     ids=["empty", "magic", "text", "no tar", "cut", "cut tar", "wrong checksum", "wrong checksum, far behind"],
 )
 def test_damaged_archives_are_refused(data: bytes) -> None:
-    assert "is no gzipped tar archive, or a damaged one" in refusal(data)
+    assert "is not a gzipped tar archive, or a damaged one" in refusal(data)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from harness.charts import helm
 from kotsapp.cli.inputs import source_files
 from kotsapp.images.reference import parse
 from kotsapp.images.routing import Domains, Route, pull_reference
-from kotsapp.license.domains import resolve_domains
+from kotsapp.license.domains import CustomDomains, resolve_domains
 from kotsapp.release import helm as runner
 from kotsapp.release.calls import Filling
 from kotsapp.release.chart_objects import with_charts
@@ -30,7 +29,7 @@ def context(application: Application) -> TemplateContext:
 
 def rendered(name: str) -> Release:
     release = read_release(source_files([str(CASES / name)]), context, filling=Filling(find_program=helm))
-    return with_charts(release, asyncio.run(runner.render_all(release.charts, helm(), "apps")))
+    return with_charts(release, runner.render_all(release.charts, helm(), "apps"))
 
 
 def names(release: Release) -> list[str]:
@@ -119,11 +118,16 @@ def test_a_vendors_domain_that_is_written_out_is_not_doubled() -> None:
     assert pull_reference(other, Route.PROXY, Domains(), "acme-app") != other.written
 
 
-@pytest.mark.parametrize("source", ["application_proxy", "license_proxy", "embedded_proxy"])
-def test_the_license_opens_a_written_out_domain_only_where_somebody_names_it(source: str) -> None:
+@pytest.mark.parametrize(
+    "named_by",
+    [{"application": CustomDomains(VENDORS)}, {"license_proxy": VENDORS}, {"embedded_proxy": VENDORS}],
+    ids=lambda named_by: next(iter(named_by)),
+)
+def test_the_license_opens_a_written_out_domain_only_where_somebody_names_it(named_by: dict[str, Any]) -> None:
+    spec = CustomDomains("proxy.example.com")
     image = parse(f"{VENDORS}/proxy/acme-app/quay.io/my-org/web:1")
-    assert VENDORS not in resolve_domains(spec_proxy="proxy.example.com").opening([image]).hosts
-    named = resolve_domains(**{"spec_proxy": "proxy.example.com", source: VENDORS})
+    assert VENDORS not in resolve_domains(spec).opening([image]).hosts
+    named = resolve_domains(spec, **named_by)
     assert named.proxy == "proxy.example.com"
     assert VENDORS in named.opening([image]).hosts
     assert VENDORS not in named.hosts, "where no image is from there nothing is opened"

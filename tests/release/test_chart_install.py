@@ -104,7 +104,7 @@ def test_what_is_no_chart_is_refused_where_the_spec_says_how_to_install_one(name
     manifest = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
     data = pack({"a.yaml": manifest}) if name.endswith("tgz") else manifest
     with pytest.raises(
-        ManifestError, match=r"is no packaged Helm chart, which spec\.manifests\[0\]\.chart says how to"
+        ManifestError, match=r"is not a packaged Helm chart, which spec\.manifests\[0\]\.chart says how to"
     ):
         read_release([SourceFile("Secret s, key a", name, data, ASKED_FOR)])
     assert len(read_release([SourceFile("oci://r/folder", name, data, FETCHED)]).objects) == 1

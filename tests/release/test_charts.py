@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import io
 import os
@@ -54,7 +53,7 @@ def read(helm_chart: str, archive: bytes | None = None, **options: Any) -> Relea
 
 
 def render(release: Release, namespace: str = "apps", **options: Any) -> Release:
-    outputs = asyncio.run(runner.render_all(release.charts, helm(), namespace, **options))
+    outputs = runner.render_all(release.charts, helm(), namespace, **options)
     return with_charts(release, outputs)
 
 
@@ -139,13 +138,13 @@ def test_the_same_document_gives_the_same_values_twice(recursive: str) -> None:
 @pytest.mark.parametrize(
     ("extra", "problem"),
     [
-        ("  values: [1]\n", "spec.values of HelmChart/demo is no mapping"),
-        ("  optionalValues: {}\n", "spec.optionalValues of HelmChart/demo is no list"),
-        ("  optionalValues: [1]\n", "spec.optionalValues[0] of HelmChart/demo is no mapping"),
+        ("  values: [1]\n", "spec.values of HelmChart/demo is not a mapping"),
+        ("  optionalValues: {}\n", "spec.optionalValues of HelmChart/demo is not a list"),
+        ("  optionalValues: [1]\n", "spec.optionalValues[0] of HelmChart/demo is not a mapping"),
         ("  optionalValues: [{values: {}}]\n", 'spec.optionalValues[0].when of HelmChart/demo is empty: write "true"'),
         ("  optionalValues: [{when: maybe}]\n", "spec.optionalValues[0].when of HelmChart/demo is 'maybe'"),
         ("  exclude: perhaps\n", "spec.exclude of HelmChart/demo is 'perhaps'"),
-        ("  namespace: 5\n", "spec.namespace of HelmChart/demo is no text"),
+        ("  namespace: 5\n", "spec.namespace of HelmChart/demo is not a string"),
         ("  values: {x: 'repl{{ KubeSeal `x` }}'}\n", "the template call 'KubeSeal `x`' can't be filled in"),
     ],
 )
@@ -326,7 +325,7 @@ def test_a_chart_that_does_not_end_is_stopped(name: str, monkeypatch: pytest.Mon
     monkeypatch.setattr("tempfile.tempdir", None)
     [request] = read(helm_chart(), chart_of(template)).charts
     with pytest.raises(HelmError) as caught:
-        asyncio.run(runner.render(request, helm(), "apps", timeout=timeout))
+        runner.render(request, helm(), "apps", timeout=timeout)
     assert problem in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -352,14 +351,14 @@ def test_names_that_are_options_to_helm_are_refused(name: str, namespace: str, p
     archive = ChartArchive("demo", "1.0.0", "x", pack_chart("demo", {}))
     request = ChartRequest(archive, name, namespace, {}, Place("HelmChart x"))
     with pytest.raises(ManifestError, match=problem):
-        asyncio.run(runner.render(request, helm(), "apps"))
+        runner.render(request, helm(), "apps")
 
 
 def test_without_helm_it_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HelmMissingError, match="there is no helm on PATH: install it or give its path"):
         runner.find_program()
-    with pytest.raises(HelmMissingError, match="/nowhere/helm is no program"):
+    with pytest.raises(HelmMissingError, match="/nowhere/helm is not a program"):
         runner.find_program("/nowhere/helm")
     assert runner.find_program(str(helm())) == helm()
 
@@ -367,7 +366,7 @@ def test_without_helm_it_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp
 def test_a_chart_that_is_none_for_helm_is_told() -> None:
     [request] = read(helm_chart(), chart_of("{{ nonsense }}")).charts
     with pytest.raises(HelmError, match='function "nonsense" not defined'):
-        asyncio.run(runner.render(request, helm(), "apps"))
+        runner.render(request, helm(), "apps")
 
 
 def test_output_that_is_no_object_is_refused_by_the_charts_name() -> None:

@@ -172,7 +172,7 @@ def test_a_value_that_fails_its_pattern_is_told_with_the_vendors_message() -> No
 
 def test_a_pattern_that_is_none_is_told() -> None:
     text = items("    - {name: a, default: x, validation: {regex: {pattern: '(', message: m}}}\n")
-    assert "has a validation.regex that is none (" in str(judged(text).problems[0])
+    assert "has a validation.regex that can't be used (" in str(judged(text).problems[0])
     assert "missing closing )" in str(judged(text).problems[0])
 
 
@@ -184,8 +184,8 @@ def test_a_file_that_is_not_base64_is_a_warning() -> None:
 
 def test_names_that_no_item_has_are_warnings_with_the_likely_one() -> None:
     text = items("    - {name: hostname}\n    - {name: s, type: select_many, items: [{name: one}]}\n")
-    told = list(config.unknown(parsed(text), Answers({"host_name": "x", "zzz": "1", "one": "1", "hostname": "h"})))
-    assert told == [
+    reported = list(config.unknown(parsed(text), Answers({"host_name": "x", "zzz": "1", "one": "1", "hostname": "h"})))
+    assert reported == [
         "a value is given for 'host_name', which no item of the release's Config has (did you mean hostname?)",
         "a value is given for 'zzz', which no item of the release's Config has",
     ]
@@ -213,11 +213,11 @@ def test_a_generated_value_is_kept_until_it_is_given_or_no_longer_generated() ->
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("spec: {groups: {a: b}}", "spec.groups of the Config is no list"),
-        ("spec: {groups: [a]}", r"spec.groups\[0\] of the Config is no mapping"),
+        ("spec: {groups: {a: b}}", "spec.groups of the Config is not a list"),
+        ("spec: {groups: [a]}", r"spec.groups\[0\] of the Config is not a mapping"),
         ("spec: {groups: [{items: [{title: x}]}]}", r"spec.groups\[0\].items\[0\] of the Config has no name"),
         ("spec: {groups: [{items: [{name: x, default: [1]}]}]}", "the Config's item x, default is a list, not text"),
-        ("spec: {groups: [{items: [{name: x, validation: y}]}]}", "the Config's item x of the Config is no mapping"),
+        ("spec: {groups: [{items: [{name: x, validation: y}]}]}", "the Config's item x of the Config is not a mapping"),
         ("spec: {groups: [{items: [{name: x, valuesByGroup: [1]}]}]}", "item x, valuesByGroup of the Config is no"),
     ],
 )

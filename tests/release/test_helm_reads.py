@@ -82,7 +82,7 @@ def request_for(data: bytes) -> ChartRequest:
 
 def render(data: bytes) -> str:
     try:
-        return asyncio.run(runner.render(request_for(data), helm(), "apps")).decode()
+        return runner.render(request_for(data), helm(), "apps").decode()
     except (HelmError, ManifestError) as error:
         return f"refused: {error}"
 
@@ -290,7 +290,7 @@ def test_what_answers_look_ups_is_the_one_thing_that_helm_can_connect_to(listene
     for port in (1, listener.server_address[1]):
         answers = Answers(f"{listener.url}/the-token", port)
         with pytest.raises(HelmError) as caught:
-            asyncio.run(runner.render(request, helm(), "apps", Cluster(lookups=answers)))
+            runner.render(request, helm(), "apps", Cluster(lookups=answers))
         assert "the-token" not in str(caught.value)
         assert bool(listener.asked) == (port != 1)
 

@@ -71,7 +71,7 @@ def test_two_archives_in_parts_are_told_apart_and_keep_their_places() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left_out", "told"),
+    ("left_out", "reported"),
     [
         ({0}, "release.tgz.00 is missing"),
         ({1}, "release.tgz.01 is missing"),
@@ -82,17 +82,17 @@ def test_two_archives_in_parts_are_told_apart_and_keep_their_places() -> None:
         ),
     ],
 )
-def test_missing_parts_are_named(left_out: set[int], told: str) -> None:
+def test_missing_parts_are_named(left_out: set[int], reported: str) -> None:
     files = [file for number, file in enumerate(cut(RELEASE, 8)) if number not in left_out]
     message = refusal(files)
-    assert told in message
+    assert reported in message
     assert message.startswith("ConfigMap r0, key release.tgz.07: ")
 
 
 def test_of_a_missing_last_part_it_is_told_how_many_there_are() -> None:
     message = refusal(cut(RELEASE, 4)[:3])
     assert message.startswith(
-        "ConfigMap r0, key release.tgz.02, one of 3 parts: is no gzipped tar archive, or a damaged"
+        "ConfigMap r0, key release.tgz.02, one of 3 parts: is not a gzipped tar archive, or a damaged"
     )
 
 

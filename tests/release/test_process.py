@@ -26,7 +26,8 @@ from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import leftovers, sandbox
 from kotsapp.release.fork_client import Death
 from kotsapp.release.fork_server import Limits
-from kotsapp.release.process import Reader, ReaderDiedError, ReaderUnavailableError
+from kotsapp.release.helm_process import execute
+from kotsapp.release.process import Job, Reader, ReaderDiedError, ReaderUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -46,9 +47,8 @@ async def reader(tmp_path: Path) -> AsyncIterator[Reader]:
 
 
 async def run(reader: Reader, job: str, *arguments: Any, **options: Any) -> Answer:
-    options = {"tenant": Tenant("apps"), "fingerprint": "f", "result": Answer, **options}
-    answer: Answer = await reader.run(job, *arguments, **options)
-    return answer
+    options = {"tenant": Tenant("apps"), "fingerprint": "f", **options}
+    return await reader.run(Job(job, arguments, Answer, charts=options.pop("charts", False)), **options)
 
 
 async def death(reader: Reader, job: str, *arguments: Any) -> Death:
@@ -175,7 +175,15 @@ async def test_a_child_has_nothing_of_the_operators(
 
 
 async def test_a_child_gives_way_to_the_operator(reader: Reader) -> None:
-    assert int((await run(reader, "priority")).text) > os.nice(0)
+    child = await run(reader, "priority")
+    assert int(child.text) > os.nice(0)
+    assert child.number == os.getsid(0)  # Linux may share cores among sessions first, and look at niceness within one
+
+
+def test_what_is_run_for_a_release_is_a_group_of_the_readers_session(tmp_path: Path) -> None:
+    say = "import os; print(os.getsid(0), os.getpgid(0) == os.getpid())"
+    ran = execute([sys.executable, "-c", say], tmp_path, 30)
+    assert ran.output.decode().split() == [str(os.getsid(0)), "True"]
 
 
 async def test_two_at_a_time_and_no_more(reader: Reader, tmp_path: Path) -> None:
@@ -269,12 +277,12 @@ OPERATOR = textwrap.dedent("""
     from pathlib import Path
     from harness.reader_jobs import Answer
     from kotsapp.fair_queue import Tenant
-    from kotsapp.release.process import Reader
+    from kotsapp.release.process import Job, Reader
 
     async def main():
         reader = Reader("harness.reader_jobs", base=Path(sys.argv[1]))
         await reader.start()
-        job = reader.run("sleep", 600.0, sys.argv[2], tenant=Tenant("a"), fingerprint="digest", result=Answer)
+        job = reader.run(Job("sleep", (600.0, sys.argv[2]), Answer), tenant=Tenant("a"), fingerprint="digest")
         await job
 
     asyncio.run(main())

@@ -111,10 +111,10 @@ def test_the_application_is_heard_and_not_applied() -> None:
     ("old", "new", "problem"),
     [
         ("images.example.com", "https://images.example.com", "spec.proxyRegistryDomain of Application/app is 'https"),
-        ("images.example.com", "5", "spec.proxyRegistryDomain of Application/app is no text"),
+        ("images.example.com", "5", "spec.proxyRegistryDomain of Application/app is not a string"),
         ("registry.example.com", "a/b", "spec.replicatedRegistryDomain of Application/app is 'a/b'"),
         ("proxyPublicImages: true", "proxyPublicImages: maybe", "spec.proxyPublicImages of Application/app is 'maybe'"),
-        ('[quay.io/my-org/tool:1, "busybox"]', "5", "spec.additionalImages of Application/app is no list"),
+        ('[quay.io/my-org/tool:1, "busybox"]', "5", "spec.additionalImages of Application/app is not a list"),
         (
             "images.example.com",
             "'repl{{ ConfigOption `x` }}'",
@@ -209,7 +209,7 @@ def test_an_error_in_an_archive_names_the_file_in_it() -> None:
         ({"r/chart/Chart.yaml": b"name: x\n", "r/a.yaml": b""}, "r/chart/Chart.yaml: is an unpacked chart"),
         ({"r/c.tgz": pack({"c/Chart.yaml": b"name: x\n"})}, "c/Chart.yaml: has no name and version as text"),
         ({"r/c.tgz": pack({"c/Chart.yaml": b"- x\n"})}, "is a list, not a mapping"),
-        ({"r/c.tgz": b"garbage"}, "r/c.tgz: is no gzipped tar archive"),
+        ({"r/c.tgz": b"garbage"}, "r/c.tgz: is not a gzipped tar archive"),
     ],
 )
 def test_what_an_archive_may_not_hold_is_named(files: dict[str, bytes], problem: str) -> None:

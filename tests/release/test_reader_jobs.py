@@ -29,7 +29,7 @@ from kotsapp.release.files import SourceFile
 from kotsapp.release.filling import Drawn
 from kotsapp.release.helm import Cluster
 from kotsapp.release.jobs import ChartInputs, Inputs
-from kotsapp.release.process import Reader, ReaderDiedError
+from kotsapp.release.process import Job, Reader, ReaderDiedError
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
 from kotsapp.release.store import Packed, StoredRelease, StoredReleaseError
@@ -74,9 +74,8 @@ def files(**texts: bytes | str) -> tuple[SourceFile, ...]:
 
 async def render(reader: Reader, sources: tuple[SourceFile, ...], cluster: Cluster | None = None) -> Release:
     charts = None if cluster is None else ChartInputs(cluster)
-    return await reader.run(
-        "render", Inputs(renderer(), sources), charts, tenant=Tenant("apps"), fingerprint="f", result=Release
-    )
+    job = Job("render", (Inputs(renderer(), sources), charts), Release)
+    return await reader.run(job, tenant=Tenant("apps"), fingerprint="f")
 
 
 async def test_a_release_is_read_as_it_is_read_here(reader: Reader) -> None:
@@ -122,7 +121,7 @@ async def test_what_the_config_lacks_comes_out_with_its_items(reader: Reader) ->
     )
     inputs = Inputs(with_license(), files(a=config, b=CONFIG_MAP))
     with pytest.raises(ConfigIncompleteError, match="host") as caught:
-        await reader.run("render", inputs, tenant=Tenant("apps"), fingerprint="f", result=Release)
+        await reader.run(Job("render", (inputs,), Release), tenant=Tenant("apps"), fingerprint="f")
     assert [problem.title for problem in caught.value.problems] == ["The host"]
     with pytest.raises(ConfigIncompleteError) as here:
         jobs.render(inputs)
@@ -185,9 +184,8 @@ async def test_hostile_sources_are_refused_and_cost_the_operator_nothing(reader:
     await reader.start()
     before = resident()
     attack = asyncio.create_task(render(reader, sources, Cluster()))
-    other = await reader.run(
-        "render", Inputs(renderer(), files(a=CONFIG_MAP)), tenant=Tenant("other"), fingerprint="o", result=Release
-    )
+    job = Job("render", (Inputs(renderer(), files(a=CONFIG_MAP)),), Release)
+    other = await reader.run(job, tenant=Tenant("other"), fingerprint="o")
     assert len(other.objects) == 1
     with pytest.raises((ManifestError, HelmError, ReaderDiedError)) as caught:
         await attack
@@ -201,14 +199,8 @@ async def test_the_example_is_read_in_a_child(reader: Reader) -> None:
         SourceFile("helmchart.yaml", "helmchart.yaml", (EXAMPLE / "helmchart.yaml").read_bytes()),
         SourceFile("my-shop-1.4.0.tgz", "my-shop-1.4.0.tgz", pack_folder(EXAMPLE / "my-shop")),
     )
-    release = await reader.run(
-        "render",
-        Inputs(with_license(), sources),
-        ChartInputs(Cluster()),
-        tenant=Tenant("apps"),
-        fingerprint="f",
-        result=Release,
-    )
+    job = Job("render", (Inputs(with_license(), sources), ChartInputs(Cluster())), Release)
+    release = await reader.run(job, tenant=Tenant("apps"), fingerprint="f")
     assert len(release.objects) == 10
 
 
@@ -246,26 +238,9 @@ async def test_what_was_put_in_the_place_of_a_stored_release_costs_the_operator_
 
 
 async def _read_stored(reader: Reader, packed: Packed) -> StoredRelease:
-    return await reader.run("stored", packed, tenant=Tenant("a"), fingerprint="stored", result=StoredRelease)
+    return await reader.run(Job("stored", (packed,), StoredRelease), tenant=Tenant("a"), fingerprint="stored")
 
 
 def _held() -> int:
     """Resident memory of this process, in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-@pytest.mark.asyncio
-async def test_an_answer_is_weighed_before_it_is_looked_into(reader: Reader) -> None:
-    weighed: list[int] = []
-
-    def refuse(amount: int) -> None:
-        weighed.append(amount)
-        raise OverflowError
-
-    inputs = Inputs(renderer(), (SourceFile("a", "a.yaml", f"{CONFIG_MAP}data: {{a: {'x' * MIB}}}".encode()),))
-    with pytest.raises(OverflowError):
-        await reader.run("render", inputs, tenant=Tenant("a"), fingerprint="f", result=Release, weigh=refuse)
-    release = await reader.run("render", inputs, tenant=Tenant("a"), fingerprint="f", result=Release)
-
-    assert MIB < weighed[0] < 2 * MIB
-    assert len(release.objects) == 1, "the reader goes on"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from typing import Any
 
@@ -47,7 +46,7 @@ def rendered(name: str, kept: Drawn | None = None, **answers: Any) -> Release:
     files = [SourceFile(file, file, data) for file, data in releases.release(name).items()]
     given = Answers({**releases.ANSWERS.get(name, {}), **answers})
     release = read_release(files, context, filling=Filling(given, kept or Drawn(), helm))
-    return with_charts(release, asyncio.run(runner.render_all(release.charts, helm(), "apps")))
+    return with_charts(release, runner.render_all(release.charts, helm(), "apps"))
 
 
 def by_name(release: Release) -> dict[str, Any]:

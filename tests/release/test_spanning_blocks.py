@@ -14,7 +14,7 @@ IF, END = '{{repl if ConfigOptionEquals "a" "b"}}\n', "{{repl end}}\n"
 
 
 def documents(text: str) -> list[RawDocument]:
-    return raw.told_apart([TextFile("app.yaml", "app.yaml", text)])
+    return raw.split_documents([TextFile("app.yaml", "app.yaml", text)])
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def changed(secret: dict[str, Any], **data: bytes) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "reported"),
     [
         ("content", "changed by somebody else"),
         ("digest", "changed by somebody else"),
@@ -93,7 +93,7 @@ def changed(secret: dict[str, Any], **data: bytes) -> dict[str, Any]:
         ("revision", "changed by somebody else"),
     ],
 )
-def test_what_is_not_as_it_was_written_is_refused_by_name(name: str, told: str) -> None:
+def test_what_is_not_as_it_was_written_is_refused_by_name(name: str, reported: str) -> None:
     made = secrets(1_000_000)
     first, rest = made[-1], made[:-1]
     revision = 3
@@ -108,7 +108,7 @@ def test_what_is_not_as_it_was_written_is_refused_by_name(name: str, told: str) 
     }[name]()
     if name == "revision":
         revision = 9
-    with pytest.raises(StoredReleaseError, match=told):
+    with pytest.raises(StoredReleaseError, match=reported):
         read(found, revision)
 
 
@@ -141,3 +141,11 @@ def test_revisions_are_told_newest_first_and_others_secrets_left_out() -> None:
 def test_one_that_is_too_large_is_refused_before_anything_is_written() -> None:
     with pytest.raises(StoredReleaseError, match="too large to be kept"):
         secrets(kept_in_secrets.PART_BYTES * store.MAX_PARTS)
+
+
+def test_a_small_release_is_at_hand_and_a_large_one_is_not() -> None:
+    packed = store.at_hand(stored())
+    assert packed is not None
+    assert len(packed) <= store.MAX_AT_HAND
+    assert store.unpacked(packed) == stored()
+    assert store.at_hand(stored(size=2 * store.MAX_AT_HAND)) is None

@@ -191,8 +191,8 @@ def test_every_call_that_fails_in_one_text_is_told() -> None:
         "fine",
     )
     assert result.texts == {"t2": "fine"}
-    told = [(failure.place.line, failure.reason.partition(":")[0]) for failure in result.failures]
-    assert sorted(told) == [
+    reported = [(failure.place.line, failure.reason.partition(":")[0]) for failure in result.failures]
+    assert sorted(reported) == [
         (10, "error calling index"),
         (10, "five"),
         (11, 'function "Nope" not defined'),
@@ -212,11 +212,11 @@ def test_no_secret_is_in_what_is_told() -> None:
         given={"password": "hunter2", "other": "swordfish"},
         secrets=("hunter2",),
     )
-    told = " ".join(map(str, result.failures))
+    reported = " ".join(map(str, result.failures))
     assert len(result.failures) == 3
-    assert "the-license-id" not in told
-    assert "hunter2" not in told
-    assert "swordfish" not in told
+    assert "the-license-id" not in reported
+    assert "hunter2" not in reported
+    assert "swordfish" not in reported
 
 
 @pytest.mark.parametrize(

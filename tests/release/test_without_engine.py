@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import fuzz
+from harness import fuzz_inputs
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release.calls import Filling
 from kotsapp.release.errors import HelmMissingError
@@ -18,7 +18,7 @@ def no_engine() -> None:
 
 def read(*documents: str) -> None:
     file = SourceFile("fuzz", "a.yaml", "---\n".join(documents).encode())
-    read_release([file], fuzz.context, filling=Filling(find_program=no_engine))  # type: ignore[arg-type]
+    read_release([file], fuzz_inputs.context, filling=Filling(find_program=no_engine))  # type: ignore[arg-type]
 
 
 def test_a_call_that_has_no_end_is_told_whatever_stands_before_it() -> None:

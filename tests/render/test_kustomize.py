@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.applications import SECRET, applications, decisions, workloads
+from harness.examples import examples
 from harness.kustomize import by_identity, kustomize, write
 from kotsapp.images.rewrite import Pull
 from kotsapp.manifests.documents import load
@@ -33,7 +34,7 @@ def check_equal(objects: list[dict[str, Any]], pulls: dict[str, Pull], folder: P
     return written
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_kustomize_gives_the_rewritten_objects(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     objects = data.draw(applications())
@@ -161,7 +162,7 @@ def test_objects_of_one_name_in_two_namespaces_are_patched_apart(tmp_path: Path)
     check_equal(objects, proxied("quay.io/o/api@sha512:" + "c" * 128), tmp_path)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(data=st.data())
 def test_the_same_input_gives_the_same_files(data: st.DataObject) -> None:
     objects = [data.draw(workloads())]

@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.examples import examples
 from kotsapp.manifests.documents import load
 from kotsapp.render.yaml_text import UnwritableError, dump, dump_all
 
@@ -112,7 +113,7 @@ def test_kubectl_reads_generated_texts_back() -> None:
         exclude_categories=["Cs"]
     )
 
-    @settings(max_examples=300, database=None)
+    @settings(max_examples=examples(300), database=None)
     @given(st.lists(st.text(letters, max_size=12), max_size=10))
     def draw(texts: list[str]) -> None:
         drawn.extend(texts)
@@ -134,7 +135,7 @@ _values = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(_values)
 def test_any_value_is_read_back(value: Any) -> None:
     obj = {"apiVersion": "v1", "kind": "Box", "metadata": {"name": "box"}, "value": value}

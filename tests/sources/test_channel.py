@@ -110,7 +110,7 @@ REFUSED, UNREACHABLE, CONTENT = SourceRefusedError, SourceUnreachableError, Sour
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind", "told"),
+    ("fault", "kind", "reported"),
     [
         (status(400), REFUSED, "answered 400"),
         (status(401), REFUSED, "answered 401 for the release: it does not know the license; ask the vendor"),
@@ -129,7 +129,7 @@ REFUSED, UNREACHABLE, CONTENT = SourceRefusedError, SourceUnreachableError, Sour
         (lambda _, r: Response(200, b"", r.headers), CONTENT, "an empty archive"),
         (lambda _, r: Response(200, r.body), CONTENT, "without header X-Replicated-ChannelSequence"),
         (changed(ChannelSequence="two"), CONTENT, "without header X-Replicated-ChannelSequence"),
-        (changed(ReplicatedProxyDomain="https://x/"), CONTENT, "is no host"),
+        (changed(ReplicatedProxyDomain="https://x/"), CONTENT, "is not a host"),
         (lambda _, r: Response(200, bytes(MAX_ARCHIVE + 1), r.headers), CONTENT, "more than 16 MiB"),
         (redirected("http://elsewhere.invalid/x"), REFUSED, "is not asked over plain http"),
         (redirected("https://127.0.0.1/x"), REFUSED, "a loopback address"),
@@ -143,7 +143,7 @@ REFUSED, UNREACHABLE, CONTENT = SourceRefusedError, SourceUnreachableError, Sour
 async def test_what_a_fault_comes_to(
     fault: Callable[[Request, Response], Response | None],
     kind: type[SourceError],
-    told: str,
+    reported: str,
     license: License,
     web: Web,
     service: Vendor,
@@ -154,7 +154,7 @@ async def test_what_a_fault_comes_to(
         await look(license, web)
 
     assert type(caught.value) is kind
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert LICENSE_ID not in str(caught.value)
 
 
@@ -223,13 +223,13 @@ async def test_a_redirect_to_another_host_is_followed_without_the_license(
 
     assert seen.artifact.content == service.channels["stable"][0].archive
     assert [request.user for request in elsewhere.requests] == [("", "")]
-    told = [value for request in elsewhere.requests for value in (request.target, *request.headers.values())]
+    reported = [value for request in elsewhere.requests for value in (request.target, *request.headers.values())]
     encoded = base64.b64encode(f"{LICENSE_ID}:{LICENSE_ID}".encode()).decode()
-    assert not [value for value in told if LICENSE_ID in value or encoded in value]
+    assert not [value for value in reported if LICENSE_ID in value or encoded in value]
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "told"),
+    ("endpoint", "reported"),
     [
         ("http://replicated.app.invalid", "is not asked over plain http"),
         ("https://127.0.0.1:8443", "a loopback address"),
@@ -237,18 +237,18 @@ async def test_a_redirect_to_another_host_is_followed_without_the_license(
         ("https://169.254.169.254", "link-local"),
         ("https://2130706433", "an IP address in another form"),
         ("https://user:word@vendor.invalid", "comes with a user name"),
-        ("https://vendor.invalid?x=", "no plain URL"),
-        ("https://vendor.invalid#x", "no plain URL"),
+        ("https://vendor.invalid?x=", "not a plain URL"),
+        ("https://vendor.invalid#x", "not a plain URL"),
         ("ftp://vendor.invalid", "not an http or https URL"),
         ("vendor.invalid", "not an http or https URL"),
     ],
 )
 async def test_an_endpoint_that_must_not_be_asked(
-    endpoint: str, told: str, signer: Signer, keys: TrustedKeys, web: Web
+    endpoint: str, reported: str, signer: Signer, keys: TrustedKeys, web: Web
 ) -> None:
     license = load(signer.sign(endpoint=endpoint), keys)
 
-    with pytest.raises(SourceRefusedError, match=told):
+    with pytest.raises(SourceRefusedError, match=reported):
         await look(license, web)
 
 

@@ -74,4 +74,59 @@ def test_no_required_release_is_ever_passed_over(found: list[tuple[int, bool]]) 
 
 
 def test_newer_ones_are_told_newest_first_and_once() -> None:
-    assert newer_than(2, [THREE, FOUR, TWO, THREE]) == [FOUR, THREE]
+    assert newer_than(Current(2, "1.1.0"), [THREE, FOUR, TWO, THREE]) == [FOUR, THREE]
+
+
+PATCH, LATER = Pending(3, "1.1.1"), Pending(4, "1.2.1")
+
+
+@pytest.mark.parametrize(
+    ("current", "wanted", "pending", "expected"),
+    [
+        pytest.param(Current(2, "1.2.0"), None, [PATCH], Stay(), id="a patch of an older minor is no step forward"),
+        pytest.param(Current(2, "1.2.0"), None, [PATCH, LATER], Fetch(4), id="but one of the newest is"),
+        pytest.param(
+            Current(3, "1.1.1"), None, [Pending(2, "1.2.0")], Fetch(2), id="an earlier place, a later version"
+        ),
+        pytest.param(Current(1, "1.1.0"), None, [Pending(2, "1.2.0"), PATCH], Fetch(2), id="the highest, not the last"),
+        pytest.param(Current(1, "1.9.0"), None, [Pending(2, "1.10.0")], Fetch(2), id="numbers are numbers"),
+        pytest.param(Current(1, "v1.2"), None, [Pending(2, "1.2.1")], Fetch(2), id="as vendors write them"),
+        pytest.param(Current(1, "1.2.0"), None, [Pending(2, "1.2.0")], Fetch(2), id="released again"),
+        pytest.param(
+            Current(2, "1.2.0"), None, [Pending(3, "1.3.0-beta.1")], Fetch(3), id="what leads to the next one"
+        ),
+        pytest.param(Current(2, "1.2.0-rc.1"), None, [Pending(3, "1.2.0")], Fetch(3), id="what it led to"),
+        pytest.param(Current(2, "1.2.0"), None, [Pending(3, "nightly")], Stay(), id="no version"),
+        pytest.param(Current(2, "nightly"), None, [PATCH, LATER], Fetch(4), id="from no version, by places"),
+        pytest.param(Current(2, "1.2.0"), "1.1.1", [PATCH], Fetch(version_label="1.1.1"), id="back to a later patch"),
+        pytest.param(
+            Current(1, "1.0.0"),
+            "1.2.0",
+            [Pending(2, "1.2.0"), Pending(3, "1.1.1", is_required=True)],
+            Fetch(3),
+            id="a required one that was released later, on the way by its version",
+        ),
+    ],
+)
+def test_the_next_release_where_versions_count(
+    current: Current, wanted: str | None, pending: list[Pending], expected: Stay | Fetch
+) -> None:
+    assert choose(current, wanted, pending, by_version=True) == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 12), st.booleans()), max_size=30))
+def test_by_version_nothing_required_is_passed_over_and_nothing_goes_back(found: list[tuple[int, int, bool]]) -> None:
+    channel = [
+        Pending(place, f"{major}.{minor}.0", required) for place, (major, minor, required) in enumerate(found, 2)
+    ]
+    current, rolled_out = Current(1, "3.3.0"), [(3, 3, 1)]
+    labels = {one.channel_sequence: one for one in channel}
+    while isinstance(choice := choose(current, None, channel, by_version=True), Fetch):
+        one = labels[choice.channel_sequence or 0]
+        major, minor, _ = map(int, one.version_label.split("."))
+        assert (major, minor, one.channel_sequence) > rolled_out[-1]
+        rolled_out.append((major, minor, one.channel_sequence))
+        current = Current(one.channel_sequence, one.version_label, one.is_required)
+
+    required = {(a, b, place) for place, (a, b, needed) in enumerate(found, 2) if needed and (a, b, place) > (3, 3, 1)}
+    assert required <= set(rolled_out)

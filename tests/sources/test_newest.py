@@ -36,7 +36,7 @@ async def test_an_older_version_of_the_document_is_asked_for_without_the_header(
 
 
 @pytest.mark.parametrize(
-    ("document", "told"),
+    ("document", "reported"),
     [
         (lambda _: b"", "LicenseInvalid"),
         (lambda _: b"<html>", "LicenseInvalid"),
@@ -47,12 +47,12 @@ async def test_an_older_version_of_the_document_is_asked_for_without_the_header(
     ],
 )
 async def test_a_document_that_is_not_this_license_is_refused(
-    document: object, told: str, license: License, keys: TrustedKeys, web: Web, service: Vendor, signer: Signer
+    document: object, reported: str, license: License, keys: TrustedKeys, web: Web, service: Vendor, signer: Signer
 ) -> None:
     assert callable(document)
     service.customers[LICENSE_ID].document = document(signer)
 
-    with pytest.raises(SourceContentError, match=told) as caught:
+    with pytest.raises(SourceContentError, match=reported) as caught:
         await newest.look(license, Trust(keys), web)
     assert LICENSE_ID not in str(caught.value)
 

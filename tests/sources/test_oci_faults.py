@@ -88,7 +88,7 @@ async def look(web: Web, known: Known | None = None, **version: str) -> Artifact
     return (await oci.look(oci_ref.read(PLACE, **(version or {"tag": "1"})), access(), known, web)).artifact
 
 
-async def told(behaviour: Behaviour, kind: type[SourceError], **version: str) -> SourceError:
+async def reported(behaviour: Behaviour, kind: type[SourceError], **version: str) -> SourceError:
     async with serving(behaviour) as (_, web):
         with pytest.raises(kind) as caught:
             await look(web, **version)
@@ -119,7 +119,7 @@ async def test_what_is_good_is_fetched() -> None:
 @pytest.mark.parametrize(
     ("status", "headers", "kind", "says", "wait"),
     [
-        (400, {}, SourceRefusedError, "answered 400, which is no answer that is understood", None),
+        (400, {}, SourceRefusedError, "answered 400, an answer that is not understood", None),
         (403, {}, SourceRefusedError, "answered 403: it refuses the license; ask the vendor", None),
         (404, {}, SourceRefusedError, "answered 404: not there, or not for this license; check url and version", None),
         (429, {"Retry-After": "77"}, SourceUnreachableError, "answered 429: too many requests", 77.0),
@@ -132,14 +132,14 @@ async def test_each_status_is_told_and_tried_again_as_it_deserves(
     part: str, status: int, headers: dict[str, str], kind: type[SourceError], says: str, wait: float | None
 ) -> None:
     version = {"version": "1.x"} if part == "/tags/" else {"tag": "1"}
-    error = await told(Serving(change=on(part, status, headers)), kind, **version)
+    error = await reported(Serving(change=on(part, status, headers)), kind, **version)
     assert says in str(error)
     assert f"{REGISTRY}/x/shop" in str(error)
     assert (error.passes, error.retry_after) == (kind is SourceUnreachableError, wait)
 
 
 async def test_a_401_that_stands_says_whom_to_ask() -> None:
-    error = await told(Serving(change=on("", 401, BASIC)), SourceRefusedError)
+    error = await reported(Serving(change=on("", 401, BASIC)), SourceRefusedError)
     assert "answered 401: it refuses the license; ask the vendor" in str(error)
 
 
@@ -159,7 +159,7 @@ OTHER = bytes(len(RELEASE))
     ids=["truncated", "longer", "another", "another manifest", "a manifest without end"],
 )
 async def test_what_is_not_what_was_said_is_refused(behaviour: Serving, says: str) -> None:
-    assert says in str(await told(behaviour, SourceContentError))
+    assert says in str(await reported(behaviour, SourceContentError))
 
 
 def manifest(**changes: Any) -> Image:
@@ -184,7 +184,7 @@ def manifest(**changes: Any) -> Image:
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )
 async def test_a_manifest_without_one_layer_that_can_be_used_is_told(image: Image, says: str) -> None:
-    error = await told(Serving(image), SourceContentError)
+    error = await reported(Serving(image), SourceContentError)
     assert says in str(error)
     assert f"{REGISTRY}/x/shop@sha256:" in str(error)
 
@@ -257,28 +257,32 @@ async def test_the_next_page_is_asked_for_at_the_registry_itself_wherever_it_is_
     ],
 )
 async def test_lists_of_tags_without_end_or_sense_are_refused(change: Change, says: str) -> None:
-    assert says in str(await told(Serving(change=change), SourceContentError, version="1.x"))
+    assert says in str(await reported(Serving(change=change), SourceContentError, version="1.x"))
 
 
 async def test_tags_that_are_none_and_an_empty_list_pick_nothing() -> None:
     change = pages(["1.0.0/../../x", 7, None, "a\nb", "x" * 200])
-    assert "(it has no tags)" in str(await told(Serving(change=change), SourceRefusedError, version="1.x"))
+    assert "(it has no tags)" in str(await reported(Serving(change=change), SourceRefusedError, version="1.x"))
     assert "(it has no tags)" in str(
-        await told(Serving(change=pages(b'{"name": "x", "tags": null}')), SourceRefusedError, version="1.x")
+        await reported(Serving(change=pages(b'{"name": "x", "tags": null}')), SourceRefusedError, version="1.x")
     )
 
 
 # -- time
 
 
-async def test_a_registry_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def silent(_: Request, __: Talk) -> bool:
-        await asyncio.sleep(3600)
-        return True
+class Silent(OciRegistry):
+    """Never answers."""
 
-    monkeypatch.setattr(oci, "ASK_SECONDS", 0.2)
-    error = await told(Serving(change=silent), SourceUnreachableError)
-    assert str(error) == f"{REGISTRY} did not answer within 0.2 s"
+    async def ask(self, of: Repository, wanted: Wanted) -> Answer:  # noqa: ARG002 - whatever it is asked
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+
+@in_virtual_time
+async def test_a_registry_that_is_silent_is_given_up() -> None:
+    with pytest.raises(SourceUnreachableError, match=f"^{REGISTRY} did not answer within 20 s$"):
+        await look(VendorWeb(Vendor(), Silent()))
 
 
 class SlowPages(OciRegistry):
@@ -372,7 +376,7 @@ async def test_a_source_can_not_name_our_own_network(url: str) -> None:
 
 async def test_a_redirect_whose_url_holds_the_license_is_not_followed() -> None:
     to = {"Location": f"https://{HOST}/?as={LICENSE_ID}"}
-    error = await told(Serving(change=on("/blobs/", 307, to)), SourceRefusedError)
+    error = await reported(Serving(change=on("/blobs/", 307, to)), SourceRefusedError)
     assert "its URL holds the license id" in str(error)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.charts import helm
-from kotsapp.sources.semver import InvalidRangeError, Range, Version, parse
+from kotsapp.sources.semver import InvalidRangeError, Range, Version, parse, tolerant
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ def parsed(text: str) -> Version:
     "text", ["", " ", "latest", "1.2.3.4", ">", "1.2 ||", "a || 1", "1..2", ">=1.2 && <2", "> 1 - 2", "9" * 300]
 )
 def test_what_is_no_range_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(InvalidRangeError, match=r"no version and no range of versions such as 1\.4\.2, 1\.x"):
+    with pytest.raises(InvalidRangeError, match=r"is neither a version nor a range of versions such as 1\.4\.2, 1\.x"):
         Range.parse(text)
 
 
@@ -127,3 +127,22 @@ def test_what_can_be_read_in_many_ways_is_not_tried_in_all(text: str) -> None:
     """It would take for ever: 2 to the power of 80 ways."""
     with pytest.raises(InvalidRangeError):
         Range.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("1.2.3", "1.2.3"),
+        ("v1.2", "1.2.0"),
+        (" 2 ", "2.0.0"),
+        ("1.02.003", "1.2.3"),
+        ("1.2.3-rc.1+build", "1.2.3-rc.1"),
+        ("1.2-rc.1", None),
+        ("nightly", None),
+        ("1.2.3.4", None),
+        ("", None),
+        ("1" * 5000, None),
+    ],
+)
+def test_labels_of_releases_are_read_as_vendors_write_them(text: str, same: str | None) -> None:
+    assert tolerant(text) == (parse(same) if same else None)

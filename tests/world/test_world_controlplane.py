@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import ssl
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from harness.waiting import until
 from localworld.process import ProcessError
 
 if TYPE_CHECKING:
@@ -47,9 +47,8 @@ def test_a_user_has_the_groups_of_the_certificate(audited_world: World) -> None:
     audited_world.kubectl("create", "rolebinding", "ops-view", "--clusterrole=view", "--group=ops")
 
     # The authorizer learns of a binding a moment later.
-    end = time.monotonic() + 10
-    while "yes" not in audited_world.kubectl("--kubeconfig", config, "auth", "can-i", "list", "pods", check=False):
-        assert time.monotonic() < end, "the binding of group ops gives jane no right"
+    asked = ("--kubeconfig", config, "auth", "can-i", "list", "pods")
+    until(lambda: "yes" in audited_world.kubectl(*asked, check=False), "the binding gives jane a right", 10)
 
 
 def test_the_audit_log_has_every_write_with_its_user(audited_world: World) -> None:
@@ -62,16 +61,25 @@ def test_the_audit_log_has_every_write_with_its_user(audited_world: World) -> No
     assert [line["user"]["username"] for line in writes] == ["localworld-admin"]
 
 
+def test_what_kubectl_knows_of_a_world_goes_with_it(audited_world: World) -> None:
+    """Kept by the address alone, as in the home folder, it would be taken for true of the next world at the port."""
+    audited_world.kubectl("get", "pods")
+    kept = (
+        audited_world.folder / "kubectl-cache" / "discovery" / audited_world.server.partition("//")[2].replace(":", "_")
+    )
+    assert kept.is_dir()
+
+
 def test_kubectl_failures_tell_what_kubectl_said(audited_world: World) -> None:
     with pytest.raises(ProcessError, match=r'configmaps "absent" not found'):
         audited_world.kubectl("get", "configmap", "absent")
 
 
 def test_helm_is_there_and_talks_to_it(audited_world: World) -> None:
-    told = subprocess.run(
+    reported = subprocess.run(
         [str(audited_world.programs.helm), "list", "-A", "--kubeconfig", str(audited_world.kubeconfig), "-o", "json"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert json.loads(told.stdout) == []
+    assert json.loads(reported.stdout) == []

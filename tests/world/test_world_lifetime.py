@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.waiting import until
 from harness.worldobjects import PODS, pod, wait_for_phase
 from localworld.world import World
 
@@ -36,10 +37,7 @@ def alive(pids: Iterable[int]) -> list[int]:
 
 
 def await_true(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"{what} took more than {seconds:.0f} s"
-        time.sleep(0.05)
+    until(holds, what, seconds)
 
 
 def processes_of(folder: Path) -> list[int]:
@@ -147,6 +145,7 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, number: sig
             shown.append(line)
             if line.startswith("Ctrl-C"):
                 break
+        offered = is_offered(folder, shown)
         command.send_signal(number)
         code = command.wait(_STOP_SECONDS)
         errors = command.stderr.read() if command.stderr else ""
@@ -154,4 +153,30 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, number: sig
     assert code == 0, errors
     assert f"export KUBECONFIG={folder}/kubeconfig\n" in shown
     assert any(line.startswith("proxy.replicated.com ") for line in shown)
+    assert "the sample vendor released 1.1.0" in errors
+    assert offered == ("1.0.1", "1.1.0")
     assert processes_of(folder) == []
+
+
+def is_offered(folder: Path, shown: list[str]) -> tuple[str, str]:
+    """The sample's version at first, and after doing what the command says; by the license, as anybody would."""
+    (copy,) = [line.split() for line in shown if line.startswith("  cp -r ")]
+    (run,) = [line.split() for line in shown if "kotsapp run" in line]
+    (path,) = [line.strip().removeprefix("export PATH=") for line in shown if line.startswith("export PATH=")]
+    kubectl = {**os.environ, "PATH": path.replace("$PATH", os.environ["PATH"]), "KUBECONFIG": f"{folder}/kubeconfig"}
+    subprocess.run(run[: run.index("&&")], check=True, env=kubectl)
+    (app,) = [line.split() for line in shown if f"{folder}/sample/app.yaml" in line]
+    subprocess.run(app[: app.index("&&")], check=True, env=kubectl)
+    keys, registries = run[run.index("--trusted-keys") + 1], run[run.index("--registries") + 1]
+
+    def pulled() -> str:
+        command = [sys.executable, "-m", "kotsapp", "pull", "--license", str(folder / "sample/license.yaml")]
+        command += ["--registries", registries, "--trusted-keys", keys, "--to", str(folder / "pulled"), "-o", "json"]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        return str(json.loads(done.stdout)["versionLabel"])
+
+    first = pulled()
+    subprocess.run(copy, check=True)
+    await_true(lambda: pulled() == "1.1.0", _STOP_SECONDS, "the release that was put into the channel")
+    return first, pulled()

@@ -146,11 +146,11 @@ def test_a_pod_can_be_told_to_come_to_nothing(
     annotations = {"localworld/outcome": outcome}
     audited_world.api.create(PODS, pod(name, "busybox:1.36", annotations=annotations))
 
-    def told(found: dict[str, Any]) -> bool:
+    def reported(found: dict[str, Any]) -> bool:
         status = found.get("status", {})  # Pending is also what nobody has looked at yet
         return status.get("phase") == expected[0] and bool(status.get("containerStatuses"))
 
-    found = audited_world.api.wait(f"{PODS}/{name}", told)
+    found = audited_world.api.wait(f"{PODS}/{name}", reported)
 
     state = found["status"]["containerStatuses"][0]["state"]
     assert (found["status"]["phase"], ready(found), state.get("waiting", {}).get("reason", "")) == expected

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import threading
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
-from localworld.programs import apt, binaries, cache, from_debian, from_go
-from localworld.programs.go_module import GoModule
+from localworld.programs import apt, binaries, cache, flux, from_debian, from_go, other_release
+from localworld.programs.go_module import BuildError, GoModule
 from localworld.programs.health import FLUX_HEALTH, KSTATUS, HealthProgram
 from localworld.progress import silent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -157,6 +160,63 @@ def test_without_go_a_health_program_says_so_in_a_line_until_it_is_built(
     assert program.missing() is None
 
 
+def test_fluxs_programs_are_built_of_its_own_files_but_for_what_takes_no_git(
+    own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GoModule, "toolchain", lambda _module: None)
+    with pytest.raises(BuildError, match=r"^Flux can't be built or fetched here: install Go 1\.\d+ or newer$"):
+        flux.ensure(silent)
+    folder = tmp_path / "source-controller@v1.9.0"
+    (folder / "internal/controller").mkdir(parents=True)
+    for kind in ("bucket", "gitrepository", "helmchart", "helmrepository", "ocirepository"):
+        (folder / f"internal/controller/{kind}_controller.go").touch()
+
+    def build(module: GoModule, _go: str, into: Path, _say: object, programs: Mapping[str, str]) -> None:
+        source = module.folder / "source-controller"
+        assert [file.name for file in (source / "internal/controller").iterdir()] == ["gitrepository_controller.go"]
+        assert "GitRepositoryReconciler" in (source / "main.go").read_text()
+        assert module.required("github.com/fluxcd/source-controller") == "v1.9.0"
+        assert "=> ./source-controller\n" in (module.folder / "go.mod").read_text()
+        for program in programs:
+            (into / program).touch()
+
+    monkeypatch.setattr(GoModule, "toolchain", lambda _module: "go")
+    monkeypatch.setattr(GoModule, "build", build)
+    monkeypatch.setattr(GoModule, "source", lambda _module, _go, _name: folder)
+    programs = flux.ensure(silent)
+
+    assert programs.kustomize_controller.is_file()
+    assert programs.source_controller.is_file()
+    assert programs.sops.is_file()
+    assert programs.age_keygen.is_file()
+
+
+def test_a_modules_files_are_fetched_where_no_build_has_fetched_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real go, with a module cache that is empty and a proxy that is a folder."""
+    versions = tmp_path / "proxy/example.invalid/tool/@v"
+    versions.mkdir(parents=True)
+    (versions / "v1.2.3.mod").write_text("module example.invalid/tool\n")
+    (versions / "v1.2.3.info").write_text('{"Version": "v1.2.3"}')
+    with zipfile.ZipFile(versions / "v1.2.3.zip", "w") as packed:
+        packed.writestr("example.invalid/tool@v1.2.3/config/tool.yaml", "kind: Tool")
+    module = GoModule(tmp_path / "module")
+    module.folder.mkdir()
+    (module.folder / "go.mod").write_text("module own.invalid\n\ngo 1.20\n\nrequire example.invalid/tool v1.2.3\n")
+    go = module.toolchain()
+    if go is None:
+        pytest.skip("no Go on this machine")
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GOPROXY", (tmp_path / "proxy").as_uri())
+    monkeypatch.setenv("GONOSUMDB", "*")
+
+    assert (module.source(go, "example.invalid/tool") / "config/tool.yaml").read_text() == "kind: Tool"
+    with pytest.raises(BuildError, match=r"^finding the files of example\.invalid/other: "):
+        module.source(go, "example.invalid/other")
+    subprocess.run([go, "clean", "-modcache"], check=True)
+
+
 def test_a_missing_tool_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
 
@@ -173,3 +233,68 @@ def test_the_modules_staging_versions_follow_the_pinned_release() -> None:
     assert len(replaced) > 25
     assert {version for _, _, version in replaced} == {release}
     assert all(old == new for old, new, _ in replaced)
+
+
+OWN = """\
+// This is a generated file.
+module k8s.io/kubernetes
+
+go 1.24.0
+
+require (
+\tgithub.com/google/cel-go v0.26.0
+\tk8s.io/api v0.0.0
+\tk8s.io/klog/v2 v2.130.1
+)
+
+replace (
+\tk8s.io/api => ./staging/src/k8s.io/api
+)
+"""
+MADE = """\
+// This is a generated file.
+module kotsapp.dev/localworld/kubernetes
+
+go 1.24.0
+
+require (
+\tgithub.com/google/cel-go v0.26.0
+\tk8s.io/api v0.34.4
+\tk8s.io/klog/v2 v2.130.1
+)
+
+replace (
+\tk8s.io/api => k8s.io/api v0.34.4
+)
+
+require k8s.io/kubernetes v1.34.4
+"""
+
+
+def test_another_release_is_built_by_its_own_pins() -> None:
+    assert other_release.go_mod(OWN, "v1.34.4") == MADE
+
+
+@pytest.mark.parametrize(
+    ("value", "built", "emulated"),
+    [
+        ("", None, None),
+        (from_go.kubernetes_version(), None, None),
+        (from_go.kubernetes_version()[1:], None, None),
+        ("1.34.4", "v1.34.4", None),
+        ("v1.31.13", "v1.31.13", None),
+        ("1.34", None, "1.34"),
+        (from_go.kubernetes_version()[1:].rpartition(".")[0], None, None),
+    ],
+)
+def test_which_release_is_meant_is_read_from_the_environment(
+    value: str, built: str | None, emulated: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(other_release.VARIABLE, value)
+    assert (other_release.wanted(), other_release.emulated()) == (built, emulated)
+
+
+def test_what_is_no_release_is_told_with_how_one_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(other_release.VARIABLE, "latest")
+    with pytest.raises(BuildError, match=r"KUBERNETES=latest is no Kubernetes release; it is written like 1\.34\.4"):
+        other_release.wanted()

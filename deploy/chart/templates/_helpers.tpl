@@ -11,6 +11,15 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- /* Immutable: named as the kustomization's, a release has its selector, too, so that each may be applied over the other. */}}
+{{- define "kotsapp.deploymentSelector" -}}
+{{- if eq .Release.Name .Chart.Name }}
+{{- printf "app.kubernetes.io/name: %s" .Chart.Name }}
+{{- else }}
+{{- include "kotsapp.selector" . }}
+{{- end }}
+{{- end }}
+
 {{- define "kotsapp.labels" -}}
 {{ include "kotsapp.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}

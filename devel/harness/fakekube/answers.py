@@ -101,8 +101,8 @@ def forbidden(kind: Kind, name: str, why: str) -> RefusedError:
 def invalid(kind: Kind, name: str, causes: Iterable[tuple[str, str, str]]) -> RefusedError:
     """``causes`` are a reason (``FieldValueInvalid``), a field and a message each."""
     listed = [{"reason": reason, "message": text, "field": path} for reason, path, text in causes]
-    told = [f"{cause['field']}: {cause['message']}" for cause in listed]
-    shown = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
+    messages = [f"{cause['field']}: {cause['message']}" for cause in listed]
+    shown = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
     message = f'{kind.qualified_kind} "{name}" is invalid: {shown}'
     details = {"name": name, "group": kind.group, "kind": kind.kind, "causes": listed}
     return refused(422, message, details=details)

@@ -36,6 +36,8 @@ class UnreachableError(Exception):
 class FakeApi:
     """An API server on dictionaries. Everything that it holds can be read and changed at once, by whoever tests.
 
+    Longer than other classes, since it is all that a test may do to an API server, a short method each.
+
     ``audit`` lists the requests that clients made; what a test does by the methods below is not in it.
     """
 

@@ -1,7 +1,7 @@
 """The fake API behind the operator's own client: everything above the socket is the real thing."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 from harness.fakekube.answers import RefusedError
@@ -12,6 +12,7 @@ from kotsapp.kube.client import KubeClient
 from kotsapp.kube.connection import Connection
 from kotsapp.kube.discovery import Discovery
 from kotsapp.kube.errors import ApiError, from_answer
+from kotsapp.kube.request import Request
 
 AGENT = "kotsapp-operator"
 
@@ -26,19 +27,8 @@ class FakeConnection(Connection):
     async def close(self) -> None:
         """Nothing is open."""
 
-    async def json(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Any = None,
-        query: Sequence[tuple[str, str]] = (),
-        accept: str = "application/json",
-        content_type: str = "application/json",
-        user: str | None = None,
-        attempts: int = 1,  # noqa: ARG002 - nothing is asked again
-    ) -> dict[str, Any]:
-        call = Call(method, path, dict(query), _sent(body), accept, content_type, user, self._agent)
+    async def json(self, request: Request, *, attempts: int = 1) -> dict[str, Any]:  # noqa: ARG002 - asks once
+        call = self._call(request)
         try:
             return await self._fake.answer(call)
         except RefusedError as refused:
@@ -46,28 +36,27 @@ class FakeConnection(Connection):
         except UnreachableError as error:
             raise ApiError(0, "Unavailable", f"the API server can't be reached: {error}") from None
 
-    async def stream(
-        self, path: str, query: Sequence[tuple[str, str]], accept: str, user: str | None
-    ) -> AsyncIterator[dict[str, Any]]:
-        call = Call("GET", path, dict(query), None, accept, "application/json", user, self._agent)
+    async def stream(self, request: Request) -> AsyncIterator[dict[str, Any]]:
+        call = self._call(request)
         try:
             async for event in self._fake.stream(call):
                 yield event
         except RefusedError as refused:
             raise _error(refused) from None
         except (CutError, UnreachableError) as error:
-            raise ApiError(0, "Unavailable", f"the watch of {path} was cut: {type(error).__name__}") from None
+            raise ApiError(0, "Unavailable", f"the watch of {request.path} was cut: {type(error).__name__}") from None
+
+    def _call(self, request: Request) -> Call:
+        """As it arrives: JSON, and nothing shared with who sent it."""
+        body = None if request.body is None else json.loads(json.dumps(request.body))
+        query, types = dict(request.query), (request.accept, request.content_type)
+        return Call(request.method, request.path, query, body, *types, request.user, self._agent)
 
 
 def connect(api: FakeApi) -> KubeClient:
     """The operator's client on the fake."""
     connection = FakeConnection(api)
     return KubeClient(connection, Discovery(connection), api.kinds.server_version)
-
-
-def _sent(body: Any) -> Any:
-    """As it arrives: JSON, and nothing shared with who sent it."""
-    return None if body is None else json.loads(json.dumps(body))
 
 
 def _error(refused: RefusedError) -> ApiError:

@@ -114,10 +114,10 @@ def updated(
     mine = _kept(difference.added | difference.changed, reset)
     previous = owned.get(manager.identity)
     owned = _shared_out(owned, before, after, manager, type_, force=True)
-    held = owned[manager.identity].fields if manager.identity in owned else frozenset()
-    if mine or held:
-        moment = previous.time if previous is not None and mine <= held else now
-        owned[manager.identity] = _Owned(manager, held | mine, moment)
+    owned_before = owned[manager.identity].fields if manager.identity in owned else frozenset()
+    if mine or owned_before:
+        moment = previous.time if previous is not None and mine <= owned_before else now
+        owned[manager.identity] = _Owned(manager, owned_before | mine, moment)
     return _with_owners(after, owned, live or {}, now)
 
 

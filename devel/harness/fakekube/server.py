@@ -136,9 +136,9 @@ class Server:
         except ConflictError as error:
             one = [conflict_message([conflict]).partition(": ")[2] for conflict in error.conflicts]
             paths = ["".join(map(shown_step, conflict.path)) for conflict in error.conflicts]
-            told = [text.rpartition(": ")[0] for text in one]
+            managers = [text.rpartition(": ")[0] for text in one]
             raise answers.apply_conflict(
-                conflict_message(error.conflicts), list(zip(told, paths, strict=True))
+                conflict_message(error.conflicts), list(zip(managers, paths, strict=True))
             ) from None
         after |= {"apiVersion": kind.api_version, "kind": kind.kind}
         return self._writer.write(kind, live, after, None, dry_run=call.dry_run, subresource=target.subresource)

@@ -55,19 +55,19 @@ class Store:
         place = (metadata.get("namespace") or "", metadata["name"])
         before = self.objects.setdefault(kind.store, {}).get(place)
         self.objects[kind.store][place] = stored
-        self._tell(Change(self.version, kind.store, before, stored, stored))
+        self._notify(Change(self.version, kind.store, before, stored, stored))
         return stored
 
     def remove(self, store: tuple[str, str], place: Place) -> None:
         self.version += 1
         before = self.objects[store].pop(place)
         metadata = {**before["metadata"], "resourceVersion": str(self.version)}
-        self._tell(Change(self.version, store, before, None, {**before, "metadata": metadata}))
+        self._notify(Change(self.version, store, before, None, {**before, "metadata": metadata}))
 
     def wake(self) -> None:
         for listener in self.listeners:
             listener.set()
 
-    def _tell(self, change: Change) -> None:
+    def _notify(self, change: Change) -> None:
         self.log.append(change)
         self.wake()

@@ -58,7 +58,7 @@ class Stream:
                 while position < len(self.store.log):
                     change = self.store.log[position]
                     position += 1
-                    event = self._told(change)
+                    event = self._visible(change)
                     if event is not None:
                         yield event
                 while self.bookmarks:
@@ -75,7 +75,7 @@ class Stream:
         finally:
             self.store.listeners.discard(self._wake)
 
-    def _told(self, change: Change) -> dict[str, Any] | None:
+    def _visible(self, change: Change) -> dict[str, Any] | None:
         """What the change is to this watch: to a selector an object comes and goes with its labels."""
         if change.store != self.target.kind.store:
             return None

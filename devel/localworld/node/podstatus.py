@@ -187,8 +187,8 @@ def _is_pulled(found: Pulled | Waiting | None) -> bool:
 
 
 def _outcome(pod: Mapping[str, Any]) -> Outcome:
-    told = _annotated(pod).partition(":")[0]
-    return next((outcome for outcome in _OUTCOMES if outcome == told), "")
+    wanted = _annotated(pod).partition(":")[0]
+    return next((outcome for outcome in _OUTCOMES if outcome == wanted), "")
 
 
 def _annotated(pod: Mapping[str, Any]) -> str:

@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localworld.programs import cache
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -36,18 +38,25 @@ def install(program: str, package: str, say: Progress) -> Path:
         raise AptError(f"{program} is missing: install it (on Debian: {command}) so that it is on PATH")
     if os.geteuid() != 0:
         raise AptError(f"{program} is missing: run as root: {command}")
-    say(f"installing Debian's {package}")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # Another world that starts now may be installing, too.
-    wait = ["-o", f"DPkg::Lock::Timeout={_LOCK_SECONDS}"]
-    install_argv = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wait, package]
-    if subprocess.run(install_argv, env=environment, capture_output=True, check=False).returncode:
-        # A fresh machine has no package lists, or old ones.
-        _checked(["apt-get", "update", "-qq"], f"apt-get update, before installing {package}")
-        _checked(install_argv, command, environment=environment)
+    cache.root().mkdir(parents=True, exist_ok=True)
+    # Another world that starts now may be installing, too; apt-get waits for others, but not where it reads its lists.
+    with cache.locked(cache.root() / ".apt.lock", say):
+        if shutil.which(program) is None:
+            say(f"installing Debian's {package}")
+            _install(package, command)
     if found := shutil.which(program):
         return Path(found)
     raise AptError(f"{package} is installed, but {program} is not on PATH")
+
+
+def _install(package: str, command: str) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    wait = ["-o", f"DPkg::Lock::Timeout={_LOCK_SECONDS}"]
+    argv = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wait, package]
+    if subprocess.run(argv, env=environment, capture_output=True, check=False).returncode:
+        # A fresh machine has no package lists, or old ones.
+        _checked(["apt-get", "update", "-qq"], f"apt-get update, before installing {package}")
+        _checked(argv, command, environment=environment)
 
 
 class Workshop:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localworld.programs import apt, cache, clients, from_debian, from_go
+from localworld.programs import apt, cache, clients, from_debian, from_go, other_release
 from localworld.progress import step
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ class BinariesError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
-    """Where each program is, and the Kubernetes version that will be served, such as `v1.37.2`."""
+    """Where each program is, and the Kubernetes version that will be served, such as `v1.37.2`.
+
+    `emulates` is a minor version, such as `1.34`, that the control plane is to serve instead of its own.
+    """
 
     version: str
     etcd: Path
@@ -39,6 +42,7 @@ class Binaries:
     helm: Path
     docker_registry: Path
     skopeo: Path
+    emulates: str | None = None
 
     @property
     def minor(self) -> int:
@@ -54,8 +58,9 @@ def ensure(say: Progress) -> Binaries:
     tools = cache.ensure(clients.cache_name(), clients.PROGRAMS, clients.unpack, say)
     skopeo = apt.install("skopeo", "skopeo", say)
     folder = control_plane(say)
+    emulates = other_release.emulated()
     return Binaries(
-        version=_version(folder / "kube-apiserver"),
+        version=f"v{emulates}" if emulates else _version(folder / "kube-apiserver"),
         etcd=folder / "etcd",
         kube_apiserver=folder / "kube-apiserver",
         kube_controller_manager=folder / "kube-controller-manager",
@@ -63,28 +68,45 @@ def ensure(say: Progress) -> Binaries:
         helm=tools / "helm",
         docker_registry=_docker_registry(say),
         skopeo=skopeo,
+        emulates=emulates,
     )
 
 
 def control_plane(say: Progress) -> Path:
     """The folder with etcd, kube-apiserver and kube-controller-manager.
 
-    KUBEBUILDER_ASSETS when it is set, else the cache, filled from Go modules or from Debian's source.
+    KUBEBUILDER_ASSETS when it is set, else the cache, filled from Go modules or from Debian's source; with KUBERNETES
+    set it is of that release.
     """
     if named := os.environ.get(_ASSETS_VARIABLE):
         folder = Path(named)
         if missing := [program for program in CONTROL_PLANE if not (folder / program).is_file()]:
             raise BinariesError(f"{_ASSETS_VARIABLE}={named} has no {', '.join(missing)}: {_MISSING_HINT}")
         return folder
+    release = other_release.wanted()
     if go := from_go.toolchain():
-        return cache.ensure(from_go.cache_name(), CONTROL_PLANE, lambda into: from_go.build(go, into, say), say)
+        pinned = cache.ensure(from_go.cache_name(), CONTROL_PLANE, lambda into: from_go.build(go, into, say), say)
+        return pinned if release is None else _of_release(go, release, pinned / "etcd", say)
+    if release is not None:
+        raise BinariesError(f"{other_release.VARIABLE} asks for {release}, which takes Go to build; {_go_hint()}")
     if from_debian.possible():
         return cache.ensure(from_debian.CACHE_NAME, CONTROL_PLANE, lambda into: from_debian.build(into, say), say)
-    major, minor = from_go.needed_go()
     raise BinariesError(
-        f"no control plane: install Go {major}.{minor} or newer (or be on Debian), "
+        f"no control plane: {_go_hint()} (or be on Debian), "
         f"or set {_ASSETS_VARIABLE} to a folder with {', '.join(CONTROL_PLANE)}"
     )
+
+
+def _go_hint() -> str:
+    major, minor = from_go.needed_go()
+    return f"install Go {major}.{minor} or newer"
+
+
+def _of_release(go: str, release: str, etcd: Path, say: Progress) -> Path:
+    def build(into: Path) -> None:
+        other_release.build(go, release, etcd, into, say)
+
+    return cache.ensure(other_release.cache_name(release), CONTROL_PLANE, build, say)
 
 
 def _docker_registry(say: Progress) -> Path:

@@ -38,7 +38,7 @@ def ensure(
     if _complete(folder, files):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.parent / f".{folder.name}.lock", say):
+    with locked(folder.parent / f".{folder.name}.lock", say):
         if _complete(folder, files):
             return folder
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -59,7 +59,8 @@ def _complete(folder: Path, files: tuple[str, ...]) -> bool:
 
 
 @contextmanager
-def _locked(path: Path, say: Progress) -> Iterator[None]:
+def locked(path: Path, say: Progress) -> Iterator[None]:
+    """Alone among the processes that want this file."""
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -51,11 +51,12 @@ def cache_name(part: str = "control-plane") -> str:
 def build(go: str, into: Path, say: Progress, programs: Mapping[str, str] = CONTROL_PLANE) -> None:
     """Build every program, by its package, into the folder; BuildError when a step fails."""
     version = kubernetes_version()
-    MODULE.build(go, into, say, programs, _version_flags(version))
+    MODULE.build(go, into, say, programs, version_flags(version))
     (into / "VERSION").write_text(version + "\n")
 
 
-def _version_flags(version: str) -> str:
+def version_flags(version: str) -> str:
+    """The linker's flags by which programs know their release."""
     major, minor, _ = version.removeprefix("v").split(".")
     values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     return " ".join(f"-X {package}.{key}={value}" for package in _VERSION_VARIABLES for key, value in values.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from localworld.progress import Progress
 
@@ -75,19 +76,27 @@ class GoModule:
             ]
             self._run(argv, f"building {program}", say, packages[program])
 
+    def complete(self, go: str, packages: Sequence[str], say: Progress) -> None:
+        """Write what go.mod and go.sum lack for these packages, as Go's checksum database has it; BuildError."""
+        # Empty lines for packages: what Go says of those that it can't fetch stands between them.
+        argv = [go, "list", "-mod=mod", "-tags", self.tags, "-deps", "-f", "{{with .Error}}{{.}}{{end}}", *packages]
+        self._run(argv, f"fetching the modules of {len(packages)} programs", say)
+
     def source(self, go: str, module: str) -> Path:
         """The folder of a required module's own files, fetched where it is not there; BuildError when it can't be."""
         done = subprocess.run(
-            [go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module],
+            [go, "mod", "download", "-json", module],
             cwd=self.folder,
             env=_environment(),
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode or not done.stdout.strip():
-            raise BuildError(f"finding the files of {module}: {done.stderr.strip() or 'it has no folder'}")
-        return Path(done.stdout.strip())
+        try:
+            return Path(json.loads(done.stdout)["Dir"])
+        except (ValueError, KeyError):
+            said = done.stderr.strip() or done.stdout.strip() or "it has no folder"
+            raise BuildError(f"finding the files of {module}: {said}") from None
 
     def _resolve(self, go: str, program: str, package: str, say: Progress) -> int:
         """Download the modules of a program and count its packages."""
@@ -115,7 +124,7 @@ class GoModule:
                     of = f" of at most {packages}" if packages else ""
                     say(f"  {what}: {len(lines)}{of} packages, {said - began:.0f} s")
         if process.returncode:
-            end = "\n".join(lines[-20:])
+            end = "\n".join([line for line in lines if line][-20:])
             raise BuildError(f"{what}: {' '.join(argv[:2])} exited with {process.returncode}\n{end}")
         say(f"{what} ({time.monotonic() - began:.1f} s)")
         return sum(not line.startswith("go: ") for line in lines)

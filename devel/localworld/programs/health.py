@@ -1,4 +1,7 @@
-"""Small programs around the libraries by which tools tell an object's health: kstatus, and Flux's own."""
+"""Small programs around the libraries by which tools tell an object's health: kstatus, and Flux's own.
+
+Each is a Go module of its own, since the libraries pin different versions; so both have the same loop over objects.
+"""
 
 from __future__ import annotations
 

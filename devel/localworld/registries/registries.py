@@ -83,10 +83,10 @@ class Registries:
         """Where each host name, aliases included, really is."""
         return {name: registry.endpoint for name, registry in self._names.items()} | self._elsewhere
 
-    def follow(self, told: Callable[[dict[str, str]], None]) -> None:
+    def follow(self, follower: Callable[[dict[str, str]], None]) -> None:
         """Call with `endpoints` now, and whenever they change."""
-        self._followers.append(told)
-        told(self.endpoints)
+        self._followers.append(follower)
+        follower(self.endpoints)
 
     def __getitem__(self, host: str) -> Registry:
         """The registry that a host name stands for; KeyError for one that the world does not have."""
@@ -213,8 +213,8 @@ class Registries:
         fresh = self.file.with_name(f".{self.file.name}")
         fresh.write_text(yaml.safe_dump({"registries": entries}, sort_keys=False))
         fresh.replace(self.file)
-        for told in self._followers:
-            told(self.endpoints)
+        for follower in self._followers:
+            follower(self.endpoints)
 
     def _token_server_answers(self) -> bool:
         try:

@@ -5,19 +5,19 @@ is there only while True.
 ``lastTransitionTime`` moves only with a condition's status.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from kotsapp.regexes import regex
 from kotsapp.text import shortened
 
 MAX_MESSAGE = 4096
 # What a person reads in a table; the whole is in the condition that it is about.
 MAX_READY_MESSAGE = 300
 MAX_COMMAND = 200
-_BEFORE_COMMAND = re.compile(r"[.;,] (?=[^.;,]*(?:kubectl|helm upgrade) )")
+_BEFORE_COMMAND = regex(r"[.;,] (?=[^.;,]*(?:kubectl|helm upgrade) )")
 
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
 SUSPENDED = "Suspended"
@@ -141,11 +141,11 @@ def stalled(reason: str, message: str) -> list[Condition]:
 
 
 def failed(reason: str, message: str) -> list[Condition]:
-    """Resolution, and not as wished: neither worked on nor stuck on an input."""
+    """The work is done, and the app is not well: nothing is tried again, and no input is at fault."""
     return [Condition.false(READY, reason, message)]
 
 
-def is_settled(conditions: Iterable[Condition]) -> bool:
+def is_done(conditions: Iterable[Condition]) -> bool:
     """Whether this generation is done with, so that the root observedGeneration may follow."""
     return not any(c.type == RECONCILING and c.status is Status.TRUE for c in conditions)
 
@@ -157,7 +157,7 @@ def in_order(conditions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def condition_in(status: Mapping[str, Any], type_: str) -> Mapping[str, Any] | None:
-    """The condition of this type that a status tells, None without one."""
+    """The condition of this type in a status, None without one."""
     return next((c for c in status.get("conditions") or () if c.get("type") == type_), None)
 
 
@@ -187,7 +187,7 @@ def _bounded(condition: Condition, conditions: Sequence[Condition]) -> str:
     """The message; that of Ready ends, where it is long, with the condition that has the whole."""
     message = condition.message
     if condition.type == READY and condition.status is Status.TRUE and _sources_are_old(conditions):
-        # Ready is about what runs; that something else may be wanted by now is told beside it (docs/sources.md).
+        # Ready is about what runs; that something else may be wanted by now is said beside it (docs/sources.md).
         message += "; made from what was fetched last, since a source can't be had: see condition SourcesReady"
     if condition.type != READY or len(message) <= MAX_READY_MESSAGE:
         return shortened(message, MAX_MESSAGE)

@@ -1,9 +1,9 @@
 """Durations as Kubernetes resources write them."""
 
-import re
+from kotsapp.regexes import regex
 
-_PART = re.compile(r"([0-9]++(?:\.[0-9]++)?)(ms|s|m|h)")
-_DAYS = re.compile(r"[0-9]d")
+_PART = regex(r"([0-9]++(?:\.[0-9]++)?)(ms|s|m|h)")
+_DAYS = regex(r"[0-9]d")
 # Go's durations end at about 292 years; nothing here waits that long.
 _LONGEST = 292 * 365 * 86400.0
 _MOST_QUOTED = 40

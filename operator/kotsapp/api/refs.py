@@ -1,15 +1,16 @@
 """What a spec is made of everywhere: names, and references to Secrets and ConfigMaps of the app's own namespace."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from kotsapp.regexes import regex
+
 MAX_ITEMS = 64
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_NAME = regex(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_KEY = regex(r"[-._a-zA-Z0-9]{1,253}")
 
 
 class SpecError(ValueError):
@@ -43,7 +44,7 @@ class KeyRef:
 def account_name(name: str) -> str:
     """The name of a ServiceAccount; raises SpecError for what can be none."""
     if not _NAME.fullmatch(name):
-        raise SpecError(f"{name[:80]!r} is no name of a ServiceAccount")
+        raise SpecError(f"{name[:80]!r} is not a name of a ServiceAccount")
     return name
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from kotsapp.api.refs import MAX_ITEMS, KeyRef, SourceKind, SpecError, items, key_ref, object_name, one_ref
 from kotsapp.manifests.limits import MAX_DEPTH
+from kotsapp.regexes import regex
 from kotsapp.sources import oci_ref
 from kotsapp.sources.items import ChannelRelease, RemoteItem
 from kotsapp.sources.oci_ref import InvalidOciRefError, OciRef
@@ -21,9 +22,9 @@ VALUES_KEY = "values.yaml"
 
 _FIELDS = ("configMapRef", "secretRef", "inline", "channelRelease", "ociRef")
 _OCI_TEXTS = ("tag", "version", "digest")
-_RELEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_RELEASE_NAME = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_DIGEST = regex(r"sha256:[0-9a-f]{64}")
+_NAMESPACE = regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from kotsapp.api.durations import parse_duration
 from kotsapp.api.refs import KeyRef, SourceKind, SpecError, items, object_name, one_ref
 from kotsapp.api.sources import Chart, Inline, Item, read_manifests
 from kotsapp.apply.ignored import IgnoredField, InvalidIgnoredFieldError
-from kotsapp.images.image_path import ImagePath
+from kotsapp.images.image_path import ImagePath, InvalidImagePathError
 from kotsapp.license.domains import is_domain
 from kotsapp.sources.items import ChannelRelease, RemoteItem
 from kotsapp.verdicts.decision import OnUndecided
@@ -28,7 +28,7 @@ MIN_TIMEOUT, MAX_TIMEOUT = 1.0, 24 * 3600.0
 # Every object of an app carries its name as a label.
 MAX_APP_NAME = 63
 # What an image path may name of the core group. The others, Secrets among them, hold texts that go to no registry.
-# A ConfigMap names images for whoever makes pods of it; a Secret's content is told nowhere.
+# A ConfigMap names images for whoever makes pods of it; a Secret's content is shown nowhere.
 CORE_KINDS_WITH_IMAGES = ("Pod", "PodTemplate", "ReplicationController", "ConfigMap")
 # The largest public Configs have 150 items.
 MAX_CONFIG_VALUES = 1_000
@@ -185,37 +185,35 @@ def _config(value: Mapping[str, Any]) -> Config:
 
 def _image_path(item: Any, index: int) -> ImagePath:
     where = f"spec.imagePaths[{index}]"
-    if not isinstance(item, Mapping):
-        raise SpecError(f"{where}: must be an object with group, kind and path")
-    if item.get("group") == "" and item.get("kind") not in (*CORE_KINDS_WITH_IMAGES, None):
+    group, kind, path, secrets = _field_of_kind(item, where, "pullSecretsPath")
+    if group == "" and kind not in CORE_KINDS_WITH_IMAGES:
         raise SpecError(
-            f"{where}: a {str(item['kind'])[:MAX_APP_NAME]} of the core group has no pods: what it holds is not probed,"
-            " and would be told in status; name the custom resource that runs the image"
+            f"{where}: a {kind[:MAX_APP_NAME]} of the core group has no pods: what it holds is not probed,"
+            " and would be shown in status; name the custom resource that runs the image"
         )
     try:
-        secrets = item.get("pullSecretsPath")
-        return ImagePath(
-            str(item["group"]), str(item["kind"]), str(item["path"]), None if secrets is None else str(secrets)
-        )
-    except KeyError as missing:
-        raise SpecError(f"{where}: {missing.args[0]} is missing") from None
-    except ValueError as error:
+        return ImagePath(group, kind, path, secrets)
+    except InvalidImagePathError as error:
         raise SpecError(f"{where}: {error}") from None
 
 
 def _ignored_field(item: Any, index: int) -> IgnoredField:
     where = f"spec.ignoreFields[{index}]"
-    if not isinstance(item, Mapping):
-        raise SpecError(f"{where}: must be an object with group, kind and path")
-    name = item.get("name")
     try:
-        return IgnoredField(
-            str(item["group"]), str(item["kind"]), str(item["path"]), None if name is None else str(name)
-        )
-    except KeyError as missing:
-        raise SpecError(f"{where}: {missing.args[0]} is missing") from None
+        return IgnoredField(*_field_of_kind(item, where, "name"))
     except InvalidIgnoredFieldError as error:
         raise SpecError(f"{where}.path: {error}") from None
+
+
+def _field_of_kind(item: Any, where: str, optional: str) -> tuple[str, str, str, str | None]:
+    """The group, kind and path of an item, and an ``optional`` text; raises SpecError."""
+    if not isinstance(item, Mapping):
+        raise SpecError(f"{where}: must be an object with group, kind and path")
+    for name in ("group", "kind", "path"):
+        if name not in item:
+            raise SpecError(f"{where}: {name} is missing")
+    more = item.get(optional)
+    return str(item["group"]), str(item["kind"]), str(item["path"]), None if more is None else str(more)
 
 
 def _mapping(parent: Mapping[str, Any], field: str) -> Mapping[str, Any]:

@@ -55,7 +55,7 @@ async def live(key: ObjectKey, client: KubeClient) -> Mapping[str, Any] | None:
 
 
 async def _is_there(namespace: ObjectKey, client: KubeClient) -> bool:
-    """An account that may not look may use it all the same: what it makes there tells."""
+    """An account that may not look may use it all the same: what it makes there shows it."""
     try:
         return await live(namespace, client) is not None
     except ApiError as error:

@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 from kotsapp.apply.adopt import Adopter, Adoption
 from kotsapp.apply.awaiting import Waiting, is_gone, until
 from kotsapp.apply.cache import OwnedObjects
-from kotsapp.apply.dependencies import Provided, defined
+from kotsapp.apply.definitions import until_served
+from kotsapp.apply.dependencies import Provided
 from kotsapp.apply.digests import object_digest
 from kotsapp.apply.field_diff import differing, shown
 from kotsapp.apply.inventory import Entry
 from kotsapp.apply.order import in_tiers
 from kotsapp.apply.refusals import DENIAL, Refusal, RefusedError, UnchangeableError, explain
+from kotsapp.apply.update_strategy import beside_live_strategy
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.objects import ObjectKey, key_of
@@ -24,15 +26,10 @@ logger = logging.getLogger(__name__)
 
 # Requests of one app under way at once; the API server has other clients.
 CONCURRENCY = 16
-CRD_WAIT = 30.0
 GONE_WAIT = 60.0
 MAX_SHOWN_FIELDS = 3
 # The API server may show many fields otherwise than they were written (quantities, defaults in lists).
 MAX_DIFFERENCES = 50
-_STRATEGIES = {("apps", "Deployment"): "strategy", ("apps", "StatefulSet"): "updateStrategy"}
-_ROLLING = "RollingUpdate"
-# Pods with a lower number than this are not updated.
-_NO_POD = 2**31 - 1
 
 T = TypeVar("T")
 Object = Mapping[str, Any]
@@ -77,7 +74,7 @@ class Applier:
         return [result for result in results if result is not None]
 
     async def apply(self, objects: Sequence[Object], applied: Callable[[Entry], None]) -> None:
-        """Apply them tier by tier, telling ``applied`` of each at once; raises RefusedError after a failed tier."""
+        """Apply them tier by tier, calling ``applied`` with each at once; raises RefusedError after a failed tier."""
         by_key = {key_of(obj): obj for obj in objects}
         for keys in in_tiers(by_key):
             await self._each([by_key[key] for key in keys], lambda obj: self._apply(obj, applied))
@@ -94,7 +91,7 @@ class Applier:
                 return None
             if not await self._is_unchangeable(obj, error):
                 raise
-            eased = await self._eased(obj)
+            eased = await beside_live_strategy(obj, self._client)
             if eased is not None:
                 with contextlib.suppress(UnchangeableError):
                     return await self._rehearse(eased, provided)
@@ -136,7 +133,7 @@ class Applier:
         source, phase = self._options.sources.get(key, ""), self._options.deletion_phases.get(key, 0)
         applied(Entry(key, digest, seen.fields, source, self._options.account, phase))
         if key.kind == "CustomResourceDefinition":
-            await self._established(key, obj)
+            await until_served(obj, self._client, self._options.waiting)
 
     async def _beside_others(self, obj: Object) -> dict[str, Any]:
         """Apply the object; entries of others that it can't stand beside give way to it."""
@@ -149,7 +146,7 @@ class Applier:
 
     async def _apply_otherwise(self, obj: Object, key: ObjectKey, error: ApiError) -> dict[str, Any]:
         """Apply what can't be applied over the live object as it is."""
-        eased = await self._eased(obj)
+        eased = await beside_live_strategy(obj, self._client)
         if eased is not None:
             try:
                 await self._client.apply(eased)
@@ -160,28 +157,6 @@ class Applier:
         if not self._options.force(obj):
             raise await self._unchangeable(obj, error) from None
         return await self._replace(obj, key)
-
-    async def _eased(self, obj: Object) -> Object | None:
-        """The object with the update strategy of the live one, rolling nothing; None where that is no hindrance.
-
-        The API server fills in how to roll an update, as nobody's field, and refuses it beside a strategy that doesn't
-        roll: once it was ours, leaving it out takes it away. Until then no pod may be updated by the old strategy.
-        """
-        key = key_of(obj)
-        field = _STRATEGIES.get(key.group_kind)
-        spec = obj.get("spec")
-        wanted = spec.get(field) if field and isinstance(spec, Mapping) else None
-        if not isinstance(wanted, Mapping) or "rollingUpdate" in wanted or wanted.get("type") in (None, _ROLLING):
-            return None
-        kind = await self._client.resource_type(key.api_version, key.kind)
-        live = await self._client.get(kind, key.name, key.namespace)
-        strategy = ((live or {}).get("spec") or {}).get(field) or {}
-        if "rollingUpdate" not in strategy:
-            return None
-        if key.kind == "Deployment":
-            return {**obj, "spec": {**obj["spec"], field: strategy, "paused": True}}
-        strategy = {**strategy, "rollingUpdate": {**(strategy["rollingUpdate"] or {}), "partition": _NO_POD}}
-        return {**obj, "spec": {**obj["spec"], field: strategy}}
 
     async def _is_unchangeable(self, obj: Object, error: ApiError) -> bool:
         """Whether the object is refused for what the live one is, and could be made anew.
@@ -223,28 +198,6 @@ class Applier:
             await until(lambda: is_gone(kind, key, uid, self._client), GONE_WAIT, what, self._options.waiting)
         return await self._client.apply(obj)
 
-    async def _established(self, key: ObjectKey, obj: Object) -> None:
-        kind = await self._client.resource_type(key.api_version, key.kind)
-        group, defined_kind = defined(obj)
-        versions = [version for version in (obj.get("spec") or {}).get("versions") or () if version.get("served")]
-
-        async def established() -> bool:
-            crd = await self._client.get(kind, key.name)
-            conditions = ((crd or {}).get("status") or {}).get("conditions") or ()
-            return any(c.get("type") == "Established" and c.get("status") == "True" for c in conditions)
-
-        async def served() -> bool:
-            try:
-                for version in versions:
-                    self._client.forget_kinds(f"{group}/{version.get('name')}")
-                    await self._client.resource_type(f"{group}/{version.get('name')}", defined_kind)
-            except UnknownKindError:
-                return False
-            return True
-
-        await until(established, CRD_WAIT, f"{key} was applied", self._options.waiting)
-        await until(served, CRD_WAIT, f"{key} was applied", self._options.waiting)
-
     async def _each(self, objects: Iterable[Object], work: Callable[[Object], Awaitable[T]]) -> list[T]:
         """Run ``work`` on each, bounded; every one is tried before RefusedError is raised."""
         gate = asyncio.Semaphore(CONCURRENCY)
@@ -258,8 +211,8 @@ class Applier:
                 except UnknownKindError as error:
                     refusals.append(Refusal(key_of(obj), str(error), transient=False))
                 except ApiError as error:
-                    told = explain(error, key_of(obj), quoting=self._options.quoting)
-                    refusals.append(Refusal(key_of(obj), told, error.transient))
+                    message = explain(error, key_of(obj), quoting=self._options.quoting)
+                    refusals.append(Refusal(key_of(obj), message, error.transient))
 
         await asyncio.gather(*(one(obj) for obj in objects))
         if refusals:

@@ -14,6 +14,7 @@ from typing import Any
 from kotsapp.apply.digests import fields_digest
 from kotsapp.apply.inventory import says_kept
 from kotsapp.apply.kind_watch import KindWatch
+from kotsapp.apply.reservations import Reservations
 from kotsapp.health.assess import WorkloadFacts, WorkloadState, facts, has_health
 from kotsapp.kube.client import FIELD_MANAGER, KubeClient
 from kotsapp.kube.discovery import ResourceType
@@ -60,9 +61,7 @@ class OwnedObjects:
         self._applying: dict[Identity, set[str]] = {}
         # Jobs that were gone when they had ended well, and by whom they were applied.
         self._ended: dict[Identity, Owner] = {}
-        # Objects that are about to be applied, by whom, and who waits for the ones that are somebody else's.
-        self._reserved: dict[Identity, Owner] = {}
-        self._waiting: dict[Identity, dict[Owner, Owner]] = {}
+        self._reservations = Reservations(on_change)
         # What each app has or wants.
         self._expected: dict[Owner, frozenset[Identity]] = {}
 
@@ -71,6 +70,11 @@ class OwnedObjects:
 
     def get(self, key: ObjectKey) -> Seen | None:
         return self._seen.get(key.identity)
+
+    def holder(self, identity: Identity) -> Owner | None:
+        """Whose it is by its labels, where that app knows it, too; None where nobody has it."""
+        seen = self._seen.get(identity)
+        return seen.owner if seen is not None and identity in self._expected.get(seen.owner, ()) else None
 
     def has_ended(self, key: ObjectKey) -> bool:
         """Whether it is a Job that ended well and is gone since."""
@@ -89,6 +93,7 @@ class OwnedObjects:
         elif watch.is_unserved:
             watch.try_anew(kind)
         watch.followers.add(owner)
+        watch.shared.join()
         try:
             async with asyncio.timeout(FIRST_LIST_TIMEOUT):
                 await watch.synced.wait()
@@ -99,7 +104,7 @@ class OwnedObjects:
         return not watch.is_forbidden
 
     def expect(self, owner: Owner, keys: Iterable[ObjectKey]) -> None:
-        """The owner has or wants these objects alone: from now on it is told of no others that carry its labels."""
+        """The owner has or wants these objects alone: from now on no others that carry its labels wake it."""
         self._expected[owner] = frozenset(key.identity for key in keys)
 
     def follow_only(self, owner: Owner, user: str | None, keys: Iterable[ObjectKey]) -> None:
@@ -114,35 +119,33 @@ class OwnedObjects:
     def note(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
         """Remember an object as an answer showed it, ahead of the watch; returns what the answer showed.
 
-        Where the watch was faster and has shown a later change, the owner is told of that one.
+        Where the watch was faster and has shown a later change, the owner is woken for that one.
         """
         seen = self.read(obj, key)
-        held = self._seen.get(key.identity)
-        self._hand_over(key.identity, held, seen.owner)
+        cached = self._seen.get(key.identity)
+        self._hand_over(key.identity, cached, seen.owner)
         if seen.uid in self._applying.get(key.identity, ()):
-            self._tell(seen.owner, key.identity)
+            self._wake(seen.owner, key.identity)
             return seen
         self._ended.pop(key.identity, None)
-        if held is None or held.uid != seen.uid or held.version <= seen.version:
+        if cached is None or cached.uid != seen.uid or cached.version <= seen.version:
             self._seen[key.identity] = seen
-        elif (held.fields, held.deleting, held.kept) != (seen.fields, seen.deleting, seen.kept):
-            self._tell(seen.owner, key.identity)
+        elif (cached.fields, cached.deleting, cached.kept) != (seen.fields, seen.deleting, seen.kept):
+            self._wake(seen.owner, key.identity)
         return seen
 
     def forget(self, key: ObjectKey) -> None:
         self._seen.pop(key.identity, None)
 
     def forget_owner(self, owner: Owner) -> None:
-        """The app is gone: end the watches that nobody else needs, and tell who waited for what it held."""
+        """The app is gone: end the watches that nobody else needs, and wake who waited for what it held."""
         for key, watch in list(self._watches.items()):
             self._unfollow(key, watch, owner)
         for identity in [identity for identity, seen in self._seen.items() if seen.owner == owner]:
             del self._seen[identity]
         self._expected.pop(owner, None)
         self._ended = {identity: known for identity, known in self._ended.items() if known != owner}
-        for identity, waiting in list(self._waiting.items()):
-            waiting.pop(owner, None)
-            self._let_go(identity, owner)
+        self._reservations.forget_owner(owner)
 
     def reserve(self, owner: Owner, keys: Iterable[ObjectKey]) -> dict[ObjectKey, Owner]:
         """Keep others off objects that the owner is about to apply; those that others have reserved, and who.
@@ -150,22 +153,15 @@ class OwnedObjects:
         All of them are reserved, or none.
         """
         unsure = [key for key in keys if (seen := self._seen.get(key.identity)) is None or seen.owner != owner]
-        taken = {key: self._reserved[key.identity] for key in unsure if key.identity in self._reserved}
-        taken = {key: holder for key, holder in taken.items() if holder != owner}
-        if not taken:
-            self._reserved.update((key.identity, owner) for key in unsure)
-        return taken
+        return self._reservations.reserve(owner, unsure)
 
     def release(self, owner: Owner) -> None:
         """Done with applying: the objects' labels say from now on whose they are."""
-        for identity in [identity for identity, holder in self._reserved.items() if holder == owner]:
-            del self._reserved[identity]
-            self._let_go(identity, owner)
+        self._reservations.release(owner)
 
     def await_release(self, owner: Owner, taken: Mapping[ObjectKey, Owner]) -> None:
         """Tell the owner when one of these objects is deleted or changes hands, or its holder is gone."""
-        for key, holder in taken.items():
-            self._waiting.setdefault(key.identity, {})[owner] = holder
+        self._reservations.await_release(owner, taken)
 
     @contextlib.contextmanager
     def applying(self, key: ObjectKey) -> Iterator[None]:
@@ -182,21 +178,12 @@ class OwnedObjects:
             watch.cancel()
             del self._watches[key]
 
-    def _let_go(self, identity: Identity, holder: Owner | None = None) -> None:
-        """Tell who waits for the object, or only those who wait for this holder to let go of it."""
-        waiting = self._waiting.get(identity, {})
-        for owner in [owner for owner, known in waiting.items() if holder in (None, known)]:
-            del waiting[owner]
-            self._on_change(owner)
-        if not waiting:
-            self._waiting.pop(identity, None)
+    def _hand_over(self, identity: Identity, cached: Seen | None, owner: Owner) -> None:
+        if cached is not None and cached.owner != owner:
+            self._wake(cached.owner, identity)
+            self._reservations.let_go(identity)
 
-    def _hand_over(self, identity: Identity, held: Seen | None, owner: Owner) -> None:
-        if held is not None and held.owner != owner:
-            self._tell(held.owner, identity)
-            self._let_go(identity)
-
-    def _tell(self, owner: Owner, identity: Identity) -> None:
+    def _wake(self, owner: Owner, identity: Identity) -> None:
         expected = self._expected.get(owner)
         if expected is None or identity in expected:
             self._on_change(owner)
@@ -210,40 +197,40 @@ class OwnedObjects:
     def only(self, watch: KindWatch, listed: Sequence[Mapping[str, Any]], version: str) -> None:
         """What was known of the watched objects and is not in the list of this version is gone."""
         kind = watch.kind
-        there = {self._key(kind, item).identity for item in listed}
+        there = {_key(kind, item).identity for item in listed}
         group = kind.api_version.rpartition("/")[0]
         for identity in [i for i in self._seen if i.group_kind == (group, kind.kind)]:
             if identity in there or watch.namespace not in (None, identity.namespace) or identity in self._applying:
                 continue
             if version.isdigit() and self._seen[identity].version > int(version):
                 continue  # made after the list was
-            self._tell(self._seen.pop(identity).owner, identity)
-            self._let_go(identity)
+            self._wake(self._seen.pop(identity).owner, identity)
+            self._reservations.let_go(identity)
 
     def observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
         """Take one object, as an event or a list shows it."""
-        key = self._key(kind, obj)
-        held = self._seen.get(key.identity)
+        key = _key(kind, obj)
+        cached = self._seen.get(key.identity)
         seen = self.read(obj, key)
-        if held is not None and held.uid == seen.uid and held.version > seen.version:
+        if cached is not None and cached.uid == seen.uid and cached.version > seen.version:
             return
         if event == "DELETED":
-            if held is not None and held.uid != seen.uid:
+            if cached is not None and cached.uid != seen.uid:
                 return
             if key.identity in self._applying:
                 self._applying[key.identity].add(seen.uid)
             self._seen.pop(key.identity, None)
             if key.group_kind == ("batch", "Job") and seen.facts and seen.facts.state is WorkloadState.READY:
                 self._ended[key.identity] = seen.owner
-            self._tell((held or seen).owner, key.identity)
-            self._let_go(key.identity)
+            self._wake((cached or seen).owner, key.identity)
+            self._reservations.let_go(key.identity)
             return
         self._seen[key.identity] = seen
-        self._hand_over(key.identity, held, seen.owner)
-        if (held is None and event == "LISTED") or key.identity in self._applying:
+        self._hand_over(key.identity, cached, seen.owner)
+        if (cached is None and event == "LISTED") or key.identity in self._applying:
             return
-        if held is None or _told_by(held) != _told_by(seen):
-            self._tell(seen.owner, key.identity)
+        if cached is None or _watched(cached) != _watched(seen):
+            self._wake(seen.owner, key.identity)
 
     def read(self, obj: Mapping[str, Any], key: ObjectKey) -> Seen:
         """What would be kept of this object."""
@@ -260,11 +247,12 @@ class OwnedObjects:
             kept=says_kept(metadata, self._keep_annotation),
         )
 
-    @staticmethod
-    def _key(kind: ResourceType, obj: Mapping[str, Any]) -> ObjectKey:
-        metadata = obj.get("metadata") or {}
-        return ObjectKey(kind.api_version, kind.kind, metadata.get("namespace") or "", str(metadata.get("name")))
+
+def _key(kind: ResourceType, obj: Mapping[str, Any]) -> ObjectKey:
+    metadata = obj.get("metadata") or {}
+    return ObjectKey(kind.api_version, kind.kind, metadata.get("namespace") or "", str(metadata.get("name")))
 
 
-def _told_by(seen: Seen) -> tuple[object, ...]:
+def _watched(seen: Seen) -> tuple[object, ...]:
+    """What of an object makes a difference to its owner: not its version, which grows with every status."""
     return seen.fields, seen.facts, seen.deleting, seen.kept

@@ -42,7 +42,7 @@ class Deleter:
     ) -> None:
         """Delete what is live and not spared, last tier first; raises RefusedError for what could not be deleted.
 
-        ``client_for`` an entry has the rights for it. ``done`` is told of each entry that is done with, and why its
+        ``client_for`` an entry has the rights for it. ``done`` is called with each entry that is done with, and why its
         object was left where it was. What may have to clean up after custom resources stays until they are gone,
         unless nothing ``lingers``.
         """
@@ -119,5 +119,5 @@ class Deleter:
         except ApiError as error:
             if error.status:
                 raise
-            held = ", ".join(map(str, metadata["finalizers"]))
-            raise LingeringError(f"is deleted and waits for whoever handles its finalizers {held}") from None
+            finalizers = ", ".join(map(str, metadata["finalizers"]))
+            raise LingeringError(f"is deleted and waits for whoever handles its finalizers {finalizers}") from None

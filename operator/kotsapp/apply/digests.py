@@ -1,4 +1,4 @@
-"""Digests that tell whether an object is still what was applied.
+"""Digests that show whether an object is still what was applied.
 
 Server-side apply records the fields that a manager owns. Whoever changes or removes one of them takes it from that
 record, so a digest of the record is enough to notice drift: no copy of the object, no comparison of values that the
@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-# 64 bits tell two states of one object apart; status lists one digest of each sort for every object.
+# 64 bits are enough for two states of one object; status lists one digest of each sort for every object.
 DIGEST_BYTES = 8
 STATUS = "status"  # the subresource that controllers write to; changing a spec through `scale` is changing the spec
 
@@ -25,12 +25,12 @@ def _digest(value: Any, key: bytes) -> str:
     return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES, key=key).hexdigest()
 
 
-def object_digest(obj: Mapping[str, Any], seal: bytes) -> str:
-    """A digest of a whole object. A Secret's is keyed with ``seal``, which whoever sees the digest must not know:
+def object_digest(obj: Mapping[str, Any], digest_key: bytes) -> str:
+    """A digest of a whole object. A Secret's is keyed with ``digest_key``, which whoever sees the digest must not know:
     against a plain one, guesses of a password could be tried."""
     if (obj.get("apiVersion"), obj.get("kind")) != ("v1", "Secret"):
         return digest(obj)
-    key = hashlib.blake2b(seal, digest_size=hashlib.blake2b.MAX_KEY_SIZE).digest()
+    key = hashlib.blake2b(digest_key, digest_size=hashlib.blake2b.MAX_KEY_SIZE).digest()
     return _digest(obj, key)
 
 

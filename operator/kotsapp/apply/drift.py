@@ -13,6 +13,7 @@ from kotsapp.apply.inventory import Inventory
 from kotsapp.apply.plan import Plan, PlanDigests
 from kotsapp.apply.reader import LiveReader
 from kotsapp.apply.repair_backoff import RepairHistory
+from kotsapp.aside import paced
 from kotsapp.kube.client import FIELD_MANAGER, KubeClient
 from kotsapp.kube.objects import Identity, ObjectKey, key_of
 
@@ -38,7 +39,7 @@ async def find_changes(plan: Plan, digests: PlanDigests, reader: LiveReader, kno
     """
     changed, drifted, postponed, ended = [], [], [], []
     now = time.monotonic()
-    for obj in plan.objects:
+    async for obj in paced(plan.objects):
         key = key_of(obj)
         entry = known.inventory.get(key)
         if entry is None or entry.key != key or not entry.digest:
@@ -75,26 +76,26 @@ async def find_changes(plan: Plan, digests: PlanDigests, reader: LiveReader, kno
 async def note_repairs(
     changes: Changes, client: KubeClient, history: RepairHistory
 ) -> tuple[RepairHistory, Contested | None]:
-    """The history with the repairs that were made, and what is told of the objects that are fought over.
+    """The history with the repairs that were made, and what is said of the objects that are fought over.
 
     A fight is over when a repair has lasted as long as the next one would have been put off.
     """
     now = time.monotonic()
     history = history.repaired([key_of(obj).identity for obj in changes.drifted], now)
-    told: dict[Identity, str] = {}
+    explanations: dict[Identity, str] = {}
     for obj in changes.postponed[:MAX_CONTESTS]:
         identity = key_of(obj).identity
-        told[identity] = await _explain(obj, len(history.times[identity]), client)
+        explanations[identity] = await _explain(obj, len(history.times[identity]), client)
     waits = {key_of(obj).identity: 0.0 for obj in changes.postponed}
     for identity in (key.identity for key in changes.plan.keys):
         if identity in waits or history.is_contested(identity, now):
             waits[identity] = history.wait(identity, now)
             if identity in history.explanations:
-                told.setdefault(identity, history.explanations[identity])
-    history = history.explained(told)
+                explanations.setdefault(identity, history.explanations[identity])
+    history = history.explained(explanations)
     if not waits:
         return history, None
-    shown = [told[identity] for identity in waits if identity in told][:MAX_CONTESTS]
+    shown = [explanations[identity] for identity in waits if identity in explanations][:MAX_CONTESTS]
     if len(waits) > len(shown):
         shown.append(f"and {len(waits) - len(shown)} more objects")
     message = (

@@ -44,18 +44,13 @@ class KindWatch(Reflector):
         self._client = client
         self._label = label
         self._view = view
-        self._task = asyncio.create_task(self.run(), name=f"watch {self.name}")
+        self.start()
 
     def try_anew(self, kind: ResourceType) -> None:
         """The kind was found just now, perhaps under another path."""
         self.kind = kind
         self.synced.clear()
         self.retry_now.set()
-
-    def cancel(self) -> asyncio.Task[None]:
-        """End it; the task is there to be awaited."""
-        self._task.cancel()
-        return self._task
 
     async def list(self) -> str:
         full = has_health(self.kind.api_version, self.kind.kind)

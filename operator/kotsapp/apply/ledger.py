@@ -7,7 +7,7 @@ from kotsapp.apply.inventory import Entry, Inventory
 
 
 class Ledger:
-    """The inventory as it is by now. ``save`` stores it; it is told whether there will be objects that were not there.
+    """The inventory as it is by now. ``save`` stores it, given whether there will be objects that were not there.
 
     Stored before anything is made or changed, so that nothing made is ever forgotten, and nothing changed is taken
     for what it was.

@@ -162,7 +162,7 @@ def _once(entries: list[Any], name: str, keys: Keys) -> list[Any]:
 
 
 def _identity(entry: Any, keys: Keys) -> tuple[Any, ...] | None:
-    """What tells the entry apart; None where it has another shape."""
+    """What identifies the entry; None where it has another shape."""
     if not keys:
         values = [entry]
     elif isinstance(entry, Mapping):

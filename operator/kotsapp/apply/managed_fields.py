@@ -57,7 +57,7 @@ def _split(
 
 
 def places(fields: Fields, live: Any, steps: Sequence[Step]) -> Iterator[tuple[str, ...]]:
-    """The key paths of a tree that a dotted path leads to; ``live`` is the object, which tells its lists' items."""
+    """The key paths of a tree that a dotted path leads to; ``live`` is the object, to find its lists' items in."""
     if not steps:
         yield ()
         return

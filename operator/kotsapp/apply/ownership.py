@@ -43,8 +43,8 @@ class ClaimedError(Exception):
     """Other apps have some of the objects. ``claims`` says who has which; ``exclusive`` are among them."""
 
     def __init__(self, claims: Mapping[ObjectKey, Owner], exclusive: Sequence[ObjectKey], namespace: str) -> None:
-        told = [f"{key.within(namespace)} is claimed by KotsApp {holder}" for key, holder in claims.items()]
-        message = "; ".join(told[:MAX_SHOWN]) + "; one object can't have two, remove it from one of them"
+        claimed = [f"{key.within(namespace)} is claimed by KotsApp {holder}" for key, holder in claims.items()]
+        message = "; ".join(claimed[:MAX_SHOWN]) + "; one object can't have two, remove it from one of them"
         super().__init__(message)
         self.claims = claims
         self.exclusive = tuple(exclusive)

@@ -16,7 +16,7 @@ class Phase:
     """Objects that are applied together, tier by tier.
 
     The next phase waits until all of ``awaited`` have run, until all of ``ready`` are, and until the ``properties``
-    (path, steps, text) of the live objects are as told.
+    (path, steps, text) of the live objects are as stated.
     """
 
     objects: tuple[Object, ...]
@@ -62,7 +62,7 @@ class PlanDigests:
 
     @classmethod
     def of(cls, plan: Plan, digest_key: bytes) -> "PlanDigests":
-        """``digest_key`` keys the digests of Secrets, so that a status does not tell what they hold."""
+        """``digest_key`` keys the digests of Secrets, so that a status does not reveal what they hold."""
         return cls(
             {key_of(obj): object_digest(obj, digest_key) for obj in plan.objects},
             {key: object_digest(obj, digest_key) for key, obj in plan.as_written.items()},

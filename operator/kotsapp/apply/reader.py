@@ -15,7 +15,7 @@ class LiveReader:
     """One look at the cluster. ``unwatched`` are (group, kind) pairs whose objects are read one by one, once.
 
     One rule for what can't be read: an object of a kind that is not served, and one that the identity may not even
-    read, are not there. Whoever applies them is told so, with the object's name.
+    read, are not there. Applying them is refused with the object's name.
     """
 
     client: KubeClient

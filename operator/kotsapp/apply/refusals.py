@@ -40,7 +40,7 @@ class RefusedError(Exception):
         super().__init__(grouped(map(str, refusals), MAX_SHOWN_REFUSALS))
         self.refusals = tuple(refusals)
 
-    def told(self, places: Mapping[ObjectKey, str]) -> str:
+    def message(self, places: Mapping[ObjectKey, str]) -> str:
         """The message, with where the objects stand in the manifests."""
         by_problem = {str(one): places[one.key] for one in self.refusals if one.key in places}
         return grouped(map(str, self.refusals), MAX_SHOWN_REFUSALS, by_problem)

@@ -43,7 +43,7 @@ def _pause(excess: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RepairHistory:
-    """When each object was repaired (seconds of one clock, oldest first), and what was told of those fought over."""
+    """When each object was repaired (seconds of one clock, oldest first), and what was said of those fought over."""
 
     times: Mapping[Identity, Sequence[float]] = field(default_factory=dict)
     explanations: Mapping[Identity, str] = field(default_factory=dict)

@@ -28,6 +28,7 @@ from kotsapp.apply.plan import Phase, Plan, PlanDigests
 from kotsapp.apply.pruner import ClientOf, Pruner
 from kotsapp.apply.reader import LiveReader
 from kotsapp.apply.refusals import RefusedError
+from kotsapp.aside import Aside, paced
 from kotsapp.health.assess import WorkloadState
 from kotsapp.images.image_path import Step, children
 from kotsapp.kube.client import KubeClient
@@ -44,7 +45,7 @@ class Cluster:
 
     ``by_namespace`` watches each namespace by itself, for those who may not watch them all. ``client_of`` an account
     has its rights; ``holds`` says whether another app has an object in its inventory. ``waiting`` is entered while
-    somebody else has to act.
+    somebody else has to act. ``aside`` is where much is computed.
     """
 
     client: KubeClient
@@ -53,6 +54,7 @@ class Cluster:
     holds: Holds
     by_namespace: bool = False
     waiting: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
+    aside: Aside = field(default_factory=Aside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ class Session:
         plan = await _without_kept_owners(plan, reader)
         inside = [key for key in plan.keys if key.namespace == owner.namespace]
         await claim(self._applicant, plan, inside, reader, self._cluster.holds)
-        digests = PlanDigests.of(plan, self._options.digest_key)
+        size = len(plan.objects)
+        digests = await self._cluster.aside.run(size, PlanDigests.of, plan, self._options.digest_key)
         changes = await find_changes(plan, digests, reader, self._known)
         exclusive = [obj for obj in changes.due if key_of(obj) in plan.exclusive]
         unread = await refuse_taken(self._applicant, exclusive, client)
@@ -280,5 +283,7 @@ async def _without_kept_owners(plan: Plan, reader: LiveReader) -> Plan:
         metadata = {name: value for name, value in obj["metadata"].items() if name != "ownerReferences"}
         return {**obj, "metadata": metadata}
 
-    phases = [replace(phase, objects=tuple([await one(obj) for obj in phase.objects])) for phase in plan.phases]
+    phases = [
+        replace(phase, objects=tuple([await one(obj) async for obj in paced(phase.objects)])) for phase in plan.phases
+    ]
     return replace(plan, phases=tuple(phases))

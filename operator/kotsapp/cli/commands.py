@@ -10,3 +10,20 @@ COMMANDS = {
     "render": "rewrite manifests as the operator would, without a cluster",
     "completion": "print the completion of a shell: bash, zsh or fish",
 }
+
+# Those of ``kubectl kotsapp``, which people type here, too.
+PLUGIN_VERBS = (
+    "get",
+    "status",
+    "images",
+    "why",
+    "events",
+    "tree",
+    "diff",
+    "history",
+    "report",
+    "retry",
+    "rerender",
+    "suspend",
+    "resume",
+)

@@ -5,7 +5,6 @@ import argparse
 from kotsapp.cli import parser as command_line
 from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK
-from kotsapp.cli.examples import with_examples
 
 _BASH = """_kotsapp() {{
   local words
@@ -20,15 +19,6 @@ complete -o default -F _kotsapp kotsapp
 """
 # zsh runs bash's completions by itself.
 _ZSH = "#compdef kotsapp\nautoload -U +X bashcompinit && bashcompinit\n"
-
-
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    text = "Print what a shell completes the command line by."
-    parser = commands.add_parser(
-        "completion", help=COMMANDS["completion"], description=text, **with_examples("completion")
-    )
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

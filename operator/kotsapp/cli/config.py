@@ -8,12 +8,8 @@ from typing import Any
 
 import yaml
 
-from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.examples import with_examples
-from kotsapp.cli.formats import FORMATS
 from kotsapp.cli.inputs import read_answers, source_files
-from kotsapp.cli.options import add_config_values
 from kotsapp.cli.output import print_result, table
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import actions
@@ -29,18 +25,8 @@ _MAX_DEFAULT = 40
 _NOT_ANSWERED = frozenset({"heading", "label"})
 
 
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("config", help=COMMANDS["config"], description=run.__doc__, **with_examples("config"))
-    parser.add_argument("files", metavar="FILE|DIR|-", nargs="+", help="the release: manifests, archives, folders")
-    add_config_values(parser)
-    text = "a table (default), json, or a ConfigValues document to fill in as yaml"
-    parser.add_argument("-o", "--output", choices=FORMATS, default="table", help=text)
-    parser.set_defaults(run=run)
-
-
 def run(args: argparse.Namespace) -> int:
-    """List the items of a release's Config: kotsapp config FOLDER -o yaml > values.yaml prints a ConfigValues document
-    to fill in, for kotsapp render --config-values and for a Secret that spec.config.valuesFrom names."""
+    """List the items of a release's Config, or print a ConfigValues document to fill in."""
     found = _config(args)
     answers = read_answers(args.config_values)
     if args.output == "yaml":
@@ -100,7 +86,7 @@ def _table(items: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _required(item: Mapping[str, Any]) -> str:
-    """Whether it has to have a value: always, or where its condition, which takes answers to tell, holds."""
+    """Whether it has to have a value: always, or where its condition, which depends on answers, holds."""
     if not item["required"]:
         return "-"
     return "if asked" if actions.has_calls(item["when"]) else "yes"
@@ -148,12 +134,12 @@ def _answered_by(item: Item) -> list[Item]:
 def _lines(item: Item, when: str, answers: Answers) -> Iterator[str]:
     given, depends = item.name in answers.values, actions.has_calls(when)
     required = "required if asked" if item.required and depends else "required" if item.required else ""
-    told = [item.type, required, f"when: {_line(when)}" if depends else ""]
+    remarks = [item.type, required, f"when: {_line(when)}" if depends else ""]
     if item.children:
-        told.append("one of " + ", ".join(name for name, _ in item.children))
+        remarks.append("one of " + ", ".join(name for name, _ in item.children))
     if item.pattern:
-        told.append(_line(item.pattern_message or f"matches {item.pattern}"))
-    yield f"    # {_line(item.title or item.name)} ({'; '.join(part for part in told if part)})"
+        remarks.append(_line(item.pattern_message or f"matches {item.pattern}"))
+    yield f"    # {_line(item.title or item.name)} ({'; '.join(part for part in remarks if part)})"
     if item.help_text:
         yield f"    # {_line(item.help_text)}"
     default = item.default or item.value

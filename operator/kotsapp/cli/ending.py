@@ -1,7 +1,9 @@
 """How every command ends: with an exit code, and one line for whatever kept it from its end."""
 
+import atexit
 import contextlib
 import errno
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -17,6 +19,8 @@ _NO_ROOM = frozenset({errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})
 def carry_out(name: str, work: Callable[[], int]) -> int:
     """The exit code of ``work``; ``name`` begins the line on standard error."""
     use(Redactor())
+    # What is left when the process ends goes with it, and need not be gone through before.
+    atexit.register(gc.freeze)
     if sys.stdout is None:  # closed by who called us
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
     try:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
+from kotsapp.cli import unpacked
 from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
 from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
 from kotsapp.license.document import MAX_BYTES
@@ -21,12 +22,12 @@ from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import CallsError, Drawn
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
+from kotsapp.release.source_file import ChartInstall
 
-# kubectl's own, where it is told of none.
+# kubectl's own, where none is given.
 DEFAULT_NAMESPACE = "default"
 STANDARD_INPUT = "-"
 UNNAMED = "standard input"
-CHART_FILE = "Chart.yaml"
 _ENDINGS = (".yaml", ".yml", ".json", ".tgz", ".tar.gz")
 # A folder with more is not a release, but somebody's home.
 _MAX_FILES = 10_000
@@ -43,15 +44,21 @@ def is_source_file(path: str) -> bool:
 def source_files(paths: Iterable[str]) -> list[SourceFile]:
     """The manifests and archives at the paths; folders with all below them, in the order of their names.
 
-    ``-`` is standard input. Raises CommandError.
+    ``-`` is standard input. A chart that is all there is, packed or its folder, is installed with its own values, as
+    one of a registry is. Raises CommandError.
     """
     files: list[SourceFile] = []
+    paths = list(paths)
+    if len(paths) == 1 and unpacked.is_chart(chart := Path(paths[0])):
+        data = unpacked.packed(chart, lambda file: read_file(file, MAX_SOURCE_BYTES))
+        return [SourceFile(str(chart), f"{chart.resolve().name}.tgz", _bounded(data, str(chart)), ChartInstall())]
+    alone = ChartInstall() if len(paths) == 1 and not Path(paths[0]).is_dir() else None
     for path in paths:
         if path == STANDARD_INPUT:
-            files.append(SourceFile(UNNAMED, "stdin.yaml", _standard_input(MAX_SOURCE_BYTES)))
+            files.append(SourceFile(UNNAMED, "stdin.yaml", _standard_input(MAX_SOURCE_BYTES), alone))
             continue
         for file, name in _files(Path(path)):
-            files.append(SourceFile(str(file), name, read_file(file, MAX_SOURCE_BYTES)))
+            files.append(SourceFile(str(file), name, read_file(file, MAX_SOURCE_BYTES), alone))
             if len(files) > _MAX_FILES:
                 raise CommandError(f"{path}: more than {_MAX_FILES} files; name the release's own folder")
     if not files:
@@ -71,12 +78,7 @@ def read_release(
     """
     try:
         release = renderer.read(files, local_images, kept)
-        if not release.charts:
-            return renderer.with_unhandled(release)
-        # Running helm costs imports that a release without charts, nearly every one, need not pay for.
-        import asyncio
-
-        return renderer.with_unhandled(asyncio.run(renderer.with_charts(release)))
+        return renderer.with_unhandled(renderer.with_charts(release))
     except ConfigIncompleteError as error:
         raise CommandError("\n".join(map(str, error.problems)), EXIT_PROBLEM) from None
     except CallsError as error:
@@ -121,7 +123,7 @@ def refuse_expired(license: License, file: str) -> None:
 def version_of(files: Sequence[SourceFile]) -> ReleaseVersion:
     """Which release the files are, by the Installation document among them; one that says nothing without it.
 
-    What can't be read is told where manifests are read.
+    What can't be read is reported where manifests are read.
     """
     for file in files:
         if PurePath(file.name).name == installation.FILE_NAME:
@@ -164,8 +166,11 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path)
         hidden = any(part.startswith(".") for part in name.parts)
-        if file.name == CHART_FILE and not hidden:
+        if file.name == unpacked.CHART_FILE and not hidden:
             chart = file.parent
-            raise CommandError(f"{chart} is an unpacked chart, and KOTS reads packed ones: helm package {chart}")
+            raise CommandError(
+                f"{chart} is an unpacked chart, and KOTS reads packed ones: helm package {chart}; or give that folder"
+                " alone"
+            )
         if not hidden and _is_source(file.name) and file.is_file():
             yield file, name.as_posix()

@@ -8,12 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from kotsapp.cli.commands import COMMANDS
-from kotsapp.cli.durations import period
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.examples import with_examples
-from kotsapp.cli.formats import add_output_option
 from kotsapp.cli.output import print_result, print_tables
 from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
 from kotsapp.license.document import MAX_BYTES
@@ -25,46 +21,8 @@ _GLOBAL_KEY = Path("private", "global.pem")
 _APP_KEY = Path("private", "app.pem")
 
 
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    license_parser = commands.add_parser("license", help=COMMANDS["license"], **with_examples("license"))
-    actions = license_parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    verify_parser = actions.add_parser(
-        "verify",
-        help="is it genuine, for which application, until when",
-        description=_verify.__doc__,
-        **with_examples("license verify"),
-    )
-    verify_parser.add_argument("files", metavar="FILE|-", nargs="+", help="License documents")
-    verify_parser.add_argument(
-        "--trusted-keys", metavar="DIR", type=Path, help="folder with further public keys, <key id>.pem each"
-    )
-    verify_parser.add_argument(
-        "--within", metavar="DURATION", type=period, help="fail, too, if it expires within that time, such as 30d"
-    )
-    add_output_option(verify_parser)
-    verify_parser.set_defaults(run=_verify)
-
-    sign_parser = actions.add_parser(
-        "sign",
-        help="sign a license with your own keys, for development and tests",
-        description=_sign.__doc__,
-        **with_examples("license sign"),
-    )
-    sign_parser.add_argument("file", metavar="FILE|-", help="a License document without signature")
-    sign_parser.add_argument(
-        "--keys",
-        metavar="DIR",
-        type=Path,
-        required=True,
-        help="folder of your keys, made with fresh ones if it isn't there; give it to --trusted-keys as it is",
-    )
-    sign_parser.set_defaults(run=_sign)
-
-
-def _verify(args: argparse.Namespace) -> int:
-    """Verify licenses: exit code 0 if each may be used, 1 with the reason if not (forged, damaged, expired, or about to
-    expire within the time that --within gives)."""
+def verify(args: argparse.Namespace) -> int:
+    """Print what each license says and whether it may be used; exit code 1 if one may not."""
     try:
         keys = TrustedKeys.load(args.trusted_keys)
     except TrustedKeysError as error:
@@ -82,7 +40,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _verified(name: str, data: bytes, keys: TrustedKeys, within: timedelta | None) -> dict[str, Any]:
-    """What is told of one license; ``problem`` is for standard error, and decides the exit code."""
+    """What is printed of one license; ``problem`` is for standard error, and decides the exit code."""
     soon = None
     try:
         license = load(data, keys)
@@ -110,8 +68,8 @@ def _expires_soon(license: License, within: timedelta | None) -> str | None:
     return f"LicenseExpiringSoon: it expires on {timestamp(license.expires_at)}; have it renewed"
 
 
-def _sign(args: argparse.Namespace) -> int:
-    """Sign a License document with the keys in DIR and print it; a license of a version is signed as that version."""
+def sign_file(args: argparse.Namespace) -> int:
+    """Print the license, signed with the keys in the folder."""
     data = _read(args.file)
     keys = _signing_keys(args.keys)
     try:

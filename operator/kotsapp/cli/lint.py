@@ -7,37 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM
-from kotsapp.cli.examples import with_examples
 from kotsapp.cli.inputs import UNNAMED, read_answers, source_files
-from kotsapp.cli.options import add_config_values
 from kotsapp.cli.output import cell, table
 from kotsapp.lint.check import check
 from kotsapp.lint.findings import KINDS, Entry, Finding, Level, Location, Report
 from kotsapp.lint.formats import github, junit, sarif
 from kotsapp.text import counted
 
-FORMATS = ("table", "json", "sarif", "junit", "github")
-
-
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("lint", help=COMMANDS["lint"], description=run.__doc__, **with_examples("lint"))
-    parser.add_argument(
-        "files", metavar="FILE|DIR|-", nargs="+", help="the release: manifests, archives, folders, standard input"
-    )
-    add_config_values(parser)
-    parser.add_argument("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")
-    parser.add_argument("--list", action="store_true", help="in the table: also every document, call, chart and image")
-    text = "a table (default), or what a CI system reads"
-    parser.add_argument("-o", "--output", choices=FORMATS, default="table", help=text)
-    parser.set_defaults(run=run)
-
 
 def run(args: argparse.Namespace) -> int:
-    """Check a release without a license: every document, template call, chart and image, with file and line; all that
-    is found at once. Exit code 0 if nothing stands in the way, 1 with findings of the level error, 2 for bad usage.
-    What only a license or the answers to the Config can tell is said as a note."""
+    """Check a release, and print what was found; exit code 1 with findings of a level that fails."""
     answers = read_answers(args.config_values)
     files = source_files(args.files)
 
@@ -47,18 +27,19 @@ def run(args: argparse.Namespace) -> int:
         return helm.find_program(args.helm)
 
     report = check(files, UNNAMED, answers, helm_program)
-    sys.stdout.write(_text(report, args))
-    return EXIT_PROBLEM if report.of(Level.ERROR) else EXIT_OK
+    failing = Level(args.fail_on).and_worse
+    sys.stdout.write(_text(report, args, failing))
+    return EXIT_PROBLEM if any(finding.level in failing for finding in report.findings) else EXIT_OK
 
 
-def _text(report: Report, args: argparse.Namespace) -> str:
+def _text(report: Report, args: argparse.Namespace, failing: frozenset[Level]) -> str:
     match args.output:
         case "json":
             return json.dumps(_data(report), indent=2, ensure_ascii=False) + "\n"
         case "sarif":
             return sarif.text(report)
         case "junit":
-            return junit.text(report)
+            return junit.text(report, failing)
         case "github":
             return github.text(report)
     return _tables(report, listed=args.list)

@@ -4,15 +4,10 @@ import argparse
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from kotsapp.cli.commands import COMMANDS
-from kotsapp.cli.durations import DEFAULT_TIMEOUT, seconds
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.examples import with_examples
-from kotsapp.cli.formats import add_output_option
 from kotsapp.cli.inputs import (
     DEFAULT_NAMESPACE,
     is_source_file,
@@ -22,7 +17,6 @@ from kotsapp.cli.inputs import (
     source_files,
     version_of,
 )
-from kotsapp.cli.options import add_config_values
 from kotsapp.cli.output import print_result, table
 from kotsapp.cli.progress import Progress
 from kotsapp.cli.unhandled import entries, notes
@@ -40,30 +34,6 @@ from kotsapp.verdicts.decision import Resolution
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.resolver import Policy, Routing, resolve_all
 from kotsapp.verdicts.verification import Verified
-
-
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("probe", help=COMMANDS["probe"], description=run.__doc__, **with_examples("probe"))
-    parser.add_argument("images", metavar="IMAGE", nargs="*", help="an image reference")
-    parser.add_argument(
-        "-f", "--filename", action="append", default=[], metavar="FILE|DIR|-", help="manifests; repeatable"
-    )
-    parser.add_argument("--license", metavar="FILE|-", help="also ask the proxy, with this license")
-    parser.add_argument("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
-    add_config_values(parser)
-    parser.add_argument("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")
-    parser.add_argument("--registries", type=Path, metavar="FILE", help="where registries really are")
-    parser.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="never probed; repeatable")
-    parser.add_argument(
-        "--timeout",
-        type=seconds,
-        default=DEFAULT_TIMEOUT,
-        metavar="DURATION",
-        help="for asking about one image, such as 10s or 2m (default: 10s)",
-    )
-    parser.add_argument("--deny-private-networks", action="store_true", help="ask no registry at a private address")
-    add_output_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -86,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
     release = read_release(renderer, files) if files else Release()
     if files and release.is_empty and not release.reported_images:
         raise CommandError(release.nothing_found(files), EXIT_PROBLEM)
-    for _, told in not_fetched(release.objects):
-        report(f"kotsapp: {told}")
+    for _, note in not_fetched(release.objects):
+        report(f"kotsapp: {note}")
     users = collect_users(uses_of(release.objects), release.reported_images, release.local_images)
     try:
         references = _distinct([*_references(args.images), *parse_used(users)])
@@ -105,15 +75,15 @@ def run(args: argparse.Namespace) -> int:
         timeout=args.timeout,
     )
     prober = Prober(registries, allow_private=not args.deny_private_networks, ask_each=True)
-    settled = asyncio.run(_probe(prober, references, policy, license)).settled
-    found: dict[str, Any] = {"images": [_entry(one, license) for one in settled]}
+    resolutions = asyncio.run(_probe(prober, references, policy, license)).resolutions
+    found: dict[str, Any] = {"images": [_entry(one, license) for one in resolutions]}
     if release.unhandled:
         found["unhandledImages"] = entries(release.unhandled)
-    print_result(found, args.output, lambda: _table(settled, license))
+    print_result(found, args.output, lambda: _table(resolutions, license))
     if args.output == "table":
-        for told in notes(release.unhandled):
-            report(f"kotsapp: {told}")
-    return EXIT_OK if all(_is_good(one, license) for one in settled) else EXIT_PROBLEM
+        for note in notes(release.unhandled):
+            report(f"kotsapp: {note}")
+    return EXIT_OK if all(_is_good(one, license) for one in resolutions) else EXIT_PROBLEM
 
 
 async def _probe(prober: Prober, references: Sequence[Reference], policy: Policy, license: License | None) -> Routing:
@@ -144,48 +114,53 @@ def _license(args: argparse.Namespace) -> License:
     return license
 
 
-def _entry(settled: Resolution, license: License | None) -> Mapping[str, Any]:
+def _entry(resolution: Resolution, license: License | None) -> Mapping[str, Any]:
     return {
-        "image": settled.image,
-        "verdict": str(settled.verdict),
-        "route": str(settled.route) if settled.route else None,
-        "pull": _pull(settled, license),
-        "httpStatus": settled.http_status,
-        "code": settled.code,
-        "message": _message(settled, license),
-        "verified": str(settled.verified),
-        "requests": settled.requests,
-        "elapsed": round(settled.elapsed, 4),
+        "image": resolution.image,
+        "verdict": str(resolution.verdict),
+        "route": str(resolution.route) if resolution.route else None,
+        "pull": _pull(resolution, license),
+        "httpStatus": resolution.http_status,
+        "code": resolution.code,
+        "message": _message(resolution, license),
+        "verified": str(resolution.verified),
+        "requests": resolution.requests,
+        "elapsed": round(resolution.elapsed, 4),
     }
 
 
-def _pull(settled: Resolution, license: License | None) -> str | None:
+def _pull(resolution: Resolution, license: License | None) -> str | None:
     """Without a license nobody knows the app's slug, which is a part of a proxied reference."""
-    if license is None and settled.route is Route.PROXY and settled.pull != settled.image:
+    if license is None and resolution.route is Route.PROXY and resolution.pull != resolution.image:
         return None
-    return settled.pull
+    return resolution.pull
 
 
-def _message(settled: Resolution, license: License | None) -> str:
-    if license is None or not settled.verified_message or settled.verified_message in settled.message:
-        return settled.message
-    return f"{settled.message}; {settled.verified_message}"
+def _message(resolution: Resolution, license: License | None) -> str:
+    if license is None or not resolution.verified_message or resolution.verified_message in resolution.message:
+        return resolution.message
+    return f"{resolution.message}; {resolution.verified_message}"
 
 
-def _is_good(settled: Resolution, license: License | None) -> bool:
-    if settled.route is None:
+def _is_good(resolution: Resolution, license: License | None) -> bool:
+    if resolution.route is None:
         return False
-    return license is None or not settled.route.needs_secret or settled.verified is Verified.TRUE
+    return license is None or not resolution.route.needs_secret or resolution.verified is Verified.TRUE
 
 
-def _table(settled: Sequence[Resolution], license: License | None) -> str:
+def _table(resolutions: Sequence[Resolution], license: License | None) -> str:
     heads = ["IMAGE", "VERDICT", "ROUTE", "HTTP", *(["VERIFIED"] if license else []), "MESSAGE"]
-    return table(heads, (_row(one, license) for one in settled))
+    return table(heads, (_row(one, license) for one in resolutions))
 
 
-def _row(settled: Resolution, license: License | None) -> list[str]:
-    cells = [settled.image, str(settled.verdict), str(settled.route or "-"), str(settled.http_status or "-")]
+def _row(resolution: Resolution, license: License | None) -> list[str]:
+    cells = [
+        resolution.image,
+        str(resolution.verdict),
+        str(resolution.route or "-"),
+        str(resolution.http_status or "-"),
+    ]
     if license:
-        routed = settled.route is not None and settled.route.needs_secret
-        cells.append(str(settled.verified) if routed else "-")
-    return [*cells, _message(settled, license)]
+        routed = resolution.route is not None and resolution.route.needs_secret
+        cells.append(str(resolution.verified) if routed else "-")
+    return [*cells, _message(resolution, license)]

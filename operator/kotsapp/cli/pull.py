@@ -3,19 +3,16 @@
 import argparse
 import asyncio
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from kotsapp.cli.commands import COMMANDS
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.examples import with_examples
-from kotsapp.cli.formats import add_output_option
 from kotsapp.cli.inputs import read_license, refuse_expired
 from kotsapp.cli.output import print_result, table, write_files
 from kotsapp.cli.progress import Transfer
 from kotsapp.fair_queue import NOBODY
+from kotsapp.frozen import frozen
 from kotsapp.license import License, TrustedKeys
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.redact import current
@@ -30,32 +27,14 @@ from kotsapp.sources.newest import Trust
 from kotsapp.sources.web import Web
 
 
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("pull", help=COMMANDS["pull"], description=run.__doc__, **with_examples("pull"))
-    add = parser.add_argument
-    add("url", nargs="?", metavar="URL", help="oci://...: a chart or artifact, in place of the channel's release")
-    add("--license", required=True, metavar="FILE", help="the license, which names the channel and opens it")
-    add("--version", metavar="LABEL", help="this version; of a URL also a range, a tag or a digest (default: newest)")
-    add("--to", type=Path, default=Path(), metavar="DIR", help="the folder that is written to (default: this one)")
-    add("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
-    add("--registries", type=Path, metavar="FILE", help="where hosts really are, as for kotsapp run")
-    add("--deny-private-networks", action="store_true", help="ask nobody at a private address")
-    add_output_option(parser)
-    parser.set_defaults(run=run)
-
-
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Pulled:
     license: License
     release: Artifact
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fetch the vendor's release of the license's channel, from the endpoint that the license is signed for, and write
-    its archive, and an Installation document that says which it is; or a chart of a registry that the license opens,
-    and a HelmChart document that asks for it. kotsapp lint and render take the folder. Exit code 1 if it can't be
-    fetched.
-    """
+    """Fetch the release, or what a URL names, and write its archive beside the document that says which it is."""
     license = read_license(args.license, args.trusted_keys, even_expired=True)
     try:
         registries = Registries.load(args.registries) if args.registries else Registries.empty()

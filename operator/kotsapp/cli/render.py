@@ -6,17 +6,11 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from kotsapp.cli.commands import COMMANDS
-from kotsapp.cli.durations import DEFAULT_TIMEOUT, seconds
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.examples import with_examples
-from kotsapp.cli.folder import write_folder
 from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files, version_of
-from kotsapp.cli.options import add_config_values, domain, image_path, object_name
 from kotsapp.cli.routes import Rules, decide
 from kotsapp.cli.unhandled import notes
 from kotsapp.images.finder import unmatched
@@ -27,13 +21,10 @@ from kotsapp.images.unhandled import still_unhandled
 from kotsapp.images.usage import collect_users, without_place
 from kotsapp.license import License
 from kotsapp.pullsecret import default_name, pull_secret
-from kotsapp.release.context import ReleaseVersion
+from kotsapp.release.context import ClusterFacts, ReleaseVersion
 from kotsapp.release.kotsapps import not_fetched
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
-from kotsapp.render.diff import differences
-from kotsapp.render.files import SECRET_FILE, file_names
-from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
 from kotsapp.render.patched import Found, Patched, find, in_order, patch, placed, secret_namespaces, title
 from kotsapp.render.yaml_text import dump_all
 from kotsapp.text import listed
@@ -42,63 +33,8 @@ from kotsapp.verdicts.verdict import Verdict
 _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
 
 
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("render", help=COMMANDS["render"], description=run.__doc__, **with_examples("render"))
-    add = parser.add_argument
-    add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR|-", help="manifests, archives")
-    add("--license", required=True, metavar="FILE|-", help="the license, which the pull secret is made from")
-    add("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
-    add(
-        "-n",
-        "--namespace",
-        type=object_name,
-        metavar="NS",
-        help="where the app goes: all that names no namespace, but for --kustomize, whose kustomization.yaml says it",
-    )
-    add_config_values(parser)
-    add("--helm", metavar="PROGRAM", help="the helm that renders charts (default: the one on PATH)")
-    text = "what becomes of kots.io/v1beta2 charts: rendered and patched (default), or left to whoever installs them"
-    add("--v2-charts", choices=("Patch", "Skip"), default="Patch", help=text)
-    _add_image_options(parser.add_argument_group("images"))
-    _add_output_options(parser.add_argument_group("output"))
-    parser.set_defaults(run=run)
-
-
-def _add_image_options(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--assume", choices=_ASSUMPTIONS, help="what images are, instead of asking their registries")
-    add("--verdicts", metavar="FILE", help="what kotsapp probe -o json printed, instead of asking registries")
-    add("--registries", metavar="FILE", help="where registries really are, when they are asked")
-    add(
-        "--timeout",
-        type=seconds,
-        default=DEFAULT_TIMEOUT,
-        metavar="DURATION",
-        help="for asking about one image, such as 10s or 2m (default: 10s)",
-    )
-    add("--exclude", action="append", default=[], metavar="GLOB", help="images that are left as written; repeatable")
-    where = "[GROUP/]KIND:PATH[,SECRETS]"
-    text = "images outside pod specs, such as monitoring.coreos.com/Prometheus:spec.image; repeatable"
-    add("--image-path", action="append", default=[], type=image_path, metavar=where, help=text)
-    add("--proxy-domain", type=domain, metavar="HOST", help="the proxy, if not the release's or the license's")
-    add("--registry-domain", type=domain, metavar="HOST", help="the vendor's registry, if not the release's")
-    add("--pull-secret", type=object_name, metavar="NAME", help="the pull secret's name (default: <app slug>-registry)")
-
-
-def _add_output_options(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--to", type=Path, metavar="DIR", help="write files into this folder instead of printing")
-    add("--kustomize", action="store_true", help="write the layout that KOTS writes for kustomize; needs --to")
-    add("--no-secret", action="store_true", help="leave the pull secret out, for those who keep secrets elsewhere")
-    add("--diff", action="store_true", help="print what changes, and nothing else; exit code 1 if anything does")
-    add("-o", "--output", choices=("yaml", "json"), default="yaml", help="what to print (default: yaml)")
-
-
 def run(args: argparse.Namespace) -> int:
-    """Route the images of manifests through the proxy where they need it, give their pods the pull secret, and print
-    what kubectl apply then applies. Exit code 1 if a license, manifest or image stands in the way, or if --diff finds a
-    difference, 2 for bad usage.
-    """
+    """Print or write what kubectl apply then applies; exit code 1 for what stands in the way, or a difference."""
     _check_usage(args)
     with _no_collector():
         return _render(args)
@@ -129,15 +65,15 @@ def _render(args: argparse.Namespace) -> int:
     for path in unmatched([one.obj for one in found], args.image_path):
         _note(f"--image-path {path}: no object has an image there; check group, kind and path")
     named = [(title(one.obj), one.uses) for one in found]
-    for image, told in without_place(named).items():
+    for image, remedy in without_place(named).items():
         if image in pulls and pulls[image].needs_secret:
-            _note(f"{image}: {told}")
-    for told in notes(still_unhandled(release.unhandled, named)):
-        _note(told)
+            _note(f"{image}: {remedy}")
+    for note in notes(still_unhandled(release.unhandled, named)):
+        _note(note)
     if release.drawn.items or release.drawn.calls:
         what = listed([f"item {name}" for name in release.drawn.items], 5) or "in template calls"
         _note(f"passwords are drawn ({what}), others at each run: keep what you apply, or let the operator keep them")
-    for warning in (*release.warnings, *(told for _, told in not_fetched(release.objects))):
+    for warning in (*release.warnings, *(note for _, note in not_fetched(release.objects))):
         _note(warning)
     for chart in release.unpatched_charts:
         _note(f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered")
@@ -194,6 +130,7 @@ def _renderer(args: argparse.Namespace, license: License, version: ReleaseVersio
         helm=args.helm,
         answers=read_answers(args.config_values),
         version=version,
+        cluster=ClusterFacts(nodes=args.nodes),
     )
 
 
@@ -227,11 +164,18 @@ def _distinct(secrets: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _write(
     args: argparse.Namespace, patched: Sequence[Patched], secrets: Sequence[dict[str, Any]], pulls: Mapping[str, Pull]
 ) -> int:
+    # Each form is loaded for whom it is for: printing, nearly always, waits for no other.
     if args.diff:
+        from kotsapp.render.diff import differences
+
         text = differences(patched, secrets)
         sys.stdout.write(text)
         return EXIT_PROBLEM if text else EXIT_OK
     if args.kustomize:
+        from kotsapp.cli.folder import write_folder
+        from kotsapp.render.files import SECRET_FILE
+        from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
+
         try:
             written = layout(patched, pulls, secrets)
         except DuplicateObjectError as error:
@@ -240,6 +184,9 @@ def _write(
             _note(note)
         write_folder(args.to, written.files, frozenset({f"{MIDSTREAM}/{SECRET_FILE}"}))
     elif args.to is not None:
+        from kotsapp.cli.folder import write_folder
+        from kotsapp.render.files import SECRET_FILE, file_names
+
         files = {name: dump_all(obj.after for obj in group) for name, group in file_names(patched).items()}
         if secrets:
             files[SECRET_FILE] = dump_all(secrets)

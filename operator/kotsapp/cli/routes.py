@@ -1,12 +1,12 @@
 """Where the images of a rendered release are pulled from: assumed, known from earlier, or probed now."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
 from kotsapp.cli.inputs import read_file
-from kotsapp.cli.verdicts_file import MAX_BYTES, Found, VerdictsError, read_verdicts
+from kotsapp.frozen import frozen
 from kotsapp.images.reference import Reference
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
@@ -18,10 +18,13 @@ from kotsapp.verdicts.decision import route_of
 from kotsapp.verdicts.exemptions import classify
 from kotsapp.verdicts.verdict import Verdict
 
+if TYPE_CHECKING:
+    from kotsapp.cli.verdicts_file import Found
+
 _MAX_NAMED = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rules:
     """What the person says about images. ``assume`` and ``verdicts`` stand in for probing; with neither, registries
     are asked, as ``registries`` (a file) maps them. ``timeout`` is in seconds, for one image."""
@@ -70,9 +73,11 @@ def decide(users: Users, rules: Rules, license: License) -> dict[str, Pull]:
     }
 
 
-def _known(rules: Rules) -> Mapping[str, Found]:
+def _known(rules: Rules) -> "Mapping[str, Found]":
     if rules.verdicts is None:
         return {}
+    from kotsapp.cli.verdicts_file import MAX_BYTES, VerdictsError, read_verdicts
+
     try:
         return read_verdicts(read_file(Path(rules.verdicts), MAX_BYTES))
     except VerdictsError as error:
@@ -80,7 +85,7 @@ def _known(rules: Rules) -> Mapping[str, Found]:
 
 
 def _route(
-    reference: Reference, verdict: Verdict | None, known: Mapping[str, Found], assume: Verdict | None
+    reference: Reference, verdict: Verdict | None, known: "Mapping[str, Found]", assume: Verdict | None
 ) -> Route | None:
     if verdict is not None:
         return route_of(verdict)
@@ -115,4 +120,4 @@ def _probed(references: Sequence[Reference], rules: Rules, license: License) -> 
     if undecided:
         ways = "try again, or say what it is with --assume or --verdicts"
         raise CommandError(f"nothing decides {listed(undecided, _MAX_NAMED, '; ')}; {ways}", EXIT_PROBLEM)
-    return {one.image: one.route for one in routing.settled if one.route is not None}
+    return {one.image: one.route for one in routing.resolutions if one.route is not None}

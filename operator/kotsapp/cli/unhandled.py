@@ -1,4 +1,4 @@
-"""What looks like an image and is not handled, as commands tell it."""
+"""What looks like an image and is not handled, as commands report it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +12,9 @@ MAX_NOTES = 10
 def notes(found: Sequence[UnhandledImage]) -> list[str]:
     """A sentence for each of the first, with the option that would route it."""
     left = "looks like an image, and is left as it is"
-    told = [f"{one.user}, {one.place}: {one.image} {left}{_remedy(one)}" for one in found[:MAX_NOTES]]
-    more = len(found) - len(told)
-    return [*told, f"{more} more texts look like images"] if more else told
+    shown = [f"{one.user}, {one.place}: {one.image} {left}{_remedy(one)}" for one in found[:MAX_NOTES]]
+    more = len(found) - len(shown)
+    return [*shown, f"{more} more texts look like images"] if more else shown
 
 
 def entries(found: Sequence[UnhandledImage]) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
 """Verdicts that were found earlier, in the form that ``kotsapp probe -o json`` prints."""
 
 import json
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from kotsapp.frozen import frozen
 from kotsapp.images.routing import Route
 from kotsapp.verdicts.decision import route_of
 from kotsapp.verdicts.verdict import Verdict
@@ -20,7 +20,7 @@ class VerdictsError(ValueError):
     """The file holds no verdicts. The message names the entry and the field."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """What was found about one image; ``route`` is None if that decides nothing."""
 
@@ -34,7 +34,7 @@ def read_verdicts(data: bytes) -> dict[str, Found]:
     The route may be left out or null, and is then the verdict's. Other fields are ignored. Raises VerdictsError.
     """
     if len(data) > MAX_BYTES:
-        raise VerdictsError(f"is larger than {MAX_BYTES // (1024 * 1024)} MiB; it is no output of kotsapp probe")
+        raise VerdictsError(f"is larger than {MAX_BYTES // (1024 * 1024)} MiB; it is not the output of kotsapp probe")
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
@@ -52,7 +52,7 @@ def read_verdicts(data: bytes) -> dict[str, Found]:
 
 def _entry(entry: Any, where: str) -> tuple[str, Found]:
     if not isinstance(entry, dict):
-        raise VerdictsError(f"{where} is no object with image and verdict")
+        raise VerdictsError(f"{where} is not an object with image and verdict")
     image = entry.get("image")
     if not isinstance(image, str) or not image:
         raise VerdictsError(f"{where} has no text called image")

@@ -1,4 +1,4 @@
-"""The health of what an app runs, from the few facts that a watch keeps and, where they tell more, from its pods.
+"""The health of what an app runs, from the few facts that a watch keeps and, where they say more, from its pods.
 
 ``assess`` adds to a workload's own status what its pods say: which image can't be pulled and why, what crashes between
 two moments of being ready, and what only events know.
@@ -13,8 +13,8 @@ from typing import Any
 from kotsapp.health.facts import WorkloadFacts, facts, has_health, own_pods
 from kotsapp.health.pod_events import Event, about, creation_failure
 from kotsapp.health.pods import PULL_BACK_OFF, PodProblem, Severity, explained_by_events, worst_problem
-from kotsapp.health.restarts import is_settled, settles_at
-from kotsapp.health.steadiness import counted, held_back
+from kotsapp.health.restarts import is_over, settles_at
+from kotsapp.health.steadiness import counted, still_young
 from kotsapp.health.workloads import Health, WorkloadState
 
 __all__ = [
@@ -36,7 +36,7 @@ _SHORT_LIVED = frozenset({"Job", "CronJob"})
 
 
 def needs_pods(workload: WorkloadFacts, *, was_ready: bool = True) -> bool:
-    """Whether the pods may tell what the workload doesn't; an app that was healthy and is needs no pod to be read.
+    """Whether the pods may say what the workload doesn't; an app that was healthy and is needs no pod to be read.
 
     What was not Ready and says that it is may be between two crashes.
     """
@@ -49,13 +49,13 @@ def needs_pods(workload: WorkloadFacts, *, was_ready: bool = True) -> bool:
 
 
 def events_wanted(workload: WorkloadFacts, pods: Sequence[Mapping[str, Any]], now: float) -> str | None:
-    """The uid of the object whose events may tell what the workload's pods don't; None when they tell enough.
+    """The uid of the object whose events may say what the workload's pods don't; None when those say enough.
 
     One object stands for all: its siblings have the same template.
     """
     own = own_pods(workload, pods)
     if workload.state is WorkloadState.READY and workload.kind != "CronJob":
-        own = [pod for pod in own if not is_settled(settles_at(pod), now)]
+        own = [pod for pod in own if not is_over(settles_at(pod), now)]
     elif not own and workload.kind not in ("Deployment", "CronJob", "Pod"):
         return workload.uid  # a Deployment's own status has it
     return min((uid for pod in own if (uid := explained_by_events(pod, now))), default=None)
@@ -81,11 +81,11 @@ def assess(
     own = own_pods(workload, pods)
     by_itself = Health(workload.state, workload.message)
     if workload.state is WorkloadState.READY and workload.kind != "CronJob":
-        return held_back(own, now, events) or _restarted(workload, now) or by_itself
+        return still_young(own, now, events) or _restarted(workload, now) or by_itself
     if workload.kind in _SHORT_LIVED:
         problem = worst_problem(own, finished=True, now=now, events=events)
         return _short_lived(workload, problem, previous_message)
-    problem = _told_first(workload, own, now, events)
+    problem = _foremost(workload, own, now, events)
     if problem is None:
         failure = creation_failure(about(workload.uid, events)) if not own else None
         return Health(workload.state, ": ".join(failure)) if failure else by_itself
@@ -97,13 +97,13 @@ def assess(
 
 def _restarted(workload: WorkloadFacts, now: float) -> Health | None:
     """The health of a bare Pod that says it is ready, until its restarted containers count as up."""
-    if workload.restarted is None or workload.settles_at is None or is_settled(workload.settles_at, now):
+    if workload.restarted is None or workload.settles_at is None or is_over(workload.settles_at, now):
         return None
     return replace(workload.restarted, settles_in=workload.settles_at - now)
 
 
 def _short_lived(workload: WorkloadFacts, problem: PodProblem | None, previous_message: str) -> Health:
-    """Jobs, and the running ones of a CronJob: a pod that failed is told while another one tries again."""
+    """Jobs, and the running ones of a CronJob: a pod that failed is reported while another one tries again."""
     if problem is None or (workload.kind == "CronJob" and problem.severity > Severity.FINISHED):
         return Health(workload.state, workload.message)
     state = workload.state
@@ -112,7 +112,7 @@ def _short_lived(workload: WorkloadFacts, problem: PodProblem | None, previous_m
     return Health(state, _steady(problem, previous_message))
 
 
-def _told_first(
+def _foremost(
     workload: WorkloadFacts, own: Sequence[Mapping[str, Any]], now: float, events: Sequence[Event]
 ) -> PodProblem | None:
     """The problem of the newest revision's pods; else that of older ones, where these can stand in the way."""
@@ -135,18 +135,18 @@ def summary(workloads: Iterable[tuple[str, Health]]) -> Health:
     if not troubled:
         return Health(WorkloadState.READY, f"{len(everyone)} of {len(everyone)} workloads ready")
     settles_in = min((h.settles_in for _, h in troubled if h.settles_in is not None), default=None)
-    # Equal troubles are told once: many workloads wait for one image, one claim, one node.
+    # Equal troubles are reported once: many workloads wait for one image, one claim, one node.
     troubled.sort(key=lambda item: (-item[1].state.badness, item[1].message))
     alike = [
         (health, sorted(name for name, _ in group))
         for health, group in ((key, list(g)) for key, g in groupby(troubled, key=lambda item: item[1]))
     ]
     alike.sort(key=lambda item: (-item[0].state.badness, item[1][0]))
-    told = [_one_trouble(health, names) for health, names in alike[:MAX_NAMED]]
+    troubles = [_one_trouble(health, names) for health, names in alike[:MAX_NAMED]]
     left = sum(len(names) for _, names in alike[MAX_NAMED:])
     if left:
-        told.append(f"and {left} more")
-    return Health(alike[0][0].state, "; ".join(told), settles_in)
+        troubles.append(f"and {left} more")
+    return Health(alike[0][0].state, "; ".join(troubles), settles_in)
 
 
 def _one_trouble(health: Health, names: Sequence[str]) -> str:

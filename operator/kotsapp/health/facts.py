@@ -7,7 +7,7 @@ from typing import Any
 from kotsapp.health.pods import is_deleting
 from kotsapp.health.restarts import settles_at
 from kotsapp.health.revision import Revision, revision_of
-from kotsapp.health.steadiness import held_back
+from kotsapp.health.steadiness import still_young
 from kotsapp.health.workloads import Health, WorkloadState, has_rule, has_run, judge, section
 
 # API groups of Kubernetes itself. Their kinds without a rule are as they should be once they exist; every other
@@ -47,9 +47,9 @@ class WorkloadFacts:
     """What is kept of a workload: its health by its own status, and how to find its pods.
 
     ``selector`` is a label selector as the API's ``labelSelector`` parameter takes it; None if there are no pods.
-    ``done`` is of what runs once, and has ended well. ``revision`` tells pods of the newest pod template. Of a bare
-    Pod, ``settles_at`` (seconds since the epoch) is when its restarted containers count as up, and ``restarted`` its
-    health until then.
+    ``done`` is of what runs once, and has ended well. ``revision`` identifies pods of the newest pod template. Of a
+    bare Pod, ``settles_at`` (seconds since the epoch) is when its restarted containers count as up, and ``restarted``
+    its health until then.
     """
 
     kind: str
@@ -85,7 +85,7 @@ def facts(obj: Mapping[str, Any]) -> WorkloadFacts:
         done=has_run(obj),
         revision=revision_of(obj),
         settles_at=up,
-        restarted=None if up is None else held_back([obj], up - 1.0),
+        restarted=None if up is None else still_young([obj], up - 1.0),
     )
 
 

@@ -46,8 +46,8 @@ def of_any_pod(text: object, pod: Mapping[str, Any]) -> str:
     metadata, status = pod.get("metadata") or {}, pod.get("status") or {}
     line = _TOKEN_VOLUME.sub("kube-api-access", _IDENTITY.sub("...", _RPC.sub("", one_line(text))))
     name, uid, address = (str(v or "") for v in (metadata.get("name"), metadata.get("uid"), status.get("podIP")))
-    for own, told in ((name, "POD"), (uid, "UID"), (address, "POD")):
-        line = re.sub(rf"(?<![A-Za-z0-9.-]){re.escape(own)}(?![A-Za-z0-9-]|\.\w)", told, line) if own else line
+    for own, placeholder in ((name, "POD"), (uid, "UID"), (address, "POD")):
+        line = re.sub(rf"(?<![A-Za-z0-9.-]){re.escape(own)}(?![A-Za-z0-9-]|\.\w)", placeholder, line) if own else line
     return clean(line)
 
 

@@ -1,4 +1,4 @@
-"""What a pod's events tell that its status doesn't: volumes that can't be mounted, probes that fail or kill.
+"""What a pod's events say that its status doesn't: volumes that can't be mounted, probes that fail or kill.
 
 Events are kept for an hour and are no promise of anything; they only explain what the status has shown to be unwell.
 """
@@ -64,8 +64,8 @@ def _steadiest(events: Iterable[Event], pod: Mapping[str, Any]) -> tuple[str, st
     found = list(events)
     newest = max(map(_when, found), default=0.0)
     current = [event for event in found if newest - _when(event) <= _REPEATED_WITHIN]
-    told = [(str(event.get("reason")), of_any_pod(event.get("message"), pod)) for event in current]
-    return min(told, key=lambda one: (_ECHO in one[1], one), default=None)
+    messages = [(str(event.get("reason")), of_any_pod(event.get("message"), pod)) for event in current]
+    return min(messages, key=lambda one: (_ECHO in one[1], one), default=None)
 
 
 def _container(event: Event) -> str:

@@ -2,7 +2,7 @@
 
 The line must not change while the trouble is the same, since each change is a write of the app's status: the names of
 pods, counts of restarts and the two faces of a failed pull (the kubelet alternates between ErrImagePull and
-ImagePullBackOff) are therefore left out, and a container between two crashes is told as one that crashes.
+ImagePullBackOff) are therefore left out, and a container between two crashes is reported as one that crashes.
 """
 
 import math
@@ -15,7 +15,7 @@ from typing import Any
 from kotsapp.health.messages import MAX_CAUSE, clean, of_any_pod, one_line, start_error, unschedulable
 from kotsapp.health.pod_events import Event, about, killer, probe_event, setup_failure
 from kotsapp.health.probes import pending
-from kotsapp.health.restarts import is_settled, mapping, mappings, seconds, sidecar_names, steady_at
+from kotsapp.health.restarts import is_over, mapping, mappings, seconds, sidecar_names, steady_at
 
 PULL_BACK_OFF = "ImagePullBackOff"
 CRASH_LOOP = "CrashLoopBackOff"
@@ -37,7 +37,7 @@ _RPC = re.compile(r"rpc error: code = \w+ desc = ")
 
 
 class Severity(IntEnum):
-    """Which problem is told first. Pulls lead, since pulling images is what this operator is for."""
+    """Which problem is reported first. Pulls lead, since pulling images is what this operator is for."""
 
     PULL = 0
     CONTAINER = 1
@@ -101,7 +101,7 @@ def worst_problem(
     now: float = math.inf,
     events: Sequence[Event] = (),
 ) -> PodProblem | None:
-    """The problem to tell of all the pods' ones; the same for the same pods in any order.
+    """The problem to report of all the pods' ones; the same for the same pods in any order.
 
     ``finished`` lets failed pods count, as is right for a Job's; a controller that keeps pods running has replaced
     them already. Pods that are being deleted never count. ``now`` is in seconds since the epoch; ``events`` of the
@@ -122,8 +122,8 @@ def pod_problems(pod: Mapping[str, Any], now: float = math.inf, events: Sequence
         problem = _container_problem(container, now)
         if problem is not None:
             yield problem
-    if _is_being_set_up(status) and (told := setup_failure(pod, mine)):
-        yield PodProblem(Severity.SETUP, "", *told)
+    if _is_being_set_up(status) and (failure := setup_failure(pod, mine)):
+        yield PodProblem(Severity.SETUP, "", *failure)
     for condition in mappings(status.get("conditions")):
         match condition.get("type"), condition.get("reason"):
             case "PodScheduled", ("Unschedulable" | "SchedulingGated") as reason:
@@ -135,7 +135,7 @@ def pod_problems(pod: Mapping[str, Any], now: float = math.inf, events: Sequence
 
 
 def explained_by_events(pod: Mapping[str, Any], now: float) -> str | None:
-    """The pod's uid if its events may tell what its status doesn't: set-up, probes. None for one that is young."""
+    """The pod's uid if its events may say what its status doesn't: set-up, probes. None for one that is young."""
     metadata = mapping(pod.get("metadata"))
     born = seconds(metadata.get("creationTimestamp"))
     if born is None or now - born < EVENTS_AFTER:
@@ -166,12 +166,12 @@ def _is_being_set_up(status: Mapping[str, Any]) -> bool:
 
 def _containers(pod: Mapping[str, Any], events: Sequence[Event]) -> Iterator[_Container]:
     spec, status, sidecars = mapping(pod.get("spec")), mapping(pod.get("status")), sidecar_names(pod)
-    for wanted, told, role in (
+    for wanted, statuses, role in (
         ("initContainers", "initContainerStatuses", "init container"),
         ("containers", "containerStatuses", "container"),
     ):
         specs = {str(c.get("name")): c for c in mappings(spec.get(wanted))}
-        for container in mappings(status.get(told)):
+        for container in mappings(status.get(statuses)):
             name = str(container.get("name", ""))
             sidecar = name in sidecars and role == "init container"
             subject = f"{'sidecar container' if sidecar else role} {name}"
@@ -187,8 +187,8 @@ def _container_problem(container: _Container, now: float) -> PodProblem | None:
         named = _BACK_OFF.match(message)
         # A status has references in the runtime's own spelling, the spec as the pod asks for them.
         image = named[1] if named else str(container.spec.get("image") or container.status.get("image", ""))
-        told = PULL_BACK_OFF if reason in _RETRIED_PULLS else reason
-        return PodProblem(Severity.PULL, image, told, _pull_cause(message))
+        shown_reason = PULL_BACK_OFF if reason in _RETRIED_PULLS else reason
+        return PodProblem(Severity.PULL, image, shown_reason, _pull_cause(message))
     if reason == "RunContainerError" or (
         container.ended.get("reason") in _NOT_STARTED and "running" not in container.state
     ):
@@ -198,7 +198,7 @@ def _container_problem(container: _Container, now: float) -> PodProblem | None:
         return PodProblem(Severity.CRASH, container.subject, CRASH_LOOP, _end(container))
     if reason not in _STARTING:
         return PodProblem(Severity.CONTAINER, container.subject, reason, of_any_pod(message, container.pod))
-    if _has_ended(container) or not is_settled(_steady_at(container), now):
+    if _has_ended(container) or not is_over(_steady_at(container), now):
         return PodProblem(Severity.RESTART, container.subject, "ended", _end(container))
     return _unfinished(container)
 
@@ -213,8 +213,8 @@ def _restarts_again(container: _Container, now: float) -> bool:
     if not isinstance(restarts, int) or restarts < RESTARTS_OF_A_LOOP:
         return False
     up = steady_at(container.status)
-    if container.status.get("ready") or (up is not None and is_settled(up, now)):
-        return not is_settled(_steady_at(container), now)
+    if container.status.get("ready") or (up is not None and is_over(up, now)):
+        return not is_over(_steady_at(container), now)
     code = container.ended.get("exitCode")
     # What is to stay up and ends well, again and again, is in a loop too; an init container that ends well is done.
     return code is not None if _stays_up(container) else bool(code)
@@ -274,7 +274,7 @@ def _end(container: _Container) -> str:
 
 
 def _exit(terminated: Mapping[str, Any]) -> str:
-    """The code and, where it tells more, the reason. The termination message is the program's own and stays out."""
+    """The code and, where it says more, the reason. The termination message is the program's own and stays out."""
     code, reason = terminated.get("exitCode"), terminated.get("reason")
     if code is None:
         return ""

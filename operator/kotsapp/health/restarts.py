@@ -39,7 +39,7 @@ def steady_at(container: Mapping[str, Any]) -> float | None:
     return started + min(max(SHORTEST, 2 * ran, started - ended), LONGEST)
 
 
-def is_settled(moment: float | None, now: float) -> bool:
+def is_over(moment: float | None, now: float) -> bool:
     """Whether ``now`` is past the moment. One that is further away than any wait is of a clock that is wrong."""
     return moment is None or moment <= now or moment - now > LONGEST
 

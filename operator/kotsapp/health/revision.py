@@ -31,8 +31,8 @@ def revision_of(workload: Mapping[str, Any]) -> Revision | None:
     status = mapping(workload.get("status"))
     match workload.get("kind"):
         case "Deployment":
-            told = next((c for c in mappings(status.get("conditions")) if c.get("type") == "Progressing"), {})
-            found = _REPLICA_SET.search(str(told.get("message") or ""))
+            condition = next((c for c in mappings(status.get("conditions")) if c.get("type") == "Progressing"), {})
+            found = _REPLICA_SET.search(str(condition.get("message") or ""))
             return Revision("", found[1]) if found else None
         case "StatefulSet" if status.get("updateRevision"):
             return Revision("controller-revision-hash", str(status["updateRevision"]))

@@ -150,7 +150,7 @@ def _job(obj: Object) -> Health:
     if _is(conditions, "Complete", "True"):
         return READY
     if _is(conditions, "Failed", "True"):
-        return Health(WorkloadState.UNAVAILABLE, _told(conditions["Failed"]))
+        return Health(WorkloadState.UNAVAILABLE, _message(conditions["Failed"]))
     spec, status = section(obj, "spec"), section(obj, "status")
     if spec.get("suspend") is True:
         return Health(WorkloadState.READY, "suspended")
@@ -189,14 +189,14 @@ def _by_conditions(obj: Object) -> Health:
         return lagging
     conditions = _conditions(obj)
     if _is(conditions, "Reconciling", "True"):
-        return Health(WorkloadState.UPDATING, _told(conditions["Reconciling"]))
+        return Health(WorkloadState.UPDATING, _message(conditions["Reconciling"]))
     if _is(conditions, "Stalled", "True"):
-        return Health(WorkloadState.UNAVAILABLE, _told(conditions["Stalled"]))
+        return Health(WorkloadState.UNAVAILABLE, _message(conditions["Stalled"]))
     ready = conditions.get("Ready")
     if ready is None or ready.get("status") == "True":
         return READY
     state = WorkloadState.UNAVAILABLE if ready.get("status") == "False" else WorkloadState.UPDATING
-    return Health(state, _told(ready))
+    return Health(state, _message(ready))
 
 
 _RULES: Mapping[tuple[str, str], Callable[[Object], Health]] = {
@@ -231,10 +231,10 @@ def _too_few(ready: int, desired: int, trouble: str = "") -> Health:
 
 def _trouble(obj: Object, *wanted: tuple[str, str]) -> str:
     conditions = _conditions(obj)
-    return next((_told(conditions[type_]) for type_, status in wanted if _is(conditions, type_, status)), "")
+    return next((_message(conditions[type_]) for type_, status in wanted if _is(conditions, type_, status)), "")
 
 
-def _told(condition: Object) -> str:
+def _message(condition: Object) -> str:
     return ": ".join(part for part in (str(condition.get("reason") or ""), clean(condition.get("message"))) if part)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from kotsapp.images.finder import images_of
 from kotsapp.images.image_path import ImagePath, Path
-from kotsapp.images.podspec import PULL_SECRETS, ImageUse, group_kind, workloads
+from kotsapp.images.podspec import PULL_SECRETS, ImageUse, at, group_kind, workloads
 
 DEFAULT_ACCOUNT = "default"
 
@@ -30,14 +30,8 @@ def account_of(obj: Mapping[str, Any], secrets: Path) -> str | None:
 
     None, too, for a list that is not a pod spec's and stands beside no account.
     """
-    spec: Any = obj
-    for key in secrets[:-1]:
-        try:
-            spec = spec[key]
-        except (KeyError, IndexError, TypeError):
-            spec = None
-    if not isinstance(spec, Mapping):
-        spec = {}
+    found = at(obj, secrets[:-1])
+    spec = found if isinstance(found, Mapping) else {}
     if spec.get(secrets[-1]):
         return None
     named = spec.get("serviceAccountName") or spec.get("serviceAccount")
@@ -59,6 +53,8 @@ def accounts_of(
 ) -> set[Account]:
     """The accounts of all objects, lists among them, as ``accounts_in_use`` finds them."""
     routed = frozenset(routed)
+    if not routed:
+        return set()
     items = (item for obj in objects for _, item in workloads(obj))
     return {account for item in items for account in accounts_in_use(item, images_of(item, image_paths), routed)}
 

@@ -54,7 +54,7 @@ def unmatched(objects: Sequence[Mapping[str, Any]], image_paths: Sequence[ImageP
 
 
 def images_of(obj: Mapping[str, Any], image_paths: Sequence[ImagePath] = ()) -> list[ImageUse]:
-    """Every image of one object that is no list."""
+    """Every image of one object that is not a list."""
     group, kind = group_kind(obj)
     uses: list[ImageUse] = []
     built_in = built_in_pod_spec_path(obj)

@@ -8,9 +8,12 @@ every field. Examples: ``spec.image``,
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
+
+from kotsapp.frozen import frozen
+from kotsapp.regexes import regex
 
 Path = tuple[str | int, ...]
 
@@ -25,7 +28,7 @@ class Wildcard(Enum):
     FIELD = "*"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Select:
     """A step that means the items of a list in which a field is this text."""
 
@@ -35,7 +38,7 @@ class Select:
 
 Step = str | int | Wildcard | Select
 
-_STEP = re.compile(
+_STEP = regex(
     r"\.?(?P<field>[A-Za-z0-9_$/-]+)"
     r"|\.(?P<every>\*)"
     r"|(?P<item>\[\*\])"
@@ -47,7 +50,7 @@ _STEP = re.compile(
 
 # Items of a list among which one is looked for by its name: far more than a pod has containers or variables.
 _MAX_NAMED = 1000
-_PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
+_PLAIN = regex(r"[A-Za-z0-9._/-]+")
 
 
 class InvalidImagePathError(ValueError):
@@ -58,7 +61,7 @@ class InvalidImagePathError(ValueError):
         self.problem = f"{path[:200]!r} is not a path: {problem}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImagePath:
     """Images of one kind of custom resource.
 
@@ -146,7 +149,7 @@ def dotted(path: Path) -> str:
 
 
 def dotted_by_name(obj: Any, path: Path) -> str:
-    """The same, with items of lists told by their ``name`` where that tells them: an item's number changes when another
+    """The same, with items of lists named by their ``name`` where they have one: an item's number changes when another
     one comes before it."""
     parts, value = "", obj
     for key in path:

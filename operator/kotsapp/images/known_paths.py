@@ -4,9 +4,9 @@ As their API types have it (ECK 3.5, MinIO's operator 7.1), and as Rook's guide 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.images.image_path import ImagePath, Path, Step, children, parse_steps
 
 _PODS = "imagePullSecrets"
@@ -14,7 +14,7 @@ _PODS = "imagePullSecrets"
 _TEMPLATE = f"podTemplate.spec.{_PODS}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnownPath:
     """Images at ``path``. Each of ``secrets`` is what has to be there, and the list below it.
 
@@ -50,8 +50,8 @@ def _paths() -> Iterator[KnownPath]:
     yield known("monitoring.coreos.com", "Prometheus", "spec.thanos.image", of_spec)
     yield known("postgresql.cnpg.io", "Cluster", "spec.imageName", of_spec)
     for kind in ("ImageCatalog", "ClusterImageCatalog"):
-        told = f"add it to spec.{_PODS} of each Cluster that uses the catalog"
-        yield known("postgresql.cnpg.io", kind, "spec.images[*].image", otherwise=told)
+        remedy = f"add it to spec.{_PODS} of each Cluster that uses the catalog"
+        yield known("postgresql.cnpg.io", kind, "spec.images[*].image", otherwise=remedy)
     eck = "k8s.elastic.co"
     yield known(f"elasticsearch.{eck}", "Elasticsearch", "spec.image", ("spec.nodeSets[*]", _TEMPLATE))
     sets = (("spec.daemonSet", _TEMPLATE), ("spec.deployment", _TEMPLATE))
@@ -65,8 +65,8 @@ def _paths() -> Iterator[KnownPath]:
         ("maps", "ElasticMapsServer"),
     ):
         yield known(f"{group}.{eck}", kind, "spec.image", ("spec", _TEMPLATE))
-    told = "add it to the ServiceAccounts rook-ceph-default, rook-ceph-mgr, rook-ceph-osd and rook-ceph-rgw"
-    yield known("ceph.rook.io", "CephCluster", "spec.cephVersion.image", otherwise=told)
+    remedy = "add it to the ServiceAccounts rook-ceph-default, rook-ceph-mgr, rook-ceph-osd and rook-ceph-rgw"
+    yield known("ceph.rook.io", "CephCluster", "spec.cephVersion.image", otherwise=remedy)
     yield known("minio.min.io", "Tenant", "spec.image", ("spec", "imagePullSecret"))
     for part in ("kafka", "zookeeper", "kafkaExporter", "cruiseControl"):
         yield known("kafka.strimzi.io", "Kafka", f"spec.{part}.image", (f"spec.{part}", f"template.pod.{_PODS}"))

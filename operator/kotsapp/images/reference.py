@@ -5,7 +5,9 @@ registry is asked for (canonical host, full repository) is derived from it.
 """
 
 import re
-from dataclasses import dataclass
+
+from kotsapp.frozen import frozen
+from kotsapp.regexes import regex
 
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
@@ -19,20 +21,20 @@ MAX_PROXIED_LENGTH = 2 * MAX_REFERENCE_LENGTH
 
 _HEX_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
-_DOMAIN = re.compile(
+_DOMAIN = regex(
     r"(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*"
     r"|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?"
 )
-_PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_PATH = regex(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 # The license proxy's repositories are named after the reference as written, so that a registry's host may stand within
 # the path, with its port and in any case. The grammar forbids both, and yet the proxy is asked for just that.
-_PROXIED = re.compile(
+_PROXIED = regex(
     r"proxy/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*/"
     rf"(?:(?=[^/]*[.:]|localhost/){_DOMAIN.pattern}/)?"
 )
-_OWN_PORT = re.compile(r":0*443\Z")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_IDENTIFIER = re.compile(r"[a-f0-9]{64}")
+_OWN_PORT = regex(r":0*443\Z")
+_TAG = regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_IDENTIFIER = regex(r"[a-f0-9]{64}")
 
 
 class InvalidReferenceError(ValueError):
@@ -43,7 +45,7 @@ class InvalidReferenceError(ValueError):
         super().__init__(f"{shown!r} is not an image reference: {problem}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """One image reference.
 

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.images.accounts import NO_SECRETS, AccountSecrets, account_of
 from kotsapp.images.finder import images_of
 from kotsapp.images.image_path import ImagePath, Path
-from kotsapp.images.podspec import ImageUse, workloads
+from kotsapp.images.podspec import ImageUse, at, workloads
 
 # A field of this name takes one secret, and somebody else's stays: there is no place for two.
 _SINGLE = "imagePullSecret"
@@ -17,7 +17,7 @@ ORIGINAL_IMAGES = "kotsapp.dev/original-images"
 _RECORD = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pull:
     """How pods get one image: the reference they pull, and whether pulling it takes the license's pull secret."""
 
@@ -25,7 +25,7 @@ class Pull:
     needs_secret: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Secrets:
     """The license's pull secret, and what accounts carry."""
 
@@ -64,7 +64,7 @@ def rewrite_uses(
     secret_name: str,
     account_secrets: AccountSecrets = NO_SECRETS,
 ) -> dict[str, Any]:
-    """As ``rewrite``, for one object that is no list, where ``images_of`` found the uses already."""
+    """As ``rewrite``, for one object that is not a list, where ``images_of`` found the uses already."""
     edit = _CopyOnWrite(obj)
     _rewrite_item(obj, (), uses, pulls, _Secrets(secret_name, account_secrets), edit)
     return edit.root
@@ -124,10 +124,10 @@ def _record(
     present = annotations.get(ORIGINAL_IMAGES) if isinstance(annotations, dict) else None
     if present is None and not changed:
         return
-    earlier = _read_record(present)
-    if earlier is None and not changed:
+    recorded = _read_record(present)
+    if recorded is None and not changed:
         return
-    record = {name: image for name, image in (earlier or {}).items() if name in kept} | changed
+    record = {name: image for name, image in (recorded or {}).items() if name in kept} | changed
     path = (*place, "metadata", "annotations", ORIGINAL_IMAGES)
     if record:
         text = _RECORD.encode(record)
@@ -159,13 +159,7 @@ class _CopyOnWrite:
         self._own: dict[Path, Any] = {}
 
     def get(self, path: Path) -> Any:
-        value: Any = self.root
-        for key in path:
-            try:
-                value = value[key]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return value
+        return at(self.root, path)
 
     def put(self, path: Path, value: Any) -> None:
         """Set a value; missing mappings on the way are made. Where something else is in the way, nothing is set."""

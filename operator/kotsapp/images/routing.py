@@ -1,9 +1,10 @@
 """Where an image is pulled from: directly, through the license proxy, or from the Replicated registry."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
+from kotsapp.frozen import frozen
 from kotsapp.images.reference import Reference, canonical_host
 
 DEFAULT_PROXY_DOMAIN = "proxy.replicated.com"
@@ -22,7 +23,7 @@ class Route(StrEnum):
         return self is not Route.DIRECT
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Domains:
     """The hosts that the license opens: ``proxy`` serves private images, ``registry`` the vendor's own ones.
 

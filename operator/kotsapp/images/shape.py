@@ -35,8 +35,8 @@ _SPEC_TAKES_SECRETS = frozenset(
     ("monitoring.coreos.com", kind) for kind in ("Prometheus", "PrometheusAgent", "Alertmanager", "ThanosRuler")
 )
 
-# Fields of a pod spec that tell it from another mapping with a list of containers (for example a container set of
-# Argo Workflows, whose schema has no place for a pull secret).
+# Fields of a pod spec that distinguish it from another mapping with a list of containers (for example a container set
+# of Argo Workflows, whose schema has no place for a pull secret).
 _POD_SPEC_FIELDS = frozenset(
     {
         "activeDeadlineSeconds",
@@ -108,7 +108,7 @@ def _search(value: Any, path: Path, like_pod_spec: bool, uses: list[ImageUse]) -
 
 
 def takes_pull_secrets(value: Mapping[str, Any], path: Path, like_pod_spec: bool) -> bool:
-    """Whether a custom resource's mapping has a place for pull secrets, as far as its shape tells.
+    """Whether a custom resource's mapping has a place for pull secrets, as far as its shape shows.
 
     An API server refuses an applied field that the resource's schema doesn't have, so when in doubt the answer is no.
     """

@@ -1,22 +1,22 @@
-"""What looks like an image where nobody looks for one: told, never touched (DESIGN 3).
+"""What looks like an image where nobody looks for one: reported, never touched (DESIGN 3).
 
 A variable, an argument, a ConfigMap's value, a custom resource's field: whether something is pulled by it only its
-reader knows. So it is told with the ``imagePaths`` entry that would route it. A text counts that names a registry and
-a tag or digest, or that the release names elsewhere as an image; or one with a tag in a field that is called image.
+reader knows. So it is reported with the ``imagePaths`` entry that would route it. A text counts that names a registry
+and a tag or digest, or that the release names elsewhere as an image; or one with a tag in a field that is called image.
 A plain word never does.
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import Path, dotted, dotted_by_name
 from kotsapp.images.podspec import MAX_NESTING, group_kind
 from kotsapp.images.reference import InvalidReferenceError, Reference, parse
 from kotsapp.images.shape import PATTERN_GROUPS
 from kotsapp.images.usage import NamedUses
+from kotsapp.regexes import regex
 
 # More than a person goes through; a release that has more has them in one place, over and over.
 MAX_UNHANDLED = 200
@@ -47,7 +47,7 @@ _REGISTRIES = frozenset(
 )
 _REGISTRY_ENDS = (".gcr.io", ".pkg.dev", ".azurecr.io", ".icr.io")
 _REGISTRY_STARTS = ("registry.", "registry-1.", "docker.")
-_AMAZON = re.compile(r"[0-9]+\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
+_AMAZON = regex(r"[0-9]+\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
 
 # What Kubernetes keeps of objects, rules and definitions name no image that is pulled; Secrets are quoted nowhere.
 _NOT_SEARCHED = frozenset(
@@ -76,22 +76,22 @@ _WITHOUT_IMAGES = frozenset(
         "volumeMounts",
     }
 )
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WORD = regex(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _OTHER_THAN_IMAGES = frozenset(
     {"policy", "secret", "secrets", "tag", "version", "size", "proxy", "path", "dir", "cache"}
 )
-# What a reference consists of; most texts are told by that, at no cost.
-_PLAUSIBLE = re.compile(
+# What a reference consists of; most texts are ruled out by that, at no cost.
+_PLAUSIBLE = regex(
     r"[A-Za-z0-9_.@-]+(?::[A-Za-z0-9_.@-]+)?(?:/[a-z0-9_.-]+)*(?::[A-Za-z0-9_.-]+)?(?:@sha[0-9]+:[a-f0-9]+)?"
 )
-_IN_TEXT = re.compile(
+_IN_TEXT = regex(
     r"(?<![\w.:/@-])"
     r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(?::[0-9]+)?/[a-z0-9][a-z0-9._/-]*"
     r"(?::[\w][\w.-]*)?(?:@sha256:[a-f0-9]{64})?"
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnhandledImage:
     """A text that looks like an image.
 
@@ -111,14 +111,14 @@ class UnhandledImage:
     def to_status(self) -> dict[str, Any]:
         """An entry of ``status.unhandledImages``."""
         entry = {"group": self.group, "kind": self.kind, "path": self.entry} if self.entry else None
-        told = {
+        fields = {
             "image": self.image,
             "object": self.user,
             "path": self.place,
             "imagePath": entry,
             "message": self.reason,
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in fields.items() if value}
 
     @property
     def qualified_kind(self) -> str:

@@ -8,14 +8,17 @@ from typing import Any, Final
 
 from kotsapp.kube.connection import WATCH_SECONDS, Connection
 from kotsapp.kube.discovery import Discovery, ResourceType
-from kotsapp.kube.errors import ApiError, UnknownKindError
+from kotsapp.kube.errors import ApiError, UnknownKindError, event_or_error
 from kotsapp.kube.fence import Fence
 from kotsapp.kube.objects import key_of
+from kotsapp.kube.request import JSON, Request
 
 FIELD_MANAGER: Final = "kotsapp"
 LIST_CHUNK = 500
 
-JSON = "application/json"
+APPLY_PATCH = "application/apply-patch+yaml"
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # Tables with no object in them: their rows' first cell is a name.
@@ -23,7 +26,10 @@ NAMES_ONLY = "application/json;as=Table;g=meta.k8s.io;v=v1"
 
 
 class KubeClient:
-    """Reads and writes objects as plain dictionaries; raises ApiError, and UnknownKindError for unserved kinds."""
+    """Reads and writes objects as plain dictionaries; raises ApiError, and UnknownKindError for unserved kinds.
+
+    Longer than other classes, since it is the API's verbs, a short method each.
+    """
 
     def __init__(
         self, connection: Connection, discovery: Discovery, server_version: str, user: str | None = None
@@ -60,7 +66,8 @@ class KubeClient:
     ) -> dict[str, Any] | None:
         """The object, or None when there is none, or no such kind any more."""
         try:
-            return await self._json("GET", kind.path(namespace, name), accept=METADATA_ONLY if metadata_only else JSON)
+            accept = METADATA_ONLY if metadata_only else JSON
+            return await self._json(Request("GET", kind.path(namespace, name), accept=accept))
         except ApiError as error:
             if error.not_found:
                 return None
@@ -69,7 +76,7 @@ class KubeClient:
     async def get_served(self, kind: ResourceType, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         """The object, or None when there is none; raises UnknownKindError when its kind has ceased to be served."""
         try:
-            return await self._json("GET", kind.path(namespace, name))
+            return await self._json(Request("GET", kind.path(namespace, name)))
         except ApiError as error:
             if error.path_not_found:
                 raise UnknownKindError(kind.api_version, kind.kind) from None
@@ -87,7 +94,7 @@ class KubeClient:
         if dry_run:
             query.append(("dryRun", "All"))
         path = kind.path(key.namespace, key.name)
-        return await self._json("PATCH", path, body=obj, query=query, content_type="application/apply-patch+yaml")
+        return await self._json(Request("PATCH", path, obj, query, content_type=APPLY_PATCH))
 
     async def create(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         key = key_of(obj)
@@ -95,7 +102,7 @@ class KubeClient:
         query: list[tuple[str, str]] = [("fieldManager", FIELD_MANAGER)]
         if dry_run:
             query.append(("dryRun", "All"))
-        return await self._json("POST", kind.path(key.namespace), body=obj, query=query)
+        return await self._json(Request("POST", kind.path(key.namespace), obj, query))
 
     async def delete(
         self,
@@ -105,17 +112,16 @@ class KubeClient:
         *,
         uid: str | None,
         version: str | None = None,
-        propagation: str = "Background",
     ) -> bool:
         """Delete the object with this uid; False when it is gone already or another has taken its name.
 
         With a ``version`` only as it was then: raises ApiError with status 409 when it has changed meanwhile.
         """
-        options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
+        options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if uid:
             options["preconditions"] = {"uid": uid, **({"resourceVersion": version} if version else {})}
         try:
-            await self._json("DELETE", kind.path(namespace, name), body=options)
+            await self._json(Request("DELETE", kind.path(namespace, name), options))
         except ApiError as error:
             if error.not_found:
                 return False
@@ -129,12 +135,12 @@ class KubeClient:
     async def merge(self, kind: ResourceType, name: str, namespace: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         """A JSON merge patch (RFC 7386)."""
         path = kind.path(namespace, name)
-        return await self._json("PATCH", path, body=patch, content_type="application/merge-patch+json")
+        return await self._json(Request("PATCH", path, patch, content_type=MERGE_PATCH))
 
     async def patch_status(self, kind: ResourceType, name: str, namespace: str, patch: Sequence[Any]) -> dict[str, Any]:
         """A JSON patch of the status subresource."""
         path = kind.path(namespace, name) + "/status"
-        return await self._json("PATCH", path, body=list(patch), content_type="application/json-patch+json")
+        return await self._json(Request("PATCH", path, list(patch), content_type=JSON_PATCH))
 
     async def list(
         self,
@@ -179,7 +185,7 @@ class KubeClient:
                 query.append(("fieldSelector", fields))
             if more:
                 query.append(("continue", more))
-            page = await self._json("GET", kind.path(namespace), query=query, accept=accept)
+            page = await self._json(Request("GET", kind.path(namespace), query=query, accept=accept))
             yield page
             more = (page.get("metadata") or {}).get("continue")
             if not more:
@@ -188,7 +194,7 @@ class KubeClient:
     async def version_of(self, kind: ResourceType, namespace: str | None = None) -> str:
         """The resourceVersion from which a watch sees everything that comes, read without reading an object."""
         query = [("limit", "1"), ("includeObject", "None")]
-        page = await self._json("GET", kind.path(namespace), query=query, accept=NAMES_ONLY)
+        page = await self._json(Request("GET", kind.path(namespace), query=query, accept=NAMES_ONLY))
         return str((page.get("metadata") or {}).get("resourceVersion") or "")
 
     async def watch(
@@ -214,29 +220,16 @@ class KubeClient:
         if names_only:
             accept = NAMES_ONLY
             query.append(("includeObject", "None"))
-        async for event in self._connection.stream(kind.path(namespace), query, accept, self.user):
-            if event.get("type") == "ERROR":
-                status = event.get("object") or {}
-                raise ApiError(int(status.get("code") or 0), str(status.get("reason")), str(status.get("message")))
-            yield event
+        request = Request("GET", kind.path(namespace), query=query, accept=accept, user=self.user)
+        async for event in self._connection.stream(request):
+            yield event_or_error(event)
 
     async def request(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Any other call, such as a self review; JSON in and out."""
-        return await self._json(method, path, body=body)
+        return await self._json(Request(method, path, body))
 
-    async def _json(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Any = None,
-        query: Sequence[tuple[str, str]] = (),
-        accept: str = JSON,
-        content_type: str = JSON,
-    ) -> dict[str, Any]:
-        return await self._connection.json(
-            method, path, body=body, query=query, accept=accept, content_type=content_type, user=self.user
-        )
+    async def _json(self, request: Request) -> dict[str, Any]:
+        return await self._connection.json(request.impersonating(self.user))
 
 
 async def connect(
@@ -248,7 +241,7 @@ async def connect(
     """
     connection = await Connection.open(user_agent, context, kubeconfig, fence)
     try:
-        version = await connection.json("GET", "/version", attempts=1)
+        version = await connection.json(Request("GET", "/version"), attempts=1)
     except BaseException:
         await connection.close()
         raise

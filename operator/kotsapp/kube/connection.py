@@ -7,7 +7,7 @@ that costs more than the requests do, so paths and bodies are made here.
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +20,7 @@ from kotsapp.kube.access import Access, find_access
 from kotsapp.kube.errors import ApiError, from_answer
 from kotsapp.kube.fence import READING, Fence, FencedError, FencedRequest, fenced_socket
 from kotsapp.kube.lines import EventTooLargeError, lines
+from kotsapp.kube.request import Request
 from kotsapp.net.tls import certificate_problem
 
 MAX_CONNECTIONS = 256
@@ -42,17 +43,27 @@ class NoCredentialsError(aiohttp.ClientConnectionError):
 
 
 class Connection:
-    """JSON over HTTP with the credentials of an Access; ``user`` is whom a request impersonates, instead of its own.
+    """JSON over HTTP with the credentials of an Access.
 
-    ``fence`` says until when it writes; without one there is no end.
+    ``fence`` says until when it may write; without one it always may.
     """
 
-    def __init__(self, access: Access, user_agent: str, fence: Fence | None = None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        user_agent: str,
+        fence: Fence | None = None,
+        *,
+        connections: int = MAX_CONNECTIONS,
+        retry_wait: float = MAX_RETRY_WAIT,
+    ) -> None:
+        """``connections`` are those for requests, at the most; ``retry_wait`` are seconds, between tries."""
         self._access = access
+        self._retry_wait = retry_wait
         self._user_agent = user_agent
         self._fence = fence
         self._connectors: list[aiohttp.TCPConnector] = []  # that the clients were given, and so don't close
-        self._api = self._client(MAX_CONNECTIONS)
+        self._api = self._client(connections)
         self._of_apps = FairQueue(MAX_REQUESTS_OF_APPS, spare=True)
         # A watch keeps its connection for itself, and there may be many: requests must not wait for one of theirs.
         self._watches = self._client(0)
@@ -156,28 +167,17 @@ class Connection:
         for connector in self._connectors:
             await connector.close()
 
-    async def json(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Any = None,
-        query: Sequence[tuple[str, str]] = (),
-        accept: str = "application/json",
-        content_type: str = "application/json",
-        user: str | None = None,
-        attempts: int = ATTEMPTS,
-    ) -> dict[str, Any]:
+    async def json(self, request: Request, *, attempts: int = ATTEMPTS) -> dict[str, Any]:
         """The answer's object, asked for again while the API server is busy or away; raises ApiError."""
         for attempt in range(1, attempts + 1):
             try:
                 async with self._turn():
-                    response = await self._send(method, path, body, query, accept, content_type, user)
+                    response = await self._send(request, self._api, REQUEST_TIMEOUT)
                     async with response:
                         return dict(json.loads(await response.read()))
             except ApiError as error:
                 # Asking again helps an apply that met another write; a name that is taken stays so.
-                lost = error.status == 409 and method != "PATCH"
+                lost = error.status == 409 and request.method != "PATCH"
                 refused = error.status == 401 and attempt > 1
                 if not error.transient or lost or refused or attempt == attempts:
                     raise
@@ -187,7 +187,7 @@ class Connection:
                 if attempt == attempts or lasting:
                     raise ApiError(0, "Unavailable", f"the API server can't be reached: {_reason(error)}") from None
                 wait = 0.1 * 4**attempt
-            await asyncio.sleep(min(wait, MAX_RETRY_WAIT))
+            await asyncio.sleep(min(wait, self._retry_wait))
         raise AssertionError("unreachable")
 
     @contextlib.asynccontextmanager
@@ -197,38 +197,30 @@ class Connection:
         async with self._of_apps.turn(tenant) if tenant is not None else contextlib.nullcontext():
             yield
 
-    async def stream(
-        self, path: str, query: Sequence[tuple[str, str]], accept: str, user: str | None
-    ) -> AsyncIterator[dict[str, Any]]:
+    async def stream(self, request: Request) -> AsyncIterator[dict[str, Any]]:
         """The objects of an answer that goes on, one a line, until the server ends it; raises ApiError."""
         try:
-            response = await self._send("GET", path, None, query, accept, "application/json", user, watching=True)
+            response = await self._send(request, self._watches, WATCH_TIMEOUT)
             async with response:
                 async for line in lines(response.content.iter_any()):
                     yield json.loads(line)
         except (*_FAILURES, ValueError) as error:
-            raise ApiError(0, "Unavailable", f"the watch of {path} was cut: {_reason(error)}") from None
+            message = f"the watch of {request.path} was cut: {_reason(error)}"
+            raise ApiError(0, "Unavailable", message) from None
 
     async def _send(
-        self,
-        method: str,
-        path: str,
-        body: Any,
-        query: Sequence[tuple[str, str]],
-        accept: str,
-        content_type: str,
-        user: str | None,
-        *,
-        watching: bool = False,
+        self, request: Request, api: aio_client.ApiClient, timeout: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
-        api, timeout = (self._watches, WATCH_TIMEOUT) if watching else (self._api, REQUEST_TIMEOUT)
-        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": self._user_agent}
-        if user:
-            headers["Impersonate-User"] = user
-        url = f"{api.configuration.host}{path}"
-        if query:
-            url += f"?{urlencode(query)}"
-        answer = await api.rest_client.request(method, url, headers=headers, body=body, _request_timeout=timeout)
+        """The answer with its body still to be read; raises ApiError for one that is no success."""
+        headers = {"Accept": request.accept, "Content-Type": request.content_type, "User-Agent": self._user_agent}
+        if request.user:
+            headers["Impersonate-User"] = request.user
+        url = f"{api.configuration.host}{request.path}"
+        if request.query:
+            url += f"?{urlencode(request.query)}"
+        answer = await api.rest_client.request(
+            request.method, url, headers=headers, body=request.body, _request_timeout=timeout
+        )
         response: aiohttp.ClientResponse = answer.response
         if not 200 <= response.status <= 299:
             async with response:

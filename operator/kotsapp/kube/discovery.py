@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from kotsapp.kube.connection import Connection
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.objects import is_path_segment
+from kotsapp.kube.request import Request
 
 # A kind that isn't served may be in a moment, when its CRD was just made; discovery isn't free, though.
 UNKNOWN_KIND_SECONDS = 3.0
@@ -32,7 +33,7 @@ class ResourceType:
         """The request's path; raises ApiError for a name that would lead it elsewhere."""
         for segment in (namespace, name):
             if segment and not is_path_segment(segment):
-                raise ApiError(400, "BadRequest", f"{segment!r} is no name of an object")
+                raise ApiError(400, "BadRequest", f"{segment!r} is not a name of an object")
         parts = ["/api" if "/" not in self.api_version else "/apis", self.api_version]
         if self.namespaced and namespace:
             parts += ["namespaces", namespace]
@@ -96,7 +97,7 @@ class Discovery:
         if not group or not is_path_segment(group):
             return None
         try:
-            answer = await self._connection.json("GET", f"/apis/{group}")
+            answer = await self._connection.json(Request("GET", f"/apis/{group}"))
         except ApiError as error:
             if error.not_found:
                 return None
@@ -112,7 +113,7 @@ class Discovery:
         return tuple((await self._ask(api_version)).values())
 
     async def api_versions(self) -> Sequence[str]:
-        groups = await self._connection.json("GET", "/apis")
+        groups = await self._connection.json(Request("GET", "/apis"))
         versions = ["v1", *(version["groupVersion"] for group in groups["groups"] for version in group["versions"])]
         served: list[str] = []
         for version in versions:
@@ -129,7 +130,7 @@ class Discovery:
             return {}
         try:
             path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-            answer = await self._connection.json("GET", path)
+            answer = await self._connection.json(Request("GET", path))
         except ApiError as error:
             if error.not_found:
                 return {}

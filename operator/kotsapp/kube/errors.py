@@ -95,20 +95,28 @@ class UnknownKindError(ApiError):
 
 def from_answer(status: int, phrase: str, headers: Mapping[str, str], body: bytes) -> ApiError:
     """An answer that is no success, by the Status object in it; ``phrase`` is the status line's."""
-    told = _status_object(body)
+    answer = _status_object(body)
     # kubectl shows an event or a column up to the first line's end.
-    message = " ".join(str(told.get("message") or phrase or f"HTTP {status}").split())
+    message = " ".join(str(answer.get("message") or phrase or f"HTTP {status}").split())
     retry_after = headers.get("Retry-After", "")
     return ApiError(
         status,
-        str(told.get("reason") or phrase),
+        str(answer.get("reason") or phrase),
         message if len(message) <= MAX_SHOWN else message[: MAX_SHOWN - 3] + "...",
         float(retry_after) if retry_after.isdigit() else None,
         [
             Cause(str(cause.get("field") or ""), str(cause.get("message") or "")[:MAX_SHOWN])
-            for cause in (told.get("details") or {}).get("causes") or ()
+            for cause in (answer.get("details") or {}).get("causes") or ()
         ],
     )
+
+
+def event_or_error(event: dict[str, Any]) -> dict[str, Any]:
+    """An event of a watch; ApiError when it says that the watch can't go on."""
+    if event.get("type") == "ERROR":
+        status = event.get("object") or {}
+        raise ApiError(int(status.get("code") or 0), str(status.get("reason")), str(status.get("message")))
+    return event
 
 
 def _status_object(body: bytes) -> Mapping[str, Any]:

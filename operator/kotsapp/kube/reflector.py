@@ -10,6 +10,7 @@ from typing import Any
 
 from kotsapp.backoff import Backoff
 from kotsapp.kube.errors import ApiError
+from kotsapp.redact import Shared
 
 logger = logging.getLogger(__name__)
 
@@ -23,12 +24,26 @@ STEADY = 5.0
 class Reflector(ABC):
     """Keeps a view of some objects up to date. What comes of each answer is for who extends it.
 
-    ``retry_now`` ends a wait before the next try.
+    ``retry_now`` ends a wait before the next try. Apps share it: ``shared`` is joined by each that follows it, and what
+    is asked is asked on behalf of none of them.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.retry_now = asyncio.Event()
+        self.shared = Shared()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Watch from now on, until ``cancel``."""
+        self._task = asyncio.create_task(self.run(), name=f"watch {self.name}", context=self.shared.context())
+
+    def cancel(self) -> asyncio.Task[None]:
+        """End it; the task is there to be awaited."""
+        if self._task is None:
+            raise RuntimeError(f"the watch of {self.name} was not started")
+        self._task.cancel()
+        return self._task
 
     @abstractmethod
     async def list(self) -> str:

@@ -1,6 +1,5 @@
 """The single fields of a license's spec, each checked for what it will be used for. All raise LicenseError."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -9,6 +8,7 @@ from kotsapp.license.domains import is_domain
 from kotsapp.license.entitlements import Entitlement, EntitlementCheck
 from kotsapp.license.errors import LicenseError, LicenseReason, shown
 from kotsapp.license.expiry import parse_expiry
+from kotsapp.regexes import regex
 
 EXPIRES_AT = "expires_at"
 
@@ -33,9 +33,9 @@ _FLAGS = (
     "isSupportBundleUploadSupported",
 )
 
-_SLUG = re.compile(r"[a-z0-9]+(?:(?:\.|-+)[a-z0-9]+)*")
-_LICENSE_ID = re.compile(r"[!-~]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SLUG = regex(r"[a-z0-9]+(?:(?:\.|-+)[a-z0-9]+)*")
+_LICENSE_ID = regex(r"[!-~]+")
+_CONTROL = regex(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def mapping(value: Value, name: str) -> dict[str, Value]:
@@ -138,7 +138,9 @@ def expires_at(entitlements: Mapping[str, Entitlement]) -> datetime | None:
     try:
         return parse_expiry(found.value)
     except ValueError as error:
-        message = f"the entitlement {EXPIRES_AT} is {shown(found.value)}, which is no date: {error}; {_HOW_TO_EXPIRE}"
+        message = (
+            f"the entitlement {EXPIRES_AT} is {shown(found.value)}, which is not a date: {error}; {_HOW_TO_EXPIRE}"
+        )
         raise LicenseError(LicenseReason.EXPIRY_INVALID, message) from None
 
 

@@ -3,7 +3,6 @@
 ``TrustedKeys.load`` is the one place of this package that reads files: configuration, once, at start-up.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +11,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from kotsapp.regexes import regex
+
 # A 16384-bit key takes 3 KiB as PEM.
 MAX_PEM_BYTES = 16 * 1024
 # The vendor's keys have 2048 bits; shorter ones can be broken, and far longer ones only cost time.
@@ -19,7 +20,7 @@ MIN_KEY_BITS = 2048
 MAX_KEY_BITS = 16384
 
 _PUBLISHED = Path(__file__).parent / "keys"
-_KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_KEY_ID = regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class TrustedKeysError(ValueError):

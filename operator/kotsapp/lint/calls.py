@@ -42,5 +42,6 @@ def license_notes(raws: Sequence[RawDocument], places: Places) -> Iterator[Findi
                 count[field] += 1
                 first.setdefault(field, places.locate(one.place.at_line(max(one.chunk.line, 1) + action.line - 1)))
     for field, number in count.items():
-        message = f"{LICENSE_FUNCTION} {field} is taken as empty here: only a license tells ({counted(number, 'call')})"
+        times = counted(number, "call")
+        message = f"{LICENSE_FUNCTION} {field} is taken as empty here: only a license has it ({times})"
         yield Finding("license-field", Level.NOTE, message, first[field])

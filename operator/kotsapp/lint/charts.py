@@ -1,14 +1,14 @@
-"""The charts of a release, rendered one by one, so that each one's fault is told."""
+"""The charts of a release, rendered one by one, so that each one's fault is reported."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from kotsapp.frozen import frozen
 from kotsapp.lint.findings import Entry, Finding, Level, Location
 from kotsapp.lint.images import Object, Use, images_of
 from kotsapp.lint.places import Places
-from kotsapp.lint.unknowns import NAMESPACE, Unknowns, told
+from kotsapp.lint.unknowns import NAMESPACE, Unknowns, described
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release.annotations import name
@@ -31,7 +31,7 @@ class Charts:
     whole: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Engine:
     """What rendering a chart takes: the program, and what fills in calls of its output."""
 
@@ -62,7 +62,7 @@ def rendered(
         except (HelmError, ManifestError) as error:
             message = str(error)
             if unknown:
-                message = f"{message}; but {told(unknown)}: give values with --config-values"
+                message = f"{message}; but {described(unknown)}: give values with --config-values"
             found.findings.append(Finding("chart", Level.NOTE if unknown else Level.ERROR, message, at))
             found.whole = False
         else:
@@ -76,6 +76,6 @@ def rendered(
 def _objects(request: ChartRequest, engine: Engine) -> Sequence[Object]:
     from kotsapp.release import helm
 
-    output = asyncio.run(helm.render(request, engine.find_program(), NAMESPACE))
+    output = helm.render(request, engine.find_program(), NAMESPACE)
     release = Release(charts=(request,), filler=engine.filler)
     return with_charts(release, [(request, output)], engine.budget).objects

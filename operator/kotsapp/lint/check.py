@@ -76,10 +76,10 @@ def _check(sources: Sequence[SourceFile], filling: Filling, recorder: Recorder) 
     rendered = _charts(sorter.result().charts, archives, opened, engine, recorder)
     if recorder.whole and not rendered.objects and not any(one.is_applied for one in objects):
         message = "nothing in the release is applied: put the app's manifests there, or a HelmChart and its chart"
-        recorder.tell("no-objects", Level.ERROR, message, Place(sources[0].origin))
+        recorder.add("no-objects", Level.ERROR, message, Place(sources[0].origin))
     for one in objects:
-        for _, told in not_fetched([one.document.value]):
-            recorder.tell("source-not-fetched", Level.NOTE, told, one.document.place)
+        for _, note in not_fetched([one.document.value]):
+            recorder.add("source-not-fetched", Level.NOTE, note, one.document.place)
     users += [*rendered.images, *_asked_for_by_calls(opened, filled, recorder)]
     _images(objects, users, recorder)
     _unhandled(objects, rendered, [image for image, _, _ in users], recorder)
@@ -105,11 +105,17 @@ def _charts(
     wanted = [request.archive for request in requests]
     for archive in archives:
         place, known = Place(archive.origin), f"{archive.name} {archive.version}"
-        use = "installed by a HelmChart" if archive in wanted else "not installed"
+        use = (
+            "not installed"
+            if archive not in wanted
+            else "installed by a HelmChart"
+            if opened.of(Role.CHART)
+            else "installed"
+        )
         recorder.list("chart", known, use, place)
         if archive not in wanted and recorder.whole:
             message = f"no HelmChart document (kots.io) asks for chart {known}: add one, or remove it"
-            recorder.tell("chart-unused", Level.WARNING, message, place)
+            recorder.add("chart-unused", Level.WARNING, message, place)
     texts = {(one.place.origin, one.place.document): one.chunk.text for one in opened.raws if one.role is Role.CHART}
     asked = [(request, texts.get((request.place.origin, request.place.document), "")) for request in requests]
     rendered = chart_checks.rendered(asked, engine, recorder.unknowns, recorder.places)

@@ -25,7 +25,7 @@ def read(opened: Opened, recorder: Recorder) -> Config | None:
             message = (
                 f"the Config's item {item.name} has the type {item.type!r}, which nobody knows: write one of {known}"
             )
-            recorder.tell("config-item-type", Level.WARNING, message, place_of(opened, config, item.name))
+            recorder.add("config-item-type", Level.WARNING, message, place_of(opened, config, item.name))
     return config
 
 
@@ -37,7 +37,7 @@ def filled_in(opened: Opened, config: Config, filled: FilledRelease, recorder: R
     for problem in verdict.problems:
         is_missing = problem.name in verdict.missing
         rule, level = ("config-item-required", Level.NOTE) if is_missing else ("config", Level.ERROR)
-        recorder.tell(rule, level, str(problem), place_of(opened, config, problem.name))
+        recorder.add(rule, level, str(problem), place_of(opened, config, problem.name))
     for failures in filled.failures.values():
         for failure in failures:
             if failure.subject.field:

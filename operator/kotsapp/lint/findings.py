@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kotsapp.frozen import frozen
+
 
 class Level(StrEnum):
     """``error`` stands in the way of every customer, ``warning`` is likely not meant, ``note`` is what can't be known
@@ -11,6 +13,12 @@ class Level(StrEnum):
     ERROR = "error"
     WARNING = "warning"
     NOTE = "note"
+
+    @property
+    def and_worse(self) -> "frozenset[Level]":
+        """This level and those above it."""
+        levels = list(Level)
+        return frozenset(levels[: levels.index(self) + 1])
 
 
 # What a rule is about, by the name that a finding has.
@@ -68,7 +76,7 @@ class Location:
         return f"{text}:{self.line}" if self.line else text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """``rule`` is a key of ``RULES``; ``message`` says what was found and what to do, without the place."""
 
@@ -78,7 +86,7 @@ class Finding:
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One thing that is in a release. ``kind`` is what it is (``call``, ``document``, ``chart``, ``image``), ``what``
     names it, ``use`` says what becomes of it or who uses it."""
@@ -89,7 +97,7 @@ class Entry:
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """All findings, in the order of files and lines, and all that was looked at. ``files`` are the paths as given."""
 

@@ -1,4 +1,4 @@
-"""From the places that readers of manifests tell to files and lines."""
+"""From the places that readers of manifests give to files and lines."""
 
 import re
 from collections.abc import Iterable

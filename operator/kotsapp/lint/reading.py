@@ -1,14 +1,15 @@
-"""A release read as far as it goes: the steps of the pipeline, each of which goes on behind a fault and tells it."""
+"""A release read as far as it goes: the steps of the pipeline, each of which reports a fault and goes on behind it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from kotsapp.license.domains import resolve_domains
+from kotsapp.frozen import frozen
+from kotsapp.license.domains import CustomDomains, resolve_domains
 from kotsapp.lint import config as config_checks
 from kotsapp.lint.findings import Level, Location
 from kotsapp.lint.places import line_of
 from kotsapp.lint.recorder import Recorder
-from kotsapp.lint.unknowns import found_in, told, unknowns_of, without_license
+from kotsapp.lint.unknowns import described, found_in, unknowns_of, without_license
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import ManifestError, Place
@@ -38,7 +39,7 @@ _ROLES = {
 LEFT_OUT = "left out: excluded"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadObject:
     """An object with the document that it is of, and its text as it was read: its calls filled in."""
 
@@ -93,11 +94,11 @@ class Reading:
         good: list[TextFile] = []
         for text in texts:
             try:
-                raw.told_apart([text])
+                raw.split_documents([text])
                 good.append(text)
             except ManifestError as error:
                 self.recorder.stop("file", error)
-        raws = raw.told_apart(good)
+        raws = raw.split_documents(good)
         return Opened(tuple(raws), tuple(() if one.to_fill else tuple(self._read(one)) for one in raws))
 
     def _read(self, one: RawDocument, text: str | None = None) -> list[Document]:
@@ -107,10 +108,10 @@ class Reading:
             unknown = self.recorder.unknowns.asked_for_in(one.chunk.text) if text is not None else []
             if not one.must_be_read:
                 message = f"{error.problem}; it is never applied, so it is left as it is"
-                self.recorder.tell("document-ignored", Level.WARNING, message, error.place)
+                self.recorder.add("document-ignored", Level.WARNING, message, error.place)
             elif unknown:
-                message = f"{error.problem}; but {told(unknown)}: give values with --config-values"
-                self.recorder.tell("document", Level.NOTE, message, error.place)
+                message = f"{error.problem}; but {described(unknown)}: give values with --config-values"
+                self.recorder.add("document", Level.NOTE, message, error.place)
             else:
                 self.recorder.stop("document", error)
             return []
@@ -119,7 +120,7 @@ class Reading:
         try:
             return reader.with_repeated(texts, opened, self._filling, self._reading, self._budget)
         except ManifestError as error:
-            # What can't be read is told already; else it is what the Config repeats.
+            # What can't be read is reported already; else it is what the Config repeats.
             if not any(finding.level is Level.ERROR for finding in self.recorder.findings):
                 self.recorder.stop("config", error)
             return opened
@@ -140,11 +141,9 @@ class Reading:
     def filled(
         self, opened: Opened, config: Config | None, application: Application, archives: Sequence[ChartArchive]
     ) -> FilledRelease:
-        domains = resolve_domains(
-            application_proxy=application.proxy_domain, application_registry=application.registry_domain
-        )
+        domains = resolve_domains(application=CustomDomains(application.proxy_domain, application.registry_domain))
         if config is None:
-            # One that can't be read is told already, and would be told again.
+            # One that can't be read is reported already, and would be again.
             opened = replace(
                 opened,
                 found=tuple(tuple(d for d in f if roles.role_of(d.value) is not Role.CONFIG) for f in opened.found),
@@ -156,7 +155,7 @@ class Reading:
             return FilledRelease()
         except HelmError as error:
             self.recorder.whole = False
-            self.recorder.tell("release", Level.ERROR, str(error), Place(""))
+            self.recorder.add("release", Level.ERROR, str(error), Place(""))
             return FilledRelease()
         except ManifestError as error:
             self.recorder.stop("config", error)
@@ -172,7 +171,7 @@ class Reading:
     def _unfilled(self, why: str) -> None:
         self.recorder.whole = False
         message = f"template calls were not filled in: {why}"
-        self.recorder.tell("calls-not-filled-in", Level.NOTE, message, Place(""))
+        self.recorder.add("calls-not-filled-in", Level.NOTE, message, Place(""))
 
     def sorted(self, opened: Opened, filled: FilledRelease, sorter: Sorter) -> Iterator[ReadObject]:
         for one, found in zip(opened.raws, opened.found, strict=True):

@@ -1,8 +1,8 @@
-"""Takes down what a check finds, as it finds it."""
+"""Records what a check finds, as it finds it."""
 
 from kotsapp.lint.findings import Entry, Finding, Level
 from kotsapp.lint.places import Places
-from kotsapp.lint.unknowns import Unknowns, told
+from kotsapp.lint.unknowns import Unknowns, described
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release.filling import Failure
 
@@ -17,21 +17,21 @@ class Recorder:
         self.unknowns = Unknowns()
         self.whole = True
 
-    def tell(self, rule: str, level: Level, message: str, place: Place) -> None:
+    def add(self, rule: str, level: Level, message: str, place: Place) -> None:
         self.findings.append(Finding(rule, level, message, self.places.locate(place)))
 
     def stop(self, rule: str, error: ManifestError) -> None:
         """An error behind which something could not be looked at."""
         self.whole = False
-        self.tell(rule, Level.ERROR, error.problem, error.place)
+        self.add(rule, Level.ERROR, error.problem, error.place)
 
     def failed(self, rule: str, level: Level, failure: Failure, text: str, place: Place) -> None:
         """A call of ``text`` that can't be filled in: a note where that may be for want of what isn't known here."""
         unknown = self.unknowns.asked_for_in(text)
         message = failure.problem
         if unknown:
-            level, message = Level.NOTE, f"{message}; but {told(unknown)}"
-        self.tell(rule, level, message, place)
+            level, message = Level.NOTE, f"{message}; but {described(unknown)}"
+        self.add(rule, level, message, place)
 
     def list(self, kind: str, what: str, use: str, place: Place) -> None:
         self.entries.append(Entry(kind, what, use, self.places.locate(place)))

@@ -1,8 +1,9 @@
 """What can't be known of a release before there is a license and answers to its Config, and what that touches."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from kotsapp.frozen import frozen
 from kotsapp.images.routing import Domains
 from kotsapp.release import actions
 from kotsapp.release.actions import FIRST, SECOND, Action, UnendedError
@@ -26,7 +27,7 @@ def without_license(domains: Domains) -> TemplateContext:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unknowns:
     """``items`` are items of the Config that have no value here, or one that depends on the license."""
 
@@ -67,7 +68,7 @@ def license_fields(action: Action) -> Iterator[str]:
 
 
 def found_in(text: str) -> list[Action]:
-    """The actions of both forms, by their places; none of a form that can't be read, which whoever fills in tells."""
+    """The actions of both forms, by their places; none of a form that can't be read, which filling in reports."""
     if not actions.has_calls(text):
         return []
     found: list[Action] = []
@@ -90,6 +91,6 @@ def items_by_line(text: str, first: int) -> Iterator[tuple[str, int]]:
             yield name, max(first, 1) + action.line - 1
 
 
-def told(unknown: Collection[str]) -> str:
+def described(unknown: Collection[str]) -> str:
     names = ", ".join(unknown)
     return f"{names} {'is' if len(unknown) == 1 else 'are'} not known here, and taken as empty"

@@ -1,24 +1,24 @@
 """A source's text, read into Kubernetes objects that mean what kubectl says they mean."""
 
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests import json_stream, shapes, stream, yaml_document
 from kotsapp.manifests.budget import OBJECTS, TEXT, Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.manifests.stream import Chunk
 from kotsapp.manifests.yaml_document import Seen
+from kotsapp.regexes import regex
 
 Object = dict[str, Any]
 
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = regex("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """One object and where it starts."""
 
@@ -83,7 +83,7 @@ def read_mapping(data: bytes, origin: str, budget: Budget | None = None) -> dict
 
 
 def is_json(text: str) -> bool:
-    """Whether a source is a stream of JSON objects, as kubectl tells it: by its first character."""
+    """Whether a source is a stream of JSON objects, as kubectl finds out: by its first character."""
     start = text.lstrip()[:2]
     return start.startswith("{") and start != "{{"
 
@@ -107,7 +107,7 @@ def _objects(value: Any, place: Place, depth: int, needs_name: Callable[[Object]
     if value is None:
         return
     if not isinstance(value, dict):
-        raise ManifestError(place, f"{_described(value)} is no Kubernetes object: an object has apiVersion and kind")
+        raise ManifestError(place, f"{_described(value)} is not a Kubernetes object: an object has apiVersion and kind")
     kind = _required(value, "kind", place)
     api_version = _required(value, "apiVersion", place)
     items = value.get("items")

@@ -1,12 +1,12 @@
 """What is wrong with a manifest, and where."""
 
-from dataclasses import dataclass
+from kotsapp.frozen import frozen
 
 # Enough to recognise a value by, short enough for a condition's message.
 MAX_QUOTED = 80
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """Where something stands: ``origin`` names the source and its key or file; ``document`` and ``line`` count from 1.
 

@@ -9,16 +9,17 @@ from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_DEPTH, MAX_DOCUMENTS
 from kotsapp.manifests.scalars import ScalarError, json_integer, json_number
 from kotsapp.manifests.stream import Chunk
+from kotsapp.regexes import regex
 
 # A string without an end goes on to the text's, so that no quote in it is looked at as another start.
-_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-_SIGN = re.compile(rf"{_STRING.pattern}|[\[{{\]}}]", re.DOTALL)
-_BRACKET = re.compile(r"[\[{\]}]")
+_STRING = regex(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_SIGN = regex(rf"{_STRING.pattern}|[\[{{\]}}]", re.DOTALL)
+_BRACKET = regex(r"[\[{\]}]")
 # Each of them comes with one more value, or key.
 _SIGNS = "[{,:"
-_SPACE = re.compile(r"\s*")
-_REST_OF_LINE = re.compile(r"[^\S\n]*\n?")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACE = regex(r"\s*")
+_REST_OF_LINE = regex(r"[^\S\n]*\n?")
+_SURROGATE = regex("[\ud800-\udfff]")
 # 2**64 has 20 digits; whatever is longer is a float, and Python refuses to read integers of thousands of digits.
 _LONGEST_INTEGER = 20
 

@@ -6,12 +6,12 @@ this reads a document, it reads what libyaml's events say, several times faster:
 line is taken apart once.
 """
 
-import re
 from enum import Enum
 from typing import Any
 
 from kotsapp.manifests import scalars
 from kotsapp.manifests.limits import MAX_DEPTH
+from kotsapp.regexes import regex
 
 # Lines kept, taken apart, while a source is read; then the memory starts anew. Long ones hardly repeat.
 _KEPT_LINES = 8192
@@ -21,22 +21,22 @@ _NODES_PER_LINE = 2
 _NODES_PER_COMMA = 2
 
 _PLAIN = r"(?:[A-Za-z0-9_./]|-{1,2}(?=[A-Za-z0-9.]))(?:[A-Za-z0-9_./@+=,()$%*&!?~^;-]|:(?=[^ ])|[ ](?=[^ #]))*"
-_LINE = re.compile(
+_LINE = regex(
     r"(?P<indent> *)(?P<dash>- )?(?:"
     r"""(?P<key>[A-Za-z0-9_./][A-Za-z0-9_./-]{0,200}|"(?P<quoted>[ !#-\[\]-~]{0,200})"):(?: +(?P<value>(?=[^ ]).*))?"""
     r"|(?P<item>(?=[^ ]).*))"
 )
-_PLAIN_VALUE = re.compile(_PLAIN)
-_QUOTED_VALUE = re.compile(r"""\"([ !#-\[\]-~]*)\"|'([ -&(-~]*)'""")
+_PLAIN_VALUE = regex(_PLAIN)
+_QUOTED_VALUE = regex(r"""\"([ !#-\[\]-~]*)\"|'([ -&(-~]*)'""")
 _FLOW_SCALAR = r"""(?:-{0,2}[A-Za-z0-9_./][A-Za-z0-9_./@+=$()%*!~^;-]*|"[ !#-\[\]-~]*"|'[ -&(-~]*')"""
 _FLOW_ENTRY = rf"""(?:[A-Za-z0-9_./][A-Za-z0-9_./-]*|"[ !#-\[\]-~]*"): +{_FLOW_SCALAR}"""
-_FLOW_LIST = re.compile(rf"\[ *(?:{_FLOW_SCALAR}(?: *, *{_FLOW_SCALAR})* *)?\]")
-_FLOW_MAPPING = re.compile(rf"\{{ *(?:{_FLOW_ENTRY}(?: *, *{_FLOW_ENTRY})* *)?\}}")
-_FLOW_TOKEN = re.compile(_FLOW_SCALAR)
-_FLOW_PAIR = re.compile(
+_FLOW_LIST = regex(rf"\[ *(?:{_FLOW_SCALAR}(?: *, *{_FLOW_SCALAR})* *)?\]")
+_FLOW_MAPPING = regex(rf"\{{ *(?:{_FLOW_ENTRY}(?: *, *{_FLOW_ENTRY})* *)?\}}")
+_FLOW_TOKEN = regex(_FLOW_SCALAR)
+_FLOW_PAIR = regex(
     rf"""(?<![A-Za-z0-9_./-])(?P<key>[A-Za-z0-9_./][A-Za-z0-9_./-]*|"[^"]*"): +(?P<value>{_FLOW_SCALAR})"""
 )
-_NO_CONTENT = re.compile(r" *(?:#[ -~]*)?")
+_NO_CONTENT = regex(r" *(?:#[ -~]*)?")
 
 
 class _Kind(Enum):
@@ -80,6 +80,7 @@ def read(text: str, lines: Lines) -> Any:
 
 
 def _read(text: str, lines: Lines) -> Any:
+    """As ``read``; raises ValueError. One loop over the lines, however long: calls are what costs in Python."""
     known = lines.known
     scalar, nothing = _Kind.SCALAR, _Kind.NOTHING
     root: Any = None

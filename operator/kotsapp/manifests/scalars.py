@@ -7,10 +7,11 @@ number, ``1e3`` and ``1.0`` are integers, and ``22:22`` and dates are strings.
 
 import base64
 import binascii
-import re
 import struct
 from decimal import Decimal
 from typing import Any
+
+from kotsapp.regexes import regex
 
 MIN_INT64, MAX_INT64, MAX_UINT64 = -(2**63), 2**63 - 1, 2**64 - 1
 
@@ -30,23 +31,23 @@ _NOT_FINITE = {
     )
     for word in words
 }
-_INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
+_INTEGER = regex(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
 # 2**64 has 20 digits; what is longer is a float, and Python refuses to read integers of thousands of digits.
 _LONGEST_INTEGER = 20
-_SIGNED_BINARY = re.compile(r"0b([-+][01]+)")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_SIGNED_BINARY = regex(r"0b([-+][01]+)")
+_FLOAT = regex(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 # Read by other rules than what starts with a digit: an underscore only between two digits.
-_POINT_FLOAT = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
-_TIMESTAMP = re.compile(
+_POINT_FLOAT = regex(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
+_TIMESTAMP = regex(
     r"[0-9]{4}-(?:1[0-2]|0?[1-9])-(?:3[01]|[12][0-9]|0?[1-9])"
     r"(?:[Tt][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:[.,][0-9]+)?(?:Z|[-+][0-9]{2}:[0-9]{2})"
     r"| [0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:[.,][0-9]+)?)?"
 )
-_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
+_ESCAPED_BYTE = regex("[\udc80-\udcff]")
 
 
 class ScalarError(ValueError):
-    """The scalar means nothing in JSON, or not what its tag says. The message is what to tell the author."""
+    """The scalar means nothing in JSON, or not what its tag says. The message is for the author."""
 
 
 def plain(text: str) -> Any:

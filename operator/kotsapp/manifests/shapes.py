@@ -1,11 +1,12 @@
-"""Fields whose kind of value everything that follows relies on: told here, where it is known where they stand.
+"""Fields whose kind of value everything that follows relies on: refused here, where it is known where they stand.
 
 The API server would refuse them as well, with no place, and only what gets that far.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from kotsapp.frozen import frozen
 
 _DEFINITION = ("spec", "spec.names", "spec.names.kind:text", "spec.group:text", "spec.scope:text")
 _BINDING = ("roleRef", "roleRef.kind:text", "roleRef.name:text")
@@ -20,7 +21,7 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, ...]] = {
 _OWN_GROUPS_SHAPE = ("spec",)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WrongField:
     """A field's dotted path, the value ``found`` and the kind of value that is ``wanted``, in words."""
 

@@ -23,11 +23,12 @@ from kotsapp.manifests.budget import ALIASES, NODES, Budget, Resource
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import ALIAS_CHARACTERS_PER_NODE, MAX_DEPTH
 from kotsapp.manifests.scalars import ScalarError
+from kotsapp.regexes import regex
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
-_INNER_BYTE_ORDER_MARK = re.compile("(?<=[\n\r\x85\u2028\u2029])\ufeff")
-_LINE_KEY = re.compile(r"[\s\-?]*+([A-Za-z0-9_./-]++:)(?:\s|$)")
-_CONTENT = re.compile(r"^(?![ \t\ufeff]*(?:#|$)|---)", re.MULTILINE)
+_INNER_BYTE_ORDER_MARK = regex("(?<=[\n\r\x85\u2028\u2029])\ufeff")
+_LINE_KEY = regex(r"[\s\-?]*+([A-Za-z0-9_./-]++:)(?:\s|$)")
+_CONTENT = regex(r"^(?![ \t\ufeff]*(?:#|$)|---)", re.MULTILINE)
 
 
 class _State:
@@ -122,7 +123,8 @@ class _Builder:
         return value
 
     def _value(self) -> Any:
-        """One loop over the events up to the end of the root node.
+        """The root node: one loop over the events up to its end, however long, since it runs once for every scalar and
+        calls are what costs in Python.
 
         ``container`` is being filled; ``state`` is the key that waits for its value, or what the container waits for.
         """

@@ -67,7 +67,7 @@ _VARIABLES = {
         f"({_all('object')}).map(c, c.?image.orValue(''))\n"
         "+ object.spec.?volumes.orValue([]).map(v, v.?image.?reference.orValue(''))"
     ),
-    # What a container had before an update stays; one that is new is told by its name.
+    # What a container had before an update stays; one that is new is known by its name.
     "before": f"request.operation == 'CREATE' ? [] : ({_all('oldObject')}).map(c, c.name + '=' + c.?image.orValue(''))",
     # In front of what the pod wrote there may be one of the hosts that the license's signature vouches for, and nothing
     # else may be changed. The proxy must have been seen to serve it to the license: other people's private images,

@@ -76,13 +76,13 @@ def routes(status: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def cut_in(status: Mapping[str, Any], settled: Sequence[Resolution]) -> tuple[str, ...]:
-    """Routed images that a status counts and does not list, since it would be too large; none where it tells of other
-    images than ``settled``."""
-    if (status.get("imageSummary") or {}).get("total") != len(settled):
+def cut_in(status: Mapping[str, Any], resolutions: Sequence[Resolution]) -> tuple[str, ...]:
+    """Routed images that a status counts and does not list, since it would be too large; none where it is of other
+    images than ``resolutions``."""
+    if (status.get("imageSummary") or {}).get("total") != len(resolutions):
         return ()
     listed = {entry["image"] for entry in status.get("images") or ()}
-    return tuple(one.image for one in settled if one.is_routed and one.image not in listed)
+    return tuple(one.image for one in resolutions if one.is_routed and one.image not in listed)
 
 
 def images_in(
@@ -93,9 +93,11 @@ def images_in(
     *,
     room: int,
     keep: bool,
+    anothers: Iterable[SeenPod] = (),
 ) -> dict[str, tuple[str, ...]]:
     """Images of pods that no manifest names, as the pods wrote them, with some of the pods.
 
+    ``anothers`` are pods of another app's manifests: what these alone have is that app's.
     ``before`` are the images of the status, ``own`` those of the manifests. Those that were routed come first, with
     ``keep`` also while no pod uses them: the next pod must find them there. At most ``room`` in all.
     """
@@ -104,11 +106,12 @@ def images_in(
         for image in map(target.written, pod.images):
             if image not in own and is_reference(image):
                 live.setdefault(image, []).append(str(pod))
+    not_here = {target.written(image) for pod in anothers for image in pod.images}.difference(live).union(own)
     known = {str(entry["image"]): entry for entry in before if entry.get("origin") == OF_PODS}
     routed = [
         image
         for image, entry in known.items()
-        if image not in own and entry.get("route") != Route.DIRECT and (keep or image in live)
+        if image not in not_here and entry.get("route") != Route.DIRECT and (keep or image in live)
     ]
     found = dict.fromkeys([*routed, *live])
     return {
@@ -117,28 +120,28 @@ def images_in(
     }
 
 
-def settle(settled: Resolution, target: Target) -> Resolution:
+def for_pods(resolution: Resolution, target: Target) -> Resolution:
     """An image of pods, with the route that those pods get: their own, unless the other one is proved."""
-    if settled.route is Route.DIRECT:
-        return settled
-    message = settled.message.partition(KEPT)[0]
-    if settled.pull is None:
-        return _as_written(settled, message)
-    if not target.vouches_for(settled.image, settled.pull):
-        return _as_written(settled, f"{message}{KEPT}: the license does not name the host of {settled.pull}")
-    if settled.verified is not Verified.TRUE:
-        why = f": {settled.verified_message}" if settled.verified_message else ""
-        return _as_written(settled, f"{message}{KEPT}{why}")
-    if settled.pull != settled.image and (refused := parse(settled.pull).refused_for):
-        return _as_written(settled, f"{message}{KEPT}: container runtimes refuse {settled.pull}, for {refused}")
-    return settled
+    if resolution.route is Route.DIRECT:
+        return resolution
+    message = resolution.message.partition(KEPT)[0]
+    if resolution.pull is None:
+        return _as_written(resolution, message)
+    if not target.vouches_for(resolution.image, resolution.pull):
+        return _as_written(resolution, f"{message}{KEPT}: the license does not name the host of {resolution.pull}")
+    if resolution.verified is not Verified.TRUE:
+        why = f": {resolution.verified_message}" if resolution.verified_message else ""
+        return _as_written(resolution, f"{message}{KEPT}{why}")
+    if resolution.pull != resolution.image and (refused := parse(resolution.pull).refused_for):
+        return _as_written(resolution, f"{message}{KEPT}: container runtimes refuse {resolution.pull}, for {refused}")
+    return resolution
 
 
-def _as_written(settled: Resolution, message: str) -> Resolution:
-    told = message if KEPT in message else message + KEPT
+def _as_written(resolution: Resolution, message: str) -> Resolution:
+    shown = message if KEPT in message else message + KEPT
     # What is refused for good is looked at again with all other images.
-    again = None if settled.verified is Verified.FALSE else settled.retry_after
-    kept = replace(settled, route=Route.DIRECT, pull=settled.image, message=told, retry_after=again)
+    again = None if resolution.verified is Verified.FALSE else resolution.retry_after
+    kept = replace(resolution, route=Route.DIRECT, pull=resolution.image, message=shown, retry_after=again)
     return replace(kept, verified=Verified.UNKNOWN, verified_message="")
 
 

@@ -7,10 +7,14 @@ from typing import Any, NamedTuple
 
 from kotsapp.images.finder import images_of
 from kotsapp.images.podspec import CONTAINER_LISTS
+from kotsapp.kube.objects import Identity
 from kotsapp.text import parse_rfc3339
 
 # Why a container waits for its image; the kubelet goes from one to the other and back.
 PULL_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff"})
+# What makes pods, with its group; and what has it made, whose name its own begins with.
+_GROUPS = {"ReplicaSet": "apps", "StatefulSet": "apps", "DaemonSet": "apps", "Job": "batch"}
+_ABOVE = {"ReplicaSet": "Deployment", "Job": "CronJob"}
 _STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 
 
@@ -45,6 +49,18 @@ class SeenPod:
 
     def __str__(self) -> str:
         return f"Pod/{self.name}"
+
+    def made_for(self, namespace: str) -> tuple[Identity, ...]:
+        """The objects that it may be there for, nearest first: itself, or its workload, as manifests have it."""
+        if self.controller is None:
+            return (Identity("", "Pod", namespace, self.name),)
+        kind, name, _ = self.controller
+        if (group := _GROUPS.get(kind)) is None:
+            return ()
+        found = [Identity(group, kind, namespace, name)]
+        if kind in _ABOVE:
+            found.append(Identity(group, _ABOVE[kind], namespace, name.rpartition("-")[0]))
+        return tuple(found)
 
 
 def seen(pod: Mapping[str, Any]) -> SeenPod:

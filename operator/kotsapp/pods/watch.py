@@ -22,7 +22,7 @@ CHUNK = 100
 MAX_PODS = 10_000
 # Seconds for which an app waits for a first answer; what else there is to do for it does not depend on its pods.
 PATIENCE = 10.0
-# What was allowed until now is given a little time before it is told that it is not.
+# What was allowed until now is given a little time before its refusal is reported.
 FORBIDDEN_TRIES = 1
 
 
@@ -52,7 +52,7 @@ class PodWatch(Reflector):
         self._namespace = namespace
         self._client = client
         self._wake = wake
-        self._task = asyncio.create_task(self.run(), name=f"watch {self.name}")
+        self.start()
 
     @property
     def is_complete(self) -> bool:
@@ -61,12 +61,11 @@ class PodWatch(Reflector):
 
     def cancel(self) -> asyncio.Task[None]:
         """End it, and whoever waits for its start; the task is there to be awaited."""
-        self._task.cancel()
         self.synced.set()
-        return self._task
+        return super().cancel()
 
     async def list(self) -> str:
-        """All pods, a page at a time; what changes meanwhile is told by the watch, which begins before them."""
+        """All pods, a page at a time; what changes meanwhile is seen by the watch, which begins before them."""
         kind = await self._kind()
         version = await self._client.version_of(kind, self._namespace)
         found: dict[str, SeenPod] = {}
@@ -79,7 +78,7 @@ class PodWatch(Reflector):
         self.is_forbidden = False
         self.synced.set()
         for pod in found.values():
-            self._tell(pod)
+            self._wake_for(pod)
         return version
 
     async def watch(self, version: str) -> AsyncIterator[dict[str, Any]]:
@@ -92,7 +91,7 @@ class PodWatch(Reflector):
             self.pods.pop(pod.uid, None)
         elif pod.uid in self.pods or len(self.pods) < MAX_PODS:
             self.pods[pod.uid] = pod
-            self._tell(pod)
+            self._wake_for(pod)
 
     def forbidden(self, error: ApiError, failures: int) -> None:
         if not self.is_forbidden and (failures > FORBIDDEN_TRIES or not self.synced.is_set()):
@@ -101,7 +100,7 @@ class PodWatch(Reflector):
             self.synced.set()
             logger.warning("may not watch %s: %s", self.name, error)
 
-    def _tell(self, pod: SeenPod) -> None:
+    def _wake_for(self, pod: SeenPod) -> None:
         for owner, interest in self.followers.items():
             if interest.is_news(pod):
                 self._wake(owner)
@@ -131,6 +130,7 @@ class PodWatches:
             self._watches[key] = PodWatch(owner.namespace, client, self._wake)
         watch = self._watches[key]
         watch.followers.setdefault(owner, Interest())
+        watch.shared.join()
         self._leave(owner, but=key)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):

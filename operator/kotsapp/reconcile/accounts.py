@@ -32,16 +32,16 @@ async def account_secrets(
 ) -> SecretsOfAccounts:
     """What the accounts carry whose pods get the pull secret for one of the ``routed`` images. Raises ApiError.
 
-    A manifest that lists pull secrets is taken at its word; the live account tells where none does. From then on a
+    A manifest that lists pull secrets is taken at its word; the live account counts where none does. From then on a
     change of an account in the app's namespace wakes the app, beside the references that are ``watched`` already;
     accounts elsewhere are looked at whenever the app is.
     """
-    told = secrets_in_manifests(objects)
-    live = sorted(accounts_of(objects, routed, image_paths) - told.keys())
+    in_manifests = secrets_in_manifests(objects)
+    live = sorted(accounts_of(objects, routed, image_paths) - in_manifests.keys())
     here = {(KIND, account.name) for account in live if account.namespace == app.namespace}
     if here:
         await services.follow(app, watched | here)
-    return {**told, **await read_accounts(live, services.client)}
+    return {**in_manifests, **await read_accounts(live, services.client)}
 
 
 async def read_accounts(accounts: Sequence[Account], client: KubeClient) -> dict[Account, tuple[str, ...]]:

@@ -20,6 +20,7 @@ def cluster_for(app: App, services: Services) -> Cluster:
         holds=lambda owner, key: _holds(owner, key, services.client),
         by_namespace=bool(services.settings.namespaces),
         waiting=lambda: services.limiter.waiting(app.tenant),
+        aside=services.aside,
     )
 
 

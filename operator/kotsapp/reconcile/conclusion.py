@@ -27,7 +27,7 @@ from kotsapp.text import counted, listed
 # While workloads roll out their status wakes the app; their pods' troubles are asked for this often.
 ROLLING_POLL = 3.0
 UNHEALTHY_POLL = 30.0
-# Without a watch nothing tells of drift; every object is looked at this often then.
+# Without a watch nothing shows drift; every object is looked at this often then.
 UNWATCHED_INTERVAL = 300.0
 MAX_NAMED = 5
 

@@ -1,4 +1,4 @@
-"""What is told as Kubernetes Events: transitions only, about the KotsApp that a person would describe. Pure."""
+"""What is posted as Kubernetes Events: transitions only, about the KotsApp that a person would describe. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,19 +49,19 @@ def of_license(license: License, before: Mapping[str, Any], warned: bool) -> lis
 
     ``before`` is the status' license; ``warned`` says that the warning for the expiry date in there was given.
     """
-    told = []
+    found = []
     previous, current = from_status(before), facts(license)
     change = compare(previous, current)
     if change is not None:
-        told.append(Event(str(change.reason), change.message, change.warning))
+        found.append(Event(str(change.reason), change.message, change.warning))
     warned = warned and previous is not None and previous.expires_at == current.expires_at
     if not warned and (message := ends_soon(license)):
-        told.append(Event(Reason.LICENSE_EXPIRING_SOON, message, warning=True))
-    return told
+        found.append(Event(Reason.LICENSE_EXPIRING_SOON, message, warning=True))
+    return found
 
 
 def ends_soon(license: License) -> str | None:
-    """What to tell of a license whose end is near."""
+    """What to say of a license whose end is near."""
     ends = license.expires_at
     if ends is None or license.state(datetime.now(UTC)) is not LicenseState.EXPIRING_SOON:
         return None
@@ -70,19 +70,19 @@ def ends_soon(license: License) -> str | None:
 
 def of_rollout(done: ChangeSet, removal: Removal) -> list[Event]:
     """What was applied, repaired and deleted."""
-    told = []
+    found = []
     if done.applied:
-        told.append(Event(EventReason.APPLIED, f"applied {listed(done.applied, MAX_NAMED)}"))
+        found.append(Event(EventReason.APPLIED, f"applied {listed(done.applied, MAX_NAMED)}"))
     if done.repaired:
         repaired = listed(done.repaired, MAX_NAMED)
-        told.append(Event(EventReason.DRIFT_REPAIRED, f"changed by somebody else and put right: {repaired}"))
+        found.append(Event(EventReason.DRIFT_REPAIRED, f"changed by somebody else and put right: {repaired}"))
     if removal.deleted:
         gone = listed(removal.deleted, MAX_NAMED)
-        told.append(Event(EventReason.PRUNED, f"no longer part of the app: {gone}"))
+        found.append(Event(EventReason.PRUNED, f"no longer part of the app: {gone}"))
     if removal.left:
         message = f"no longer part of the app, left in the cluster: {_reasons(removal)}"
-        told.append(Event(EventReason.NOT_PRUNED, message))
-    return told
+        found.append(Event(EventReason.NOT_PRUNED, message))
+    return found
 
 
 def of_restarts(done: Sequence[Restart]) -> list[Event]:
@@ -112,10 +112,10 @@ def _is_new(answer: str, requested: Mapping[str, str], before: Mapping[str, Any]
 
 def of_suspension(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Event]:
     """That the app is left alone from now on."""
-    told = condition_in(after, SUSPENDED)
-    if told is None or condition_in(before, SUSPENDED) is not None:
+    condition = condition_in(after, SUSPENDED)
+    if condition is None or condition_in(before, SUSPENDED) is not None:
         return []
-    return [Event(EventReason.SUSPENDED, str(told["message"]))]
+    return [Event(EventReason.SUSPENDED, str(condition["message"]))]
 
 
 def of_resumption(before: Mapping[str, Any]) -> list[Event]:

@@ -20,7 +20,7 @@ def ways_out(namespace: str, withheld: Sequence[Withheld]) -> str:
     """What has objects applied to which the operator's own rights are not lent, as the end of a message: an account,
     and where that is enough for all of them, to lend more (docs/rights.md). Empty for no objects.
 
-    The account comes last: it is what Ready tells where there is no room for both.
+    The account comes last: it is what Ready says where there is no room for both.
     """
     if not withheld:
         return ""

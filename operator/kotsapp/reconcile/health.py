@@ -69,7 +69,7 @@ async def _pods(client: KubeClient, unwell: Mapping[ObjectKey, WorkloadFacts]) -
             found |= dict(zip(keys, lists, strict=True))
         else:
             everyone = await _list(client, namespace, None)
-            # Without selectors, only a pod's controller tells whose it is.
+            # Without selectors, only a pod's controller shows whose it is.
             controlled = [pod for pod in everyone if _has_controller(pod)]
             found |= {key: everyone if key.kind == "Pod" else controlled for key in keys}
     return found
@@ -84,7 +84,7 @@ async def _pods_of(client: KubeClient, namespace: str, workload: WorkloadFacts) 
 async def _events(
     client: KubeClient, asked: Mapping[ObjectKey, WorkloadFacts], pods: Mapping[ObjectKey, Pods], now: float
 ) -> dict[ObjectKey, Pods]:
-    """What was told of one unwell pod of a workload, for the few workloads of an app whose pods don't say it."""
+    """What was said of one unwell pod of a workload, for the few workloads of an app whose pods don't say it."""
     wanted = [(key, uid) for key, fact in asked.items() if (uid := events_wanted(fact, pods.get(key, ()), now))]
     few = wanted[:FEW]
     lists = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""The step that asks for all images of an app at once, and tells from where pods pull each."""
+"""The step that asks for all images of an app at once, and says from where pods pull each."""
 
 from kotsapp.api.spec import Spec
 from kotsapp.images.usage import InvalidImagesError, parse_used
@@ -40,7 +40,7 @@ class ImageRouting:
 
         With the ``same_license`` as in the status, what the proxy has proved to it counts on.
         """
-        used = routing.used_in(release, spec)
+        used = await self._services.aside.run(len(release.objects), routing.used_in, release, spec)
         try:
             references = parse_used(used.users)
         except InvalidImagesError as error:
@@ -67,14 +67,14 @@ class ImageRouting:
                 evidence,
             )
         self._memory.refresh = False
-        self._memory.verdicts = history.noted(routed.settled)
+        self._memory.verdicts = history.noted(routed.resolutions)
         own, of_pods = routing.split(routed, used.users)
         images = routing.result(own, used, release, spec)
-        of_pods = beside.settled(of_pods)
+        of_pods = beside.for_pods(of_pods)
         obsolete = images.obsolete() | self.pods.obsolete(spec)
         self._progress.found(images=images.findings(of_pods, beside.users), obsolete=obsolete)
         self._progress.found(*images.conditions())
-        await self.pods.note(spec, beside.target, own.settled, of_pods)
+        await self.pods.note(spec, beside.target, own.resolutions, of_pods)
         if obstacle := images.obstacle():
             raise obstacle
         return images

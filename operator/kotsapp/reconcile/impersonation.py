@@ -1,5 +1,7 @@
 """As whom an app's objects are written: the operator itself, or the account that spec.serviceAccountName names."""
 
+from dataclasses import dataclass
+
 from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError
@@ -20,32 +22,50 @@ def client_of(app: App, account: str, services: Services) -> KubeClient:
     return services.client.impersonating(f"{_ACCOUNT_PREFIX}{app.namespace}:{account}")
 
 
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why nothing can be done as an account; ``mend`` says what to do, and ends with ``command``."""
+
+    reason: Reason
+    problem: str
+    mend: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {self.mend}: {self.command}"
+
+
 async def check_impersonation(app: App, account: str, services: Services) -> None:
-    """Raises ReconcileError when the account isn't there, which is told first, since a right to act as nobody helps
-    nobody; or when the operator may not act as it, telling which RoleBinding lets it."""
-    await _check_there(app, account, services.client)
-    if await _may_impersonate(services.client, app.namespace, account):
+    """Raises ReconcileError where there is an obstacle."""
+    found = await obstacle(app, account, services)
+    if found is None:
         return
-    message = (
-        f"{app.account_named}: the operator may not act as ServiceAccount {app.namespace}/{account}; an"
-        f" administrator lets it with: kubectl create rolebinding {IMPERSONATE_ROLE} --namespace {app.namespace}"
-        f" --clusterrole {IMPERSONATE_ROLE} {await _subject(services.client)}"
-    )
-    condition = Condition.false(WORKLOADS_APPLIED, Reason.IMPERSONATION_FORBIDDEN, message)
-    raise terminal(Reason.IMPERSONATION_FORBIDDEN, message, condition, retry_after=UNWATCHED_POLL)
+    message = f"{app.account_named}: {found}"
+    condition = Condition.false(WORKLOADS_APPLIED, found.reason, message)
+    raise terminal(found.reason, message, condition, retry_after=UNWATCHED_POLL)
 
 
-async def _check_there(app: App, account: str, client: KubeClient) -> None:
-    """Raises ReconcileError for an account that is not there: RBAC would only say what it may not do."""
+async def obstacle(app: App, account: str, services: Services) -> Obstacle | None:
+    """The account isn't there, which is told first, since a right to act as nobody helps nobody, and RBAC would only
+    say what it may not do; or the operator may not act as it. Raises ApiError."""
+    client = services.client
     kind = await client.resource_type("v1", "ServiceAccount")
-    if await client.get(kind, account, app.namespace, metadata_only=True) is not None:
-        return
-    message = (
-        f"{app.account_named}: there is no ServiceAccount {app.namespace}/{account}; fix the name, or make it"
-        f" (docs/rights.md says which rights it needs): {make_account(app.namespace, account)}"
+    if await client.get(kind, account, app.namespace, metadata_only=True) is None:
+        return Obstacle(
+            Reason.SERVICE_ACCOUNT_NOT_FOUND,
+            f"there is no ServiceAccount {app.namespace}/{account}",
+            "fix the name, or make it (docs/rights.md says which rights it needs)",
+            make_account(app.namespace, account),
+        )
+    if await _may_impersonate(client, app.namespace, account):
+        return None
+    return Obstacle(
+        Reason.IMPERSONATION_FORBIDDEN,
+        f"the operator may not act as ServiceAccount {app.namespace}/{account}",
+        "an administrator lets it with",
+        f"kubectl create rolebinding {IMPERSONATE_ROLE} --namespace {app.namespace}"
+        f" --clusterrole {IMPERSONATE_ROLE} {await _subject(client)}",
     )
-    condition = Condition.false(WORKLOADS_APPLIED, Reason.SERVICE_ACCOUNT_NOT_FOUND, message)
-    raise terminal(Reason.SERVICE_ACCOUNT_NOT_FOUND, message, condition, retry_after=UNWATCHED_POLL)
 
 
 async def _may_impersonate(client: KubeClient, namespace: str, account: str) -> bool:

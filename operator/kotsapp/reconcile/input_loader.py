@@ -22,7 +22,6 @@ from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.remote_sources import RemoteSources
 from kotsapp.reconcile.rendering import secret_name
 from kotsapp.reconcile.services import Services
-from kotsapp.reconcile.shares import Counted, Share
 from kotsapp.reconcile.source_report import version_of
 from kotsapp.release.budget import for_sources
 from kotsapp.release.config_values import Answers
@@ -34,7 +33,7 @@ from kotsapp.release.reader import SourceFile
 class Loaded:
     """What an app is made from.
 
-    ``same_license`` says that it is the one of which the status tells, ``may_quote`` whether what the API server says
+    ``same_license`` says that it is the one in the status, ``may_quote`` whether what the API server says
     may quote the release: not where a Secret holds an archive, since nobody knows which secrets are in there.
     """
 
@@ -47,11 +46,10 @@ class Loaded:
 
 
 class InputLoader:
-    """Reads the inputs of one reconciliation, tells of them, and has everything that they refer to watched."""
+    """Reads the inputs of one reconciliation, reports them, and has everything that they refer to watched."""
 
-    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress, share: Share) -> None:
+    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress) -> None:
         self._app = app
-        self._share = share
         self._services = services
         self._memory = memory
         self._progress = progress
@@ -70,7 +68,7 @@ class InputLoader:
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, references(spec, license))
         fetched = await remote.fetch(license)
-        budget = Counted(for_sources(), self._share)
+        budget = for_sources()
         files = await read_sources(self._app, spec, self._services, fetched, budget)
         answers, read_from = await read_answers(self._app, spec, self._services, budget)
         every = [*with_values(files), *read_from]
@@ -81,14 +79,14 @@ class InputLoader:
         return Loaded(license, files, answers, version_of(spec, fetched), same_license, may_quote)
 
     def _note_license(self, license: License) -> bool:
-        """Whether it is the one of which the status tells."""
+        """Whether it is the one in the status."""
         before = self._progress.before
         known = {name: value for name, value in (before.get("license") or {}).items() if name != "hosts"}
         warned = (condition_in(before, LICENSE_VALID) or {}).get("reason") == Reason.LICENSE_EXPIRING_SOON
         self._progress.events += events.of_license(license, before.get("license") or {}, warned)
         hosts = (before.get("license") or {}).get("hosts")
         self._progress.found(license_condition(license), license={**to_status(facts(license)), "hosts": hosts})
-        return known == status.told_license(to_status(facts(license)))
+        return known == status.reported_license(to_status(facts(license)))
 
 
 def references(spec: Spec, license: License) -> frozenset[tuple[str, str]]:

@@ -19,7 +19,7 @@ from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.known_secrets import told
+from kotsapp.reconcile.known_secrets import without_secrets
 from kotsapp.reconcile.outcome import ReconcileError, terminal
 from kotsapp.reconcile.services import InputServices
 from kotsapp.release import config_values
@@ -136,7 +136,7 @@ async def read_answers(
                 document = await asyncio.to_thread(documents.read_mapping, file.data, file.origin, bounds)
                 found.append(config_values.read(document, Place(file.origin)))
             except ManifestError as error:
-                raise terminal(Reason.CONFIG_INCOMPLETE, told(error)) from None
+                raise terminal(Reason.CONFIG_INCOMPLETE, without_secrets(error)) from None
     return config_values.merged([*found, Answers(dict(spec.config.values))]), files
 
 
@@ -190,10 +190,10 @@ def _check_digest(ref: KeyRef, file: SourceFile) -> None:
     if ref.digest is None or ref.digest == (found := f"sha256:{hashlib.sha256(file.data).hexdigest()}"):
         return
     # What a Secret's content has for a digest would let a short one be guessed.
-    told = "" if ref.kind is SourceKind.SECRET else f" ({found})"
+    actual = "" if ref.kind is SourceKind.SECRET else f" ({found})"
     raise terminal(
         Reason.MANIFESTS_CHANGED,
-        f"{file.origin}: its content{told} is not the one that spec.manifests pins ({ref.digest}); nothing of it is"
+        f"{file.origin}: its content{actual} is not the one that spec.manifests pins ({ref.digest}); nothing of it is"
         " applied. Put the old content back, or set digest to that of the new one, if it is meant",
     )
 
@@ -231,7 +231,7 @@ def _how_to_trust(error: LicenseError) -> str:
     """What an administrator runs to have a key trusted in a cluster, as the end of a message."""
     if error.reason is not LicenseReason.KEY_UNKNOWN:
         return ""
-    # The document says the id: nothing of it is told that a shell or Helm would take for something else.
+    # The document says the id: nothing of it is shown that a shell or Helm would take for something else.
     name = error.key_id if error.key_id and _PLAIN_KEY_ID.fullmatch(error.key_id) else "KEY-ID"
     return (
         f". With Helm: helm upgrade kotsapp-operator deploy/chart -n kotsapp-system --reuse-values --set-file"
@@ -245,7 +245,7 @@ def _license_error(reason: str, message: str) -> ReconcileError:
 
 def license_condition(license: License, overridden: str = "") -> Condition:
     """Whose license it is, what of it differs from what was signed, and that it ends soon; ``overridden`` is what else
-    is to be told of it."""
+    is to be said of it."""
     message = f"license of {license.customer_name or 'the customer'} for {license.app_slug}"
     if license.differences:
         shown = ", ".join(license.differences[:10])

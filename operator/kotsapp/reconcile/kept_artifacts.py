@@ -20,7 +20,7 @@ MAX_AT_HAND = 1024 * 1024
 class KeptArtifacts:
     """Reads and writes what one app keeps, in one reconciliation. Everything raises ApiError.
 
-    ``opened_by`` tells the license with which something was fetched: it is used for no other.
+    ``opened_by`` identifies the license with which something was fetched: it is used for no other.
     """
 
     def __init__(self, app: App, client: KubeClient, memory: SourceMemory) -> None:

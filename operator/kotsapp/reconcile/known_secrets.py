@@ -17,13 +17,14 @@ from kotsapp.redact import Redactor, is_name, is_word
 from kotsapp.release.archives import is_archive
 from kotsapp.release.errors import HelmError
 from kotsapp.release.reader import Release, SourceFile
+from kotsapp.sources.docker_config import decoded
 from kotsapp.text import listed
 
-# A field's value on one line, or an item's. Fields that say what and where an object is are told, wherever they stand.
+# A field's value on one line, or an item's. Fields that say what and where an object is are shown, wherever they stand.
 _VALUE = re.compile(
     r"""^[ \t]*+(?:-[ \t]++)*+(?:["']?([\w./-]{1,253})["']?[ \t]*+:(?=[ \t]))?[ \t]*+([^\n]++)""", re.MULTILINE
 )
-_TOLD = frozenset(
+_SHOWN = frozenset(
     "apiversion group host image imagetag kind name namespace registry releasename repository tag type".split()  # noqa: SIM905
 )
 # What is called by the name beside it.
@@ -71,7 +72,7 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
             holder = field
             if field.lower() == "name":
                 name = value
-            if field.lower() not in _TOLD:
+            if field.lower() not in _SHOWN:
                 yield (f"{field} {name}" if field.lower() in _VALUES else field), value
 
 
@@ -80,7 +81,7 @@ def are_hidden(files: Iterable[SourceFile]) -> bool:
     return any(is_secret(file.origin) and not _is_text(file) for file in files)
 
 
-def helm_told(error: HelmError, files: Iterable[SourceFile]) -> str:
+def helm_without_secrets(error: HelmError, files: Iterable[SourceFile]) -> str:
     """What helm says of a chart; of one that is hidden in a Secret just where it stands."""
     if not are_hidden(files):
         return str(error)
@@ -100,12 +101,12 @@ def _is_text(file: SourceFile) -> bool:
 
 
 def of_logins(contents: Iterable[bytes | None]) -> Iterator[str]:
-    """Passwords, and what they are packed into, of registries' logins (dockerconfigjson)."""
+    """Passwords, and what they are packed into, of registries' logins (dockerconfigjson, dockercfg)."""
     for content in contents:
         for text in _logins((content or b"").decode("utf-8", "replace")):
             yield text
-            with contextlib.suppress(binascii.Error, UnicodeDecodeError):
-                yield base64.b64decode(text, validate=True).decode().partition(":")[2]
+            with contextlib.suppress(ValueError):
+                yield decoded(text).partition(":")[2]
 
 
 def of_release(release: Release) -> Iterator[str]:
@@ -117,6 +118,12 @@ def of_release(release: Release) -> Iterator[str]:
     for obj in release.objects:
         if group_kind(obj) == ("", "Secret"):
             yield from (value for value in _of_secret(obj) if value not in names)
+
+
+def learn_release(redactor: Redactor, release: Release, license: License) -> str | None:
+    """Know what is secret in a release; what is wrong with names in it, as ``named_after`` says."""
+    redactor.learn("release", of_release(release))
+    return named_after(license, release)
 
 
 def named_after(license: License, release: Release) -> str | None:
@@ -137,7 +144,7 @@ def is_secret(origin: str) -> bool:
     return origin.startswith(f"{SourceKind.SECRET} ")
 
 
-def told(error: ManifestError) -> str:
+def without_secrets(error: ManifestError) -> str:
     """The error's message; of what stands in a Secret without a word of it: just where it stands and what is wrong."""
     if not is_secret(error.place.origin):
         return str(error)
@@ -168,21 +175,21 @@ def _values(data: Any) -> list[tuple[str, str]]:
 def _parts(value: str, key: str, *, certain: bool = False) -> Iterator[str]:
     """The value; of several lines each one, and what is set there; passwords inside URLs and registries' logins.
 
-    ``key`` is what the value is called. ``certain`` says that it is a Secret's: then a name is told only under a key
+    ``key`` is what the value is called. ``certain`` says that it is a Secret's: then a name is shown only under a key
     that is known to hold one.
     """
     for line in map(str.strip, value.splitlines()):
         setting = _SETTING.fullmatch(line)
         found = [(key, line), *([(setting[1], setting[2].strip("\"',"))] if setting else [])]
         for what, text in found:
-            if not _may_be_told(what, text, certain=certain):
+            if not _may_be_shown(what, text, certain=certain):
                 yield text
         yield from (text for text in _PASSWORD_IN_URL.findall(line) if not is_word(text))
     if value.lstrip().startswith("{"):
         yield from _logins(value)
 
 
-def _may_be_told(key: str, text: str, *, certain: bool) -> bool:
+def _may_be_shown(key: str, text: str, *, certain: bool) -> bool:
     """Whether the text is no secret: a word anywhere; a name, a path or a host where the key does not say otherwise."""
     if is_word(text):
         return True

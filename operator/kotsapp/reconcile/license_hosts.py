@@ -1,4 +1,4 @@
-"""Which hosts are shown the license id, and what is told where nobody signed that (docs/licenses.md). Pure."""
+"""Which hosts are shown the license id, and what is reported where nobody signed that (docs/licenses.md). Pure."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -51,7 +51,17 @@ class LookupServer:
     ``refused`` says that a right was missing.
     """
 
-    def __init__(self, looker: Looker, version: str, api_versions: Iterable[str]) -> None:
+    def __init__(
+        self,
+        looker: Looker,
+        version: str,
+        api_versions: Iterable[str],
+        *,
+        max_lookups: int = MAX_LOOKUPS,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._max_lookups = max_lookups
+        self._max_bytes = max_bytes
         self.url = ""
         self.port = 0
         self.refused = False
@@ -102,7 +112,7 @@ class LookupServer:
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             return _status(HTTPStatus.NOT_FOUND, "NotFound", "not found")
         if request.method == "POST" and path in (["begin"], ["secrets"]):
-            return await self._tell(path[0], request)
+            return await self._control(path[0], request)
         if request.method != "GET":
             return _status(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", "a chart may only look up")
         if path == ["version"]:
@@ -121,7 +131,7 @@ class LookupServer:
         finally:
             self._waiting -= 1
 
-    async def _tell(self, what: str, request: web.BaseRequest) -> web.Response:
+    async def _control(self, what: str, request: web.BaseRequest) -> web.Response:
         """What whoever runs helm, in another process, has to say and to know (see ``RemoteLookups``)."""
         if what == "secrets":
             return web.json_response(self.secrets)
@@ -149,8 +159,8 @@ class LookupServer:
         if question is None or kind is None:
             return _status(HTTPStatus.NOT_FOUND, "NotFound", "not found")
         self._lookups += 1
-        if self._lookups > MAX_LOOKUPS:
-            return _status(_FORBIDDEN, "Forbidden", f"the release looks up more than {MAX_LOOKUPS} times")
+        if self._lookups > self._max_lookups:
+            return _status(_FORBIDDEN, "Forbidden", f"the release looks up more than {self._max_lookups} times")
         found = await (self._one(kind, question) if question.name else self._all(kind, question))
         if found is None:
             return _status(HTTPStatus.NOT_FOUND, "NotFound", f'{kind.plural} "{question.name}" not found')
@@ -210,8 +220,9 @@ class LookupServer:
         return own and metadata.get("namespace") == looker.namespace
 
     def _check(self, size: int) -> None:
-        if self._bytes + size > MAX_BYTES:
-            raise ApiError(_FORBIDDEN, "Forbidden", f"the release looks up more than {MAX_BYTES // 1024**2} MiB")
+        if self._bytes + size > self._max_bytes:
+            problem = f"the release looks up more than {self._max_bytes // 1024**2} MiB"
+            raise ApiError(_FORBIDDEN, "Forbidden", problem)
 
     def _count(self, size: int) -> None:
         self._check(size)
@@ -246,7 +257,7 @@ def _resource_list(api_version: str, types: Iterable[ResourceType]) -> dict[str,
 
 
 def _status(status: int, reason: str, message: str) -> web.Response:
-    told = {
+    body = {
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": {},
@@ -255,4 +266,4 @@ def _status(status: int, reason: str, message: str) -> web.Response:
         "reason": reason,
         "code": int(status),
     }
-    return web.json_response(told, status=int(status))
+    return web.json_response(body, status=int(status))

@@ -5,7 +5,6 @@ from math import inf
 
 from kotsapp.apply.repair_backoff import RepairHistory
 from kotsapp.pods.restart import History
-from kotsapp.reconcile.shares import Size
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.redact import Redactor
 from kotsapp.release.deaths import Deaths
@@ -22,7 +21,8 @@ class SourceMemory:
     ``asked`` is for what they were looked at last, ``due`` when they are to be looked at again, on the loop's clock;
     ``ask_now`` says that somebody asks for it. ``entries`` is what is kept in the cluster, None before that was read;
     ``artifacts`` are those whose content is at hand. ``problems`` are those of the last look. ``awaits_ready`` is the
-    revision that has to be Ready before the next one is fetched, ``followed`` the one at which that was done at once.
+    revision that has to be Ready before the next one is fetched, ``followed`` the one at which that was done at once,
+    ``was_ready`` the one that was well, so that the next one may follow.
     """
 
     asked: object = None
@@ -34,6 +34,7 @@ class SourceMemory:
     problems: dict[str, SourceError] = field(default_factory=dict)
     awaits_ready: str = ""
     followed: str = ""
+    was_ready: str = ""
     rolling_out: str = ""
 
 
@@ -43,10 +44,11 @@ class Memory:
 
     ``refresh`` is a fresh look at the images that was asked for and not taken yet, the one before it was at
     ``refreshed_at`` on the loop's clock; ``rerendered_at`` is when a new rendering that was asked for was last begun;
-    ``release`` is the one that was rendered or read last;
+    ``release`` is the one that was rendered or read last; ``at_hand`` is it, packed, while nothing is to be done about
+    the app, where it is small and no Secret holds it;
     ``deaths`` are those of its readers; ``may_impersonate`` is the account as which the operator
     may act.
-    ``redactor`` knows what may be in no message about the app; ``size`` is how much it held last.
+    ``redactor`` knows what may be in no message about the app.
     """
 
     verdicts: VerdictHistory | None = None
@@ -55,10 +57,10 @@ class Memory:
     rerendered_at: float = -inf
     deaths: Deaths | None = None
     release: StoredRelease | None = field(default=None, repr=False)
+    at_hand: bytes | None = field(default=None, repr=False)
     rollout_started: float | None = None
     repairs: RepairHistory = field(default_factory=RepairHistory)
     may_impersonate: str = ""
     restarts: History = field(default_factory=History)
     redactor: Redactor = field(default_factory=Redactor, repr=False)
     sources: SourceMemory = field(default_factory=SourceMemory)
-    size: Size = Size.SMALL

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from kotsapp.api.conditions import condition_in
+from kotsapp.api.conditions import SOURCES_READY, condition_in
 
 # From an unchanged app to a rollout that asks slow registries.
 _BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -35,6 +35,12 @@ class Metrics:
         )
         self._ready = Gauge("kotsapp_ready", "1 when the KotsApp is Ready, else 0.", _APP, registry=registry)
         self._suspended = Gauge("kotsapp_suspended", "1 while spec.suspend is true, else 0.", _APP, registry=registry)
+        self._sources = Gauge(
+            "kotsapp_sources_ready",
+            "1 when all that is outside the cluster was fetched at the last look, else 0; absent where nothing is.",
+            _APP,
+            registry=registry,
+        )
         self._license_ends = Gauge(
             "kotsapp_license_expiration_timestamp_seconds",
             "When the license ends, in seconds since 1970; absent when it never does.",
@@ -50,6 +56,7 @@ class Metrics:
         self._seconds.observe(seconds)
         self._ready.labels(*key).set(ready.get("status") == "True")
         self._suspended.labels(*key).set(suspended)
+        self._show_sources(key, condition_in(status, SOURCES_READY))
         self._show_license(key, status.get("license") or {})
         self._show_images(key, status.get("imageSummary") or {})
 
@@ -58,16 +65,22 @@ class Metrics:
         self._errors.labels(cause).inc()
 
     def clear(self) -> None:
-        """All apps are somebody else's to tell of."""
-        for gauge in (self._ready, self._suspended, self._license_ends, self._images):
+        """All apps are another replica's to report."""
+        for gauge in (self._ready, self._suspended, self._sources, self._license_ends, self._images):
             gauge.clear()
 
     def forget(self, key: tuple[str, str]) -> None:
         """An app is gone, and its series with it."""
-        for gauge in (self._ready, self._suspended, self._license_ends):
+        for gauge in (self._ready, self._suspended, self._sources, self._license_ends):
             _drop(gauge, key)
         for state in _IMAGE_STATES:
             _drop(self._images, (*key, state))
+
+    def _show_sources(self, key: tuple[str, str], condition: Mapping[str, Any] | None) -> None:
+        if condition is None:
+            _drop(self._sources, key)
+        else:
+            self._sources.labels(*key).set(condition.get("status") == "True")
 
     def _show_license(self, key: tuple[str, str], license: Mapping[str, Any]) -> None:
         try:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason, failed, retrying, stalled
+from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason, retrying, stalled
 from kotsapp.kube.errors import ApiError
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.events import Event
@@ -46,11 +46,6 @@ def terminal(reason: str, message: str, *also: Condition, retry_after: float | N
     particular order, so that the looks begin a second apart and grow to that.
     """
     return ReconcileError([*stalled(reason, message), *also], retry_after, backoff=retry_after is not None)
-
-
-def unhealthy(reason: str, message: str, *also: Condition, retry_after: float | None = None) -> ReconcileError:
-    """Done, and not well; looked at again when something changes."""
-    return ReconcileError([*failed(reason, message), *also], retry_after)
 
 
 def retryable(reason: str, message: str, *also: Condition, retry_after: float | None = None) -> ReconcileError:

@@ -93,49 +93,27 @@ def make_plan(
     account_secrets: Mapping[Account, Sequence[str]] | None = None,
     lent: Lent = Lent.WORKLOADS,
 ) -> Plan:
-    """Rewrite, label and own every object, and add the pull secret wherever pods need it.
+    """Rewrite, label and own every object, and add the pull secret wherever pods need it (DESIGN 3).
 
-    Raises PlanError, and PullSecretNameError when an object has the pull secret's name.
-
-    ``account_secrets`` are the pull secrets that the pods' accounts carry, which pods keep.
-
-    Without an account the operator's own rights are used, which are lent as far as ``lent`` says.
+    ``pulls`` are the images' routes by the reference as written. ``account_secrets`` are the pull secrets that the
+    pods' accounts carry, which pods keep. Without an account the operator's own rights are used, which are lent as far
+    as ``lent`` says. Raises PlanError, and PullSecretNameError when an object has the pull secret's name.
     """
     objects = release.objects
-    if len(objects) > MAX_OBJECTS:
-        raise PlanError([f"the manifests hold {len(objects)} objects, more than {MAX_OBJECTS}; split the app"])
-    loan = Loan.to(objects, lent)
-    problems: list[str] = []
-    withheld: list[Withheld] = []
     places = release.places or ("",) * len(objects)
-    standing: dict[str, str] = {}
-    seen: dict[Identity, str] = {}
-    planned: list[Object] = []
-    as_written: dict[ObjectKey, Object] = {}
-    opened: dict[ObjectKey, Sequence[Sequence[Step]]] = {}
-    scaled = scaled_by_others(objects, app.namespace)
+    _check(objects, places, app, spec, lent)
     # The operator's own rights make nothing elsewhere.
     additional = release.application.additional_namespaces if spec.service_account is not None else ()
     # Calls may have put its name anywhere, and pods of others need it whoever makes them.
     is_expected = release.asks_for_pull_secret or spec.pods.route
     namespaces: set[str] = {*additional, *([app.namespace] if is_expected else ())}
+    planned: list[Object] = []
+    as_written: dict[ObjectKey, Object] = {}
+    opened: dict[ObjectKey, Sequence[Sequence[Step]]] = {}
+    scaled = scaled_by_others(objects, app.namespace)
     carried = by_namespace(account_secrets or {})
-    for obj, where in zip(objects, places, strict=True):
+    for obj in objects:
         key = key_of(obj)
-        if key.identity in seen:
-            problems.append(f"{key.within(app.namespace)} is defined twice in the manifests")
-            standing |= _standing(problems[-1], seen[key.identity], where)
-        seen.setdefault(key.identity, where)
-        pod_spec = built_in_pod_spec(obj)
-        problem = misleading(obj, app.labels)
-        if problem is None and spec.service_account is None:
-            refused = refusal(obj, [pod_spec] if pod_spec else [], app.namespace, loan)
-            withheld += [refused] if refused else []
-            problem = str(refused) if refused else None
-        if problem is not None:
-            problems.append(problem)
-            standing |= _standing(problem, where)
-            continue
         if any(pulls[use.image].needs_secret for use in find_images(obj, spec.image_paths) if use.image in pulls):
             namespaces.add(key.namespace or app.namespace)
         if open_fields := left_open(key, scaled, spec.ignore_fields):
@@ -145,13 +123,12 @@ def make_plan(
         planned.append(own(rewrite(normal, pulls, pull_secrets.name, spec.image_paths, of_accounts), app))
         if key.group_kind in RUN_ONCE:
             as_written[key] = own(normal, app)
-    if problems:
-        raise PlanError(problems, standing, ways_out(app.namespace, withheld))
+    present = {key_of(obj).identity for obj in objects}
     secrets = [own(pull_secrets.of(namespace, app), app) for namespace in sorted(namespaces)]
     exclusive = frozenset(map(key_of, secrets))
-    if any(key.identity in seen for key in exclusive):
+    if any(key.identity in present for key in exclusive):
         raise PullSecretNameError(pull_secrets.name)
-    missing = [own(_namespace(name), app) for name in additional if ("", "Namespace", "", name) not in seen]
+    missing = [own(_namespace(name), app) for name in additional if ("", "Namespace", "", name) not in present]
     if_absent = {("CustomResourceDefinition", name) for name in release.definitions}
     if_absent |= {("Namespace", obj["metadata"]["name"]) for obj in missing}
     try:
@@ -170,9 +147,40 @@ def make_plan(
     )
 
 
-def _standing(problem: str, *places: str) -> dict[str, str]:
-    told = " and ".join(dict.fromkeys(filter(None, places)))
-    return {problem: told} if told else {}
+def _check(objects: Sequence[Object], places: Sequence[str], app: App, spec: Spec, lent: Lent) -> None:
+    """Raises PlanError for objects that can't be applied, or not with the operator's own rights, and for doubles.
+
+    ``places`` say where the manifests have each of the ``objects``, empty where nobody knows.
+    """
+    if len(objects) > MAX_OBJECTS:
+        raise PlanError([f"the manifests hold {len(objects)} objects, more than {MAX_OBJECTS}; split the app"])
+    loan = Loan.to(objects, lent)
+    problems: list[str] = []
+    withheld: list[Withheld] = []
+    places_of: dict[str, str] = {}
+    first_at: dict[Identity, str] = {}
+    for obj, where in zip(objects, places, strict=True):
+        key = key_of(obj)
+        if key.identity in first_at:
+            problems.append(f"{key.within(app.namespace)} is defined twice in the manifests")
+            places_of |= _joined(problems[-1], first_at[key.identity], where)
+        first_at.setdefault(key.identity, where)
+        problem = misleading(obj, app.labels)
+        if problem is None and spec.service_account is None:
+            pod_spec = built_in_pod_spec(obj)
+            refused = refusal(obj, [pod_spec] if pod_spec else [], app.namespace, loan)
+            withheld += [refused] if refused else []
+            problem = str(refused) if refused else None
+        if problem is not None:
+            problems.append(problem)
+            places_of |= _joined(problem, where)
+    if problems:
+        raise PlanError(problems, places_of, ways_out(app.namespace, withheld))
+
+
+def _joined(problem: str, *places: str) -> dict[str, str]:
+    shown = " and ".join(dict.fromkeys(filter(None, places)))
+    return {problem: shown} if shown else {}
 
 
 def _phases(release: Release, planned: Sequence[Object], before: Sequence[Object]) -> tuple[Phase, ...]:

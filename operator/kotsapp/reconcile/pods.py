@@ -1,7 +1,7 @@
 """Pods that others make in an app's namespace: their images, whether they are routed, and those to begin anew."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kotsapp.api.conditions import PODS_ROUTED, Condition, Reason, condition_in
@@ -9,7 +9,8 @@ from kotsapp.api.spec import Spec
 from kotsapp.kube.errors import ApiError
 from kotsapp.license import License
 from kotsapp.pods.restart import Restart, Restarts, noted, restarts
-from kotsapp.pods.routing import Target, cut_in, images_in, routes, settle
+from kotsapp.pods.routing import Target, cut_in, for_pods, images_in, routes
+from kotsapp.pods.seen import SeenPod
 from kotsapp.pods.watch import Interest, PodWatch
 from kotsapp.reconcile import events, pods_condition, status
 from kotsapp.reconcile.app import App
@@ -21,8 +22,8 @@ from kotsapp.reconcile.services import Services
 from kotsapp.verdicts.decision import Resolution
 
 # What was just written reaches the API server's own view of KotsApps a moment later.
-SETTLED = 1.0
-# Namespaces' labels and policies are not watched: an administrator who changes them waits no longer for it to be told.
+SEEN_BY_POLICY = 1.0
+# Namespaces' labels and policies are not watched: an administrator who changes them waits this long at most.
 LOOK_AGAIN = 300.0
 MISSING_POLL = 60.0
 # A registry that was down is asked again no sooner than this.
@@ -36,9 +37,9 @@ class PodImages:
     target: Target | None = None
     users: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def settled(self, resolved: Sequence[Resolution]) -> tuple[Resolution, ...]:
+    def for_pods(self, resolved: Sequence[Resolution]) -> tuple[Resolution, ...]:
         """With the routes that pods get."""
-        return tuple(settle(one, self.target) for one in resolved) if self.target else ()
+        return tuple(for_pods(one, self.target) for one in resolved) if self.target else ()
 
 
 class PodRouting:
@@ -58,7 +59,7 @@ class PodRouting:
         self._services.pods.unfollow(self._app.key)
 
     def obsolete(self, spec: Spec) -> frozenset[str]:
-        """Conditions that tell nothing here."""
+        """Conditions that say nothing here."""
         return frozenset() if spec.pods.route else frozenset({PODS_ROUTED})
 
     async def images(self, spec: Spec, license: License, pull_secret: str, own: Collection[str]) -> PodImages:
@@ -75,8 +76,19 @@ class PodRouting:
         before = self._progress.before.get("images") or ()
         room = status.MAX_IMAGES - len(own)
         keep = not self._progress.sources_changed or not self._watch.is_complete
-        found = images_in(self._watch.pods.values(), before, own, target, room=room, keep=keep)
+        pods, anothers = self._apart(self._watch.pods.values())
+        found = images_in(pods, before, own, target, room=room, keep=keep, anothers=anothers)
         return PodImages(target, found)
+
+    def _apart(self, pods: Iterable[SeenPod]) -> tuple[list[SeenPod], list[SeenPod]]:
+        """Pods that may be this app's, and those that another app's manifests have made, which routes them itself."""
+        ours: list[SeenPod] = []
+        anothers: list[SeenPod] = []
+        for pod in pods:
+            holders = map(self._services.cache.holder, pod.made_for(self._app.namespace))
+            another = next((holder for holder in holders if holder is not None), self._app.key) != self._app.key
+            (anothers if another else ours).append(pod)
+        return ours, anothers
 
     async def note(
         self, spec: Spec, target: Target | None, own: Sequence[Resolution], of_pods: Sequence[Resolution]
@@ -108,17 +120,17 @@ class PodRouting:
             return Condition.unknown(PODS_ROUTED, Reason.API_UNAVAILABLE, f"the policy can't be looked at: {error}")
         return pods_condition.routed(found, obstacle, self._app, self._services.client.server_version)
 
-    async def _restart(self, watch: PodWatch, settled: Sequence[Resolution]) -> tuple[Restarts, str]:
+    async def _restart(self, watch: PodWatch, resolutions: Sequence[Resolution]) -> tuple[Restarts, str]:
         """Delete pods that are to begin anew; what was decided, and why it could not be done."""
         before = self._progress.before
         known = routes(before)
-        routed = {one.image for one in settled if one.is_routed}
+        routed = {one.image for one in resolutions if one.is_routed}
         pods = list(watch.pods.values())
         if any(image in routed and image not in known for pod in pods for image in pod.unpulled):
-            self._look_in(SETTLED)  # the policy does not know it before it is in the status
-        told = condition_in(before, PODS_ROUTED) or {}
-        if not pods_condition.routes_some(str(told.get("status")), str(told.get("reason"))):
-            self._look_in(SETTLED)
+            self._look_in(SEEN_BY_POLICY)  # the policy does not know it before it is in the status
+        condition = condition_in(before, PODS_ROUTED) or {}
+        if not pods_condition.routes_some(str(condition.get("status")), str(condition.get("reason"))):
+            self._look_in(SEEN_BY_POLICY)
             return Restarts(), ""
         now = asyncio.get_running_loop().time()
         decided = restarts(pods, known, self._memory.restarts, now)
@@ -142,20 +154,20 @@ class PodRouting:
                 gone = await client.delete(kind, pod.name, self._app.namespace, uid=pod.uid, version=pod.version)
             except ApiError as error:
                 if error.status == 409:
-                    self._look_in(SETTLED)
+                    self._look_in(SEEN_BY_POLICY)
                     continue
                 return done, str(error)
             if gone:
                 done.append(restart)
         return done, ""
 
-    def _interest(self, watch: PodWatch, settled: Sequence[Resolution]) -> Interest:
+    def _interest(self, watch: PodWatch, resolutions: Sequence[Resolution]) -> Interest:
         """Everything that was looked at just now."""
         images = {image for pod in watch.pods.values() for image in pod.images}
-        images.update(name for one in settled for name in (one.image, one.pull) if name)
+        images.update(name for one in resolutions for name in (one.image, one.pull) if name)
         return Interest(frozenset(images), frozenset(pod.uid for pod in watch.pods.values() if pod.unpulled))
 
     def _look_in(self, seconds: float | None) -> None:
         if seconds is not None:  # and never at once, in a circle
-            seconds = max(seconds, SETTLED)
+            seconds = max(seconds, SEEN_BY_POLICY)
             self.wake_after = seconds if self.wake_after is None else min(self.wake_after, seconds)

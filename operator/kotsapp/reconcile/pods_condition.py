@@ -67,11 +67,11 @@ def routed(found: RoutedPods, obstacle: Obstacle | None, app: App, version: str)
     target = found.target
     strange = [] if target is None else [one for one in proved if not target.vouches_for(one.image, one.pull or "")]
     if target is not None and strange:
-        told = listed([f"{one.image} from {one.pull}" for one in strange], 2)
+        shown = listed([f"{one.image} from {one.pull}" for one in strange], 2)
         return _false(
             Reason.HOST_NOT_VOUCHED,
             f"pods of others keep {counted(len(strange), 'image')} as written, since the license's signature does not"
-            f" name where they are pulled from: {told}. They are led to {' or '.join(target.hosts)} alone: ask the"
+            f" name where they are pulled from: {shown}. They are led to {' or '.join(target.hosts)} alone: ask the"
             " vendor for a license that names the domain, or leave spec.proxy.domain and registryDomain away",
         )
     beyond = [one.image for one in status.worst_first(found.own)[status.MAX_IMAGES :] if one.is_routed]

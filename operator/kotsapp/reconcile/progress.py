@@ -1,4 +1,4 @@
-"""What one reconciliation has found so far, and telling of it on the way."""
+"""What one reconciliation has found so far, and announcing it on the way."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,11 @@ from kotsapp.sources.artifact import Artifact
 from kotsapp.text import counted, rfc3339
 
 # Before this nobody who waits has looked, and most changes whose images are known are applied.
-TELL_AFTER = 0.05
+ANNOUNCE_AFTER = 0.05
 
 
 class Progress:
-    """Gathers the results of the steps, and stores what has to be told before the end."""
+    """Gathers the results of the steps, and stores what has to be announced before the end."""
 
     def __init__(self, app: App, client: KubeClient, writer: StatusWriter) -> None:
         self.events: list[Event] = []
@@ -35,7 +35,7 @@ class Progress:
         self._findings = Findings()
         self._change = ""
         self._ended = asyncio.Event()
-        self._telling: asyncio.Task[None] | None = None
+        self._announcing: asyncio.Task[None] | None = None
 
     @property
     def before(self) -> Status:
@@ -74,18 +74,18 @@ class Progress:
         self.found(sources=known)
         if changed is not None:
             self._change = changed
-            self._telling = asyncio.create_task(self._tell_change(changed))
+            self._announcing = asyncio.create_task(self._announce_change(changed))
 
     async def end(self) -> None:
-        """Nothing is told on the way any more."""
+        """Nothing is announced on the way any more."""
         self._ended.set()
-        if self._telling is not None:
-            await asyncio.gather(self._telling, return_exceptions=True)
+        if self._announcing is not None:
+            await asyncio.gather(self._announcing, return_exceptions=True)
 
-    async def _tell_change(self, changed: str) -> None:
-        """A change that is done with in a moment is told by what came of it."""
+    async def _announce_change(self, changed: str) -> None:
+        """Announce a change, unless all is done in a moment: then its result is enough."""
         try:
-            async with asyncio.timeout(TELL_AFTER):
+            async with asyncio.timeout(ANNOUNCE_AFTER):
                 await self._ended.wait()
         except TimeoutError:
             await self.announce(*progressing(changed))

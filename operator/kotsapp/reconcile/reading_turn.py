@@ -10,7 +10,7 @@ from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.services import Services
 
 # Nearly every release is read in less than a second. Whoever waits for longer than a few wants to know for what.
-TELL_AFTER = 3.0
+ANNOUNCE_AFTER = 3.0
 LOOK = 1.0
 WAITING = (
     "waits for its turn to be read: what is read at once is shared fairly between namespaces and apps, and other"
@@ -21,28 +21,28 @@ READING = "reading the release"
 
 @asynccontextmanager
 async def reading(app: App, services: Services, progress: Progress) -> AsyncIterator[None]:
-    """Not at work at the API server for as long as the context lasts; Ready tells of a wait for a reader's place."""
+    """Not at work at the API server for as long as the context lasts; Ready shows a wait for a reader's place."""
     ended = asyncio.Event()
-    telling = asyncio.create_task(_tell(app, services, progress, ended))
+    announcing = asyncio.create_task(_announce_waits(app, services, progress, ended))
     try:
         async with services.limiter.waiting(app.tenant):
             yield
     finally:
         ended.set()
         # Not cancelled: the status may be written right now.
-        await asyncio.gather(telling, return_exceptions=True)
+        await asyncio.gather(announcing, return_exceptions=True)
 
 
-async def _tell(app: App, services: Services, progress: Progress, ended: asyncio.Event) -> None:
-    told, pause = False, TELL_AFTER
+async def _announce_waits(app: App, services: Services, progress: Progress, ended: asyncio.Event) -> None:
+    announced, pause = False, ANNOUNCE_AFTER
     while not await _is_over(ended, pause):
         pause = LOOK
         ready = condition_in(progress.before, READY)
         if ready is not None and ready.get("status") == "True":
             continue  # of what is ready nothing is to be said for a moment's sake
-        if services.reader.waits(app.tenant) != told:
-            told = not told
-            await progress.announce(*progressing(WAITING if told else READING))
+        if services.reader.waits(app.tenant) != announced:
+            announced = not announced
+            await progress.announce(*progressing(WAITING if announced else READING))
 
 
 async def _is_over(ended: asyncio.Event, pause: float) -> bool:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 
 from kotsapp.api.conditions import (
     PULL_SECRET_READY,
@@ -25,13 +24,13 @@ from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.objects import ObjectKey
 from kotsapp.license import License
-from kotsapp.reconcile import conclusion, events, known_secrets, release_store, remote_sources, status
+from kotsapp.reconcile import conclusion, events, remote_sources, status
 from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.cluster import cluster_for, looker_for
 from kotsapp.reconcile.conclusion import Conclusion, soonest
 from kotsapp.reconcile.health import check_health
-from kotsapp.reconcile.image_routing import ImageRouting, local_images
+from kotsapp.reconcile.image_routing import ImageRouting
 from kotsapp.reconcile.impersonation import check_impersonation, client_of
 from kotsapp.reconcile.input_loader import InputLoader, Loaded, references
 from kotsapp.reconcile.lookup_server import Looker
@@ -39,26 +38,17 @@ from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome, ReconcileError, of_api_error, terminal
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
 from kotsapp.reconcile.progress import Progress
-from kotsapp.reconcile.rendering import (
-    Before,
-    renderer_for,
-    secret_name,
-)
-from kotsapp.reconcile.renderings import Renderings, drawn_before
+from kotsapp.reconcile.release_step import ReleaseStep
+from kotsapp.reconcile.rendering import secret_name
 from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, roll_out
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
-from kotsapp.reconcile.shares import Share, Size
 from kotsapp.reconcile.status_writer import StatusWriter
-from kotsapp.release import config
-from kotsapp.release.calls import ConfigIncompleteError
-from kotsapp.release.jobs import Inputs
 from kotsapp.release.reader import Release
-from kotsapp.release.store import StoredRelease, is_kept
 from kotsapp.text import rfc3339
 
-# Pods that were just made have nothing to tell yet.
+# Pods that were just made have nothing to show yet.
 POD_GRACE = 1.5
 # Seconds between fresh probes that are asked for: each asks every registry anew, at places that all apps share.
 MIN_REFRESH = 5.0
@@ -67,7 +57,8 @@ MIN_REFRESH = 5.0
 class Reconciler:
     """Brings the app to what its spec asks for. Made anew for each reconciliation.
 
-    Longer than other classes, since it is read from top to bottom: a method is a step, and decides nothing itself.
+    ``_reconcile`` is the order of the steps. What they find goes into a ``Progress``, from which status is made, and
+    what the next reconciliation is to know into the ``Memory``.
     """
 
     def __init__(self, app: App, services: Services, memory: Memory, writer: StatusWriter) -> None:
@@ -75,9 +66,8 @@ class Reconciler:
         self._services = services
         self._memory = memory
         self._progress = Progress(app, services.client, writer)
-        self._share = Share(memory.size)
-        self._renderings = Renderings(app, services, memory, self._progress, self._share)
         self._images = ImageRouting(app, services, memory, self._progress)
+        self._release = ReleaseStep(app, services, memory, self._progress, self._images, self._looker)
 
     async def reconcile(self) -> Outcome:
         """Reconcile once; never raises for bad input."""
@@ -110,7 +100,7 @@ class Reconciler:
         self._progress.found(*conditions)
         due = remote_sources.until_due(self._memory.sources)
         # Pods whatever becomes of the rest.
-        wake_after = soonest(wake_after, early, self._renderings.deferred, due, self._images.pods.wake_after)
+        wake_after = soonest(wake_after, early, self._release.deferred, due, self._images.pods.wake_after)
         return Outcome(self._progress.status(), wake_after, backoff, tuple(self._progress.events))
 
     async def announce(self, *conditions: Condition) -> None:
@@ -119,20 +109,21 @@ class Reconciler:
 
     async def _reconcile(self) -> Conclusion:
         spec = self._read_spec()
-        loader = InputLoader(self._app, self._services, self._memory, self._progress, self._share)
-        loaded = await loader.load(spec)
+        loaded = await InputLoader(self._app, self._services, self._memory, self._progress).load(spec)
         license = loaded.license
-        release, images = await self._render_and_route(spec, loaded)
+        release, images = await self._release.render_and_route(spec, loaded)
         self._progress.found(version=loaded.version.to_status())
         kept = await self._account_secrets(spec, license, release, images)
-        plan = self._plan(spec, license, release, images, kept)
+        plan = await self._plan(spec, license, release, images, kept)
         done = await self._roll_out(spec, loaded, plan)
         self._note_applied(done, release)
-        self._memory.size = Size.of(self._share.held)
         healths = await self._check_health(plan, done)
         if done.contested is not None:
             raise conclusion.contested(done.contested)
-        return self._conclude(spec, license, images, healths, done)
+        end = self._conclude(spec, license, images, healths, done)
+        if end.healthy:
+            await self._release.rest(loaded)
+        return end
 
     def _read_spec(self) -> Spec:
         try:
@@ -141,60 +132,6 @@ class Reconciler:
         except SpecError as error:
             raise terminal(Reason.INVALID_SPEC, str(error)) from None
 
-    async def _render_and_route(self, spec: Spec, loaded: Loaded) -> tuple[Release, ImagesResult]:
-        """The release and its images; rendered anew only where one of its inputs has changed (DESIGN 6.5)."""
-        license, files = loaded.license, loaded.files
-        renderer = renderer_for(self._app, spec, license, loaded.answers, loaded.version, self._services.settings.helm)
-        route = partial(self._images.route, spec, license, renderer, same_license=loaded.same_license)
-        inputs = renderer.inputs(files)
-        stored = await self._renderings.stored()
-        current = await self._renderings.current(stored, inputs, renderer, files) if stored is not None else None
-        if current is not None:
-            self._note_secrets(current.release, license)
-            images = await route(current.release)
-            if local_images(current.release, images) == current.local_images:
-                self._renderings.note(current)
-                return current.release, images
-        app = self._renderings.timely(stored)
-        kept = drawn_before(app, stored)
-        lost = stored is None and bool(status.stored_revision(self._progress.before))
-        before = Before(release_store.past_of(stored, self._progress.ledger.inventory, lost=lost), self._looker)
-        try:
-            release = await self._renderings.render(Inputs(renderer, files, {}, kept), before, inputs)
-        except ConfigIncompleteError as error:
-            self._progress.found(config=error.result.names())
-            raise terminal(Reason.CONFIG_INCOMPLETE, config.problems_told(error.problems)) from None
-        self._note_secrets(release, license)
-        images = await route(release)
-        answers = local_images(release, images)
-        if any(image != reference for image, reference in answers.items()):
-            release = await self._renderings.render(Inputs(renderer, files, answers, release.drawn), before, inputs)
-            self._note_secrets(release, license)
-            images = await route(release)
-        self._renderings.read()  # not before: the second rendering may be the one that a reader dies of
-        await self._renderings.keep(
-            StoredRelease(
-                revision=self._renderings.last_revision(stored) + 1,
-                inputs=inputs,
-                rendered_at=rfc3339(),
-                release=replace(release, charts=(), filler=None),
-                facts=renderer.license_facts(release),
-                local_images=answers,
-                request=app.render_at,
-                charts=release_store.records(release.charts),
-                content_inputs=renderer.inputs_of(release.content) if release.content else "",
-                looked_up_as=self._app.account if any(chart.looks_up for chart in release.charts) else None,
-            ),
-            kept=is_kept(release),
-        )
-        return release, images
-
-    def _note_secrets(self, release: Release, license: License) -> None:
-        """Know what may be in no message. Raises ReconcileError for an object whose very name tells the license id."""
-        self._memory.redactor.learn("release", known_secrets.of_release(release))
-        if problem := known_secrets.named_after(license, release):
-            raise terminal(Reason.INVALID_MANIFEST, problem)
-
     async def _account_secrets(
         self, spec: Spec, license: License, release: Release, images: ImagesResult
     ) -> SecretsOfAccounts:
@@ -202,12 +139,14 @@ class Reconciler:
         watched = references(spec, license)
         return await account_secrets(self._app, release.objects, routed, spec.image_paths, watched, self._services)
 
-    def _plan(
+    async def _plan(
         self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
     ) -> Plan:
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains)
+        lent, size = self._services.settings.lent, len(release.objects)
+        inputs = (release, images.pulls, secrets, self._app, spec, kept, lent)
         try:
-            return make_plan(release, images.pulls, secrets, self._app, spec, kept, self._services.settings.lent)
+            return await self._services.aside.run(size, make_plan, *inputs)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None
@@ -250,7 +189,7 @@ class Reconciler:
         client = client_of(self._app, self._app.account, self._services)
         reader = LiveReader(client, self._services.cache, changes.unwatched)
         present = [key for key in plan.keys if key not in changes.ended]
-        before = status.workloads_told(self._progress.before, present)
+        before = status.reported_workloads(self._progress.before, present)
         started = self._memory.rollout_started
         grace_over = started is None or time.time() - started >= POD_GRACE
         healths = await check_health(reader, present, before, look_at_pods=grace_over)
@@ -277,11 +216,13 @@ class Reconciler:
         end = conclusion.conclude(
             spec, self._app.namespace, images, healths, elapsed, due, waiting=bool(changes.waiting)
         )
-        if end.healthy:
-            self._memory.rollout_started = None
-            self._memory.release = None  # nothing to look at again soon
-            self._progress.events += remote_sources.rolled_out(self._memory.sources, asyncio.get_running_loop().time())
-        return end
+        if not end.healthy:
+            remote_sources.not_healthy(self._memory.sources)
+            return end
+        self._memory.rollout_started = None
+        rolled_out, instead = remote_sources.rolled_out(self._memory.sources, asyncio.get_running_loop().time())
+        self._progress.events += rolled_out
+        return replace(end, conditions=(*end.conditions, *instead))
 
     def _note_applied(self, done: ChangeSet, release: Release) -> None:
         count = sum(bool(entry.digest) for entry in self._progress.ledger.inventory.entries.values())

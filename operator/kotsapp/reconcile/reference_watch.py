@@ -38,7 +38,9 @@ class ReferenceWatch:
         key = (kind, namespace)
         if key not in self._watches:
             self._watches[key] = NamesWatch(kind, namespace, self._client, self._on_change, self._on_gap)
-        await self._watches[key].started.wait()
+        watch = self._watches[key]
+        watch.shared.join()
+        await watch.started.wait()
 
     def unfollow(self, namespace: str) -> None:
         """Nobody names anything in the namespace any more."""
@@ -69,13 +71,12 @@ class NamesWatch(Reflector):
         self._client = client
         self._on_change = on_change
         self._on_gap = on_gap
-        self._task = asyncio.create_task(self.run(), name=f"watch {self.name}")
+        self.start()
 
     def cancel(self) -> asyncio.Task[None]:
         """End it, and whoever waits for its start; the task is there to be awaited."""
-        self._task.cancel()
         self.started.set()
-        return self._task
+        return super().cancel()
 
     async def list(self) -> str:
         """Nothing is read but the version; after a gap anything may have changed."""

@@ -2,18 +2,18 @@
 
 They are looked at every ``spec.interval``, and at once when the KotsApp or its license changes and when somebody asks
 (kotsapp.dev/requestedAt). What came last is kept, so that a source that is down changes nothing: condition SourcesReady
-tells of it, and Ready is left to what runs (DESIGN 6.1, 9).
+says so, and Ready is left to what runs, unless another version is asked for by now (DESIGN 6.1, 9).
 """
 
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from math import inf
 from typing import Any
 
-from kotsapp.api.conditions import READY, SOURCES_READY, condition_in
+from kotsapp.api.conditions import READY, SOURCES_READY, Condition, condition_in, progressing
 from kotsapp.api.spec import Spec
 from kotsapp.backoff import Backoff
 from kotsapp.kube.errors import ApiError
@@ -30,7 +30,7 @@ from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.source_access import access_for, channel_domains, read_logins
 from kotsapp.release.files import SourceFile
 from kotsapp.release.jobs import Unpacked
-from kotsapp.release.process import ReaderDiedError
+from kotsapp.release.process import Job, ReaderDiedError
 from kotsapp.sources import newest
 from kotsapp.sources.artifact import Artifact, Known, Seen
 from kotsapp.sources.channel import ReleaseFacts
@@ -132,14 +132,16 @@ class RemoteSources:
             self._progress.found(available=available)
         memory.artifacts = at_hand(usable)
         left = memory.due - asyncio.get_running_loop().time()
-        report = source_report.Report(self._spec.remote, usable, memory.problems, left)
+        report = source_report.Report(
+            self._spec.remote, usable, memory.problems, left, license.settings.get("channelID", "")
+        )
         self._progress.events += report.events(self._progress.before)
         self._progress.found(report.condition())  # raises where something is missing
         return usable
 
     async def _forget(self) -> None:
         """Keep nothing of sources that the spec no longer has."""
-        self._memory.due = inf
+        self._memory.due, self._memory.awaits_ready = inf, ""
         self._progress.found(version={}, available=(), obsolete=frozenset({SOURCES_READY}))
         if condition_in(self._progress.before, SOURCES_READY) is not None:
             await self._kept.forget()
@@ -169,9 +171,8 @@ class RemoteSources:
         file, what = SourceFile(item.name, artifact.file_name, artifact.content), source_report.describe(item, artifact)
         try:
             async with reading(self._app, self._services, self._progress):
-                await self._services.reader.run(
-                    "unpack", file, tenant=self._app.tenant, fingerprint=artifact.digest, result=Unpacked
-                )
+                job = Job("unpack", (file,), Unpacked)
+                await self._services.reader.run(job, tenant=self._app.tenant, fingerprint=artifact.digest)
         except ManifestError as error:
             raise SourceContentError(f"{what} {error.problem}; ask the vendor") from None
         except ReaderDiedError as error:
@@ -202,6 +203,8 @@ class RemoteSources:
 
     def _is_ready(self, item: RemoteItem, artifact: Artifact) -> bool:
         before = self._progress.before
+        if self._memory.was_ready == artifact.revision:
+            return True  # Ready itself says that the next one follows, or can't be had
         if (condition_in(before, READY) or {}).get("status") != "True":
             return False
         rolled_out = (before.get("release") or {}).get("channelSequence")
@@ -226,17 +229,26 @@ def until_due(memory: SourceMemory) -> float:
     return left if left < inf else 0.0
 
 
-def rolled_out(memory: SourceMemory, now: float) -> list[Event]:
-    """To be called when the app is Ready: what to tell. What waited for that is looked for at once.
+def not_healthy(memory: SourceMemory) -> None:
+    """To be called when the app is rolled out, and not well: what waits for that waits on."""
+    memory.was_ready = memory.followed = ""
 
-    Once for each release: by the next status it is known to be Ready.
+
+def rolled_out(memory: SourceMemory, now: float) -> tuple[list[Event], Sequence[Condition]]:
+    """To be called when the app is well; its events, and what holds in place of Ready, nothing where the app is that.
+
+    What waited for that is looked for at once, and whoever waits for the app waits for that, too: a required release on
+    the way is not the one that is asked for.
     """
     memory.artifacts = {}  # megabytes, which nobody looks at soon
+    release = memory.rolling_out or memory.awaits_ready
+    follows = progressing(f"{release} is required, and rolled out; the next one follows") if memory.awaits_ready else ()
+    memory.was_ready = memory.awaits_ready
     if memory.awaits_ready and memory.awaits_ready != memory.followed:
         memory.followed = memory.awaits_ready
         memory.due = now + AT_ONCE
     release, memory.rolling_out = memory.rolling_out, ""
-    return [source_report.rolled_out(release)] if release else []
+    return [source_report.rolled_out(release)] if release else [], follows
 
 
 def _fingerprint(license: License, logins: Mapping[str, bytes | None]) -> bytes:
@@ -248,5 +260,5 @@ def _fingerprint(license: License, logins: Mapping[str, bytes | None]) -> bytes:
 
 
 def opener(license: License) -> str:
-    """What tells the license with which something was fetched; the id can't be read from it."""
+    """What identifies the license with which something was fetched; the id can't be read from it."""
     return hashlib.sha256(f"{license.app_slug}\0{license.license_id}".encode()).hexdigest()

@@ -1,8 +1,10 @@
 """The release's objects: read from its files, charts rendered, each put into its namespace."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
 from kotsapp.api.conditions import WORKLOADS_APPLIED, Condition, Reason
 from kotsapp.api.spec import Spec
@@ -13,7 +15,7 @@ from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.pullsecret import default_name
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.known_secrets import helm_told, told
+from kotsapp.reconcile.known_secrets import helm_without_secrets, without_secrets
 from kotsapp.reconcile.lookup_server import Looker, LookupServer
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
@@ -25,7 +27,7 @@ from kotsapp.release.deaths import Deaths
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.helm import Cluster
 from kotsapp.release.jobs import ChartInputs, Content, Inputs
-from kotsapp.release.process import Reader, ReaderDiedError
+from kotsapp.release.process import Job, Reader, ReaderDiedError, Result
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.remote_lookups import RemoteLookups
 from kotsapp.release.renderer import Renderer
@@ -35,6 +37,8 @@ from kotsapp.text import listed
 
 # The module of what is done in a reader's child.
 RENDER_JOBS = "kotsapp.release.jobs"
+
+Routes = TypeVar("Routes")
 
 
 def secret_name(spec: Spec, license: License) -> str:
@@ -63,7 +67,7 @@ def renderer_for(
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What charts may know of the cluster as it is: ``past_of`` tells by a chart's key what it was before,
+    """What charts may know of the cluster as it is: ``past_of`` says by a chart's key what it was before,
     ``looker`` as whom it looks up."""
 
     past_of: Callable[[str], Past | None]
@@ -72,56 +76,31 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class ReaderFor:
-    """A reader for one app's inputs, which ``digest`` tells from others; ``suspect`` ones are read after all others.
-
-    ``weigh`` is told how many bytes an answer will take here, before it is looked into; it may raise.
-    """
+    """A reader for one app's inputs, which ``digest`` identifies; ``suspect`` ones are read after all others."""
 
     reader: Reader
     tenant: Tenant
     digest: str
     suspect: bool = False
-    weigh: Callable[[int], None] | None = None
 
     async def render(self, inputs: Inputs, charts: ChartInputs | None = None, *ports: int) -> Release:
         """``ports`` of this machine are what charts may connect to."""
-        return await self.reader.run(
-            "render",
-            *(inputs, charts),
-            tenant=self.tenant,
-            fingerprint=self.digest,
-            result=Release,
-            suspect=self.suspect,
-            charts=charts is not None,
-            ports=ports,
-            weigh=self.weigh,
-        )
+        job = Job("render", (inputs, charts), Release, charts=charts is not None, ports=ports)
+        return await self._run(job)
 
     async def stored(self, packed: Packed) -> StoredRelease:
         """A release that was rendered before. Raises StoredReleaseError."""
         try:
-            return await self.reader.run(
-                "stored",
-                packed,
-                tenant=self.tenant,
-                fingerprint=self.digest,
-                result=StoredRelease,
-                suspect=self.suspect,
-                weigh=self.weigh,
-            )
+            return await self._run(Job("stored", (packed,), StoredRelease))
         except ReaderDiedError as error:
             raise StoredReleaseError(f"Secret {packed.name} can't be read: {error}") from None
 
     async def content(self, files: Sequence[SourceFile]) -> Content:
         """What the files hold. Raises ManifestError and ReaderDiedError."""
-        return await self.reader.run(
-            "content",
-            tuple(files),
-            tenant=self.tenant,
-            fingerprint=self.digest,
-            result=Content,
-            suspect=self.suspect,
-        )
+        return await self._run(Job("content", (tuple(files),), Content))
+
+    async def _run(self, job: Job[Result]) -> Result:
+        return await self.reader.run(job, tenant=self.tenant, fingerprint=self.digest, suspect=self.suspect)
 
 
 async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: KubeClient) -> Release:
@@ -131,25 +110,47 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
     ConfigIncompleteError and ReaderDiedError.
     """
     try:
-        renderer = replace(
-            inputs.renderer, cluster=ClusterFacts(client.server_version, distribution_of(client.server_version))
-        )
-        inputs = replace(inputs, renderer=renderer, files=tuple(inputs.files))
+        cluster = ClusterFacts(client.server_version, distribution_of(client.server_version))
+        inputs = replace(inputs, renderer=replace(inputs.renderer, cluster=cluster), files=tuple(inputs.files))
         release = await reader.render(inputs)
+        if release.asks_for_nodes and (nodes := await _count_nodes(client)):
+            renderer = replace(inputs.renderer, cluster=replace(cluster, nodes=nodes))
+            inputs = replace(inputs, renderer=renderer)
+            release = await reader.render(inputs)
         if release.charts:
             release = await _with_charts(replace(inputs, kept=release.drawn), release, reader, before, client)
     except ConfigIncompleteError:
         raise
     except ManifestError as error:
-        raise terminal(Reason.INVALID_MANIFEST, told(error)) from None
+        raise terminal(Reason.INVALID_MANIFEST, without_secrets(error)) from None
     except HelmError as error:
-        raise terminal(Reason.INVALID_MANIFEST, helm_told(error, inputs.files)) from None
+        raise terminal(Reason.INVALID_MANIFEST, helm_without_secrets(error, inputs.files)) from None
     except HelmMissingError as error:
         raise terminal(Reason.HELM_MISSING, str(error)) from None
     if release.is_empty:
         raise terminal(Reason.INVALID_MANIFEST, release.nothing_found(inputs.files))
     scope = scope_in(release.objects)
     return replace(release, objects=await _placed(release.objects, inputs.renderer.namespace, scope, client))
+
+
+async def render_for_routes(
+    inputs: Inputs,
+    render: Callable[[Inputs], Awaitable[Release]],
+    route: Callable[[Release], Awaitable[Routes]],
+    local_images: Callable[[Release, Routes], Mapping[str, str]],
+) -> tuple[Release, Routes, Mapping[str, str]]:
+    """The release, the routes of its images, and what its calls of ``LocalImageName`` were answered (DESIGN 6.3).
+
+    Which references those calls ask for shows in the first rendering, and from where pods pull them once they have
+    routes: where that is another place than is written, it is rendered once more, with what was drawn the first time.
+    """
+    release = await render(inputs)
+    routes = await route(release)
+    answers = local_images(release, routes)
+    if any(image != reference for image, reference in answers.items()):
+        release = await render(replace(inputs, local_images=answers, kept=release.drawn))
+        routes = await route(release)
+    return release, routes, answers
 
 
 def after_death(previous: Deaths | None, digest: str, error: ReaderDiedError) -> Deaths:
@@ -171,6 +172,17 @@ def died(known: Deaths) -> ReconcileError:
     return retryable(Reason.TOO_EXPENSIVE, f"{known.reason}; it is tried once more")
 
 
+async def _count_nodes(client: KubeClient) -> int:
+    """How many nodes there are, 0 where the operator may not know: it has no such right unless it is given one."""
+    try:
+        nodes, _ = await client.list(await client.resource_type("v1", "Node"), metadata_only=True)
+    except ApiError as error:
+        if error.status == HTTPStatus.FORBIDDEN:
+            return 0
+        raise
+    return len(nodes)
+
+
 async def _with_charts(
     inputs: Inputs, release: Release, reader: ReaderFor, before: Before, client: KubeClient
 ) -> Release:
@@ -186,7 +198,7 @@ async def _with_charts(
         except HelmError as error:
             if lookups.failure is not None:
                 raise lookups.failure from None
-            if lookups.refused:  # a right that is granted tells nobody
+            if lookups.refused:  # nothing shows when a right is granted
                 raise terminal(Reason.INVALID_MANIFEST, str(error), retry_after=UNWATCHED_POLL) from None
             raise
 

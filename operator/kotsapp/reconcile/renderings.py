@@ -16,8 +16,8 @@ from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.reading_turn import reading
 from kotsapp.reconcile.rendering import Before, ReaderFor, after_death, died, refuse_deadly, render
 from kotsapp.reconcile.services import Services
-from kotsapp.reconcile.shares import Share
 from kotsapp.reconcile.status import FAILED_READS, stored_revision
+from kotsapp.release import store
 from kotsapp.release.deaths import Deaths
 from kotsapp.release.filling import Drawn
 from kotsapp.release.jobs import Inputs
@@ -28,6 +28,8 @@ from kotsapp.release.store import StoredRelease, StoredReleaseError
 
 # Seconds between new renderings that are asked for: each takes a reader, and helm, which all apps share.
 MIN_RERENDER = 5.0
+# Bytes of files of which it is tried whether their release is small: more than most of plain manifests have.
+MAX_SMALL = 256 * 1024
 
 
 def drawn_before(app: App, stored: StoredRelease | None) -> Drawn:
@@ -58,21 +60,24 @@ class Renderings:
     ``deferred`` are the seconds until a request for a new rendering that came too early is acted on, 0 without one.
     """
 
-    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress, share: Share) -> None:
-        self._share = share
-        self._answer = 0
+    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress) -> None:
         self._app = app
         self._services = services
         self._memory = memory
         self._progress = progress
         self._now = asyncio.get_running_loop().time()
         self._early = memory.rerendered_at + MIN_RERENDER - self._now
+        self._unpacked: StoredRelease | None = None
         self.deferred = 0.0
 
     async def stored(self) -> StoredRelease | None:
         """The release as it was rendered last; None when there is none, or a new rendering is asked for."""
         if self._memory.release is not None:
             return self._memory.release
+        if self._memory.at_hand is not None:
+            # A reader, which would read the same files anew, is a process.
+            self._unpacked = await asyncio.to_thread(store.unpacked, self._memory.at_hand)
+            return self._unpacked
         before = self._progress.before
         if before.get("observedGeneration") and not stored_revision(before):
             return None  # nothing of it has to be kept
@@ -116,7 +121,7 @@ class Renderings:
         return replace(stored, inputs=inputs)
 
     async def _content_inputs(self, renderer: Renderer, files: Sequence[SourceFile], digest: str) -> str:
-        """Empty for files that can't be read: their rendering tells why."""
+        """Empty for files that can't be read: their rendering reports why."""
         reader = self._reader(digest)
         try:
             async with reading(self._app, self._services, self._progress):
@@ -125,15 +130,10 @@ class Renderings:
             return ""
 
     def _reader(self, digest: str) -> ReaderFor:
-        return ReaderFor(self._services.reader, self._app.tenant, digest, self._is_suspect(), self._weigh)
-
-    def _weigh(self, amount: int) -> None:
-        """An answer of a reader will take so many bytes; the one before it is let go of. Raises LargerError."""
-        before, self._answer = self._answer, amount
-        self._share.hold(amount - before)
+        return ReaderFor(self._services.reader, self._app.tenant, digest, self._is_suspect())
 
     def last_revision(self, stored: StoredRelease | None) -> int:
-        """Of what was stored, or was told to be; 0 for none."""
+        """Of what is stored, or was by the status; 0 for none."""
         return max(stored.revision if stored is not None else 0, stored_revision(self._progress.before))
 
     async def keep(self, stored: StoredRelease, *, kept: bool) -> None:
@@ -150,13 +150,12 @@ class Renderings:
 
     def note(self, stored: StoredRelease) -> None:
         """Tell of the release as it is used now."""
-        kept = self._services.shares.keep(self._app.tenant, stored, self._answer)
-        self._memory.release = stored if kept else None
+        self._memory.release = stored
         found = stored.release.config
         self._progress.found(config=found.names() if found is not None else {})
         if stored.revision:
-            told = {"revision": stored.revision, "renderedAt": stored.rendered_at}
-            self._progress.found(release=told)
+            shown = {"revision": stored.revision, "renderedAt": stored.rendered_at}
+            self._progress.found(release=shown)
         if stored.request:  # also where nothing of the rendering had to be kept: somebody waits for the answer
             self._progress.answered(**{RENDER_ANSWER: stored.request})
 
@@ -178,7 +177,15 @@ class Renderings:
             self._progress.found(failed_reads=self._memory.deaths.to_status())
             raise died(self._memory.deaths) from None
 
-    def read(self) -> None:
+    async def rest(self, files: Sequence[SourceFile]) -> None:
+        """Let go of the release; what is small, and in no Secret, stays packed."""
+        stored, self._memory.release = self._memory.release, None
+        if stored is None or stored is self._unpacked:
+            return
+        may_be_small = not stored.revision and sum(len(file.data) for file in files) <= MAX_SMALL
+        self._memory.at_hand = await asyncio.to_thread(store.at_hand, stored) if may_be_small else None
+
+    def note_read(self) -> None:
         """The release is rendered, and all of its readers came to their end."""
         self._memory.deaths = None
         self._progress.found(failed_reads={})

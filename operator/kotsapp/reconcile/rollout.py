@@ -1,4 +1,4 @@
-"""Brings the cluster to a plan, and tells what stands in the way in the words of the KotsApp."""
+"""Brings the cluster to a plan, and says what stands in the way in the words of the KotsApp."""
 
 from typing import Any
 
@@ -79,7 +79,7 @@ def _object(reason: Reason, message: str) -> ReconcileError:
 
 
 def _refused(app: App, error: RefusedError, reason: Reason, plan: Plan) -> ReconcileError:
-    message = f"{error.told(plan.places)}{grant(app, error.refusals)}"
+    message = f"{error.message(plan.places)}{grant(app, error.refusals)}"
     condition = Condition.false(WORKLOADS_APPLIED, reason, message)
     if error.transient:
         return retryable(reason, message, condition)

@@ -1,4 +1,4 @@
-"""Since when workloads are waited for, across restarts of the operator: by the condition that tells of them."""
+"""Since when workloads are waited for, across restarts of the operator: by the condition that is about them."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -30,7 +30,7 @@ MIN_RECHECK = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Every image that a release uses or asks for, with its users; what to tell of those that stand where no pull
+    """Every image that a release uses or asks for, with its users; what to say of those that stand where no pull
     secret can be named; and what looks like an image and is not handled."""
 
     users: Users
@@ -64,35 +64,35 @@ class ImagesResult:
         """Routed images that the proxy or the registry refuses to the license."""
         if self.verify is Verify.OFF:
             return []
-        return [s for s in self.routing.settled if s.is_routed and s.verified is Verified.FALSE]
+        return [s for s in self.routing.resolutions if s.is_routed and s.verified is Verified.FALSE]
 
     @property
     def refusal(self) -> str:
-        """What to tell, and what to do, of images that are refused to the license."""
-        told = [f"{s.pull}: {s.verified_message} (used by {listed(self.users[s.image], 2)})" for s in self.refused]
+        """Which images are refused to the license, and what to do."""
+        shown = [f"{s.pull}: {s.verified_message} (used by {listed(self.users[s.image], 2)})" for s in self.refused]
         return (
-            f"the license can't pull {counted(len(told), 'image')}: {listed(told, MAX_NAMED, '; ')}. Check name and"
+            f"the license can't pull {counted(len(shown), 'image')}: {listed(shown, MAX_NAMED, '; ')}. Check name and"
             " tag; if they are right, ask the vendor for access. Asked again by itself"
         )
 
     @property
     def summary(self) -> str:
-        return f"{counted(len(self.routing.settled), 'image')}, {self.routing.proxied} through the proxy"
+        return f"{counted(len(self.routing.resolutions), 'image')}, {self.routing.proxied} through the proxy"
 
     @property
     def recheck_after(self) -> float | None:
         """Seconds until it is worth asking again what older evidence stands in for, or could not be verified."""
-        wait = _soonest(self.routing.settled)
+        wait = _soonest(self.routing.resolutions)
         return None if wait is None else max(MIN_RECHECK, wait)
 
     def findings(self, of_pods: Sequence[Resolution] = (), users: Users | None = None) -> ImageFindings:
-        """What status tells of the images, asked for now, and beside them of those ``of_pods`` with their users."""
+        """What status shows of the images, asked for now, and beside them of those ``of_pods`` with their users."""
         return ImageFindings(
-            settled=(*self.routing.settled, *of_pods),
+            resolutions=(*self.routing.resolutions, *of_pods),
             users={**self.users, **(users or {})},
             verified=self.verify is not Verify.OFF,
             at=rfc3339(),
-            notes={s.image: self.used.without_place.get(s.image, "") for s in self.routing.settled if s.is_routed},
+            notes={s.image: self.used.without_place.get(s.image, "") for s in self.routing.resolutions if s.is_routed},
             unhandled=self.used.unhandled,
             of_pods=frozenset(one.image for one in of_pods),
         )
@@ -101,12 +101,12 @@ class ImagesResult:
         return (self._resolved(), *self.pullable())
 
     def obsolete(self) -> frozenset[str]:
-        """Conditions that tell nothing here: no image is routed, or nobody wants to know."""
+        """Conditions that say nothing here: no image is routed, or nobody wants to know."""
         return frozenset() if self.pullable() else frozenset({IMAGES_PULLABLE})
 
     def pullable(self) -> tuple[Condition, ...]:
         """Whether the license pulls what is routed; empty where that is not asked."""
-        routed = [s for s in self.routing.settled if s.is_routed]
+        routed = [s for s in self.routing.resolutions if s.is_routed]
         if self.verify is Verify.OFF or not routed:
             return ()
         refused = self.refused
@@ -143,7 +143,7 @@ class ImagesResult:
         return None
 
     def _resolved(self) -> Condition:
-        undecided, total = self.routing.undecided, len(self.routing.settled)
+        undecided, total = self.routing.undecided, len(self.routing.resolutions)
         if not undecided:
             message = f"{counted(total, 'image')} resolved"
             if self.unmatched:
@@ -151,8 +151,8 @@ class ImagesResult:
             if self.used.unhandled:
                 message += f"; looking like images elsewhere: {len(self.used.unhandled)}, see status.unhandledImages"
             return Condition.true(IMAGES_RESOLVED, message)
-        told = [f"{s.image} ({listed(self.users[s.image], MAX_NAMED)}): {s.message}" for s in undecided]
-        message = f"{len(undecided)} of {total} images undecided: {listed(told, MAX_NAMED, '; ')}"
+        shown = [f"{s.image} ({listed(self.users[s.image], MAX_NAMED)}): {s.message}" for s in undecided]
+        message = f"{len(undecided)} of {total} images undecided: {listed(shown, MAX_NAMED, '; ')}"
         return Condition.false(IMAGES_RESOLVED, Reason.IMAGES_UNDECIDED, message)
 
 
@@ -166,18 +166,18 @@ def used_in(release: Release, spec: Spec) -> Used:
 
 
 def result(routing: Routing, used: Used, release: Release, spec: Spec) -> ImagesResult:
-    """What settled images mean for the rollout of this release."""
+    """What the resolved images mean for the rollout of this release."""
     return ImagesResult(routing, used, spec.proxy.verify, tuple(unmatched(release.objects, spec.image_paths)))
 
 
 def split(routing: Routing, users: Users) -> tuple[Routing, tuple[Resolution, ...]]:
     """The images of the release, and those that only pods use, which hold nothing back."""
-    own = tuple(one for one in routing.settled if one.image in users)
-    return Routing(routing.domains, own), tuple(one for one in routing.settled if one.image not in users)
+    own = tuple(one for one in routing.resolutions if one.image in users)
+    return Routing(routing.domains, own), tuple(one for one in routing.resolutions if one.image not in users)
 
 
 def policy(app: App, spec: Spec, license: License, release: Release, domains: Domains) -> Policy:
-    """How the app's images are to be settled; ``domains`` are those that the license opens for them."""
+    """How the app's images are to be resolved; ``domains`` are those that the license opens for them."""
     return Policy(
         domains=domains,
         app_slug=license.app_slug,
@@ -197,7 +197,7 @@ def invalid(error: InvalidImagesError) -> ReconcileError:
     return terminal(Reason.INVALID_IMAGE, str(error), condition)
 
 
-def _soonest(settled: Sequence[Resolution]) -> float | None:
+def _soonest(resolutions: Sequence[Resolution]) -> float | None:
     """Seconds until one of these is worth asking again; None leaves it to the worker's backoff."""
-    waits = [s.retry_after for s in settled if s.retry_after is not None]
+    waits = [s.retry_after for s in resolutions if s.retry_after is not None]
     return min(waits) if waits else None

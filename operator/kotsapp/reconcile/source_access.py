@@ -17,6 +17,9 @@ from kotsapp.sources.items import ChannelRelease, RemoteItem
 from kotsapp.sources.license_registries import opened_by
 from kotsapp.sources.oci_ref import OciRef
 
+# Of a Secret of type kubernetes.io/dockercfg.
+_OLDER_KEY = ".dockercfg"
+
 
 def channel_domains(spec: Spec, artifacts: Mapping[str, Artifact]) -> tuple[str, ...]:
     """The domains that the channel's release came with: the endpoint vouches for them, which the license has signed."""
@@ -36,7 +39,14 @@ def opened_by_license(spec: Spec, license: License, vouched: Iterable[str | None
 async def read_logins(app: App, spec: Spec, services: Services) -> dict[str, bytes | None]:
     """The content of the Secrets with logins that sources name, by name; None for what isn't there. Raises ApiError."""
     names = {item.secret for item in spec.remote if isinstance(item, OciRef) and item.secret is not None}
-    return {name: await read_key(app, SourceKind.SECRET, name, SECRET_KEY, services) for name in sorted(names)}
+    return {name: await _login(app, name, services) for name in sorted(names)}
+
+
+async def _login(app: App, name: str, services: Services) -> bytes | None:
+    for key in (SECRET_KEY, _OLDER_KEY):
+        if (content := await read_key(app, SourceKind.SECRET, name, key, services)) is not None:
+            return content
+    return None
 
 
 def access_for(

@@ -30,8 +30,8 @@ async def save(
     new: Mapping[str, tuple[Artifact, str]],
     client: KubeClient,
 ) -> dict[str, Entry]:
-    """Keep the entries that ``stay`` as they are, and ``new`` artifacts, each with what tells its license; what is kept
-    then. ``before`` is what was. Raises ApiError."""
+    """Keep the entries that ``stay`` as they are, and ``new`` artifacts, each with what identifies its license; what is
+    kept then. ``before`` is what was. Raises ApiError."""
     metadata = {"namespace": app.namespace, "ownerReferences": [app.owner_reference]}
     entries = dict(stay)
     for name, (artifact, opened_by) in new.items():

@@ -1,4 +1,5 @@
-"""What a KotsApp is made from, as status tells it: a change is told at once, before anything is asked for (DESIGN 8).
+"""What a KotsApp is made from, as status shows it: a change is announced at once, before anything
+is asked for (DESIGN 8).
 
 ``kubectl wait`` and kstatus would otherwise pass on what was true of the inputs before. Pure.
 """
@@ -20,7 +21,7 @@ def revisions(
 ) -> list[dict[str, str]]:
     """Each source with a digest of what it holds, by ``digest_key``: a Secret's must not be guessed from its digest.
 
-    What was ``fetched``, by the sources' names, is told by its own revision.
+    What was ``fetched``, by the sources' names, is known by its own revision.
     """
     digests: dict[str, Any] = {}
     for file in files:
@@ -38,7 +39,7 @@ def revisions(
 
 
 def changed(status: Mapping[str, Any], sources: Sequence[Mapping[str, str]]) -> str | None:
-    """What to tell of sources that changed since the status was written; None where none did, or none was known."""
+    """What to say of sources that changed since the status was written; None where none did, or none was known."""
     known = status.get("sources")
     if not known:
         return None

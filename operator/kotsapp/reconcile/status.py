@@ -13,7 +13,7 @@ from kotsapp.api.conditions import (
     Reason,
     condition_in,
     in_order,
-    is_settled,
+    is_done,
     merge,
     stalled,
 )
@@ -62,13 +62,13 @@ _STATES_WORST_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class ImageFindings:
-    """All images, settled ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too.
+    """All images, resolved ``at`` a time (RFC 3339), with who uses each; ``verified``: the proxy was asked, too.
 
-    ``notes`` is what else is to be told of an image. ``unhandled`` look like images and are left as they are.
+    ``notes`` is what else is to be said of an image. ``unhandled`` look like images and are left as they are.
     ``of_pods`` are those of pods that others make, which no manifest names.
     """
 
-    settled: tuple[Resolution, ...]
+    resolutions: tuple[Resolution, ...]
     users: Mapping[str, Sequence[str]]
     verified: bool
     at: str
@@ -84,7 +84,7 @@ class Findings:
     ``license`` are the license's facts, ``release`` those of the stored release (empty for one that needn't be stored),
     ``version`` which release of its channel is rolled out (empty for none), ``available`` newer ones, and ``config``
     the names of the Config's items, as status has them (``config`` is empty for a release without one); ``answered``
-    are requests that were acted on, by the status field of each; ``failed_reads`` tells of readers that died (empty for
+    are requests that were acted on, by the status field of each; ``failed_reads`` counts readers that died (empty for
     none); ``obsolete`` are conditions that no longer apply. ``pods`` is what the admission policy reads, empty where
     it is to route nothing.
     """
@@ -111,7 +111,7 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
     """
     status = {name: value for name, value in previous.items() if name not in ("conditions", "inventory", "release")}
     if findings.license is not None:
-        status["license"] = told_license(findings.license)
+        status["license"] = reported_license(findings.license)
     status |= _release(previous, findings)
     if findings.available is not None:
         status.pop("availableReleases", None)
@@ -139,7 +139,7 @@ def build(previous: Status, findings: Findings, inventory: Inventory, generation
     carried = [dict(condition) for condition in before if condition.get("type") not in known]
     status["conditions"] = merge(before, conditions, generation, now) + carried
     status["inventory"] = inventory.to_status()
-    if is_settled(conditions):
+    if is_done(conditions):
         status["observedGeneration"] = generation
     return status
 
@@ -149,19 +149,19 @@ def suspended(previous: Status, generation: int, now: str) -> dict[str, Any]:
 
     The root observedGeneration follows, since this generation asks for nothing else: by kstatus an app that was Ready
     is Current, and nobody waits for it. One that was not Ready is Stalled, since it won't become so before a person
-    acts: whoever waits is told at once, where Reconciling would have them wait until their timeout. Ready keeps the
+    acts: whoever waits sees it at once, where Reconciling would have them wait until their timeout. Ready keeps the
     generation for which it was found, so that ``kubectl wait`` doesn't take it for an answer about this one.
     """
     before = previous.get("conditions") or ()
-    told = [Condition.true(SUSPENDED, SUSPENDED_MESSAGE, Reason.SUSPENDED)]
+    found = [Condition.true(SUSPENDED, SUSPENDED_MESSAGE, Reason.SUSPENDED)]
     ready = condition_in(previous, READY)
     if ready is None:
-        told += stalled(Reason.SUSPENDED, "suspended before it was rolled out for the first time")
+        found += stalled(Reason.SUSPENDED, "suspended before it was rolled out for the first time")
     elif ready.get("status") != "True" and condition_in(previous, STALLED) is None:
-        told += stalled(Reason.SUSPENDED, f"suspended while {ready.get('reason')}: {ready.get('message')}")
-    replaced = {condition.type for condition in told} | {RECONCILING}
+        found += stalled(Reason.SUSPENDED, f"suspended while {ready.get('reason')}: {ready.get('message')}")
+    replaced = {condition.type for condition in found} | {RECONCILING}
     carried = [condition for condition in before if condition.get("type") not in replaced]
-    conditions = in_order([*merge(before, told, generation, now), *carried])
+    conditions = in_order([*merge(before, found, generation, now), *carried])
     return {**previous, "conditions": conditions, "observedGeneration": generation}
 
 
@@ -171,12 +171,12 @@ def with_inventory(previous: Status, inventory: Inventory) -> dict[str, Any]:
 
 
 def stored_revision(status: Status) -> int:
-    """The revision of the stored rendering that a status tells; 0 for none."""
+    """The revision of the stored rendering by a status; 0 for none."""
     revision = (status.get("release") or {}).get("revision")
     return revision if isinstance(revision, int) else 0
 
 
-def was_told(generation: int, status: Status) -> bool:
+def is_reported(generation: int, status: Status) -> bool:
     """Whether the status says something about this generation already."""
     ready = condition_in(status, "Ready")
     return ready is not None and ready.get("observedGeneration") == generation
@@ -196,15 +196,15 @@ def finished_workloads(status: Status) -> frozenset[tuple[str, str, str]]:
     )
 
 
-def workloads_told(status: Status, keys: Iterable[ObjectKey]) -> dict[ObjectKey, Health]:
-    """What was told of each of these workloads; one of an unknown state is left out."""
+def reported_workloads(status: Status, keys: Iterable[ObjectKey]) -> dict[ObjectKey, Health]:
+    """What the status says of each of these workloads; one of an unknown state is left out."""
     by_name = {(key.kind, key.namespace, key.name): key for key in keys}
-    told = {}
+    healths = {}
     for entry in status.get("workloads") or ():
         key = by_name.get((str(entry.get("kind")), str(entry.get("namespace") or ""), str(entry.get("name"))))
         if key is not None and entry.get("state") in _STATES_WORST_FIRST:
-            told[key] = Health(WorkloadState(entry["state"]), str(entry.get("message") or ""))
-    return told
+            healths[key] = Health(WorkloadState(entry["state"]), str(entry.get("message") or ""))
+    return healths
 
 
 def _release(previous: Status, findings: Findings) -> dict[str, Any]:
@@ -212,71 +212,73 @@ def _release(previous: Status, findings: Findings) -> dict[str, Any]:
     before = previous.get("release") or {}
     version = {name: before[name] for name in VERSION_FIELDS if name in before}
     stored = {name: value for name, value in before.items() if name not in VERSION_FIELDS}
-    told = {**(stored if findings.release is None else findings.release)}
-    told |= version if findings.version is None else findings.version
-    return {"release": told} if told else {}
+    release = {**(stored if findings.release is None else findings.release)}
+    release |= version if findings.version is None else findings.version
+    return {"release": release} if release else {}
 
 
 def _images(previous: Status, found: ImageFindings) -> dict[str, Any]:
     """Per-image results, worst first, and the counts of all."""
     before = {str(entry.get("image")): entry for entry in previous.get("images") or ()}
-    ordered = worst_first(found.settled)[:MAX_IMAGES]
+    ordered = worst_first(found.resolutions)[:MAX_IMAGES]
     entries = [_image(s, before.get(s.image, {}), found) for s in ordered]
     counts = {
-        "total": len(found.settled),
-        "public": sum(s.verdict is Verdict.PUBLIC for s in found.settled),
-        "private": sum(s.verdict is Verdict.PRIVATE for s in found.settled),
-        "proxied": sum(s.route is Route.PROXY for s in found.settled),
-        "undecided": sum(s.route is None for s in found.settled),
-        "unverified": sum(found.verified and s.is_routed and s.verified is not Verified.TRUE for s in found.settled),
+        "total": len(found.resolutions),
+        "public": sum(s.verdict is Verdict.PUBLIC for s in found.resolutions),
+        "private": sum(s.verdict is Verdict.PRIVATE for s in found.resolutions),
+        "proxied": sum(s.route is Route.PROXY for s in found.resolutions),
+        "undecided": sum(s.route is None for s in found.resolutions),
+        "unverified": sum(
+            found.verified and s.is_routed and s.verified is not Verified.TRUE for s in found.resolutions
+        ),
     }
     # A registry that is down is asked every minute or so; only an answer is worth a new time.
-    answered = any(s.probed and s.basis is Basis.VERDICT for s in found.settled)
+    answered = any(s.probed and s.basis is Basis.VERDICT for s in found.resolutions)
     probed_at = found.at if answered else previous.get("lastProbeTime", found.at)
     return {"images": entries, "imageSummary": counts, "lastProbeTime": probed_at}
 
 
-def told_license(facts: Mapping[str, Any]) -> dict[str, Any]:
+def reported_license(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of a license that there are."""
     return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
-def worst_first(settled: Iterable[Resolution]) -> list[Resolution]:
+def worst_first(resolutions: Iterable[Resolution]) -> list[Resolution]:
     """Images as status shows them, worst first; what pods pull with the license is before what they pull without."""
-    return sorted(settled, key=lambda s: (_badness(s), s.image))
+    return sorted(resolutions, key=lambda s: (_badness(s), s.image))
 
 
 def _unhandled(found: Sequence[UnhandledImage]) -> dict[str, Any]:
     """At most a screen of them: they are counted in the condition ImagesResolved."""
-    told = [one.to_status() for one in found[:MAX_UNHANDLED]]
-    return {"unhandledImages": told} if told else {}
+    shown = [one.to_status() for one in found[:MAX_UNHANDLED]]
+    return {"unhandledImages": shown} if shown else {}
 
 
-def _badness(settled: Resolution) -> int:
-    if settled.route is None:
+def _badness(resolution: Resolution) -> int:
+    if resolution.route is None:
         return 0
-    if settled.verified is Verified.FALSE:
+    if resolution.verified is Verified.FALSE:
         return 1
-    return 1 + _WORST_FIRST.get(settled.verdict, 0)
+    return 1 + _WORST_FIRST.get(resolution.verdict, 0)
 
 
-def _image(settled: Resolution, before: Mapping[str, Any], found: ImageFindings) -> dict[str, Any]:
-    same = before.get("verdict") == settled.verdict
-    users = found.users.get(settled.image, ())
-    refused = settled.verified_message if settled.verified is Verified.FALSE else ""
-    message = "; ".join(filter(None, (settled.message, refused, found.notes.get(settled.image))))
+def _image(resolution: Resolution, before: Mapping[str, Any], found: ImageFindings) -> dict[str, Any]:
+    same = before.get("verdict") == resolution.verdict
+    users = found.users.get(resolution.image, ())
+    refused = resolution.verified_message if resolution.verified is Verified.FALSE else ""
+    message = "; ".join(filter(None, (resolution.message, refused, found.notes.get(resolution.image))))
     entry: dict[str, Any] = {
-        "image": settled.image,
-        "verdict": str(settled.verdict),
-        "route": None if settled.route is None else str(settled.route),
-        "pull": settled.pull,
-        "httpStatus": settled.http_status,
-        "code": settled.code,
+        "image": resolution.image,
+        "verdict": str(resolution.verdict),
+        "route": None if resolution.route is None else str(resolution.route),
+        "pull": resolution.pull,
+        "httpStatus": resolution.http_status,
+        "code": resolution.code,
         "message": message[:MAX_IMAGE_MESSAGE],
-        "verified": str(settled.verified) if found.verified and settled.is_routed else None,
+        "verified": str(resolution.verified) if found.verified and resolution.is_routed else None,
         "lastTransitionTime": before.get("lastTransitionTime", found.at) if same else found.at,
         "usedBy": [*users[:MAX_USERS], *([f"and {len(users) - MAX_USERS} more"] if len(users) > MAX_USERS else [])],
-        "origin": OF_PODS if settled.image in found.of_pods else None,
+        "origin": OF_PODS if resolution.image in found.of_pods else None,
     }
     return {name: value for name, value in entry.items() if value not in (None, "", [])}
 

@@ -8,7 +8,7 @@ from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError
 from kotsapp.names import API_VERSION, KIND
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.told_status import bounded, is_too_large, told, too_large
+from kotsapp.reconcile.storable_status import bounded, is_too_large, masked, too_large
 from kotsapp.redact import Redactor
 from kotsapp.text import rfc3339
 
@@ -26,7 +26,7 @@ class StatusWriter:
 
     async def write(self, app: App, status: Mapping[str, Any], client: KubeClient) -> None:
         """One patch of the whole status, and none when it is the same. Raises ApiError."""
-        status = bounded(told(status, self._redactor))
+        status = bounded(masked(status, self._redactor))
         if status == self.status and self.certain:
             return
         try:

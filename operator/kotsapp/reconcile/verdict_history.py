@@ -1,4 +1,4 @@
-"""What was found about an app's images before: by an earlier operator, as status tells, and for what it can't hold."""
+"""What was found about an app's images before: by an earlier operator, as in status, and for what it can't hold."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,11 +37,11 @@ class VerdictHistory:
         """Everything is to be asked anew; the last decisive verdicts stay evidence."""
         return replace(self, entries={})
 
-    def noted(self, settled: Sequence[Resolution]) -> "VerdictHistory":
+    def noted(self, resolutions: Sequence[Resolution]) -> "VerdictHistory":
         """With what was found now, where the status can't hold all of it."""
-        if len(settled) <= MAX_IMAGES:
+        if len(resolutions) <= MAX_IMAGES:
             return self
-        found = {s.image: Previous(s.verdict, s.http_status, s.code) for s in settled if _is_found(s)}
+        found = {s.image: Previous(s.verdict, s.http_status, s.code) for s in resolutions if _is_found(s)}
         return replace(self, beyond_status=found)
 
     def evidence(
@@ -55,18 +55,18 @@ class VerdictHistory:
     ) -> Evidence:
         """What is known of these images: by ``status`` as it is now, and from before. ``max_age`` is in seconds.
 
-        With the ``same_license`` as the status tells of, so are its proofs.
+        With the ``same_license`` as in the status, so are its proofs.
         """
-        told = image_entries(status)
+        entries = image_entries(status)
         fresh, previous = {}, {}
         for reference in references:
             known = self._fresh(reference, max_age)
             if known is not None:
                 fresh[reference.written] = known
-            last = previous_in(told.get(reference.written)) or self.beyond_status.get(reference.written)
+            last = previous_in(entries.get(reference.written)) or self.beyond_status.get(reference.written)
             if last is not None:
                 previous[reference.written] = last
-        return Evidence(fresh, previous, refresh, proved_in(told.values()) if same_license else frozenset())
+        return Evidence(fresh, previous, refresh, proved_in(entries.values()) if same_license else frozenset())
 
     def _fresh(self, reference: Reference, max_age: float) -> ProbeResult | None:
         """The verdict, while it is younger than ``max_age``: it needn't be asked for again."""
@@ -85,7 +85,7 @@ class VerdictHistory:
 
 
 def image_entries(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The images that a status tells of, by reference as written."""
+    """The images in a status, by reference as written."""
     return {str(entry.get("image")): entry for entry in status.get("images") or ()}
 
 
@@ -95,12 +95,12 @@ def proved_in(entries: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
 
 def previous_in(entry: Mapping[str, Any] | None) -> Previous | None:
-    """The last decisive verdict that an entry of status tells; one that was not probed is no evidence, such as that
+    """The last decisive verdict in an entry of status; one that was not probed is no evidence, such as that
     every image is private because spec.proxy.publicImages says so."""
     if entry is None or entry.get("verdict") not in (Verdict.PUBLIC, Verdict.PRIVATE) or not entry.get("httpStatus"):
         return None
     return Previous(Verdict(str(entry["verdict"])), entry.get("httpStatus"), entry.get("code"))
 
 
-def _is_found(settled: Resolution) -> bool:
-    return settled.basis in (Basis.VERDICT, Basis.PREVIOUS) and bool(settled.http_status)
+def _is_found(resolution: Resolution) -> bool:
+    return resolution.basis in (Basis.VERDICT, Basis.PREVIOUS) and bool(resolution.http_status)

@@ -22,21 +22,19 @@ from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome
 from kotsapp.reconcile.reconciler import Reconciler
 from kotsapp.reconcile.services import Services
-from kotsapp.reconcile.shares import LargerError
 from kotsapp.reconcile.status_writer import StatusWriter, live_app
 from kotsapp.redact import use
-from kotsapp.text import listed, rfc3339
+from kotsapp.text import rfc3339
 
 logger = logging.getLogger(__name__)
 
 RETRY = Backoff(first=1.0, longest=300.0, jitter=0.2)
-# Most reconciliations are over, or have a better status to tell, before it is worth saying that one has begun.
+# Most reconciliations are over, or have a better status to write, before it is worth saying that one has begun.
 QUIET = 0.5
 # Changes come in bursts (a rollout touches many objects); one look a moment later sees them all.
 BURST = 0.1
 # Kopf sets the finalizer at once, as a rule.
 FINALIZER_WAIT = 10.0
-MAX_PROBLEMS = 5
 
 
 class Worker:
@@ -50,7 +48,7 @@ class Worker:
         self._writer = StatusWriter(status, self._memory.redactor)
         self._busy = asyncio.Lock()
         self._failures = 0
-        self._deletion_told = ""
+        self._deletion_announced = ""
 
     def see(self, app: App, status: Mapping[str, Any]) -> None:
         """A newer state of the resource; wakes when there is something to do about it, not for our own writes."""
@@ -72,14 +70,13 @@ class Worker:
                 # Deleted now, it would leave behind what was made for it; the finalizer's event wakes.
                 await self._await_finalizer(services)
                 continue
-            tenant = self.app.tenant
-            async with self._busy, services.shares.turn(tenant, self._memory.size), services.limiter.turn(tenant):
+            async with self._busy, services.limiter.turn(self.app.tenant):
                 delay = await self._once(services)
             self._memory.redactor.rest()
             await self._sleep(delay)
 
     async def remove(self, services: Services) -> list[str]:
-        """Delete everything that was applied; the problems that are left, which status tells, too."""
+        """Delete everything that was applied; the problems that are left, which status shows, too."""
         async with self._busy, services.limiter.turn(self.app.tenant):
             use(self._memory.redactor)
             acting_for.set(self.app.tenant)
@@ -89,26 +86,21 @@ class Worker:
                 return None  # what is gone is missed in no later try
 
             ledger = Ledger(Inventory.from_status(writer.status.get("inventory") or ()), save)
-            if self._deletion_told != app.uid:
-                self._deletion_told = app.uid
+            if self._deletion_announced != app.uid:
+                self._deletion_announced = app.uid
                 await self._post(app, events.of_deletion(len(ledger.inventory.entries)), services)
-            removal, problems = await finalize(app, ledger, services)
-            for event in events.of_cleanup(removal):
+            done = await finalize(app, ledger, services)
+            for event in events.of_cleanup(done.removal):
                 await self._post(app, event, services)
-            if not problems:
+            if not done.problems:
                 await set_finalizer(app, False, services.client)
                 logger.info("%s: deleted", app.key)
                 return []
-            message = (
-                f"not everything could be deleted, tried again: {listed(problems, MAX_PROBLEMS, '; ')}. To let go of"
-                f" what is left: kubectl patch kotsapp {app.name} --namespace {app.namespace} --type=merge"
-                """ --patch '{"metadata":{"finalizers":null}}'"""
-            )
-            found = status.Findings(conditions=tuple(retrying(Reason.CLEANUP_FAILED, message)))
+            found = status.Findings(conditions=tuple(retrying(Reason.CLEANUP_FAILED, done.message(app))))
             now = status.build(writer.status, found, ledger.inventory, app.generation, rfc3339())
             with contextlib.suppress(ApiError):
-                await self._tell(app, Outcome(now, None), writer.status, services)
-            return problems
+                await self._report(app, Outcome(now, None), writer.status, services)
+            return list(done.problems)
 
     async def look(self, services: Services) -> bool:
         """See the resource as it is now; False when it is gone."""
@@ -141,12 +133,8 @@ class Worker:
             services.metrics.reconciled(
                 app.key, outcome.status or writer.status, time.monotonic() - started, suspended=app.suspended
             )
-            await self._tell(app, outcome, before, services)
+            await self._report(app, outcome, before, services)
             logger.debug("%s: reconciled generation %d", app.key, app.generation)
-        except LargerError as error:
-            self._memory.size = error.size
-            self._memory.sources.ask_now |= bool(self._memory.sources.asked)
-            return 0.0
         except ApiError as error:
             services.metrics.broke("api")
             logger.warning("%s: %s", app.key, error)
@@ -155,7 +143,7 @@ class Worker:
             # A fault of ours must neither stop other apps nor end this one's worker; what runs is left as it is.
             services.metrics.broke("internal")
             logger.exception("%s: reconciling failed unexpectedly", app.key)
-            await self._tell_fault(app, services)
+            await self._report_fault(app, services)
             return self._backoff()
         if outcome.backoff:
             return self._backoff(outcome.wake_after)
@@ -167,7 +155,7 @@ class Worker:
         work = asyncio.create_task(reconciler.reconcile())
         try:
             done, _ = await asyncio.wait({work}, timeout=QUIET)
-            if not done and not status.was_told(app.generation, self._writer.status):
+            if not done and not status.is_reported(app.generation, self._writer.status):
                 await reconciler.announce(*progressing(f"reconciling generation {app.generation}"))
             return await work
         finally:
@@ -175,7 +163,7 @@ class Worker:
             # The writer's lock is let go only when nothing is written any more.
             await asyncio.gather(work, return_exceptions=True)
 
-    async def _tell(self, app: App, outcome: Outcome, before: Mapping[str, Any], services: Services) -> None:
+    async def _report(self, app: App, outcome: Outcome, before: Mapping[str, Any], services: Services) -> None:
         """Write the status, and post what became of the one ``before`` the reconciliation."""
         if outcome.status is None:
             return
@@ -183,7 +171,7 @@ class Worker:
         for event in (*outcome.events, *events.of_transition(before, outcome.status)):
             await self._post(app, event, services)
 
-    async def _tell_fault(self, app: App, services: Services) -> None:
+    async def _report_fault(self, app: App, services: Services) -> None:
         writer = self._writer
         message = "an internal error, see the operator's log; tried again"
         found = status.Findings(conditions=tuple(retrying(Reason.INTERNAL_ERROR, message)))

@@ -36,7 +36,7 @@ class Workers:
         self._pods = pods
 
     def see(self, body: Mapping[str, Any]) -> Worker:
-        """The app's worker, told of this newest state."""
+        """The app's worker, which knows this newest state."""
         app, status = App.of(body, self._default_account), body.get("status") or {}
         worker = self._workers.get(app.key)
         if worker is None:

@@ -60,7 +60,7 @@ class TokenRefused(Exception):  # noqa: N818 - carries the token service's answe
 
 
 class Logins:
-    """Throttle challenges into authorizations; keeps the tokens."""
+    """Makes authorizations of challenges; keeps the tokens."""
 
     def __init__(self, client: Client, guard: Guard, registries: Registries) -> None:
         self._client = client

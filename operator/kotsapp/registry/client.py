@@ -50,15 +50,17 @@ class Client:
         guard: Guard,
         resolver: AbstractResolver | None = None,
         received: Callable[[int, int | None], None] | None = None,
+        large_bodies: int = MAX_LARGE_BODIES,
     ) -> None:
-        """``received`` is told of a body's bytes as they come: how many of how many, None where that is not known."""
+        """``received`` is called with a body's bytes as they come: how many of how many, None where that is not
+        known."""
         self._guard = guard
         self._resolver = resolver
         self._received = received
         self._tls = TlsContexts()
         self._proxies = Proxies.from_environment()
         self._http: httpx.AsyncClient | None = None
-        self._large_bodies = FairQueue(MAX_LARGE_BODIES, spare=True)
+        self._large_bodies = FairQueue(large_bodies, spare=True)
         self._large_of: WeakValueDictionary[str, FairQueue] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
@@ -165,7 +167,7 @@ def _trouble(error: Exception, host: str) -> NoAnswer:
         case aiohttp.InvalidURL() | httpx.InvalidURL():
             return NoAnswer(Trouble.REFUSED, host, "is not asked: its name is not a host name")
         case httpx.RemoteProtocolError():
-            return NoAnswer(Trouble.REDIRECT, host, "redirects to something that is no URL")
+            return NoAnswer(Trouble.REDIRECT, host, "redirects to something that is not a URL")
         case aiohttp.ClientResponseError():
             return NoAnswer(Trouble.PROTOCOL, host, "sent an answer that is not valid HTTP, or is too big")
         case aiohttp.ClientPayloadError():

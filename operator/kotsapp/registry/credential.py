@@ -44,8 +44,8 @@ class Credential:
     @property
     def key(self) -> bytes:
         """Tells credentials and their hosts apart in caches, without holding one."""
-        told = "\0".join((self.username, self.password, str(self.any_realm), *sorted(self.hosts)))
-        return hashlib.blake2b(told.encode(), key=_SALT, digest_size=16).digest()
+        identity = "\0".join((self.username, self.password, str(self.any_realm), *sorted(self.hosts)))
+        return hashlib.blake2b(identity.encode(), key=_SALT, digest_size=16).digest()
 
     def is_in(self, url: str) -> bool:
         """Whether the URL's text shows the password, in any case: host names are read without regard to it."""

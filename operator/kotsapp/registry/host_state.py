@@ -1,7 +1,8 @@
-"""When a host may be asked again. One state a host, shared by every image and every KotsApp."""
+"""When a host may be asked again: one state a host, shared as far as the failure is every image's."""
 
 import math
 import random
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -45,40 +46,80 @@ def undecided_wait(failures: int) -> float:
     return jittered(exponential(failures, UNDECIDED_BASE))
 
 
+@dataclass(slots=True)
+class _Pause:
+    """One backing off: ``waited`` is how long was waited in vain for the answer that brought it, infinite where that
+    was no silence; ``failures`` are in a row."""
+
+    until: float = 0.0
+    since: float = 0.0
+    waited: float = math.inf
+    failures: int = 0
+    reason: Evidence | NoAnswer | None = None
+
+    def remaining(self, now: float, timeout: float) -> float:
+        return max(0.0, self.until - now) if timeout <= self.waited else 0.0
+
+    def failed(self, now: float, outcome: Evidence | NoAnswer, wish: float | None, waited: float) -> None:
+        if wish is None and self.remaining(now, waited):
+            return  # the answers to requests that were under way together count once
+        self.failures += 1
+        wait = jittered(exponential(self.failures, BACKOFF_BASE) if wish is None else wish)
+        if now + wait > self.until or waited > self.waited:
+            self.until, self.since, self.waited, self.reason = now + wait, now, waited, outcome
+
+
+@dataclass(slots=True)
+class _Own:
+    """What came of one namespace's images since one of them was answered."""
+
+    strikes: int = 0
+    pause: _Pause = field(default_factory=_Pause)
+
+
 class HostPause:
     """When a host may be asked again. Times are seconds on the monotonic clock.
 
-    A rate limit, or a failure that every image would share, pauses the host at once; a failure that may be one
-    image's own pauses it after STRIKES in a row. ``reason`` is what images asked meanwhile are told. Silence pauses
-    it for those who would wait no longer than was waited. ``shared`` says that the pause is every image's: the host
-    asked for it, or could not be reached.
+    A rate limit, or a failure that every image would share, pauses the host at once, and for all. A failure that may be
+    an image's own pauses it for the namespace whose image that is, after STRIKES in a row, or at the first one where
+    the images of so many other namespaces fail, too: else who has images that hang would have everybody's left alone.
+    The reason is the answer for images asked meanwhile. Silence pauses for those who would wait no longer than was
+    waited.
     """
 
     def __init__(self) -> None:
-        self.reason: Evidence | NoAnswer | None = None
-        self.shared = False
-        self._until = 0.0
-        self._since = 0.0
-        self._waited = math.inf
-        self._failures = 0
-        self._strikes = 0
+        self._failing = False
+        self._whole = _Pause()
+        self._own: dict[str, _Own] = {}
 
-    @property
-    def rate_limited(self) -> bool:
-        return isinstance(self.reason, Evidence) and self.reason.status == 429
+    def is_rate_limited(self, now: float) -> bool:
+        reason = self._whole.reason
+        return isinstance(reason, Evidence) and reason.status == 429 and self._whole.remaining(now, 0.0) > 0
 
-    @property
-    def failing(self) -> bool:
-        """Whether the last thing that came of asking was a failure."""
-        return self._strikes > 0
+    def is_failing(self, namespace: str = "") -> bool:
+        """Whether the last thing that came of asking was a failure: anybody's that all would share, or one's own."""
+        return self._failing or namespace in self._own
 
-    def remaining(self, now: float, timeout: float = 0.0) -> float:
+    def is_idle(self, now: float) -> bool:
+        """Whether nobody is kept from asking."""
+        return not any(pause.remaining(now, 0.0) for pause in (self._whole, *(own.pause for own in self._own.values())))
+
+    def remaining(self, now: float, namespace: str = "", timeout: float = 0.0) -> float:
         """Seconds of pause left for who would wait ``timeout`` seconds, 0 when the host may be asked."""
-        return max(0.0, self._until - now) if timeout <= self._waited else 0.0
+        return self._of(now, namespace, timeout).remaining(now, timeout)
 
-    def began_before(self, moment: float) -> bool:
+    def for_all(self, now: float, timeout: float = 0.0) -> float:
+        """Seconds left of the pause that is every image's: the host asked for it, or could not be reached."""
+        return self._whole.remaining(now, timeout)
+
+    def reason(self, now: float, namespace: str = "", timeout: float = 0.0) -> Evidence | NoAnswer | None:
+        """Why the host is left alone."""
+        return self._of(now, namespace, timeout).reason
+
+    def began_before(self, moment: float, namespace: str = "") -> bool:
         """Whether somebody who asked for a fresh look at that moment may still have one."""
-        return self._since < moment
+        own = self._own.get(namespace)
+        return self._whole.since < moment and (own is None or own.pause.since < moment)
 
     def note(
         self,
@@ -86,6 +127,7 @@ class HostPause:
         outcome: Evidence | NoAnswer,
         asked: str,
         *,
+        namespace: str = "",
         answers: bool = True,
         timeout: float = math.inf,
     ) -> None:
@@ -96,27 +138,43 @@ class HostPause:
         if isinstance(outcome, NoAnswer):
             if outcome.trouble is not Trouble.REFUSED:  # nothing was sent
                 whole_host = outcome.trouble.whole_host and outcome.host == asked
-                # Silence is one image's fault only if others got an answer.
-                whole_host |= outcome.trouble is Trouble.TIMEOUT and not answers
                 silent = outcome.trouble is Trouble.TIMEOUT
-                self._failed(now, outcome, whole_host, None, timeout if silent else math.inf)
+                # Silence is one image's fault only if others got an answer.
+                whole_host |= silent and not answers
+                self._failed(now, outcome, namespace, whole_host=whole_host, waited=timeout if silent else math.inf)
         elif outcome.status == 429 or outcome.status >= 500:
-            self._failed(now, outcome, outcome.status == 429, outcome.retry_after)
+            wish = outcome.retry_after
+            if wish is not None and wish < BACKOFF_BASE:
+                wish = None  # "at once", or a date gone by on another clock: no reason to stop backing off
+            whole_host = outcome.status == 429 or wish is not None
+            self._failed(now, outcome, namespace, whole_host=whole_host, wish=wish)
         else:
-            self._failures = self._strikes = 0
+            self._failing, self._whole.failures = False, 0
+            self._own.pop(namespace, None)
 
     def _failed(
-        self, now: float, outcome: Evidence | NoAnswer, whole_host: bool, wish: float | None, waited: float = math.inf
+        self,
+        now: float,
+        outcome: Evidence | NoAnswer,
+        namespace: str,
+        *,
+        whole_host: bool,
+        wish: float | None = None,
+        waited: float = math.inf,
     ) -> None:
-        self._strikes += 1
-        if wish is not None and wish < BACKOFF_BASE:
-            wish = None  # "at once", or a date gone by on another clock: no reason to stop backing off
-        if not whole_host and wish is None and self._strikes < STRIKES:
+        if whole_host:
+            self._failing = True
+            self._whole.failed(now, outcome, wish, waited)
             return
-        if wish is None and self.remaining(now, waited):
-            return  # the answers to requests that were under way together count once
-        self._failures += 1
-        wait = jittered(exponential(self._failures, BACKOFF_BASE) if wish is None else wish)
-        if now + wait > self._until or waited > self._waited:
-            self._until, self._since, self._waited, self.reason = now + wait, now, waited, outcome
-            self.shared = whole_host or wish is not None
+        others = len(self._own) - (namespace in self._own)
+        own = self._own.setdefault(namespace, _Own())
+        own.strikes += 1
+        if own.strikes >= STRIKES or others >= STRIKES:
+            own.pause.failed(now, outcome, None, waited)
+
+    def _of(self, now: float, namespace: str, timeout: float) -> _Pause:
+        """The pause that lasts longer, of all or one's own."""
+        own = self._own.get(namespace)
+        if own is None or own.pause.remaining(now, timeout) <= self._whole.remaining(now, timeout):
+            return self._whole
+        return own.pause

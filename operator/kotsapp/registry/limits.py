@@ -1,5 +1,7 @@
 """Every bound on what a registry can make us do, with its reason. Sizes are bytes, times are seconds."""
 
+from dataclasses import dataclass
+
 # A token answer is a JWT and a few numbers, an error answer a few lines of JSON: real ones stay under 10 KiB.
 MAX_TOKEN_BODY = 64 * 1024
 MAX_ERROR_BODY = 64 * 1024
@@ -41,14 +43,18 @@ MAX_MAX_CONCURRENT = 64
 MAX_CONCURRENT_TOTAL = 256
 # Hosts that have not answered yet, or failed just now, may be silent until the deadline: no more than these for one,
 # and for all of them together, so that the others always have places.
-DOUBTFUL_CONCURRENT = 2
+DOUBTFUL_CONCURRENT = 3
 MAX_CONCURRENT_DOUBTFUL = 192
+# Of the places at one host one is for a namespace that has none there: images that hang hold theirs until the deadline,
+# and others of the same host are none the worse for it. Not where an administrator wants fewer than these.
+FOR_NEW = 1
+MIN_SHARED = 4
 # The part of a question's time for which it waits for its place: all of it, and a moment more, so that it hears what
 # those have found who were asked since.
 PATIENCE = 1.1
 # The part of it that is the registry's however long it waited.
 REGISTRY_SHARE = 0.5
-# Whoever has waited for more than this part of the time is not told that the registry was too slow.
+# Whoever has waited for more than this part of the time does not hear that the registry was too slow.
 SHORT_WAIT_SHARE = 0.1
 # What got no place is asked again soon: nobody has failed.
 QUEUED_PAUSE = 1.0
@@ -73,7 +79,8 @@ MAX_RETRY_AFTER = 900.0
 MAX_INLINE_WAIT = 2.0
 # Who asks each image, come what may, waits so long in between where others have failed: a few at once, not a storm.
 ASK_EACH_PAUSE = 1.0
-# Failures in a row that may be one image's fault; after that many the host itself is taken to be down.
+# Failures in a row that may be one image's fault, after which the namespace whose images fail leaves the host alone; so
+# many namespaces with such images tell that it is not the images.
 STRIKES = 3
 # An image without a verdict is asked again after 5 s, 10 s ... 5 min.
 UNDECIDED_BASE = 5.0
@@ -84,3 +91,16 @@ MAX_METRIC_HOSTS = 100
 # States of hosts that are kept while nobody asks them.
 MAX_HOSTS = 4096
 MAX_CODE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all apps share, for who has less of it than a whole operator, such as a test."""
+
+    requests: int = MAX_CONCURRENT_TOTAL
+    doubtful: int = MAX_CONCURRENT_DOUBTFUL
+    large_bodies: int = MAX_LARGE_BODIES
+    discovery_wait: float = MAX_DISCOVERY_WAIT
+
+
+SHARED = Shared()

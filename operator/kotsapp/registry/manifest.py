@@ -1,4 +1,4 @@
-"""What a manifest answer says: the headers that tell a manifest, the body that proves one, an error's code."""
+"""What a manifest answer says: the headers that show a manifest, the body that proves one, an error's code."""
 
 import json
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 """One question to a registry: would it serve this manifest? HEAD, with challenges, tokens and redirects as a
-container runtime takes them, and a single bounded GET where HEAD can't tell.
+container runtime takes them, and a single bounded GET where HEAD decides nothing.
 
 The same steps serve both uses: anonymous (a probe) and with the license's credential (a check of the proxy).
 """
@@ -28,7 +28,7 @@ from kotsapp.registry.limits import (
 )
 from kotsapp.registry.redirects import REDIRECTS, next_place
 
-# 405 and 501: no HEAD here. 403: only a body tells a refusal (DENIED) from a firewall's page.
+# 405 and 501: no HEAD here. 403: only a body distinguishes a refusal (DENIED) from a firewall's page.
 _GET_TELLS_MORE = frozenset({403, 405, 501})
 
 
@@ -36,17 +36,20 @@ _GET_TELLS_MORE = frozenset({403, 405, 501})
 class HostKnowledge:
     """What earlier answers taught about a registry: nothing yet, or the challenge it greets with (None = none).
 
-    A realm that gave no token is asked ahead for nobody, until it gives one again.
+    A realm that gave no token is asked ahead for nobody, until it gives one again. ``answered`` says that the registry
+    has ever answered, whatever was forgotten since.
     """
 
     discovered: bool = False
+    answered: bool = False
     challenge: Challenge | None = None
     discovery: asyncio.Lock = field(default_factory=asyncio.Lock)
     failed_realm: str = ""
 
     def learn(self, challenge: Challenge | None) -> None:
         failed = challenge is not None and challenge.realm and challenge.realm == self.failed_realm
-        self.discovered, self.challenge = True, None if failed else challenge
+        self.discovered = self.answered = True
+        self.challenge = None if failed else challenge
 
     def forget(self) -> None:
         """The realm that was asked ahead gave no token: its realm may have moved, or is down."""
@@ -160,7 +163,7 @@ class Puller:
     async def _preauthorize(self, question: Question, known: HostKnowledge, exchange: Exchange) -> Authorization | None:
         """The authorization that the host wanted before, so that its first 401 needn't be fetched for every image.
 
-        None where the realm is of no use: whether the image needs it, the repository's own challenge tells.
+        None where the realm is of no use: whether the image needs it, the repository's own challenge shows.
         """
         if known.challenge is None:
             return None

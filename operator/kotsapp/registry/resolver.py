@@ -49,8 +49,8 @@ class Resolver(AbstractResolver):
     DNS_CACHE seconds. Whoever looks a name up waits for nobody else's place.
     """
 
-    def __init__(self) -> None:
-        self._threads = FairQueue(RESOLVER_THREADS, spare=True)
+    def __init__(self, threads: int = RESOLVER_THREADS) -> None:
+        self._threads = FairQueue(threads, spare=True)
         self._kept: OrderedDict[_Name, tuple[float, list[ResolveResult]]] = OrderedDict()
         self._under_way: dict[tuple[Tenant, _Name], asyncio.Future[list[ResolveResult]]] = {}
 
@@ -119,7 +119,7 @@ def _in_daemon_thread(work: Callable[[], T], ended: Callable[[], None]) -> "asyn
     loop = asyncio.get_running_loop()
     result: asyncio.Future[T] = loop.create_future()
 
-    def settle(outcome: Callable[[], None]) -> None:
+    def complete(outcome: Callable[[], None]) -> None:
         ended()
         if not result.done():
             outcome()
@@ -130,7 +130,7 @@ def _in_daemon_thread(work: Callable[[], T], ended: Callable[[], None]) -> "asyn
         except Exception as error:  # noqa: BLE001 - raised where it is awaited
             outcome = partial(result.set_exception, error)
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(settle, outcome)
+            loop.call_soon_threadsafe(complete, outcome)
 
     try:
         # Thread.start waits until the new thread runs: a second for a hundred of them, on a machine without time.

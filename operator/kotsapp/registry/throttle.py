@@ -1,12 +1,13 @@
 """Whose turn it is: at most so many requests at once to one host, pauses that all its images share, one deadline.
 
-Places are shared fairly between tenants. The wait for one counts against the question's deadline, and is told as what
-it is: no fault of the registry's.
+Places are shared fairly between tenants. The wait for one counts against the question's deadline, and is reported as
+what it is: no fault of the registry's.
 """
 
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from time import monotonic
@@ -23,15 +24,16 @@ from kotsapp.registry.limits import (
     ASK_EACH_PAUSE,
     DISCOVERY_SHARE,
     DOUBTFUL_CONCURRENT,
-    MAX_CONCURRENT_DOUBTFUL,
-    MAX_CONCURRENT_TOTAL,
-    MAX_DISCOVERY_WAIT,
+    FOR_NEW,
     MAX_HOSTS,
     MAX_INLINE_WAIT,
+    MIN_SHARED,
     PATIENCE,
     QUEUED_PAUSE,
     REGISTRY_SHARE,
+    SHARED,
     SHORT_WAIT_SHARE,
+    Shared,
 )
 from kotsapp.registry.puller import HostKnowledge, Puller
 
@@ -72,7 +74,7 @@ class _Host:
     """One registry as all its images share it."""
 
     slots: FairQueue
-    doubtful: FairQueue = field(default_factory=lambda: FairQueue(DOUBTFUL_CONCURRENT))
+    doubtful: FairQueue
     pause: HostPause = field(default_factory=HostPause)
     known: HostKnowledge = field(default_factory=HostKnowledge)
     users: int = 0
@@ -97,7 +99,7 @@ class Turn:
         return max(self.terms.timeout - self.waited, self.terms.timeout * REGISTRY_SHARE)
 
     def queued(self, at: str, waited: float, asked: float = 0.0) -> NoAnswer:
-        """What is told when the wait for a place took the time: ``waited`` seconds, and ``asked`` were the host's."""
+        """What is said when the wait for a place took the time: ``waited`` seconds, and ``asked`` were the host's."""
         if asked:
             message = f"did not answer within {asked:.2g} s, after {waited:.2g} s of waiting for a place"
         else:
@@ -113,14 +115,23 @@ class Throttle:
     meanwhile.
     """
 
-    def __init__(self, registries: Registries, puller: Puller, observe: Observer, *, ask_each: bool = False) -> None:
+    def __init__(
+        self,
+        registries: Registries,
+        puller: Puller,
+        observe: Observer,
+        *,
+        ask_each: bool = False,
+        shared: Shared = SHARED,
+    ) -> None:
         self._registries = registries
         self._puller = puller
         self._observe = observe
         self._ask_each = ask_each
         self._hosts: dict[str, _Host] = {}
-        self._open = FairQueue(MAX_CONCURRENT_TOTAL, spare=not ask_each)
-        self._doubtful = FairQueue(MAX_CONCURRENT_DOUBTFUL, spare=not ask_each)
+        self._discovery_wait = shared.discovery_wait
+        self._open = FairQueue(shared.requests, spare=not ask_each)
+        self._doubtful = FairQueue(shared.doubtful, spare=not ask_each)
 
     @contextlib.asynccontextmanager
     async def turn(self, reference: Reference, terms: Terms) -> AsyncIterator[Turn]:
@@ -146,7 +157,7 @@ class Throttle:
     async def _discovered(self, host: _Host, leading: contextlib.AsyncExitStack, terms: Terms) -> None:
         """One request finds out how the host greets; the others then start with a token at once."""
         if not host.known.discovered:
-            await _lead(host.known.discovery, leading, min(MAX_DISCOVERY_WAIT, terms.timeout * DISCOVERY_SHARE))
+            await _lead(host.known.discovery, leading, min(self._discovery_wait, terms.timeout * DISCOVERY_SHARE))
             if host.known.discovered:
                 await leading.aclose()
 
@@ -156,7 +167,7 @@ class Throttle:
         """A place in each queue, or none: whoever waits in one holds up nobody in another, and leads nobody."""
         taken: FairQueue | None = None
         while True:
-            queues = [queue for queue in self._queues(host) if queue is not taken]
+            queues = [queue for queue in self._queues(host, tenant.namespace) if queue is not taken]
             full = next((queue for queue in queues if not queue.has_place(tenant)), None)
             if taken is not None and full is not None:
                 taken.give_back(tenant)
@@ -170,20 +181,20 @@ class Throttle:
         for queue in (*queues, *([taken] if taken is not None else ())):
             places.callback(queue.give_back, tenant)
 
-    def _queues(self, host: _Host) -> list[FairQueue]:
+    def _queues(self, host: _Host, namespace: str) -> list[FairQueue]:
         """Where a place is needed: at the host, and among all requests that are open; hosts that may be silent never
         take the last ones."""
-        if host.known.discovered and not host.pause.failing:
+        if host.known.discovered and not host.pause.is_failing(namespace):
             return [host.slots, self._open]
         return [host.slots, host.doubtful, self._doubtful, self._open]
 
     async def ask(self, turn: Turn, credential: Credential | None) -> Asked:
         """Ask, within what is left of the time. Never raises for what a registry does."""
-        host, timeout = turn.host, turn.left
+        host, timeout, namespace = turn.host, turn.left, turn.terms.tenant.namespace
         if turn.late:
             return Asked(turn.queued(turn.reference.host, turn.waited), pause=jittered(QUEUED_PAUSE))
-        if self._ask_each and not host.pause.shared:
-            await asyncio.sleep(min(host.pause.remaining(monotonic(), timeout), ASK_EACH_PAUSE))
+        if self._ask_each and not host.pause.for_all(monotonic(), timeout):
+            await asyncio.sleep(min(host.pause.remaining(monotonic(), namespace, timeout), ASK_EACH_PAUSE))
         started = monotonic()
         asker = Asker(turn.terms.tenant, None if self._ask_each else _now() + timeout)
         exchange = Exchange(self._observe, turn.reference.host, asker)
@@ -194,26 +205,41 @@ class Throttle:
                     wait = self._wait(host, turn)
                     again = outcome is not None
                     # Only a short rate limit is worth staying for.
-                    if wait and (not host.pause.rate_limited or wait > min(MAX_INLINE_WAIT, timeout / 2)):
+                    if wait and (
+                        not host.pause.is_rate_limited(monotonic()) or wait > min(MAX_INLINE_WAIT, timeout / 2)
+                    ):
                         break
                     await asyncio.sleep(wait)
                     outcome = await self._answer(turn, exchange, credential)
-                    host.pause.note(monotonic(), outcome, turn.reference.host, answers=host.known.discovered)
+                    self._note(turn, outcome)
                     if again or not (isinstance(outcome, Evidence) and outcome.status == 429):
                         break
         except TimeoutError:
             if outcome is None:  # else it is a rate limit, and the time was over before another answer came
                 outcome = self._too_late(turn, exchange)
         now = monotonic()
-        pause = host.pause.remaining(now, timeout)
+        pause = host.pause.remaining(now, namespace, timeout)
         if outcome is None:
-            outcome = host.pause.reason or NoAnswer(Trouble.TIMEOUT, turn.reference.host, "is paused")
+            outcome = host.pause.reason(now, namespace, timeout) or NoAnswer(
+                Trouble.TIMEOUT, turn.reference.host, "is paused"
+            )
             return Asked(outcome, pause=pause, paused=True)
         asked = Asked(outcome, exchange.requests, now - started, pause)
         return replace(asked, pause=jittered(QUEUED_PAUSE)) if asked.queued else asked
 
     @staticmethod
-    def _too_late(turn: Turn, exchange: Exchange) -> NoAnswer:
+    def _note(turn: Turn, outcome: Evidence | NoAnswer, timeout: float = math.inf) -> None:
+        host, namespace = turn.host, turn.terms.tenant.namespace
+        host.pause.note(
+            monotonic(),
+            outcome,
+            turn.reference.host,
+            namespace=namespace,
+            answers=host.known.answered,
+            timeout=timeout,
+        )
+
+    def _too_late(self, turn: Turn, exchange: Exchange) -> NoAnswer:
         """What it means that the time was over: the host was silent, or there was no place, or both."""
         queued = exchange.asker.queued
         exchange.asker.proceed()
@@ -225,8 +251,7 @@ class Throttle:
         if waited > turn.terms.timeout * SHORT_WAIT_SHARE:
             silence = turn.queued(exchange.host, waited, asked)
         elif exchange.requests:
-            answers = turn.host.known.discovered
-            turn.host.pause.note(monotonic(), silence, turn.reference.host, answers=answers, timeout=turn.left)
+            self._note(turn, silence, turn.left)
         return silence
 
     async def _answer(self, turn: Turn, exchange: Exchange, credential: Credential | None) -> Evidence | NoAnswer:
@@ -241,21 +266,28 @@ class Throttle:
     def _wait(self, host: _Host, turn: Turn) -> float:
         """Seconds of the host's pause that apply: who wants a fresh look passes a pause older than the wish, but
         never a rate limit."""
-        if self._ask_each and not host.pause.shared:
+        now, namespace = monotonic(), turn.terms.tenant.namespace
+        if self._ask_each and not host.pause.for_all(now, turn.left):
             return 0.0
-        if turn.terms.refresh and not host.pause.rate_limited and host.pause.began_before(turn.called):
+        fresh = turn.terms.refresh and not host.pause.is_rate_limited(now)
+        if fresh and host.pause.began_before(turn.called, namespace):
             return 0.0
-        return host.pause.remaining(monotonic(), turn.left)
+        return host.pause.remaining(now, namespace, turn.left)
 
     def _host(self, name: str) -> _Host:
         host = self._hosts.get(name)
         if host is None:
             if len(self._hosts) >= MAX_HOSTS:
                 now = monotonic()
-                idle = [key for key, one in self._hosts.items() if not one.users and not one.pause.remaining(now)]
+                idle = [key for key, one in self._hosts.items() if not one.users and one.pause.is_idle(now)]
                 for key in idle[: MAX_HOSTS // 4]:
                     del self._hosts[key]
-            host = self._hosts[name] = _Host(FairQueue(self._registries.max_concurrent(name)))
+            places = self._registries.max_concurrent(name)
+            for_new = 0 if self._ask_each else FOR_NEW
+            host = self._hosts[name] = _Host(
+                FairQueue(places, for_new=for_new if places >= MIN_SHARED else 0),
+                FairQueue(DOUBTFUL_CONCURRENT, for_new=for_new),
+            )
         return host
 
 

@@ -35,14 +35,15 @@ class TokenHosts:
     def limited(self, host: str) -> Evidence | None:
         """The service's 429 while it lasts, with the seconds that are left of it."""
         pause = self._pauses.get(host)
-        left = pause.remaining(monotonic()) if pause is not None else 0.0
-        reason = pause.reason if pause is not None else None
+        now = monotonic()
+        left = pause.remaining(now) if pause is not None else 0.0
+        reason = pause.reason(now) if pause is not None else None
         return replace(reason, retry_after=left) if left and isinstance(reason, Evidence) else None
 
     def note(self, evidence: Evidence) -> None:
         """Account for what the service answered."""
         if evidence.status != 429:
-            if self.limited(evidence.host) is None:  # else it was asked before the limit was told
+            if self.limited(evidence.host) is None:  # else it was asked before the limit was known
                 self._pauses.pop(evidence.host, None)
             return
         pause = self._pauses.setdefault(evidence.host, HostPause())

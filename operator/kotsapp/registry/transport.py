@@ -29,8 +29,8 @@ _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None,
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Sends requests; their extensions say which URL, whether it is trusted, its TLS context, the proxy, and who asks.
 
-    Raises aiohttp.ClientError, OSError and ValueError as they come, unlike httpx's own transports: they tell apart what
-    a verdict's message tells apart.
+    Raises aiohttp.ClientError, OSError and ValueError as they come, unlike httpx's own transports: they distinguish
+    what a verdict's message distinguishes.
     """
 
     def __init__(self, guard: Guard, resolver: AbstractResolver) -> None:

@@ -3,19 +3,22 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import field
+from typing import NamedTuple
 
+from kotsapp.frozen import frozen
+from kotsapp.regexes import regex
 from kotsapp.release import functions
 
 # Private-use characters, which YAML allows anywhere in text and no manifest has a reason to use.
 OPEN, CLOSE = "\U000fa11a", "\U000fa11b"
 FIRST, SECOND = "{{repl", "repl{{"
 
-_ANY = re.compile(r"\{\{repl|repl\{\{")
-_NAME_BEHIND = re.compile(r"[A-Za-z_]\w*")
-_TRIM = re.compile(r"-(?=\s)")
-_COMMENT = re.compile(r"\s*+/\*.*?\*/\s*+(-?)\}\}", re.DOTALL)
-_TOKEN = re.compile(
+_ANY = regex(r"\{\{repl|repl\{\{")
+_NAME_BEHIND = regex(r"[A-Za-z_]\w*")
+_TRIM = regex(r"-(?=\s)")
+_COMMENT = regex(r"\s*+/\*.*?\*/\s*+(-?)\}\}", re.DOTALL)
+_TOKEN = regex(
     r"""
     (?P<space>\s++)
   | (?P<end>(?:(?<=\s)-)?\}\})
@@ -31,9 +34,10 @@ _TOKEN = re.compile(
 )
 _NAMES = functions.KNOWN | functions.KEYWORDS | functions.REFUSED.keys()
 _BLOCKS = frozenset({"if", "range", "with"})
+_BLOCK = regex(rf"(?:{_ANY.pattern})[\s-]*+(?:{'|'.join(sorted(_BLOCKS))})\b")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """A call that can't be carried out, the line of its text, from 1, on which it stands, and why."""
 
@@ -42,13 +46,14 @@ class Problem:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
+    """A tuple, since a release has thousands."""
+
     kind: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Action:
     """One action: ``start`` and ``end`` are offsets in its text; ``call`` is what stands between the delimiters."""
 
@@ -56,7 +61,7 @@ class Action:
     end: int
     line: int
     call: str
-    tokens: tuple[Token, ...]
+    tokens: tuple[Token, ...] = field(compare=False)  # those of ``call``
     trims_left: bool
     trims_right: bool
     is_comment: bool = False
@@ -134,8 +139,20 @@ def balance(actions: Sequence[Action]) -> Iterator[Problem]:
         yield Problem(block.line, block.call, "the block has no end: close it with an action end of the same form")
 
 
-def is_open(actions: Sequence[Action]) -> bool:
-    """Whether a block begins that doesn't end; an end without a block is none."""
+def is_open(text: str) -> bool:
+    """Whether a block of one of the two forms begins that doesn't end; an end without a block is none.
+
+    Nothing is open where an action has no end.
+    """
+    if _BLOCK.search(text) is None:
+        return False
+    try:
+        return any(_is_open(find(text, delimiter)) for delimiter in (FIRST, SECOND))
+    except UnendedError:
+        return False
+
+
+def _is_open(actions: Sequence[Action]) -> bool:
     depth = 0
     for action in actions:
         if action.keyword in _BLOCKS:

@@ -5,9 +5,10 @@ import sys
 import tarfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release.budget import FILES, UNPACKED, for_command_line
@@ -24,7 +25,7 @@ _GZIP_FORMAT = 31  # zlib's window bits for a gzip header
 Pieces = bytes | tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArchiveFile:
     """A regular file; ``path`` has no leading ``./`` and stays inside the archive's folder."""
 
@@ -63,11 +64,11 @@ def unpack(data: Pieces, origin: str, budget: Budget | None = None) -> tuple[Arc
                 content = archive.extractfile(member)
                 files[path] = content.read() if content is not None else b""
         while unpacked.read(_CHUNK):
-            pass  # what is behind the tar's end is nobody's; the checksum behind it tells whether all of it is right
+            pass  # what is behind the tar's end is nobody's; the checksum behind it shows whether all of it is right
     except ManifestError:
         raise
     except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, RecursionError, KeyError) as error:
-        raise ManifestError(place, f"is no gzipped tar archive, or a damaged one ({error}): make it anew") from None
+        raise ManifestError(place, f"is not a gzipped tar archive, or a damaged one ({error}): make it anew") from None
     return tuple(ArchiveFile(path, files[path]) for path in sorted(files))
 
 

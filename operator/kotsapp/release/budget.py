@@ -1,9 +1,7 @@
 """One budget an app: over all of its sources and everything nested in them (DESIGN 6.6).
 
-The pod has 512 MiB: the operator 80 when there is nothing to do and 76 for what releases at work hold in it
-(reconcile/shares.py), the warm reader 20, two readers 64 each, and one helm 208. So a reader may hold no more than
-64 MiB beyond what it starts with, and what it is given and makes of it has to fit. Nothing may be left to the kernel:
-where it groups a pod's processes (cgroup v2), it ends the operator with a reader that is too large.
+The pod has 512 MiB: the operator about 130, the warm reader 30, two readers 64 each, and one helm 224. So a reader may
+hold no more than 64 MiB beyond what it starts with, and what it is given and makes of it has to fit.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,13 +1,14 @@
 """The template calls of a whole release: what is to be filled in, in one go, and what came of it (DESIGN 6.2, 6.3)."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError, Place
+from kotsapp.regexes import regex
 from kotsapp.release import actions, archives, config, config_document, config_values, kots, lookups
 from kotsapp.release.actions import FIRST, SECOND
 from kotsapp.release.annotations import included
@@ -25,7 +26,13 @@ MIN_SECRET = 4
 # Real Configs have 10 to 150 items; the API server stores at most 1.5 MiB of one object.
 MAX_NAMES = 500
 # Whoever asks for these expects the pull secret to be there.
-_PULL_SECRET = re.compile(r"\b(?:ImagePullSecretName|LicenseDockerCfg|LocalImageName|LocalRegistryImagePullSecret)\b")
+_PULL_SECRET = regex(r"\b(?:ImagePullSecretName|LicenseDockerCfg|LocalImageName|LocalRegistryImagePullSecret)\b")
+_NODES = regex(r"\bNodeCount\b")
+# Where it is 0, a Deployment of as many replicas has none.
+NO_NODES = (
+    "the release asks for NodeCount, which is 0 here: they are counted where the operator may list nodes"
+    " (docs/rights.md), and kotsapp render takes --nodes"
+)
 _IMAGE = "additional image "
 
 
@@ -36,7 +43,7 @@ def find_program() -> Path:
     return helm.find_program()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filling:
     """What filling in takes beside the context: the answers to the Config, what was drawn before, and the engine.
 
@@ -54,12 +61,12 @@ class ConfigIncompleteError(ManifestError):
 
     def __init__(self, result: "ConfigResult") -> None:
         problems = result.verdict.problems
-        super().__init__(result.config.place, config.problems_told(problems))
+        super().__init__(result.config.place, config.problems_listed(problems))
         self.problems: tuple[ItemProblem, ...] = problems
         self.result = result
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigResult:
     """A release's Config with what its items came to; ``given`` are the names of items that answers were given for."""
 
@@ -80,7 +87,7 @@ class ConfigResult:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filler:
     """Fills in further texts of a release, with the values that its Config came to: those that its charts print."""
 
@@ -99,7 +106,7 @@ class Filler:
         return filled
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FilledRelease:
     """``texts`` are documents with their calls filled in, by key; ``failures`` those that can't be, by key."""
 
@@ -113,6 +120,7 @@ class FilledRelease:
     filler: Filler | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     asks_for_pull_secret: bool = False
+    asks_for_nodes: bool = False
 
 
 def fill(request: Request, find_program: Callable[[], Path]) -> Filled:
@@ -163,6 +171,7 @@ def fill_release(
         # Without an engine what is wrong as it is written is all that is known.
         return FilledRelease(failures=_failures_by_key(filled), secrets=context.secrets)
     drawn = _drawn(found, given, filling.kept, filled)
+    asks_for_nodes = _asks_for_nodes(waiting, found)
     result = _config_result(found, answers, filled, drawn) if found else None
     if result and result.verdict.problems and not filling.may_lack_answers:
         raise ConfigIncompleteError(result)
@@ -173,13 +182,24 @@ def fill_release(
         failures=_failures_by_key(filled),
         images=tuple(filled.texts[f"{_IMAGE}{image}"] for image in images if f"{_IMAGE}{image}" in filled.texts),
         config=result,
-        warnings=(*(result.verdict.warnings if result else ()), *(config.unknown(found, answers) if found else ())),
+        warnings=(
+            *(result.verdict.warnings if result else ()),
+            *(config.unknown(found, answers) if found else ()),
+            *([NO_NODES] if asks_for_nodes and not context.cluster.nodes else ()),
+        ),
         drawn=drawn,
         local_images=filled.local_images,
         filler=Filler(context, {**given, **items}, filling, known),
         secrets=known,
         asks_for_pull_secret=any(_PULL_SECRET.search(raw.chunk.text) for raw in waiting),
+        asks_for_nodes=asks_for_nodes,
     )
+
+
+def _asks_for_nodes(waiting: Sequence[RawDocument], found: Config | None) -> bool:
+    items = found.items if found is not None else ()
+    texts = [raw.chunk.text for raw in waiting] + [f"{item.default}\n{item.value}\n{item.when}" for item in items]
+    return any(_NODES.search(text) for text in texts)
 
 
 def config_of(opened: Opened) -> Config | None:

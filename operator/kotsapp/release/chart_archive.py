@@ -1,15 +1,14 @@
 """A packaged chart as helm is handed it: made anew from the members that were checked.
 
 Helm reads archives with Go's tar reader, which takes other members and names out of some archives than Python's; and
-it fetches what a schema of the values refers to. So helm gets plain archives alone, and is told to leave schemas that
-refer to somewhere outside.
+it fetches what a schema of the values refers to. So helm gets plain archives alone, and is made to leave out schemas
+that refer to somewhere outside.
 """
 
 import gzip
 import hashlib
 import io
 import json
-import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
@@ -18,14 +17,15 @@ from typing import Any
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_DEPTH
+from kotsapp.regexes import regex
 from kotsapp.release.archives import MAX_NESTED_ARCHIVES, ArchiveFile, unpack
 
 _SCHEMA_FILE = "values.schema.json"
 # Helm's function.
-_LOOKUP = re.compile(rb"\blookup\b")
+_LOOKUP = regex(rb"\blookup\b")
 _NO_TEMPLATES = (".md", f"/{_SCHEMA_FILE}")
 # Helm's rule for what is a packed subchart; every other archive is a file like any.
-_SUBCHART = re.compile(r"[^/]+/(?:charts/[^/]+/)*+charts/[^/._][^/]*\.tgz")
+_SUBCHART = regex(r"[^/]+/(?:charts/[^/]+/)*+charts/[^/._][^/]*\.tgz")
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _IDENTITIES = frozenset({"$id", "id"})
 # Those that helm has built in. Another address would be fetched.

@@ -1,22 +1,22 @@
 """What of a rendered chart's output belongs into the cluster, and when: objects, hooks and definitions."""
 
-import re
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from kotsapp.frozen import frozen
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.manifests.scope import CLUSTER_SCOPED
+from kotsapp.regexes import regex
 from kotsapp.release.annotations import Object, hook_events, hook_weight, included, name
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.kots import is_applied
 from kotsapp.release.upgrade import INSTALL, RUN_ONCE, UPGRADE, for_this_rendering, kept_hooks, marked, runs_now
 
 FORCE = "kotsapp.dev/force"
-_SOURCE = re.compile(r"\s*# Source: (\S+)")
-_CRDS_FILE = re.compile(r"[^/]+(?:/charts/[^/]+)*/crds/")
+_SOURCE = regex(r"\s*# Source: (\S+)")
+_CRDS_FILE = regex(r"[^/]+(?:/charts/[^/]+)*/crds/")
 
 _BEFORE = frozenset({"pre-install", "pre-upgrade"})
 # Run by `helm test`, `helm rollback` and `helm uninstall`, none of which happens here.
@@ -33,7 +33,7 @@ class Rendered(NamedTuple):
     definitions: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hook:
     """When Helm applies an object: ``before`` the others or after them, by ``weight``, smallest first."""
 
@@ -55,7 +55,7 @@ def hook_of(obj: Object) -> Hook | None:
 
 
 def rendered(request: ChartRequest, output: bytes | str, budget: Budget | None = None) -> Rendered:
-    """The objects of a rendered chart, and what is told of it.
+    """The objects of a rendered chart, and what is reported of it.
 
     Left out is what its annotations exclude, hooks for tests, deletion and rollback, and hooks that are not for this
     rendering: those for upgrades alone run when the chart has changed, those for installs alone at its install; what
@@ -76,7 +76,7 @@ def rendered(request: ChartRequest, output: bytes | str, budget: Budget | None =
         elif events and (events <= _NEVER_RUN or request.flags.no_hooks):
             left_out.append(_hook_name(obj, events))
         elif not events:
-            found.append(_settled(obj, request, is_hook=False))
+            found.append(_placed(obj, request, is_hook=False))
             if document.place.document in of_crds_folder and obj["kind"] == "CustomResourceDefinition":
                 definitions.append(str(obj["metadata"].get("name")))
         elif not events & (INSTALL | UPGRADE):
@@ -84,7 +84,7 @@ def rendered(request: ChartRequest, output: bytes | str, budget: Budget | None =
             fix = 'mend the annotation, or annotate it kots.io/exclude: "true"'
             raise ManifestError(document.place, f"{name(obj)} is a hook that Helm does not know ({wrong}): {fix}")
         elif runs_now(events, digest, request.past):
-            hook = for_this_rendering(_settled(obj, request, is_hook=True), request.past)
+            hook = for_this_rendering(_placed(obj, request, is_hook=True), request.past)
             found.append(hook if events & INSTALL else marked(hook, digest))
         else:
             left_out.append(_hook_name(obj, events))
@@ -101,7 +101,7 @@ def _order(obj: Object) -> tuple[int, int]:
     return hook.order if hook else (0, 0)
 
 
-def _settled(obj: dict[str, Any], request: ChartRequest, *, is_hook: bool) -> dict[str, Any]:
+def _placed(obj: dict[str, Any], request: ChartRequest, *, is_hook: bool) -> dict[str, Any]:
     metadata = dict(obj["metadata"])
     if request.namespace and not metadata.get("namespace") and group_kind(obj) not in CLUSTER_SCOPED:
         metadata["namespace"] = request.namespace

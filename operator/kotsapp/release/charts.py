@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests import documents
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
@@ -16,7 +17,7 @@ from kotsapp.release.upgrade import Past, digest_of
 _SDK = frozenset({"replicated", "replicated-sdk"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChartArchive:
     """A packaged chart; ``data`` may be in pieces, as ``archives.unpack`` takes them.
 
@@ -36,7 +37,7 @@ class ChartArchive:
     install: ChartInstall | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UpgradeFlags:
     """What ``helmUpgradeFlags`` come to; ``unheeded`` have no meaning here."""
 
@@ -45,7 +46,7 @@ class UpgradeFlags:
     unheeded: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChartRequest:
     """A chart to render: ``values`` are merged from all that apply. ``namespace`` is empty for the app's own.
 
@@ -73,7 +74,8 @@ class ChartRequest:
 
     @property
     def key(self) -> str:
-        """What tells it from the release's other charts, from rendering to rendering: no part of it has a slash."""
+        """What distinguishes it from the release's other charts, from rendering to rendering: no part of it has a
+        slash."""
         return f"{self.namespace}/{self.release_name}/{self.archive.name}"
 
     @property

@@ -3,20 +3,21 @@
 Helm maps every kind of a chart's output to a resource before it prints it, and at an install it asks for each of these
 objects. Charts here bring definitions of their own kinds, and the objects are not Helm's to compare: so the discovery
 from which it maps (the aggregated one) names resources that are never there, and ``lookup``, which asks for the list of
-one group and version, is told the real ones.
+one group and version, gets the real ones.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from kotsapp.frozen import frozen
+from kotsapp.regexes import regex
 
 AGGREGATED = "apidiscovery.k8s.io"
 _NEVER_THERE = "mapped-"
-_UNMAPPED = re.compile(rb'no matches for kind "([^"]{1,253})" in version "([^"]{1,253})"')
+_UNMAPPED = regex(rb'no matches for kind "([^"]{1,253})" in version "([^"]{1,253})"')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """Objects of a group and version by their kind's plural; without a name all of them, without a namespace of all."""
 

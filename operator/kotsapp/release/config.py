@@ -8,8 +8,8 @@ import base64
 import binascii
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release import actions
 from kotsapp.release.actions import FIRST, SECOND, UnendedError
@@ -21,7 +21,7 @@ _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _CLOSE_ENOUGH = 0.7
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ItemProblem:
     """Why a release can't go on with the answers it has: a required item without one, or one that does not fit."""
 
@@ -34,7 +34,7 @@ class ItemProblem:
         return f"the Config's item {self.name}{title} {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """``problems`` stand in the way; ``warnings`` do not. ``missing`` are names of required items without a value."""
 
@@ -112,7 +112,7 @@ def judge(config: Config, filled: Filled) -> Verdict:
 def _misfit(item: Item, filled: Filled) -> Iterator[ItemProblem]:
     broken = next((one for one in filled.failures if one.subject.name == _pattern_key(item.name)), None)
     if broken is not None:
-        reason = f"has a validation.regex that is none ({broken.reason}): tell the vendor"
+        reason = f"has a validation.regex that can't be used ({broken.reason}): tell the vendor"
         yield ItemProblem(item.name, item.shown, reason)
     elif filled.texts.get(_pattern_key(item.name)) == "false":
         said = item.pattern_message or f"it must match {quote(item.pattern)}"
@@ -141,7 +141,7 @@ def _draws(text: str) -> bool:
 
 
 def _actions(text: str) -> list[actions.Action]:
-    """None in a text that can't be read: whoever fills it in tells."""
+    """None in a text that can't be read: filling it in reports that."""
     try:
         return [*actions.find(text, FIRST), *actions.find(text, SECOND)] if actions.has_calls(text) else []
     except UnendedError:
@@ -213,5 +213,5 @@ def _pattern_key(name: str) -> str:
     return f"pattern of {name}"
 
 
-def problems_told(problems: Iterable[ItemProblem]) -> str:
+def problems_listed(problems: Iterable[ItemProblem]) -> str:
     return "; ".join(str(problem) for problem in problems)

@@ -1,9 +1,10 @@
 """A release's Config as it is written: groups of items (DESIGN 6.2)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import actions
 
@@ -19,7 +20,7 @@ MAX_ITEMS = 2_000
 Object = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """A document that a repeatable item repeats: an item of a list in it by its ``path``, or all of it without one."""
 
@@ -36,7 +37,7 @@ class Target:
         return found == (self.api_version, self.kind, self.name, self.namespace)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Item:
     """One item. ``default``, ``value`` and ``when`` may hold calls; ``children`` are the choices of a select, by name
     and title; ``rows`` are a repeatable item's values by their names, ``targets`` what they repeat."""
@@ -70,7 +71,7 @@ class Item:
         return self.title if self.title and not actions.has_calls(self.title) else self.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Config:
     """The items in the order in which they are written; ``group_whens`` are the groups' conditions by their names."""
 
@@ -176,11 +177,11 @@ def as_text(value: Any, at: str, place: Place) -> str:
 
 def _mapping(value: Any, at: str, place: Place) -> Object:
     if not isinstance(value, dict):
-        raise ManifestError(place, f"{at} of the Config is no mapping")
+        raise ManifestError(place, f"{at} of the Config is not a mapping")
     return value
 
 
 def _list(value: Any, at: str, place: Place) -> Sequence[Any]:
     if not isinstance(value, list):
-        raise ManifestError(place, f"{at} of the Config is no list")
+        raise ManifestError(place, f"{at} of the Config is not a list")
     return value

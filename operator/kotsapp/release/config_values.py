@@ -1,9 +1,10 @@
 """Answers to a release's Config: values by the items' names, from ConfigValues documents or plain maps (DESIGN 6.2)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests.errors import ManifestError, Place, quote
 
@@ -15,7 +16,7 @@ Scalar = str | bool | int | float
 Answer = Scalar | bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answers:
     """Values by name, in the types they were written in, bytes for the content of a key; ``filenames`` of file items;
     ``rows`` maps the name of a repeatable item's further value to that item's."""
@@ -61,7 +62,7 @@ def _document(obj: Mapping[str, Any], place: Place) -> Answers:
     if found is None:
         return Answers()
     if not isinstance(found, dict):
-        raise ManifestError(place, "spec.values of the ConfigValues is no mapping of items' names")
+        raise ManifestError(place, "spec.values of the ConfigValues is not a mapping of items' names")
     values: dict[str, Answer] = {}
     filenames: dict[str, str] = {}
     rows: dict[str, str] = {}
@@ -70,7 +71,7 @@ def _document(obj: Mapping[str, Any], place: Place) -> Answers:
         if entry is None:
             continue
         if not isinstance(entry, dict):
-            raise ManifestError(place, f"{at} of the ConfigValues is no mapping: write it as {{value: …}}")
+            raise ManifestError(place, f"{at} of the ConfigValues is not a mapping: write it as {{value: …}}")
         given = next((key for key in _PLAIN if entry.get(key) is not None), None)
         if given is not None:
             values[name] = _scalar(entry[given], f"{at}.{given}", place)

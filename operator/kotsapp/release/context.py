@@ -1,8 +1,9 @@
 """What template calls are filled in with: facts of the license, the version, the cluster and the app."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from kotsapp.frozen import frozen
 from kotsapp.images.routing import Domains
 from kotsapp.license import License
 
@@ -10,12 +11,12 @@ from kotsapp.license import License
 UNKNOWN_VERSION = "0.0.0+unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReleaseVersion:
-    """Which release of its channel this is, as far as its source tells; ``sequence`` counts the app's releases.
+    """Which release of its channel this is, as far as its source says; ``sequence`` counts the app's releases.
 
     ``cursor`` is its place in the channel, empty for a release that comes from none; the domains are the channel's own.
-    ``told`` is for status alone, where no channel says a version: nothing is rendered with it, or anew for it.
+    ``status_label`` is for status alone, where no channel says a version: nothing is rendered with it, or anew for it.
     """
 
     sequence: int = 0
@@ -26,26 +27,26 @@ class ReleaseVersion:
     is_required: bool = False
     proxy_domain: str = ""
     registry_domain: str = ""
-    told: str = field(default="", repr=False, compare=False)
+    status_label: str = field(default="", repr=False, compare=False)
 
     def to_status(self) -> dict[str, str | int]:
         """Of ``status.release``: which release of its channel it is; empty where nothing is known of it."""
         if not self.cursor:
-            return {"versionLabel": self.told} if self.told else {}
+            return {"versionLabel": self.status_label} if self.status_label else {}
         label = {"versionLabel": self.version_label} if self.version_label else {}
         return {**label, "channelSequence": int(self.cursor)}
 
 
-# What the version of an API server tells of who made it: its suffix, and KOTS's word.
+# What the version of an API server says of who made it: its suffix, and KOTS's word.
 _DISTRIBUTIONS = {"+k3s": "k3s", "+rke2": "rke2", "+k0s": "k0s", "-gke.": "gke", "-eks-": "eks"}
 
 
 def distribution_of(version: str) -> str:
-    """KOTS's word for the distribution whose API servers have such a version; empty for one that can't be told."""
+    """KOTS's word for the distribution whose API servers have such a version; empty for one that is not known."""
     return next((name for mark, name in _DISTRIBUTIONS.items() if mark in version), "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClusterFacts:
     """What a release may ask about the cluster: ``version`` as ``v1.37.2``, empty where there is none."""
 
@@ -54,7 +55,7 @@ class ClusterFacts:
     nodes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TemplateContext:
     """What calls are filled in with.
 

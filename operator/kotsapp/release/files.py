@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests import stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
@@ -19,7 +20,7 @@ _YAML_ENDINGS = (".yaml", ".yml", ".json")
 _UNPACKED_CHART = "/Chart.yaml"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TextFile:
     """One file with documents; ``name`` is its path in its archive."""
 
@@ -68,7 +69,7 @@ def expand_one(whole: WholeFile, budget: Budget) -> tuple[list[TextFile], list[C
 
 def _refuse_chart_of(whole: WholeFile) -> None:
     if whole.chart is not None and whole.chart.where:
-        problem = f"is no packaged Helm chart, which {whole.chart.where} says how to install"
+        problem = f"is not a packaged Helm chart, which {whole.chart.where} says how to install"
         raise ManifestError(Place(whole.origin), f"{problem}: leave that out, or name the chart alone (key)")
 
 

@@ -1,17 +1,18 @@
 """What is to be filled in of a release, and what it came to: the values on both sides of the template engine."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release.context import TemplateContext
 
-# More would fill a screen, and tell nothing new.
-MAX_TOLD = 20
+# More would fill a screen, and say nothing new.
+MAX_SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subject:
     """What a text is part of: an item's field (``value``, ``default`` or ``filename``), or a text of its own."""
 
@@ -19,7 +20,7 @@ class Subject:
     field: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """A text with calls. ``key`` names it for good: what it draws at random is kept under that name."""
 
@@ -29,7 +30,7 @@ class Text:
     chart: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ItemText:
     """An item of the Config: its texts, and ``given``, the value that it has instead of its own."""
 
@@ -41,7 +42,7 @@ class ItemText:
     given: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pattern:
     """A regular expression, in Go's syntax, that an item's value is held against; the text under ``key`` then is
     ``true`` or ``false``. ``encoded`` says that the value is base64."""
@@ -53,7 +54,7 @@ class Pattern:
     encoded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ItemValue:
     value: str = field(default="", repr=False)
     default: str = field(default="", repr=False)
@@ -63,7 +64,7 @@ class ItemValue:
         return self.value or self.default
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """A call that can't be filled in: of a text, or of an item's ``field``."""
 
@@ -82,7 +83,7 @@ class Failure:
         return f"{of}{what} can't be filled in: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drawn:
     """What was drawn at random and is to be kept: whole values of items by name, and what single calls came to."""
 
@@ -96,7 +97,7 @@ class Drawn:
             yield from (value.values() if isinstance(value, dict) else [value] if isinstance(value, str) else [])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """Everything to fill in. ``items`` are in the order of their dependencies; ``given`` are values by name, also of
     names that no item has. ``charts`` are default values for ``HelmValue``, by a text's ``chart``. ``kept`` is what
@@ -112,7 +113,7 @@ class Request:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filled:
     """What the texts came to. ``drawn`` is what was drawn at random and taken from ``kept``, as JSON can hold it;
     ``generated`` are the items whose value was drawn. ``local_images`` are references that calls asked for."""
@@ -130,8 +131,8 @@ class CallsError(ManifestError):
 
     def __init__(self, failures: Sequence[Failure]) -> None:
         first, *others = failures
-        told = [first.problem, *map(str, others[: MAX_TOLD - 1])]
-        if len(failures) > MAX_TOLD:
-            told.append(f"and {len(failures) - MAX_TOLD} more calls")
-        super().__init__(first.place, "; ".join(told))
+        shown = [first.problem, *map(str, others[: MAX_SHOWN - 1])]
+        if len(failures) > MAX_SHOWN:
+            shown.append(f"and {len(failures) - MAX_SHOWN} more calls")
+        super().__init__(first.place, "; ".join(shown))
         self.failures = tuple(failures)

@@ -8,11 +8,12 @@ import shutil
 import signal
 import socket
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.limits import MIB
 from kotsapp.release import leftovers
 from kotsapp.release.fork_server import EXIT_NO_MEMORY, LENGTH, MAX_MESSAGE, NO_FOLDER, Limits
@@ -46,7 +47,7 @@ class NoFolderError(Exception):
     """There can be no folder to work in; the message is the system's reason."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """What is said of a job beside its arguments: its name in its folder's, how long it may take in seconds, and which
     ports of this machine it may connect to."""
@@ -88,10 +89,11 @@ class Server:
                 pass_fds=[theirs.fileno()],
                 env=_environment(),
                 cwd="/",
-                start_new_session=True,
+                # Of the operator's session: where Linux shares cores among sessions first, niceness counts within one.
+                process_group=0,
             )
         server = cls(process, ours, folder)
-        asyncio.get_running_loop().add_reader(ours.fileno(), server._hear)
+        asyncio.get_running_loop().add_reader(ours.fileno(), server._receive)
         try:
             await asyncio.wait_for(server._ready, _START_SECONDS)
         except BaseException:
@@ -112,18 +114,18 @@ class Server:
                 message = json.dumps({"id": number, **asdict(asked)}).encode()
                 socket.send_fds(self._control, [message], [theirs.fileno()])
             try:
-                frames = await _spoken(ours, request)
+                frames = await _request_answer(ours, request)
             finally:
                 ours.close()
             if isinstance(frames, Death):
-                self._tell({"kill": number})
+                self._send({"kill": number})
             status, why = await asyncio.shield(end)
         except asyncio.CancelledError:
-            self._tell({"kill": number})
+            self._send({"kill": number})
             raise
         except OSError:
             # The server is gone: the next job starts another.
-            self._hear()
+            self._receive()
             raise DiedError(Death.CRASH) from None
         finally:
             self._ends.pop(number, None)
@@ -136,7 +138,7 @@ class Server:
             raise DiedError(_death(status, why))
         return frames
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         """Messages of the server; its end is the end of all that it was doing."""
         while not self.ended:
             try:
@@ -171,7 +173,7 @@ class Server:
         if not self._ready.done():
             self._ready.set_exception(RuntimeError("the process that forks readers did not start: see its output"))
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):
             self._control.send(json.dumps(message).encode())
 
@@ -200,7 +202,7 @@ def _environment() -> dict[str, str]:
     }
 
 
-async def _spoken(channel: socket.socket, request: bytes) -> tuple[list[bytes], bytes] | Death | None:
+async def _request_answer(channel: socket.socket, request: bytes) -> tuple[list[bytes], bytes] | Death | None:
     """Give the request, and take the answer; None if it was not finished."""
     reader, writer = await asyncio.open_connection(sock=channel, limit=_BUFFER)
     try:

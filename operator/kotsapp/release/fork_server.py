@@ -1,7 +1,7 @@
 """A process that is warm: it has imported what reads releases, and forks a child for each job, within bounds.
 
 It is started once, with nothing of the operator's: no open file, no credential in its environment. A child does one job
-and ends. Its parent here, which has not been told its end yet, is who may kill it: no other process gets its number.
+and ends. Its parent here, which has not reaped it yet, is who may kill it: no other process gets its number.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ import socket
 import struct
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.release import codec, confine
 from kotsapp.release.helm_lock import HELM_LOCK_VARIABLE
 from kotsapp.release.pickling import unpacked
@@ -39,12 +39,10 @@ _PAGE = 4096
 _NEVER = float("inf")
 # Where libraries and the names of time zones are.
 _SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/nix/store")
-# Threads of a child only wait for others.
 _NICE = 10
-_STACK = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """What a child may take: bytes beyond what the server has, seconds of CPU, bytes of a file, open files."""
 
@@ -96,13 +94,13 @@ class _Server:
             selector.register(woken, selectors.EVENT_READ)
             _send(self._control, {"ready": os.getpid()})
             try:
-                while self._turn(selector, woken):
+                while self._serve_once(selector, woken):
                     pass
             finally:
                 for pid in self._children:
                     _kill(pid)
 
-    def _turn(self, selector: selectors.BaseSelector, woken: socket.socket) -> bool:
+    def _serve_once(self, selector: selectors.BaseSelector, woken: socket.socket) -> bool:
         nearest = min((child.deadline for child in self._children.values()), default=None)
         wait = None if nearest in (None, _NEVER) else max(0.0, nearest - time.monotonic())
         events = {key.fileobj for key, _ in selector.select(wait)}
@@ -110,17 +108,17 @@ class _Server:
             with contextlib.suppress(BlockingIOError):
                 while woken.recv(_PAGE):
                     pass
-        if self._control in events and not self._obey():
+        if self._control in events and not self._handle_message():
             return False
         now = time.monotonic()
         for pid, child in self._children.items():
             if child.deadline <= now:
                 child.killed_for, child.deadline = child.killed_for or "wall clock", _NEVER
                 _kill(pid)
-        self._bury()
+        self._reap()
         return True
 
-    def _obey(self) -> bool:
+    def _handle_message(self) -> bool:
         try:
             data, handles, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 1)
         except OSError:
@@ -164,7 +162,7 @@ class _Server:
             os.setpgid(pid, pid)
         self._children[pid] = _Child(message["id"], time.monotonic() + message["seconds"], folder)
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         for pid in list(self._children):
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 continue
@@ -215,7 +213,6 @@ def _bound(folder: Path, limits: Limits) -> None:
     _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
     _limit(resource.RLIMIT_NOFILE, limits.files)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    threading.stack_size(_STACK)
     os.environ.update({"HOME": str(folder), "TMPDIR": str(folder), HELM_LOCK_VARIABLE: f"{folder.parent}/{HELM_LOCK}"})
     tempfile.tempdir = str(folder)
     os.chdir(folder)

@@ -1,16 +1,18 @@
 """KOTS's template functions: which there are, what each of them takes, and what it comes to here (DESIGN 6.3).
 
 What a function does is written in ``functions.tpl``, in the language of Helm's engine, which executes it. Here are
-their names, because a call of a function that nobody knows, or with too many arguments, is told before anything runs.
+their names, because a call of a function that nobody knows, or with too many arguments, is reported before anything
+runs.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from kotsapp.frozen import frozen
 
 DEFINITIONS = Path(__file__).with_name("functions.tpl")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Function:
     """``definition`` is what carries it out in ``functions.tpl``; it takes ``least`` to ``most`` arguments."""
 

@@ -4,17 +4,17 @@ The process gets no credentials and no home of the user's, only the chart and it
 do offline, they can't do here, but for ``lookup``, where somebody answers what it asks on a loopback port.
 """
 
-import asyncio
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, quote
 from kotsapp.manifests.limits import MIB
+from kotsapp.regexes import regex
 from kotsapp.release import cluster_view, helm_files, sandbox
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.errors import HelmError, HelmMissingError
@@ -26,14 +26,14 @@ MAX_ERROR_CHARACTERS = 500
 # A release's name is a label's value and part of most names in the chart; Helm's own bound.
 MAX_RELEASE_NAME = 53
 
-_RELEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_RELEASE_NAME = regex(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_NAMESPACE = regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # Behind helm's errors about templates: for who runs it by hand.
 _ADVICE = "Use --debug flag to render out invalid YAML"
 
 
 class Lookups(Protocol):
-    """Answers at a local ``url`` what the API server would, and says what it told that may be in no message."""
+    """Answers at a local ``url`` what the API server would, and knows what of its answers may be in no message."""
 
     @property
     def url(self) -> str: ...
@@ -48,7 +48,7 @@ class Lookups(Protocol):
         """Helm is about to be started; it has to find these kinds, too."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cluster:
     """What a chart may ask about the cluster: ``version`` as ``v1.37.2``, empty for helm's own idea of it.
 
@@ -67,13 +67,13 @@ def find_program(configured: str | None = None) -> Path:
     if found is not None:
         return Path(found)
     if configured:
-        raise HelmMissingError(f"{configured} is no program that can be run: give the path of helm")
+        raise HelmMissingError(f"{configured} is not a program that can be run: give the path of helm")
     raise HelmMissingError(
         "the release has Helm charts or template calls, and there is no helm on PATH: install it or give its path"
     )
 
 
-async def render(
+def render(
     request: ChartRequest,
     program: Path,
     namespace: str,
@@ -90,23 +90,23 @@ async def render(
     _check_names(request, into)
     cluster = cluster or Cluster()
     if cluster.lookups is None or not request.looks_up:
-        return _output(request, await _run(request, program, into, replace(cluster, lookups=None), timeout), timeout)
+        return _output(request, _run(request, program, into, replace(cluster, lookups=None), timeout), timeout)
     pretended: frozenset[tuple[str, str]] = frozenset()
     while True:
         cluster.lookups.begin(pretended)
-        ran = await _run(request, program, into, cluster, timeout)
-        # Kinds whose definitions are in the chart, or will come later: that is told when they are applied.
+        ran = _run(request, program, into, cluster, timeout)
+        # Kinds whose definitions are in the chart, or will come later: applying them shows that.
         more = cluster_view.unmapped_kinds(ran.complaint) - pretended if ran.code else frozenset()
         if not more or pretended:
             return _output(request, ran, timeout, cluster.lookups)
         pretended = more
 
 
-async def render_all(
+def render_all(
     requests: Sequence[ChartRequest], program: Path, namespace: str, cluster: Cluster | None = None
 ) -> list[tuple[ChartRequest, bytes]]:
     """Every chart with its output, one after the other, so that memory is bounded. Raises as ``render``."""
-    return [(request, await render(request, program, namespace, cluster)) for request in requests]
+    return [(request, render(request, program, namespace, cluster)) for request in requests]
 
 
 def _check_names(request: ChartRequest, namespace: str) -> None:
@@ -142,18 +142,16 @@ def _command(request: ChartRequest, program: Path, folder: Path, namespace: str,
     return sandbox.command([*command, "--", request.release_name, str(folder / "chart.tgz")], around)
 
 
-async def _run(request: ChartRequest, program: Path, namespace: str, cluster: Cluster, timeout: float) -> Ran:
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="kotsapp-helm-"))
+def _run(request: ChartRequest, program: Path, namespace: str, cluster: Cluster, timeout: float) -> Ran:
+    folder = Path(tempfile.mkdtemp(prefix="kotsapp-helm-"))
     try:
-        await asyncio.to_thread(
-            helm_files.write_chart, folder, request, cluster.lookups.url if cluster.lookups else None
-        )
-        ran = await execute(_command(request, program, folder, namespace, cluster), folder, timeout)
+        helm_files.write_chart(folder, request, cluster.lookups.url if cluster.lookups else None)
+        ran = execute(_command(request, program, folder, namespace, cluster), folder, timeout)
         return replace(ran, complaint=ran.complaint.replace(str(folder).encode(), b""))
     except OSError as error:
         raise HelmError(f"{request}: {program} can't be started ({error.strerror}): check the program") from None
     finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _output(request: ChartRequest, ran: Ran, timeout: float, lookups: Lookups | None = None) -> bytes:
@@ -164,28 +162,28 @@ def _output(request: ChartRequest, ran: Ran, timeout: float, lookups: Lookups | 
         raise HelmError(f"{request}: {problem}")
     if ran.code != 0:
         secrets = (*request.secrets, *((*lookups.secrets, lookups.url) if lookups else ()))
-        told = _told(ran.complaint, secrets)
-        raise HelmError(f"{request}: {told or f'helm ended with code {ran.code}'}")
+        cause = _cause(ran.complaint, secrets)
+        raise HelmError(f"{request}: {cause or f'helm ended with code {ran.code}'}")
     return ran.output
 
 
-async def render_files(
+def render_files(
     files: Mapping[str, str], values: Mapping[str, Any], program: Path, *, timeout: float, most_complaint: int
 ) -> Ran:
     """As ``execute``, for a chart of our own: its files' texts by their paths, and its values. Raises HelmError."""
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="kotsapp-calls-"))
+    folder = Path(tempfile.mkdtemp(prefix="kotsapp-calls-"))
     try:
-        await asyncio.to_thread(helm_files.write_files, folder, files, values)
+        helm_files.write_files(folder, files, values)
         command = [str(program), "template", f"--values={folder / 'values.json'}", "--", "calls", str(folder / "chart")]
         command = sandbox.command(command, walls(folder))
-        return await execute(command, folder, timeout, most_complaint=most_complaint)
+        return execute(command, folder, timeout, most_complaint=most_complaint)
     except OSError as error:
         raise HelmError(f"{program} can't be started ({error.strerror}): check the program") from None
     finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _told(complaint: bytes, secrets: Sequence[str]) -> str:
+def _cause(complaint: bytes, secrets: Sequence[str]) -> str:
     """helm's error on one line, without anything secret that it quotes from the values."""
     text = complaint.decode("utf-8", "replace").replace(_ADVICE, "").strip()
     for secret in secrets:

@@ -1,18 +1,18 @@
 """``kots.io`` HelmChart documents: which chart, under which name, with which values."""
 
 import copy
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kotsapp.manifests.errors import ManifestError, Place, quote
+from kotsapp.regexes import regex
 from kotsapp.release.annotations import Object, boolean, name
 from kotsapp.release.chart_install import merge
 from kotsapp.release.charts import ChartArchive, ChartRequest, HelmRelease, UpgradeFlags
 
 _NO_HOOKS, _SKIP_CRDS = "--no-hooks", "--skip-crds"
 # As many digits as a person writes.
-_WEIGHT = re.compile(r"[+-]?[0-9]{1,9}")
+_WEIGHT = regex(r"[+-]?[0-9]{1,9}")
 
 
 def is_v2(obj: Object) -> bool:
@@ -80,11 +80,11 @@ def merged_values(obj: Object, place: Place) -> dict[str, Any]:
     values = copy.deepcopy(_mapping(spec, "values", obj, place))
     optional = spec.get("optionalValues")
     if optional is not None and not isinstance(optional, list):
-        raise ManifestError(place, f"spec.optionalValues of {name(obj)} is no list")
+        raise ManifestError(place, f"spec.optionalValues of {name(obj)} is not a list")
     for index, item in enumerate(optional or ()):
         at = f"spec.optionalValues[{index}]"
         if not isinstance(item, dict):
-            raise ManifestError(place, f"{at} of {name(obj)} is no mapping")
+            raise ManifestError(place, f"{at} of {name(obj)} is not a mapping")
         if not boolean(item.get("when"), f"{at}.when of {name(obj)}", place):
             continue
         more = copy.deepcopy(_mapping(item, "values", obj, place, at))
@@ -111,10 +111,10 @@ def _flags(spec: Mapping[str, Any], obj: Object, place: Place) -> UpgradeFlags:
     if flags is None:
         return UpgradeFlags()
     if not (isinstance(flags, list) and all(isinstance(flag, str) for flag in flags)):
-        raise ManifestError(place, f"spec.helmUpgradeFlags of {name(obj)} is no list of texts")
+        raise ManifestError(place, f"spec.helmUpgradeFlags of {name(obj)} is not a list of strings")
     given = [flag.strip() for flag in flags]
     unheeded = [flag for flag in given if flag and not flag.startswith((_NO_HOOKS, _SKIP_CRDS))]
-    return UpgradeFlags(_is_set(given, _NO_HOOKS), _is_set(given, _SKIP_CRDS), tuple(_told(unheeded)))
+    return UpgradeFlags(_is_set(given, _NO_HOOKS), _is_set(given, _SKIP_CRDS), tuple(_names_of(unheeded)))
 
 
 def _is_set(flags: Sequence[str], flag: str) -> bool:
@@ -122,7 +122,7 @@ def _is_set(flags: Sequence[str], flag: str) -> bool:
     return next((one in (flag, f"{flag}=true") for one in reversed(flags) if one.startswith(flag)), False)
 
 
-def _told(flags: Sequence[str]) -> list[str]:
+def _names_of(flags: Sequence[str]) -> list[str]:
     """Their names alone: what is behind them may be a password (``--set``)."""
     names_ = [flag.split("=")[0].split()[0] for flag in flags if flag.startswith("-")]
     return list(dict.fromkeys(names_))
@@ -137,7 +137,7 @@ def _mapping(parent: Mapping[str, Any], field: str, obj: Object, place: Place, a
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ManifestError(place, f"{at}{'.' if at else ''}{field} of {name(obj)} is no mapping")
+        raise ManifestError(place, f"{at}{'.' if at else ''}{field} of {name(obj)} is not a mapping")
     return value
 
 
@@ -146,5 +146,5 @@ def _text(parent: Mapping[str, Any], field: str, at: str, obj: Object, place: Pl
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise ManifestError(place, f"{at}.{field} of {name(obj)} is no text: quote it")
+        raise ManifestError(place, f"{at}.{field} of {name(obj)} is not a string: quote it")
     return value

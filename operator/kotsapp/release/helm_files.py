@@ -1,13 +1,13 @@
 """The files that helm is given, in a folder of its own: a chart, its values, and whom it may ask."""
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.manifests.limits import MIB
+from kotsapp.regexes import regex
 from kotsapp.release import cluster_view
 from kotsapp.release.archives import unpack
 from kotsapp.release.chart_archive import made_anew
@@ -17,7 +17,7 @@ from kotsapp.release.errors import HelmError
 # As JSON, in which a character may take six bytes; the largest public values are a tenth of a MiB.
 MAX_VALUES_BYTES = 8 * MIB
 
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_UNPRINTABLE = regex("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 class ValueTooLargeError(HelmError):

@@ -1,13 +1,16 @@
 """A helm process: bounded in time, memory and output, between walls of its own, and never left running."""
 
-import asyncio
 import contextlib
 import os
+import selectors
 import signal
+import subprocess
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.limits import MAX_ARCHIVE_BYTES, MIB
 from kotsapp.release.helm_lock import helm_turn
 from kotsapp.release.sandbox import Walls
@@ -15,7 +18,7 @@ from kotsapp.release.sandbox import Walls
 MAX_CPU_SECONDS = 30
 # Writable memory: a chart of 6 MiB with 150 templates takes 150 MiB; budget.py says what else is in the pod.
 # Go's own aim is below it: it collects garbage harder when it comes near.
-MAX_MEMORY = 208 * MIB
+MAX_MEMORY = 224 * MIB
 MEMORY_AIM = 128 * MIB
 # A large public chart (a monitoring stack, with its definitions) writes 5 MiB.
 MAX_OUTPUT_BYTES = 10 * MIB
@@ -29,7 +32,7 @@ _PIECE = 64 * 1024
 _NO_PROXY_TO_ANYWHERE = "http://127.0.0.1:1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ran:
     """How a process ended. ``output`` is None if it wrote more than may be read, ``code`` None if its time was over."""
 
@@ -38,37 +41,30 @@ class Ran:
     complaint: bytes = field(repr=False)
 
 
-async def execute(
-    command: Sequence[str], folder: Path, timeout: float, *, most_complaint: int = MAX_ERROR_BYTES
-) -> Ran:
+def execute(command: Sequence[str], folder: Path, timeout: float, *, most_complaint: int = MAX_ERROR_BYTES) -> Ran:
     """Run a command in a folder, bounded in time (seconds), memory and output, and leave nothing of it running.
 
-    Raises OSError if it can't be started.
+    Not for use on an event loop's thread: it returns when the command has ended. Raises OSError if it can't be started.
     """
-    with helm_turn():
-        return await _execute(command, folder, timeout, most_complaint)
-
-
-async def _execute(command: Sequence[str], folder: Path, timeout: float, most_complaint: int) -> Ran:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=folder,
-        env=_environment(folder),
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(timeout):
-            output, complaint = await asyncio.gather(
-                _read_first(process, MAX_OUTPUT_BYTES), _read_last(process.stderr, most_complaint)
-            )
-            return Ran(await process.wait(), output, complaint)
-    except TimeoutError:
-        return Ran(None, b"", b"")
-    finally:
-        await _end(process)
+    with (
+        helm_turn(),
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd=folder,
+            env=_environment(folder),
+            # A group of its own, to be killed whole, and the reader's session, in which its niceness counts.
+            process_group=0,
+        ) as process,
+    ):
+        try:
+            return _ran(process, time.monotonic() + timeout, most_complaint)
+        finally:
+            # Leave nothing running, whatever happened.
+            _kill(process)
 
 
 def walls(folder: Path, *ports: int) -> Walls:
@@ -93,36 +89,36 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-async def _read_first(process: asyncio.subprocess.Process, most: int) -> bytes | None:
-    """The output; None if there is more than is wanted, and then nothing of it runs on."""
-    parts: list[bytes] = []
-    total = 0
-    while process.stdout is not None and (part := await process.stdout.read(_PIECE)):
-        total += len(part)
-        if total > most:
-            _kill(process)
-            parts.clear()
-        else:
-            parts.append(part)
-    return b"".join(parts) if total <= most else None
+def _ran(process: subprocess.Popen[bytes], deadline: float, most_complaint: int) -> Ran:
+    """What a process wrote until it ended or its time was over."""
+    output, complaint = bytearray(), b""
+    with selectors.DefaultSelector() as open_pipes:
+        for pipe in (process.stdout, process.stderr):
+            open_pipes.register(pipe, selectors.EVENT_READ)  # type: ignore[arg-type]  # both are pipes
+        while open_pipes.get_map():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return Ran(None, b"", b"")
+            for key, _ in open_pipes.select(left):
+                part = os.read(key.fd, _PIECE)
+                if not part:
+                    open_pipes.unregister(key.fileobj)
+                elif key.fileobj is process.stderr:
+                    # Only the end of what it says tells why.
+                    complaint = (complaint + part)[-most_complaint:]
+                else:
+                    output += part
+                    if len(output) > MAX_OUTPUT_BYTES:
+                        _kill(process)
+                        return Ran(process.wait(), None, complaint)
+    try:
+        return Ran(process.wait(max(0.0, deadline - time.monotonic())), bytes(output), complaint)
+    except subprocess.TimeoutExpired:
+        return Ran(None, b"", b"")
 
 
-async def _read_last(stream: asyncio.StreamReader | None, most: int) -> bytes:
-    last = b""
-    while stream is not None and (part := await stream.read(_PIECE)):
-        last = (last + part)[-most:] if most else b""
-    return last
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Leave nothing running, whatever happened."""
-    if process.returncode is None:
-        _kill(process)
-        # A process counts as ended only when its pipes are read to their ends.
-        await asyncio.gather(_read_last(process.stdout, 0), _read_last(process.stderr, 0))
-        await process.wait()
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """The process with all that it started, unless it has ended: its number may be another's by then."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

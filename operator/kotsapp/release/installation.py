@@ -24,8 +24,8 @@ def document(version: ReleaseVersion, app_slug: str) -> dict[str, Any]:
         "replicatedProxyDomain": version.proxy_domain,
         "replicatedRegistryDomain": version.registry_domain,
     }
-    told = {name: value for name, value in spec.items() if value}
-    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": app_slug}, "spec": told}
+    known = {name: value for name, value in spec.items() if value}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": app_slug}, "spec": known}
 
 
 def version(found: Mapping[str, Any]) -> ReleaseVersion | None:

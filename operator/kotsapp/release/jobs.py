@@ -1,11 +1,12 @@
 """What the operator has done in a reader's child, by name: plain functions of values that can be pickled."""
 
-import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError
+from kotsapp.regexes import compile_all
 from kotsapp.release import archives, store
 from kotsapp.release.budget import for_operator
 from kotsapp.release.charts import ChartRequest
@@ -18,7 +19,7 @@ from kotsapp.release.store import Packed, StoredRelease
 from kotsapp.release.upgrade import Past
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inputs:
     """What a release is read from.
 
@@ -31,7 +32,7 @@ class Inputs:
     kept: Drawn = field(default_factory=Drawn)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChartInputs:
     """What charts are rendered with; ``pasts`` are those that were there before, by their keys."""
 
@@ -48,12 +49,12 @@ def render(inputs: Inputs, charts: ChartInputs | None = None) -> Release:
     renderer = inputs.renderer
     release = renderer.read(inputs.files, inputs.local_images, inputs.kept, budget)
     if charts is not None:
-        release = asyncio.run(renderer.with_charts(release, charts.cluster, budget, charts.pasts.get))
+        release = renderer.with_charts(release, charts.cluster, budget, charts.pasts.get)
     release = renderer.with_unhandled(release)
     return replace(release, charts=tuple(_without_data(request) for request in release.charts), filler=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unpacked:
     """How many files an archive holds."""
 
@@ -65,7 +66,7 @@ def unpack(file: SourceFile) -> Unpacked:
     return Unpacked(len(archives.unpack((file.data,), file.origin, for_operator())))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Content:
     """What ``Release.content`` would be."""
 
@@ -83,7 +84,10 @@ def stored(packed: Packed) -> StoredRelease:
 
 
 def warm_up() -> None:
-    """Read a little of each kind."""
+    """Read a little of each kind, and have ready what is loaded and made at its first use."""
+    from kotsapp.release import template_engine  # noqa: F401 - what has calls would load it in each child
+
+    compile_all()
     texts = (b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n&a [*a", b'{"kind": "List"}', b"\x1f\x8b")
     for text in texts:
         with contextlib.suppress(ManifestError):
@@ -97,7 +101,7 @@ def _without_data(request: ChartRequest) -> ChartRequest:
 
 
 def _mark(past: Past | None) -> Past | None:
-    """That there was one is told, and not once more what it was."""
+    """Only that there was one: what it was, the parent knows."""
     return None if past is None else Past(past.digest)
 
 

@@ -1,14 +1,14 @@
 """What KOTS' own documents ask for."""
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.images.finder import find_images
 from kotsapp.images.podspec import group_kind
 from kotsapp.license.domains import is_domain
 from kotsapp.manifests.errors import ManifestError, Place, quote
+from kotsapp.regexes import regex
 from kotsapp.release.annotations import Object, boolean, name
 
 # Documents for the tools that install and support an app. No cluster has to know them, and none runs them.
@@ -29,10 +29,10 @@ _TROUBLESHOOT = frozenset({"troubleshoot.replicated.com", "troubleshoot.sh"})
 # Collectors that start a pod, by what names its image.
 _WITH_IMAGE = frozenset({"collectd", "copyFromHost", "etcd", "goldpinger", "run", "sysctl"})
 _WITH_POD_SPEC = frozenset({"runDaemonSet", "runPod"})
-_NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+_NAMESPACE = regex(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Application:
     """What a ``kots.io/v1beta1`` Application says about images; None or empty where it says nothing.
 
@@ -67,13 +67,13 @@ def application(obj: Object, place: Place) -> Application:
     if spec is None:
         return Application()
     if not isinstance(spec, dict):
-        raise ManifestError(place, f"spec of {name(obj)} is no mapping")
+        raise ManifestError(place, f"spec of {name(obj)} is not a mapping")
     images = spec.get("additionalImages")
     if images is not None and not (isinstance(images, list) and all(isinstance(image, str) for image in images)):
-        raise ManifestError(place, f"spec.additionalImages of {name(obj)} is no list of texts")
+        raise ManifestError(place, f"spec.additionalImages of {name(obj)} is not a list of strings")
     namespaces = spec.get("additionalNamespaces")
     if namespaces is not None and not (isinstance(namespaces, list) and all(isinstance(n, str) for n in namespaces)):
-        raise ManifestError(place, f"spec.additionalNamespaces of {name(obj)} is no list of texts")
+        raise ManifestError(place, f"spec.additionalNamespaces of {name(obj)} is not a list of strings")
     public = spec.get("proxyPublicImages")
     what = f"spec.proxyPublicImages of {name(obj)}"
     return Application(
@@ -101,7 +101,7 @@ def _domain(spec: Mapping[str, Any], field: str, obj: Object, place: Place) -> s
     if domain is None or domain == "":
         return None
     if not isinstance(domain, str) or not is_domain(domain):
-        found = quote(domain) if isinstance(domain, str) else "no text"
+        found = quote(domain) if isinstance(domain, str) else "not a string"
         problem = f"spec.{field} of {name(obj)} is {found}: write a host, such as images.example.com, without scheme"
         raise ManifestError(place, problem)
     return domain

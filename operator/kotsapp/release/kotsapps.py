@@ -18,10 +18,10 @@ def not_fetched(objects: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[
         for index, item in enumerate(items if isinstance(items, list) else ()):
             ref = item.get("ociRef") if isinstance(item, Mapping) else None
             if isinstance(ref, Mapping):
-                yield obj, f"{name(obj)}: spec.manifests[{index}] names {_told(ref)}"
+                yield obj, f"{name(obj)}: spec.manifests[{index}] names {_advice(ref)}"
 
 
-def _told(ref: Mapping[str, Any]) -> str:
+def _advice(ref: Mapping[str, Any]) -> str:
     url = str(ref.get("url", ""))[:512]
     version = str(ref.get("digest") or ref.get("version") or ref.get("tag") or "")[:256]
     return (

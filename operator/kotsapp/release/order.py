@@ -4,14 +4,15 @@ Plain objects by their creation phase, then charts one after the other; in each 
 others, the others, and the hooks that run after them.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from kotsapp.frozen import frozen
 from kotsapp.images.image_path import InvalidImagePathError, Step, parse_steps
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests.errors import quote
+from kotsapp.regexes import regex
 from kotsapp.release.annotations import Object, annotations_of, name
 from kotsapp.release.chart_output import hook_of
 
@@ -24,7 +25,7 @@ _SECRET = ("", "Secret")
 # A claim may wait for its first pod, which a later chart may bring.
 _NEVER_WAITED_FOR = frozenset({("", "PersistentVolumeClaim")})
 # As many digits as a person writes; a number without end would take time to read.
-_PHASE = re.compile(r"[+-]?[0-9]{1,9}")
+_PHASE = regex(r"[+-]?[0-9]{1,9}")
 # Of one object; each is looked up at every look at the app.
 MAX_PROPERTIES = 20
 
@@ -41,7 +42,7 @@ class Property(NamedTuple):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """Objects that are applied together, by their places in the release.
 

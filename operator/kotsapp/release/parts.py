@@ -5,13 +5,15 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place
+from kotsapp.regexes import regex
 from kotsapp.release.source_file import ChartInstall, SourceFile
 from kotsapp.text import listed
 
-_PART = re.compile(r"(.+\.(?:tgz|tar\.gz))\.([0-9]{2,3})", re.IGNORECASE)
+_PART = regex(r"(.+\.(?:tgz|tar\.gz))\.([0-9]{2,3})", re.IGNORECASE)
 # The largest archive that is read is 16 MiB: parts of 128 KiB, which even a last-applied annotation would hold.
 MAX_PARTS = 128
 MAX_NAMED = 5
@@ -19,7 +21,7 @@ MAX_NAMED = 5
 _IN_SECRET = "Secret "  # noqa: S105 - a kind, not a password
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WholeFile:
     """One file, of whatever number of parts; ``pieces`` are their contents in order. ``chart`` is as a SourceFile's."""
 
@@ -74,6 +76,6 @@ def _whole(name: str, parts: dict[int, SourceFile]) -> WholeFile:
         raise ManifestError(Place(last.origin), f"{problem}: put every part into what spec.manifests names")
     pieces = tuple(parts[number].data for number in range(len(parts)))
     shown = next((part for part in parts.values() if part.origin.startswith(_IN_SECRET)), last)
-    # The last one may well be what is missing, which only its reader notices: so it is told how many there are.
+    # The last one may well be what is missing, which only its reader notices: so its message says how many there are.
     origin = shown.origin if len(parts) == 1 else f"{shown.origin}, one of {len(parts)} parts"
     return WholeFile(origin, name, pieces, parts[0].chart)

@@ -13,10 +13,10 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from kotsapp.fair_queue import FairQueue, Tenant
 from kotsapp.manifests.limits import MIB
@@ -48,7 +48,7 @@ _SMALL = 64 * 1024
 _MAX_NAME = 64
 
 
-_TOLD = {
+_CAUSES = {
     Death.MEMORY: f"reading the sources took more than {MAX_MEMORY // MIB} MiB of memory",
     Death.CPU: f"reading the sources took more than {MAX_CPU_SECONDS} s of CPU",
     Death.WALL_CLOCK: f"reading the sources took longer than {MAX_SECONDS:g} s",
@@ -61,12 +61,27 @@ class ReaderDiedError(Exception):
     """The sources could not be read within the bounds; ``death`` says which. The message is for the app's author."""
 
     def __init__(self, death: Death) -> None:
-        super().__init__(_TOLD[death])
+        super().__init__(_CAUSES[death])
         self.death = death
 
 
 class ReaderUnavailableError(Exception):
     """Nothing can be read here; the message is for who runs the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[Result]):
+    """What a child is to do: call the function of this ``name`` with ``arguments``, which it gets pickled.
+
+    ``result`` is the type of the answer. ``charts`` says that it runs helm; ``ports`` of this machine are all that the
+    child may connect to.
+    """
+
+    name: str
+    arguments: tuple[Any, ...]
+    result: type[Result]
+    charts: bool = False
+    ports: Sequence[int] = ()
 
 
 class Reader:
@@ -113,45 +128,30 @@ class Reader:
             await self._server.close()
             self._server = None
 
-    async def run(
-        self,
-        job: str,
-        *arguments: Any,
-        tenant: Tenant,
-        fingerprint: str,
-        result: type[Result],
-        suspect: bool = False,
-        charts: bool = False,
-        ports: Sequence[int] = (),
-        weigh: Callable[[int], None] | None = None,
-    ) -> Result:
-        """What the job makes of its arguments, which a child gets pickled.
+    async def run(self, job: Job[Result], *, tenant: Tenant, fingerprint: str, suspect: bool = False) -> Result:
+        """What the job makes of its arguments, done for ``tenant``; ``fingerprint`` identifies its inputs.
 
-        ``fingerprint`` tells the inputs; ``charts`` says that it runs helm, ``ports`` of this machine are all that the
-        child may connect to. ``weigh`` is told how many bytes the answer will take, before it is looked into, and may
-        raise. A job is suspect if its reader died before, was at work when the operator did, or is
-        not quick: it comes after all others. Raises ReaderDiedError, ReaderUnavailableError, and what the job raises
-        that is meant for the author.
+        A job is suspect if its reader died before, was at work when the operator did, or is not quick: it comes after
+        all others. Raises ReaderDiedError, ReaderUnavailableError, and what the job raises that is meant for the
+        author.
         """
         name = fingerprint[:_MAX_NAME]
-        request = partial(packed, job, arguments)
-        asked = Asked(name, min(self._quick, self._seconds), tuple(ports))
+        request = partial(packed, job.name, job.arguments)
+        asked = Asked(name, min(self._quick, self._seconds), tuple(job.ports))
         suspect = suspect or name in self._suspects
         try:
-            frames, kind = await self._answer(request, asked, tenant, suspect=suspect, charts=charts)
+            frames, kind = await self._answer(request, asked, tenant, suspect=suspect, charts=job.charts)
         except DiedError as error:
             if suspect or error.death is not Death.WALL_CLOCK or self._quick >= self._seconds:
                 raise ReaderDiedError(error.death) from None
             try:
-                frames, kind = await self._answer(request, asked, tenant, suspect=True, charts=charts)
+                frames, kind = await self._answer(request, asked, tenant, suspect=True, charts=job.charts)
             except DiedError as again:
                 raise ReaderDiedError(again.death) from None
         self._suspects -= {name}
         if kind != RESULT:
             raise (await _decoded(Failure, frames)).error()
-        if weigh is not None:
-            weigh(codec.weight(frames))
-        return await _decoded(result, frames)
+        return await _decoded(job.result, frames)
 
     def waits(self, tenant: Tenant) -> bool:
         """Whether a job of the tenant's waits for its turn now."""
@@ -209,19 +209,15 @@ class InProcess(Reader):
 
     async def run(
         self,
-        job: str,
-        *arguments: Any,
+        job: Job[Result],
+        *,
         tenant: Tenant,
         fingerprint: str,  # noqa: ARG002 - as the one that forks
-        result: type[Result],  # noqa: ARG002
         suspect: bool = False,
-        charts: bool = False,  # noqa: ARG002
-        ports: Sequence[int] = (),  # noqa: ARG002
-        weigh: Callable[[int], None] | None = None,  # noqa: ARG002
     ) -> Result:
         async with self._queue.turn(tenant, suspect=suspect):
-            function = importlib.import_module(self._jobs).JOBS[job]
-            answer: Result = await asyncio.to_thread(function, *arguments)
+            function = importlib.import_module(self._jobs).JOBS[job.name]
+            answer: Result = await asyncio.to_thread(function, *job.arguments)
             return answer
 
 

@@ -1,9 +1,11 @@
 """A release's documents as they are written: told apart, named, and read as far as that goes without their calls."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
+from itertools import chain
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
@@ -11,7 +13,6 @@ from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.stream import Chunk
 from kotsapp.manifests.yaml_document import Seen
 from kotsapp.release import actions, kots, roles
-from kotsapp.release.actions import FIRST, SECOND
 from kotsapp.release.files import TextFile
 from kotsapp.release.roles import Role
 
@@ -24,9 +25,9 @@ _FILLED_FIRST = frozenset({None, Role.APPLIED, Role.CHART, Role.SUPPORT})
 MAX_SPANNED = 50
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RawDocument:
-    """A document by its text; ``role`` is None where the text doesn't tell it. ``key`` names it from release to
+    """A document by its text; ``role`` is None where the text doesn't show it. ``key`` names it from release to
     release."""
 
     file: TextFile
@@ -81,30 +82,37 @@ class Texts:
         return [document for found in read for document in found]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """A release's documents in their order, and the objects of each one that needs nothing filled in to be read."""
 
     raws: tuple[RawDocument, ...]
     found: tuple[tuple[Document, ...], ...] = field(repr=False)
+    _by_role: Mapping[Role, Sequence[Document]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_role: defaultdict[Role, list[Document]] = defaultdict(list)
+        for one in chain.from_iterable(self.found):
+            by_role[roles.role_of(one.value)].append(one)
+        object.__setattr__(self, "_by_role", by_role)
 
     @property
     def waiting(self) -> list[RawDocument]:
         """Those whose calls have to be filled in first."""
         return [raw for raw in self.raws if raw.to_fill]
 
-    def of(self, role: Role) -> Iterator[Document]:
+    def of(self, role: Role) -> Sequence[Document]:
         """The objects of that role that could be read."""
-        return (one for documents_ in self.found for one in documents_ if roles.role_of(one.value) is role)
+        return self._by_role.get(role, ())
 
 
 def opened(files: Sequence[TextFile], texts: Texts) -> Opened:
     """Raises ManifestError for documents that have to be read and can't be."""
-    raws = told_apart(files)
+    raws = split_documents(files)
     return Opened(tuple(raws), tuple(() if raw.to_fill else tuple(texts.read(raw)) for raw in raws))
 
 
-def told_apart(files: Sequence[TextFile]) -> list[RawDocument]:
+def split_documents(files: Sequence[TextFile]) -> list[RawDocument]:
     """The documents of all files, in their order. Raises ManifestError."""
     found: list[RawDocument] = []
     names: Counter[str] = Counter()
@@ -128,13 +136,13 @@ def _units(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
     while number < len(chunks):
         joined = chunks[number]
         last = number
-        if actions.has_calls(joined.text) and _is_open(joined.text):
+        if actions.has_calls(joined.text) and actions.is_open(joined.text):
             together = joined
             for following, chunk in enumerate(chunks[number + 1 : number + 1 + MAX_SPANNED], number + 1):
                 if roles.raw_role(chunk.text) not in (None, Role.APPLIED):
                     break
                 together = _joined(together, chunk)
-                if not _is_open(together.text):
+                if not actions.is_open(together.text):
                     joined, last = together, following
                     break
         yield joined
@@ -144,15 +152,6 @@ def _units(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
 def _joined(first: Chunk, second: Chunk) -> Chunk:
     """Both with their separator between them, every line where it stood."""
     return Chunk(f"{first.text}---{second.text}", first.number, first.line)
-
-
-def _is_open(text: str) -> bool:
-    """Whether a block of calls begins here and does not end."""
-    try:
-        found = [actions.find(text, delimiter) for delimiter in (FIRST, SECOND)]
-    except actions.UnendedError:
-        return False
-    return any(actions.is_open(one) for one in found)
 
 
 def _key(file: TextFile, chunk: Chunk, names: Counter[str]) -> str:

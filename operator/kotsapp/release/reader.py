@@ -1,9 +1,10 @@
 """A release: the files that a vendor ships, read into what is applied, what is probed and which charts to render."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.images.unhandled import UnhandledImage
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
@@ -32,7 +33,7 @@ _DECIDING = ("proxyRegistryDomain", "replicatedRegistryDomain", "proxyPublicImag
 MAX_NAMED = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Release:
     """What a release holds. ``objects`` are to be applied; ``sources`` names the file of each, and ``places`` say
     where each stands: in which source, under which key, in which document.
@@ -43,9 +44,10 @@ class Release:
     and given to ``with_charts``, which fills in calls of their output by ``filler``. ``unpatched_charts``, ``left_out``
     (excluded objects, test hooks), ``chart_archives`` (by name and version) and ``warnings`` are for the report.
     ``asks_for_pull_secret`` says that the pull secret's name or content was asked for, so that it has to be in the
-    app's namespace whether or not a pod needs it. ``chart_numbers`` are for each object the number of its chart, in
-    their order, 0 for a plain one; empty where all are. ``definitions`` are the names of those in ``crds/`` of charts,
-    which are made and never changed. ``unheeded_flags`` are those of ``helmUpgradeFlags`` that mean nothing here.
+    app's namespace whether or not a pod needs it, ``asks_for_nodes`` that the number of nodes was.
+    ``chart_numbers`` are for each object the number of its chart, in their order, 0 for a plain one; empty where all
+    are. ``definitions`` are the names of those in ``crds/`` of charts, which are made and never changed.
+    ``unheeded_flags`` are those of ``helmUpgradeFlags`` that mean nothing here.
     ``holds_license`` says that a chart is given the license, for the vendor's SDK.
     ``has_calls`` says that template calls were filled in. ``content`` is the digest of the files' contents, empty for a
     release without calls and charts, which comes to the same each time. ``unhandled`` is what looks like an image and
@@ -67,6 +69,7 @@ class Release:
     warnings: tuple[str, ...] = ()
     filler: Filler | None = None
     asks_for_pull_secret: bool = False
+    asks_for_nodes: bool = False
     chart_numbers: tuple[int, ...] = ()
     definitions: tuple[str, ...] = ()
     unheeded_flags: tuple[str, ...] = ()
@@ -81,20 +84,22 @@ class Release:
         return not self.objects
 
     def nothing_found(self, files: Sequence[SourceFile]) -> str:
-        """What to tell of files in which nothing was found to apply."""
+        """What to say of files in which nothing was found to apply."""
         origins = ", ".join(file.origin for file in files[:MAX_NAMED]) + (" and more" if len(files) > MAX_NAMED else "")
-        told = f"{origins}: no Kubernetes object found"
+        found = f"{origins}: no Kubernetes object found"
         if self.unpatched_charts:
             skipped = ", ".join(self.unpatched_charts[:MAX_NAMED])
-            return f"{told} but {skipped}, which v2Charts: Skip leaves to others: nothing would be installed; set Patch"
+            return (
+                f"{found} but {skipped}, which v2Charts: Skip leaves to others: nothing would be installed; set Patch"
+            )
         if self.charts and not self.left_out:
             rendered = ", ".join(map(str, self.charts[:MAX_NAMED]))
-            return f"{told}: {rendered} came to no object with these values; check them"
+            return f"{found}: {rendered} came to no object with these values; check them"
         if self.chart_archives and not self.left_out:
             charts_ = ", ".join(self.chart_archives[:MAX_NAMED])
             problem = f"chart {charts_} is there, but no HelmChart document (kots.io) asks for it: add one"
-            return f"{told}; {problem}, or say how it is installed (chart, beside the source)"
-        return f"{told}; put the app's manifests there"
+            return f"{found}; {problem}, or say how it is installed (chart, beside the source)"
+        return f"{found}; put the app's manifests there"
 
     @property
     def proxy_domain(self) -> str | None:
@@ -160,6 +165,7 @@ def read_release(
         warnings=(*filled.warnings, *reading.warnings, *_unheeded_namespaces(application)),
         filler=filled.filler,
         asks_for_pull_secret=filled.asks_for_pull_secret,
+        asks_for_nodes=filled.asks_for_nodes,
         holds_license=any(request.archive.sdk_at is not None for request in found.charts),
         has_calls=has_calls,
         content=content_digest(texts, chart_archives) if has_calls or found.charts else "",
@@ -214,7 +220,7 @@ def _additional(application: Application, filled: FilledRelease) -> list[str]:
 
 
 def _sort(opened: Opened, filled: FilledRelease, reading: Texts, sorter: Sorter) -> bool:
-    """Whether every document was filled in that had to be: without an engine only what is wrong is told of.
+    """Whether every document was filled in that had to be: without an engine only what is wrong is reported.
 
     Raises ManifestError for documents whose calls can't be filled in: all of them at once.
     """

@@ -2,15 +2,17 @@
 
 import http.client
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
-# Of what look-ups told that may be in no message; they have bounds of their own.
+from kotsapp.frozen import frozen
+
+# Of what look-ups returned that may be in no message; they have bounds of their own.
 _MAX_SECRETS_BYTES = 16 * 1024 * 1024
 _TIMEOUT = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoteLookups:
     """Lookups of helm's (see ``helm.Lookups``) that are answered by another process of this machine."""
 

@@ -4,15 +4,16 @@
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kotsapp.frozen import frozen
 from kotsapp.images.routing import Domains
 from kotsapp.images.unhandled import find_unhandled
 from kotsapp.license import License
-from kotsapp.license.domains import resolve_domains
+from kotsapp.license.domains import CustomDomains, resolve_domains
 from kotsapp.manifests.budget import Budget
 from kotsapp.pullsecret import dockerconfigjson
 from kotsapp.release import sdk
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _UNKNOWN_VERSION = ReleaseVersion()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Renderer:
     """What rendering a release takes beside its files; ``instance`` is an id of the app in its cluster.
 
@@ -63,12 +64,9 @@ class Renderer:
     def domains(self, application: Application) -> Domains:
         """Which hosts the license opens, with what the release's Application says."""
         return resolve_domains(
-            spec_proxy=self.proxy_domain,
-            spec_registry=self.registry_domain,
-            release_proxy=self.version.proxy_domain,
-            release_registry=self.version.registry_domain,
-            application_proxy=application.proxy_domain,
-            application_registry=application.registry_domain,
+            CustomDomains(self.proxy_domain, self.registry_domain),
+            CustomDomains(self.version.proxy_domain, self.version.registry_domain),
+            CustomDomains(application.proxy_domain, application.registry_domain),
             license_proxy=self.license.proxy_domain if self.license else None,
             embedded_proxy=application.embedded_proxy_domain,
         )
@@ -90,7 +88,7 @@ class Renderer:
         filling = Filling(self.answers, kept or Drawn(), self._program)
         return read_release(files, context, filling=filling, patch_helm_v2=self.patch_helm_v2, budget=budget)
 
-    async def with_charts(
+    def with_charts(
         self,
         release: Release,
         cluster: "Cluster | None" = None,
@@ -99,24 +97,21 @@ class Renderer:
     ) -> Release:
         """The release with its charts' objects, too; ``cluster`` is what a chart may ask about it.
 
-        ``budget`` is what ``read`` has left of it. ``past_of`` tells by a chart's key what it was before, None for
-        one that is installed now.
+        ``budget`` is what ``read`` has left of it. ``past_of`` says by a chart's key what it was before, None for
+        one that is installed now. Not for use on an event loop's thread.
 
         Raises ManifestError, HelmError and HelmMissingError.
         """
         if not release.charts:
             return release
-        import asyncio
-
         from kotsapp.release import helm
 
         requests = tuple(
             replace(self._with_license(request, release.application), past=past_of(request.key))
             for request in release.charts
         )
-        outputs = await helm.render_all(requests, self._program(), self.namespace, cluster)
-        # A thread, because megabytes of YAML take a while, and other apps go on meanwhile.
-        return await asyncio.to_thread(with_charts, replace(release, charts=requests), outputs, budget)
+        outputs = helm.render_all(requests, self._program(), self.namespace, cluster)
+        return with_charts(replace(release, charts=requests), outputs, budget)
 
     def with_unhandled(self, release: Release) -> Release:
         """The release with what looks like an image and is none that is looked for. What calls have answered is what

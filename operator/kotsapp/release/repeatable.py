@@ -4,7 +4,6 @@ Before any call is filled in, as the reference does it: the item of a list that 
 is there once for each row, and ``[[repl .item ]]`` or ``repl[[ .item ]]`` in it is the row's name.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,14 +14,15 @@ from kotsapp.manifests import documents
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.stream import Chunk
+from kotsapp.regexes import regex
 from kotsapp.release.actions import FIRST, UnendedError, find
 from kotsapp.release.config_document import Config, Item, Target
 from kotsapp.release.files import TextFile
 
 # Each row is a part of a document, or a document.
 MAX_ROWS = 200
-_MARK = re.compile(r"(?:\[\[repl|repl\[\[)\s*\.([\w-]+)\s*\]\]")
-_STEP = re.compile(r"([^.\[\]]+)(?:\[([0-9]{1,4})\])?")
+_MARK = regex(r"(?:\[\[repl|repl\[\[)\s*\.([\w-]+)\s*\]\]")
+_STEP = regex(r"([^.\[\]]+)(?:\[([0-9]{1,4})\])?")
 
 
 def repeated(files: Sequence[TextFile], config: Config, rows: Mapping[str, str], budget: Budget) -> list[TextFile]:

@@ -127,7 +127,7 @@ class _Rewriter:
         elif name == "ConfigOption":
             self.parts.append(f"get {STATE}.config")
         elif name == "fail":
-            # The engine tells of a failing call where it began, not where it stands.
+            # The engine reports a failing call where it began, not where it stands.
             self.parts.append(f'printf "{OPEN}{self.number}{CLOSE}%s"')
             command.closing = " | fail"
         elif name in functions.FUNCTIONS:

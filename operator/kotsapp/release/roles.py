@@ -1,4 +1,4 @@
-"""What a document of a release is for, told from its raw text: before its calls are filled in (DESIGN 6.3).
+"""What a document of a release is for, by its raw text: before its calls are filled in (DESIGN 6.3).
 
 Documents for the tools that install and support an app may hold any call, and may be no YAML without their calls, or
 no YAML at all. Those that are applied have to be read, whatever they hold.
@@ -10,6 +10,7 @@ from enum import Enum, auto
 from typing import Any
 
 from kotsapp.images.podspec import group_kind
+from kotsapp.regexes import regex
 from kotsapp.release import kots
 
 
@@ -35,10 +36,8 @@ _OWN_KINDS = {
 }
 # A field at the start of a line, or anywhere in braces.
 _FIELD = r"""^%s[ \t]*:[ \t]*["']?([^\s"'#,}]+)"""
-_BLOCK = {name: re.compile(_FIELD % name, re.MULTILINE) for name in ("apiVersion", "kind")}
-_FLOW = {
-    name: re.compile(rf"""[{{,]\s*["']?{name}["']?\s*:\s*["']?([^\s"'#,}}]+)""") for name in ("apiVersion", "kind")
-}
+_BLOCK = {name: regex(_FIELD % name, re.MULTILINE) for name in ("apiVersion", "kind")}
+_FLOW = {name: regex(rf"""[{{,]\s*["']?{name}["']?\s*:\s*["']?([^\s"'#,}}]+)""") for name in ("apiVersion", "kind")}
 
 
 def role_of(obj: Mapping[str, Any]) -> Role:

@@ -7,16 +7,17 @@ namespace is tried. Where there is neither, limits, environment and what the pro
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from kotsapp.release import confine
+from kotsapp.frozen import frozen
 
+# Run by its path. Loading it takes as long as loading ctypes does.
+_CONFINE = Path(__file__).with_name("confine.py")
 # Read by programs that are linked dynamically, and for the names of time zones.
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/nix/store", "/usr/share/zoneinfo")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Walls:
     """What a program may have.
 
@@ -49,16 +50,20 @@ def command(program: Sequence[str], walls: Walls) -> list[str]:
         [str(port) for port in walls.ports],
     )
     written = "\n".join("\t".join(line) for line in lines)
-    return [sys.executable, "-I", "-S", confine.__file__, written, "--", path, *program[1:]]
+    return [sys.executable, "-I", "-S", str(_CONFINE), written, "--", path, *program[1:]]
 
 
 def landlock_version() -> int:
     """What the kernel has of Landlock: 0 for nothing, 4 and more with the network."""
+    from kotsapp.release import confine
+
     return confine.landlock_version()
 
 
 def described() -> str:
     """Which walls stand on this machine, for the log."""
+    from kotsapp.release import confine
+
     version = landlock_version()
     if version >= confine.NETWORK_SINCE:
         return "files and network (Landlock)"

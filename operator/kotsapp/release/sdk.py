@@ -8,7 +8,7 @@ from kotsapp.license import License
 from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.release.charts import ChartRequest
 
-# Shorter ones are words like "true", without which no message could be told.
+# Shorter ones are words like "true", without which there is no message.
 MIN_SECRET = 8
 
 

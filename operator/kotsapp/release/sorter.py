@@ -1,9 +1,10 @@
 """A release's objects, sorted: what is applied, what is reported, which charts are rendered, what is left out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import Place
@@ -16,7 +17,7 @@ from kotsapp.release.roles import Role
 Object = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sorted:
     """See ``Release``, whose fields these are."""
 
@@ -29,7 +30,7 @@ class Sorted:
     left_out: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Chart:
     name: str
     release: HelmRelease

@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from kotsapp.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class SourceFile:
     """One file: ``origin`` is how messages name it, ``name`` is its file name or key.
 
@@ -20,7 +22,7 @@ class SourceFile:
     chart: "ChartInstall | None" = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChartInstall:
     """How a chart is installed for which no HelmChart document asks (DESIGN 6.1).
 

@@ -7,12 +7,13 @@ something is repaired, an app would get new ones, and lose what the old ones ope
 import gzip
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.names import GROUP
+from kotsapp.regexes import regex
 from kotsapp.release import codec, kept_in_secrets
 from kotsapp.release.kept_in_secrets import Secret
 from kotsapp.release.reader import Release
@@ -22,20 +23,24 @@ SECRET_TYPE = f"{GROUP}/release.v1"
 # Which KotsApp a stored release is of; no label of the app's objects, so that it is none of them.
 RELEASE_LABEL = f"{GROUP}/release-of"
 REVISION_LABEL = f"{GROUP}/revision"
+# Which version of its release a revision is of: in an annotation, since a label takes no text that a vendor thought of.
+VERSION_ANNOTATION = f"{GROUP}/release-version"
 # Text of a release as it is stored: what the reading of one may take in (release/budget.py), and half of that for what
 # aliases repeat and for the drawn values.
 MAX_TEXT = 24 * 1024 * 1024
 MAX_PARTS = 16
+# Packed, of a release that need not be kept: the operator has it at hand for as long as the app is there.
+MAX_AT_HAND = 8 * 1024
 _FORMAT = 1
 _DATA, _PARTS, _DIGEST = "release", "parts", "digest"
-_DIGEST_FORM = re.compile(r"[0-9a-f]{64}")
+_DIGEST_FORM = regex(r"[0-9a-f]{64}")
 
 
 class StoredReleaseError(ValueError):
     """A stored release can't be used; the message says why, and nothing that it holds."""
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
+@frozen
 class StoredRelease:
     """A rendered release, with what it was rendered from.
 
@@ -45,6 +50,7 @@ class StoredRelease:
     ``local_images`` is what ``LocalImageName`` answered. ``request`` is the ``kotsapp.dev/renderAt`` that was acted on,
     ``rendered_at`` is RFC 3339. ``charts`` are the release's charts, in the order that ``chart_numbers`` count;
     ``looked_up_as`` is the account as which they may have looked up, empty for none, None where none of them does.
+    ``version`` is the release's, empty where it is not known; it is for people alone.
     """
 
     revision: int
@@ -57,6 +63,7 @@ class StoredRelease:
     charts: tuple[ChartRecord, ...] = ()
     looked_up_as: str | None = None
     content_inputs: str = ""
+    version: str = ""
 
 
 def is_kept(release: Release) -> bool:
@@ -69,8 +76,7 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
 
     ``metadata`` (namespace, labels, owners) is that of each. Raises StoredReleaseError for one that is too large.
     """
-    plain = codec.to_json(replace(stored, release=replace(stored.release, charts=(), filler=None)))
-    text = json.dumps({"format": _FORMAT, "stored": plain}, ensure_ascii=False, separators=(",", ":")).encode()
+    text = _text_of(stored)
     content = gzip.compress(text, compresslevel=6, mtime=0)
     parts = list(kept_in_secrets.parts(content))
     if len(parts) > MAX_PARTS or len(text) > MAX_TEXT:
@@ -85,8 +91,21 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
         if number == 0:
             data |= {_PARTS: str(len(parts)).encode(), _DIGEST: digest.encode()}
         name = secret_name(app, stored.revision, number)
-        made.append(kept_in_secrets.secret(name, SECRET_TYPE, data, {**metadata, "labels": labels}))
+        annotated = {"annotations": {VERSION_ANNOTATION: stored.version}} if stored.version else {}
+        made.append(kept_in_secrets.secret(name, SECRET_TYPE, data, {**metadata, **annotated, "labels": labels}))
     return made[::-1]
+
+
+def at_hand(stored: StoredRelease) -> bytes | None:
+    """It packed, to be read by ``unpacked`` at the next look; None for one that is too large to be held for that."""
+    content = gzip.compress(_text_of(stored), compresslevel=1, mtime=0)
+    return content if len(content) <= MAX_AT_HAND else None
+
+
+def unpacked(content: bytes) -> StoredRelease:
+    """What ``at_hand`` has packed."""
+    found: StoredRelease = codec.from_json(StoredRelease, json.loads(gzip.decompress(content))["stored"])
+    return found
 
 
 def secret_name(app: str, revision: int, part: int) -> str:
@@ -109,7 +128,7 @@ def is_whole(found: Sequence[Secret], app: str, revision: int) -> bool:
     return any(secret["metadata"]["name"] == secret_name(app, revision, 0) for secret in found)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Packed:
     """A stored release as its Secrets hold it, not looked into: who may write Secrets may have written it."""
 
@@ -143,6 +162,11 @@ def packed(found: Sequence[Secret], app: str, revision: int) -> Packed:
     if hashlib.sha256(content).hexdigest() != digest:
         raise StoredReleaseError(f"Secret {name} was changed by somebody else")
     return Packed(content, name, revision)
+
+
+def _text_of(stored: StoredRelease) -> bytes:
+    plain = codec.to_json(replace(stored, release=replace(stored.release, charts=(), filler=None)))
+    return json.dumps({"format": _FORMAT, "stored": plain}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def read(packed: Packed) -> StoredRelease:

@@ -10,11 +10,12 @@ the way through the first they are marks, which are then replaced by their actio
 
 import base64
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from kotsapp.frozen import frozen
+from kotsapp.regexes import regex
 from kotsapp.release import functions
 from kotsapp.release.actions import CLOSE, OPEN, Action
 from kotsapp.release.filling import Subject
@@ -25,7 +26,7 @@ RESULT = "result: "
 _PARTIAL = f"{NAME}/templates/_text"
 _HEAD, _TAIL = f"{{{{ {STATE} := . }}}}{{{{ range {STATE}.once }}}}", "{{ end }}"
 # A brace before an action's own would be taken for a part of it.
-_BRACES = re.compile(r"\{\{|\{(?=$)")
+_BRACES = regex(r"\{\{|\{(?=$)")
 
 # Fills in the calls of the second form in what those of the first have made of a text.
 _SECOND_PASS = (
@@ -54,7 +55,7 @@ _SECOND_PASS = (
 _STATE_FIELDS = ("asked", "authorities", "drawn", "named", "seen", "units")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compiled:
     """A text for the engine; ``template`` is empty where it has no calls. ``second`` are the actions of the second
     form, by number, where the text has both forms. ``actions`` are where they stand in ``template``."""

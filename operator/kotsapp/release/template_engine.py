@@ -1,18 +1,16 @@
 """Fills in the template calls of a release: one process of Helm's for all of them (DESIGN 6.3).
 
-What can't be filled in is told all at once. Calls of unknown functions and the like are found before anything runs; a
-call that fails when it runs stops the engine, which is then started anew without the text that holds it.
+What can't be filled in is reported all at once. Calls of unknown functions and the like are found before anything runs;
+a call that fails when it runs stops the engine, which is then started anew without the text that holds it.
 """
 
-import asyncio
-import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kotsapp.manifests.limits import MIB
-from kotsapp.release import actions, context, helm, helm_process, template_chart
+from kotsapp.release import actions, context, engine_errors, helm, helm_process, template_chart
 from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, Action, Problem, UnendedError
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import Failure, Filled, ItemText, ItemValue, Request, Subject
@@ -23,17 +21,8 @@ from kotsapp.release.template_chart import ChartWriter, Compiled
 TIMEOUT = 30.0
 # Texts whose calls fail when they run are found one a start; after so many the others are not looked for.
 MAX_FAILING = 20
-# The engine quotes a whole text in some errors, and only the end of what it says tells why.
+# The engine quotes a whole text in some errors, and only the end of what it says is the reason.
 MAX_COMPLAINT = 4 * MIB
-MAX_REASON = 300
-
-_LINE = re.compile(rf"{template_chart.NAME}/templates/result\.yaml:(\d+)")
-_WHERE = re.compile(rf"{template_chart.NAME}/templates/_text(\d+):(\d+)(?::(\d+))?")
-_AT = re.compile(r"at <((?:(?!>:|at <).)*+)>:\s*", re.DOTALL)
-_PARSE = re.compile(r"(?:parse error at \([^)]*\)|template: gotpl:\d+(?::\d+)?): ")
-_MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
-_QUOTED_VALUE = re.compile(r"(found|parsing|invalid value) \"(?:[^\"\\]|\\.)*\"")
-_INNER = re.compile(r"error calling (?:include|get|set): ")
 
 
 class EngineError(HelmError):
@@ -74,14 +63,12 @@ class _Run:
         except HelmMissingError:
             if not self._failures:
                 raise
-            # What is wrong as it is written is told without an engine, too.
+            # What is wrong as it is written can be reported without an engine.
             return Filled(failures=self._in_order())
         while True:
             writer = self._writer()
-            ran = asyncio.run(
-                helm.render_files(
-                    writer.files(), writer.values(), program, timeout=self._timeout, most_complaint=MAX_COMPLAINT
-                )
+            ran = helm.render_files(
+                writer.files(), writer.values(), program, timeout=self._timeout, most_complaint=MAX_COMPLAINT
             )
             if ran.code == 0 and ran.output is not None:
                 return self._filled(template_chart.result_of(ran.output))
@@ -93,7 +80,7 @@ class _Run:
         return {"default": item.default, **value, "filename": item.filename}
 
     def _compiled(self, subject: Subject, text: str) -> Compiled:
-        """The text for the engine; what is wrong with its calls as they are written is told at once."""
+        """The text for the engine; what is wrong with its calls as they are written is noted at once."""
         if not actions.has_calls(text):
             return Compiled(text)
         if OPEN in text or CLOSE in text:
@@ -166,8 +153,8 @@ class _Run:
         complaint = ran.complaint.decode("utf-8", "replace")
         if "out of memory" in complaint or "cannot allocate memory" in complaint:
             raise EngineError(f"filling in took too much memory: {self._suspects(writer)}")
-        found = self._located(complaint, writer)
-        reason = self._reason(complaint)
+        found = engine_errors.located(complaint, writer, self._numbers)
+        reason = engine_errors.reason(complaint, (*self._request.context.secrets, *self._request.secrets))
         if found is None or (found[0] in self._failed and found[0] not in self._muted):
             raise EngineError(f"the template engine failed: {reason or f'helm ended with code {ran.code}'}")
         subject, action = found
@@ -189,41 +176,6 @@ class _Run:
             return False
         known.update(failing)
         return True
-
-    def _located(self, complaint: str, writer: ChartWriter) -> tuple[Subject, Action | None] | None:
-        marked = _MARK.search(complaint)
-        where = _WHERE.search(complaint)
-        line = _LINE.search(complaint)
-        if where:
-            subject, text = writer.partials[int(where[1])]
-            return subject, text.action_at(int(where[2]), int(where[3]) if where[3] else None)
-        if line is None or int(line[1]) not in writer.subjects:
-            return None
-        subject, text = writer.subjects[int(line[1])]
-        if marked:
-            number = int(marked[1])
-            return subject, next((action for action, known in self._numbers.items() if known == number), None)
-        return subject, self._quoted_action(complaint, text)
-
-    def _quoted_action(self, complaint: str, text: Compiled) -> Action | None:
-        """The action of the second form that an error quotes the beginning of."""
-        quoted = ["".join(found.split()).removesuffix("...") for found in _AT.findall(complaint)]
-        for number, written in text.second.items():
-            if quoted and quoted[-1] in "".join(written.split()):
-                return next((action for action, known in self._numbers.items() if str(known) == number), None)
-        return None
-
-    def _reason(self, complaint: str) -> str:
-        """Why, in Go's own words, without anything secret that they quote."""
-        text = complaint[complaint.rfind("Error: ") :].removeprefix("Error: ").partition("\n\nUse --debug")[0]
-        execution = re.match(r"execution error at \([^)]*\): ", text)
-        ends = [match.end() for pattern in (_AT, _PARSE) for match in pattern.finditer(text)]
-        start = execution.end() if execution else max(ends, default=0)
-        text = _INNER.sub("", _MARK.sub("", text[start:]))
-        text = _QUOTED_VALUE.sub(r'\1 "***"', " ".join(text.split()))
-        for secret in (*self._request.context.secrets, *self._request.secrets):
-            text = text.replace(secret, "***")
-        return text if len(text) <= MAX_REASON else text[: MAX_REASON - 3] + "..."
 
     def _suspects(self, writer: ChartWriter) -> str:
         """Where loops stand, which are what may not end."""

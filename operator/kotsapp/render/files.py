@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable
 
+from kotsapp.regexes import regex
 from kotsapp.render.patched import Patched
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_UNSAFE = regex(r"[^A-Za-z0-9._-]+")
 SECRET_FILE = "secret.yaml"  # noqa: S105 - a file's name
 # kustomize would read the first as its own, whoever wrote it.
 _TAKEN = frozenset({"kustomization.yaml", SECRET_FILE})

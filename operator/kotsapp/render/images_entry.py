@@ -7,18 +7,19 @@ volumes of two paths. It never looks at ephemeral containers, or at digests othe
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.images.image_path import Path
+from kotsapp.regexes import regex
 
 _LISTS = ("containers", "initContainers")
 # Where kustomize's own field table looks; here it insists on the types of a pod spec, whatever the kind.
 _POD_SPECS: tuple[Path, ...] = (("spec",), ("spec", "template", "spec"))
-_SUFFIX = re.compile(r"(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?")
+_SUFFIX = regex(r"(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Site:
     """A place that an ``images:`` entry looks at, and the text there."""
 

@@ -1,9 +1,10 @@
 """The objects of a release before and after their images were routed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.images.accounts import NO_SECRETS, by_namespace, secrets_in_manifests
 from kotsapp.images.finder import images_of
 from kotsapp.images.image_path import ImagePath
@@ -14,16 +15,16 @@ from kotsapp.manifests.scope import cluster_scoped
 _FIRST = frozenset({"Namespace", "CustomResourceDefinition"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
-    """One object, which is no list, with its images. ``source`` is the name of the file that it came from."""
+    """One object, which is not a list, with its images. ``source`` is the name of the file that it came from."""
 
     source: str
     obj: dict[str, Any]
     uses: tuple[ImageUse, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Patched:
     """One object before and after. ``after`` shares with ``before`` what did not change, and is ``before`` itself where
     nothing did. ``needs_secret`` says that its pods pull something with the license."""
@@ -40,7 +41,7 @@ def find(objects: Iterable[tuple[str, dict[str, Any]]], image_paths: Sequence[Im
 
 
 def patch(objects: Iterable[Found], pulls: Mapping[str, Pull], secret_name: str) -> list[Patched]:
-    """Route the images of all objects. Pods keep what their account carries, as far as a manifest tells."""
+    """Route the images of all objects. Pods keep what their account carries, as far as a manifest shows."""
     objects = list(objects)
     accounts = by_namespace(secrets_in_manifests(found.obj for found in objects))
     needing = {reference for reference, pull in pulls.items() if pull.needs_secret}

@@ -11,13 +11,15 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from kotsapp.regexes import regex
+
 # A letter first, so never a number, a date or an indicator; no blank after a colon, before a '#' or at the end.
-_PLAIN = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./@+=,()$%*&!?~^-]|:(?![ ])|[ ](?![ :#]))*(?<![ :])")
+_PLAIN = regex(r"[A-Za-z_/](?:[A-Za-z0-9_./@+=,()$%*&!?~^-]|:(?![ ])|[ ](?![ :#]))*(?<![ :])")
 _OTHER_TYPES = frozenset({"y", "yes", "n", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"})
 
 # YAML's line breaks beyond \n, the byte order mark, controls and what is no character: written as escapes.
-_ESCAPED = re.compile("[\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
-_IN_BLOCK = re.compile("[\x00-\x08\x0b-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_ESCAPED = regex("[\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_IN_BLOCK = regex("[\x00-\x08\x0b-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 # YAML readers stop looking for the ':' of a simple key after 1024 characters; beyond this one, keys are explicit.
 _LONGEST_SIMPLE_KEY = 256

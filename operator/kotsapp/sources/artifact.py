@@ -31,7 +31,7 @@ class Artifact:
 
     ``revision`` is what people know it by, with the digest, as Flux writes it: ``1.4.2@sha256:0a1b…``. ``digest`` is
     ``sha256:`` and 64 hexadecimal digits, of ``content``. ``file_name`` says by its ending what the content is (as
-    ``.tgz`` an archive). ``facts`` are what the source told of it, for later looks and whoever renders it; no secret.
+    ``.tgz`` an archive). ``facts`` are what the source said of it, for later looks and whoever renders it; no secret.
     """
 
     revision: str

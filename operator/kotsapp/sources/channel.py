@@ -24,7 +24,7 @@ _HEADER = "X-Replicated-"
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFacts:
-    """What the service told of a release, as it is kept in ``Artifact.facts``.
+    """What the service said of a release, as it is kept in ``Artifact.facts``.
 
     ``sequence`` counts the releases of this app from 0, as KOTS counts its versions. ``channel_id`` is the one that was
     asked for. The domains are the channel's own, empty for none.
@@ -73,7 +73,7 @@ class ReleaseFacts:
         )
 
     def version(self) -> ReleaseVersion:
-        """What template calls are told of it."""
+        """What template calls get of it."""
         return ReleaseVersion(
             sequence=self.sequence,
             cursor=str(self.channel_sequence),
@@ -99,10 +99,10 @@ async def look(item: ChannelRelease, access: Access, known: Known | None, web: W
     service = Service.of(access.license)
     current = _current(known, service)
     newer = await _pending(service, current.channel_sequence, web) if current is not None else ()
-    choice = choose(current, item.version_label, newer)
+    choice = choose(current, item.version_label, newer, by_version=service.by_version)
     if current is not None and known is not None and isinstance(choice, Stay):
         if known.artifact.content:
-            return Seen(known.artifact, _available(current.channel_sequence, newer), choice.awaits_ready)
+            return Seen(known.artifact, _available(current, newer, service), choice.awaits_ready)
         choice = Fetch(current.channel_sequence)
     wanted = choice if isinstance(choice, Fetch) else Fetch()
     async with web.fetching(access.tenant):
@@ -110,9 +110,10 @@ async def look(item: ChannelRelease, access: Access, known: Known | None, web: W
     if current is None:
         artifact, newer = await _with_list(artifact, service, web)
     found = ReleaseFacts.of(artifact.facts)
-    more = newer_than(found.channel_sequence, newer)
+    now = Current(found.channel_sequence, found.version_label)
+    more = newer_than(now, newer, by_version=service.by_version)
     follows = any(one.version_label == item.version_label for one in more) if item.version_label else bool(more)
-    return Seen(artifact, _available(found.channel_sequence, newer), awaits_ready=follows and found.is_required)
+    return Seen(artifact, _available(now, newer, service), awaits_ready=follows and found.is_required)
 
 
 async def _with_list(artifact: Artifact, service: Service, web: Web) -> tuple[Artifact, tuple[Pending, ...]]:
@@ -151,7 +152,7 @@ async def _fetch(service: Service, wanted: Fetch, known: Known | None, web: Web)
 
 
 def _facts(answer: Answer, service: Service, wanted: Fetch, before: ReleaseFacts | None) -> ReleaseFacts:
-    """What the headers tell; raises SourceContentError for another release than the one that was asked for."""
+    """What the headers say; raises SourceContentError for another release than the one that was asked for."""
     headers = answer.headers
 
     def header(name: str) -> str:
@@ -160,7 +161,7 @@ def _facts(answer: Answer, service: Service, wanted: Fetch, before: ReleaseFacts
     sequence = _whole(header("ChannelSequence"))
     if sequence is None:
         raise SourceContentError(
-            f"{service.host} sent an archive without header {_HEADER}ChannelSequence, so it is no release; does the"
+            f"{service.host} sent an archive without header {_HEADER}ChannelSequence, so it is not a release; does the"
             " license name the right endpoint?"
         )
     if wanted.channel_sequence not in (None, sequence):
@@ -194,7 +195,9 @@ def _count(before: ReleaseFacts | None, channel_sequence: int, service: Service)
 
 def _domain(text: str, service: Service) -> str:
     if text and not is_domain(text):
-        raise SourceContentError(f"{service.host} sent a release whose domain {text[:80]!r} is no host; ask the vendor")
+        raise SourceContentError(
+            f"{service.host} sent a release whose domain {text[:80]!r} is not a host; ask the vendor"
+        )
     return text
 
 
@@ -207,7 +210,7 @@ def _current(known: Known | None, service: Service) -> Current | None:
     return Current(facts.channel_sequence, facts.version_label, facts.is_required, known.is_ready)
 
 
-def _available(after: int, newer: Sequence[Pending]) -> tuple[Mapping[str, Any], ...]:
+def _available(now: Current, newer: Sequence[Pending], service: Service) -> tuple[Mapping[str, Any], ...]:
     """As ``status.availableReleases`` has them."""
     return tuple(
         {
@@ -216,7 +219,7 @@ def _available(after: int, newer: Sequence[Pending]) -> tuple[Mapping[str, Any],
             **({"isRequired": True} if one.is_required else {}),
             **({"createdAt": one.created_at} if one.created_at else {}),
         }
-        for one in newer_than(after, newer)[:MAX_AVAILABLE]
+        for one in newer_than(now, newer, by_version=service.by_version)[:MAX_AVAILABLE]
     )
 
 

@@ -1,12 +1,17 @@
 """Which release of a channel comes next. Pure (DESIGN 6.1).
 
-Without a wanted version the channel's head is followed; with one that version stays, and newer ones are told. A
+Without a wanted version the channel's head is followed; with one that version stays, and newer ones are listed. A
 required release between the current one and the wanted one is rolled out first, and the next waits until it is Ready:
 it may hold a migration that the later ones rest on.
+
+What is newer is said by the place in the channel; where the vendor has turned semantic versions on for it, by the
+version: a patch of an older minor that is released later (1.1.1 after 1.2.0) is no step forward then, as in KOTS.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from kotsapp.sources import semver
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +51,18 @@ class Fetch:
     release_notes: str = ""
 
 
-def choose(current: Current | None, wanted: str | None, pending: Sequence[Pending]) -> Stay | Fetch:
-    """What to do. ``wanted`` is a version label, None for the channel's head; ``pending`` come in any order.
+def choose(
+    current: Current | None, wanted: str | None, pending: Sequence[Pending], *, by_version: bool = False
+) -> Stay | Fetch:
+    """What to do. ``wanted`` is a version label, None for the channel's head; ``pending`` come in any order;
+    ``by_version`` says that the channel's releases are in the order of their versions.
 
     A version that is neither the current one nor pending is an older one, to which somebody goes back: it is fetched at
     once, whatever state the current one is in.
     """
     if current is None:
         return Fetch(version_label=wanted)
-    newer = sorted(
-        {one.channel_sequence: one for one in pending if one.channel_sequence > current.channel_sequence}.values(),
-        key=lambda one: one.channel_sequence,
-    )
+    newer = newer_than(current, pending, by_version=by_version)[::-1]
     if wanted is None:
         target = newer[-1] if newer else None
     elif wanted == current.version_label:
@@ -70,12 +75,22 @@ def choose(current: Current | None, wanted: str | None, pending: Sequence[Pendin
         return Stay()
     if current.is_required and not current.is_ready:
         return Stay(awaits_ready=True)
-    until_target = [one for one in newer if one.channel_sequence <= target.channel_sequence]
+    until_target = newer[: newer.index(target) + 1]
     step = next((one for one in until_target if one.is_required), target)
     return Fetch(step.channel_sequence, release_notes=step.release_notes)
 
 
-def newer_than(channel_sequence: int, pending: Sequence[Pending]) -> list[Pending]:
-    """The releases after this one, newest first."""
-    newer = {one.channel_sequence: one for one in pending if one.channel_sequence > channel_sequence}
-    return [newer[sequence] for sequence in sorted(newer, reverse=True)]
+def newer_than(current: Current, pending: Iterable[Pending], *, by_version: bool = False) -> list[Pending]:
+    """The releases after this one, newest first. Where versions count, labels that are none (of releases from before
+    the vendor turned them on) are passed over, unless the current one's is none, either."""
+    found = {one.channel_sequence: one for one in pending}.values()
+    own = semver.tolerant(current.version_label) if by_version else None
+    if own is None:
+        newer = [one for one in found if one.channel_sequence > current.channel_sequence]
+        return sorted(newer, key=lambda one: one.channel_sequence, reverse=True)
+    # Of two of one version the later one is newer.
+    versions = [
+        (version, one.channel_sequence, one) for one in found if (version := semver.tolerant(one.version_label))
+    ]
+    later = [entry for entry in versions if entry[:2] > (own, current.channel_sequence)]
+    return [one for _, _, one in sorted(later, key=lambda entry: entry[:2], reverse=True)]

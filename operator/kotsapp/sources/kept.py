@@ -1,6 +1,6 @@
 """What was fetched last, kept in Secrets of the KotsApp, so that a source that is down changes nothing. Pure.
 
-One Secret, ``<app>.sources``, tells what is kept of each source; the contents are in others, named by their digests and
+One Secret, ``<app>.sources``, lists what is kept of each source; the contents are in others, named by their digests and
 cut into parts. Contents are written first, then that one Secret, then what it names no more goes: a write that is cut
 off leaves what was there.
 """
@@ -40,7 +40,7 @@ class KeptSourceError(ValueError):
 class Entry:
     """What is kept of one source, but for its content, which is in ``parts`` Secrets.
 
-    ``opened_by`` tells the license with which it was fetched: it is used for no other.
+    ``opened_by`` identifies the license with which it was fetched: it is used for no other.
     """
 
     revision: str
@@ -81,7 +81,7 @@ def part_secrets(app: str, entry: Entry, packed: bytes, metadata: Mapping[str, A
 
 
 def index_secret(app: str, entries: Mapping[str, Entry], metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The Secret that tells what is kept, by the sources' names."""
+    """The Secret that lists what is kept, by the sources' names."""
     plain = {"format": _FORMAT, "sources": _adapter().dump_python(dict(entries), mode="json")}
     return _secret(app, index_name(app), {_INDEX: json.dumps(plain, separators=(",", ":")).encode()}, metadata)
 

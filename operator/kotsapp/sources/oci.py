@@ -36,7 +36,7 @@ FILE_NAME = "artifact.tgz"
 # In ``Artifact.facts``: the manifest's digest, and the tag that it was found by, empty for none.
 MANIFEST, TAG = "manifest", "tag"
 _DIGEST_HEADER = "Docker-Content-Digest"
-# No HEAD here; a GET tells the same.
+# No HEAD here; a GET says the same.
 _NO_HEAD = frozenset({405, 501})
 
 
@@ -77,7 +77,7 @@ def _repository(item: OciRef, access: Access) -> Repository:
     try:
         login = docker_config.credential_for(access.docker_config, item.registry, item.repository)
     except DockerConfigError as error:
-        raise SourceRefusedError(f"Secret {item.secret} is no login (dockerconfigjson): {error}") from None
+        raise SourceRefusedError(f"Secret {item.secret} is not a login (dockerconfigjson): {error}") from None
     if login is None:
         raise SourceRefusedError(
             f"Secret {item.secret} has no login for {item.registry}; make one: kubectl create secret docker-registry"
@@ -114,13 +114,13 @@ class _Asker:
         newest = await asyncio.to_thread(Range.parse(version).newest, by_version)
         if newest is None:
             raise SourceRefusedError(
-                f"{item.place} has no version in the range {version} ({oci_refusals.tags_told(names)}); pre-releases"
+                f"{item.place} has no version in the range {version} ({oci_refusals.tags_listed(names)}); pre-releases"
                 " count only where the range names one, such as >=1.0.0-0"
             )
         return by_version[newest.text]
 
     async def digest(self, tag: str) -> str:
-        """What the tag stands for now, by HEAD; empty where the registry doesn't tell it that way."""
+        """What the tag stands for now, by HEAD; empty where the registry doesn't say it that way."""
         answer = await self._ask(self._manifest("HEAD", tag), ASK_SECONDS)
         if answer.status in _NO_HEAD:
             return ""
@@ -135,11 +135,13 @@ class _Asker:
         answer = await self._ask(self._manifest("GET", target), ASK_SECONDS)
         self._check(answer, what)
         if not answer.complete:
-            raise SourceContentError(f"{what} has a manifest of more than {MAX_MANIFEST // 1024} KiB: it is no chart")
+            raise SourceContentError(
+                f"{what} has a manifest of more than {MAX_MANIFEST // 1024} KiB: it is not a chart"
+            )
         if at == ":":
             target = digest_of(answer.body)
-            told = answer.headers.get(_DIGEST_HEADER, target)
-            if told.startswith("sha256:") and told != target:
+            claimed = answer.headers.get(_DIGEST_HEADER, target)
+            if claimed.startswith("sha256:") and claimed != target:
                 raise SourceContentError(f"{what}: the manifest that came is not the one of the digest beside it")
         elif not oci_manifest.matches(answer.body, target):
             raise SourceContentError(f"{what}: what came has another digest, so it is not what was asked for")
@@ -156,8 +158,8 @@ class _Asker:
         self._check(blob, f"the layer of {what}")
         if not blob.complete or len(blob.body) != layer.size:
             more = "more" if not blob.complete else str(len(blob.body))
-            told = f"the layer of {what} has {layer.size} bytes, and {more} came"
-            raise SourceContentError(f"{told}: the registry lost some of it, push it again")
+            lost = f"the layer of {what} has {layer.size} bytes, and {more} came"
+            raise SourceContentError(f"{lost}: the registry lost some of it, push it again")
         if not await asyncio.to_thread(oci_manifest.matches, blob.body, layer.digest):
             raise SourceContentError(f"the layer of {what} came with another digest than its manifest says")
         return blob.body

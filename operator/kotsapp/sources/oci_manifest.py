@@ -55,7 +55,7 @@ def layer_of(manifest: bytes) -> Layer:
     except ValueError as error:
         raise NoArtifactError(f"its manifest can't be read: {error}") from None
     if not isinstance(document, dict):
-        raise NoArtifactError("its manifest is no JSON object")
+        raise NoArtifactError("its manifest is not a JSON object")
     if document.get("mediaType") in _INDEXES or "manifests" in document:
         raise NoArtifactError("it is an index of images for several platforms, not a chart or an artifact")
     found = document.get("layers")

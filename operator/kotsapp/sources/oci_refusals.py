@@ -8,23 +8,23 @@ from kotsapp.sources.errors import SourceError, SourceRefusedError, SourceUnreac
 from kotsapp.sources.oci_ref import OciRef
 from kotsapp.text import listed
 
-_MAX_TAGS_TOLD = 5
+_MAX_TAGS = 5
 
 
 def of_status(
     status: int, code: str | None, retry_after: float | None, what: str, credential: Credential | None
 ) -> SourceError:
     """The error for an answer that is no 200; ``what`` was asked for."""
-    told = f"{what}: the registry answered {status}{f' {code}' if code else ''}"
+    answered = f"{what}: the registry answered {status}{f' {code}' if code else ''}"
     if status == 429:
-        return SourceUnreachableError(f"{told}: too many requests; asked again later", retry_after)
+        return SourceUnreachableError(f"{answered}: too many requests; asked again later", retry_after)
     if status >= 500:
-        return SourceUnreachableError(f"{told}: it has trouble; asked again later", retry_after)
+        return SourceUnreachableError(f"{answered}: it has trouble; asked again later", retry_after)
     if status in (401, 403):
-        return SourceRefusedError(f"{told}: {_whom(credential)}")
+        return SourceRefusedError(f"{answered}: {_whom(credential)}")
     if status == 404:
-        return SourceRefusedError(f"{told}: not there, or not for {_who(credential)}; check url and version")
-    return SourceRefusedError(f"{told}, which is no answer that is understood")
+        return SourceRefusedError(f"{answered}: not there, or not for {_who(credential)}; check url and version")
+    return SourceRefusedError(f"{answered}, an answer that is not understood")
 
 
 def of_login(evidence: Evidence, item: OciRef, credential: Credential | None) -> SourceError:
@@ -32,15 +32,15 @@ def of_login(evidence: Evidence, item: OciRef, credential: Credential | None) ->
     asked = item.place if evidence.stage is Stage.MANIFEST else f"{item.place}: the token service {evidence.host}"
     if evidence.status == 429 or evidence.status >= 500:
         return of_status(evidence.status, evidence.code, evidence.retry_after, asked, credential)
-    told = f"{asked} answered {evidence.status}{f' {evidence.code}' if evidence.code else ''}"
+    answered = f"{asked} answered {evidence.status}{f' {evidence.code}' if evidence.code else ''}"
     if evidence.login in (Login.WITHHELD, Login.REFUSED, Login.UNUSABLE) and evidence.note:
-        return SourceRefusedError(f"{told}, and {evidence.note}")
-    return SourceRefusedError(f"{told}: {_whom(credential)}")
+        return SourceRefusedError(f"{answered}, and {evidence.note}")
+    return SourceRefusedError(f"{answered}: {_whom(credential)}")
 
 
-def tags_told(tags: Sequence[str]) -> str:
+def tags_listed(tags: Sequence[str]) -> str:
     """Some of the tags that there are: the last ones of the list are likely the newest."""
-    return f"its tags: {listed(list(reversed(tags)), _MAX_TAGS_TOLD)}" if tags else "it has no tags"
+    return f"its tags: {listed(list(reversed(tags)), _MAX_TAGS)}" if tags else "it has no tags"
 
 
 def _who(credential: Credential | None) -> str:

@@ -20,7 +20,7 @@ def read(body: bytes, host: str) -> tuple[Pending, ...]:
     if releases is None and isinstance(document, dict):
         return ()
     if not isinstance(releases, list):
-        raise SourceContentError(f"{host} sent a list of releases that is none: channelReleases is no list")
+        raise SourceContentError(f"{host} sent a list of releases that can't be read: channelReleases is not a list")
     if len(releases) > MAX_PENDING:
         raise SourceContentError(f"{host} sent a list of {len(releases)} releases; at most {MAX_PENDING} are read")
     return tuple(_release(one, host) for one in releases)

@@ -28,11 +28,16 @@ _ALL = re.compile(rf" ?{_OPERATOR} ?{_LOOSE}(?:(?: ?, ?+| ){_OPERATOR} ?{_LOOSE}
 _SPELLINGS = {"": "=", "=>": ">=", "=<": "<=", "~>": "~"}
 
 
+_TOLERANT = re.compile(r"v?([0-9]+(?:\.[0-9]+){0,2})((?:[-+].*)?)")
+
+
 class InvalidRangeError(ValueError):
     """The text is no range of versions; the message says what one looks like."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(f"{text[:80]!r} is no version and no range of versions such as 1.4.2, 1.x, ~1.4 or >=1.2 <2")
+        super().__init__(
+            f"{text[:80]!r} is neither a version nor a range of versions such as 1.4.2, 1.x, ~1.4 or >=1.2 <2"
+        )
 
 
 @total_ordering
@@ -78,6 +83,17 @@ def parse(text: str) -> Version | None:
     if max(numbers) > _MAX_NUMBER or any(part.isdigit() and part != "0" and part[0] == "0" for part in pre):
         return None
     return Version(numbers, pre, text)
+
+
+def tolerant(text: str) -> Version | None:
+    """A version as vendors write one on a release: also ``v1.2``, ``1`` and ``1.02.0``; None for what is none."""
+    match = _TOLERANT.fullmatch(text.strip()) if len(text) <= MAX_RANGE else None
+    if match is None:
+        return None
+    numbers = [part.lstrip("0") or "0" for part in match[1].split(".")]
+    if len(numbers) < 3 and match[2]:
+        return None  # a short one has nothing behind its numbers
+    return parse(".".join([*numbers, *["0"] * (3 - len(numbers))]) + match[2])
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from kotsapp.sources.web import Question, Web
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """``channel_id`` is the license's channel, empty for one that names none."""
+    """``channel_id`` is the license's channel, empty for one that names none; ``by_version`` says that its releases are
+    in the order of their semantic versions."""
 
     endpoint: str
     app_slug: str
@@ -32,6 +33,7 @@ class Service:
     channel_name: str
     license_sequence: int
     credential: Credential = field(repr=False)
+    by_version: bool = False
 
     @classmethod
     def of(cls, license: License) -> "Service":
@@ -43,7 +45,7 @@ class Service:
                 " releases are; use the license as the vendor issued it"
             )
         if any(mark in endpoint for mark in "?#"):
-            raise SourceRefusedError("the license's endpoint is no plain URL; ask the vendor for a new license")
+            raise SourceRefusedError("the license's endpoint is not a plain URL; ask the vendor for a new license")
         return cls(
             endpoint=endpoint,
             app_slug=license.app_slug,
@@ -51,6 +53,7 @@ class Service:
             channel_name=license.channel_name,
             license_sequence=license.license_sequence,
             credential=Credential(license.license_id, license.license_id, frozenset()),
+            by_version=license.settings.get("isSemverRequired") == "true",
         )
 
     @property
@@ -86,20 +89,23 @@ class Service:
 
     def _refusal(self, answer: Answer, what: str) -> SourceError:
         status, wish = answer.status, retry_after(answer.headers.get("Retry-After"))
-        told = f"{self.host} answered {status} for {what}"
+        what_came = f"{self.host} answered {status} for {what}"
         if status == 401:
-            return SourceRefusedError(f"{told}: it does not know the license; ask the vendor whether it still holds")
+            return SourceRefusedError(
+                f"{what_came}: it does not know the license; ask the vendor whether it still holds"
+            )
         if status == 403:
             return SourceRefusedError(
-                f"{told}: the license may not have it, since it is over, or archived; ask the vendor"
+                f"{what_came}: the license may not have it, since it is over, or archived; ask the vendor"
             )
         if status == 404:
             channel = f" in channel {self.channel_name}" if self.channel_name else ""
             return SourceRefusedError(
-                f"{told}: application {self.app_slug} does not have it{channel}; check the version, or ask the vendor"
+                f"{what_came}: application {self.app_slug} does not have it{channel}; check the version, or ask the"
+                " vendor"
             )
         if status == 429:
-            return SourceUnreachableError(f"{told}: too many requests; asked again later", wish)
+            return SourceUnreachableError(f"{what_came}: too many requests; asked again later", wish)
         if status >= 500:
-            return SourceUnreachableError(f"{told}: it has trouble; asked again later", wish)
-        return SourceRefusedError(f"{told}, which is no answer that is understood; ask the vendor")
+            return SourceUnreachableError(f"{what_came}: it has trouble; asked again later", wish)
+        return SourceRefusedError(f"{what_came}, an answer that is not understood; ask the vendor")

@@ -15,7 +15,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
 def read(body: bytes) -> list[str]:
-    """The tags of one page; what is no tag is left out. Raises ValueError for what is no list of tags."""
+    """The tags of one page; what is no tag is left out. Raises ValueError for what is not a list of tags."""
     document = parse_json(body)
     tags = document.get("tags") if isinstance(document, dict) else None
     if isinstance(document, dict) and tags is None:

@@ -46,8 +46,8 @@ class Web:
     """Asks sources. One for the whole operator; use as an async context manager.
 
     ``registries`` is the administrator's file: it says where a host really is, and how its certificate is checked.
-    ``received`` is told of bytes as they come: how many of how many, None where that is not known; ``observe`` of each
-    request and its answer.
+    ``received`` is called with bytes as they come: how many of how many, None where that is not known; ``observe`` of
+    each request and its answer.
     """
 
     def __init__(

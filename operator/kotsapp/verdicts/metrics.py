@@ -52,7 +52,7 @@ class Metrics:
         self._cache_hits.labels(kind).inc()
 
     def requested(self, host: str, kind: str, answer: Answer | None) -> None:
-        """An Observer for trails."""
+        """Count one HTTP request of this ``kind``; ``answer`` is None where none came."""
         host = self._host(host)
         self._requests.labels(host, kind).inc()
         if answer is None:

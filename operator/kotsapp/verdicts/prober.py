@@ -20,7 +20,7 @@ from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.evidence import Evidence, NoAnswer, Trouble
 from kotsapp.registry.guard import Guard
-from kotsapp.registry.limits import MAX_CACHED_VERDICTS
+from kotsapp.registry.limits import MAX_CACHED_VERDICTS, SHARED, Shared
 from kotsapp.registry.puller import Puller
 from kotsapp.registry.throttle import Terms, Throttle, Turn
 from kotsapp.verdicts.cache import ResultCache
@@ -48,13 +48,14 @@ class Prober:
         ask_each: bool = False,
         guard: Guard | None = None,
         resolver: AbstractResolver | None = None,
+        shared: Shared = SHARED,
     ) -> None:
         registries = registries or Registries.empty()
         guard = guard or Guard(registries, allow_private=allow_private)
         self._metrics = metrics or Metrics()
-        self._client = Client(guard, resolver)
+        self._client = Client(guard, resolver, large_bodies=shared.large_bodies)
         puller = Puller(self._client, guard, registries)
-        self._throttle = Throttle(registries, puller, self._metrics.requested, ask_each=ask_each)
+        self._throttle = Throttle(registries, puller, self._metrics.requested, ask_each=ask_each, shared=shared)
         self._verdicts: ResultCache[Key, ProbeResult] = ResultCache(MAX_CACHED_VERDICTS)
         self._verifications: ResultCache[tuple[Key, bytes], Verification] = ResultCache(MAX_CACHED_VERDICTS)
         self._under_way: dict[object, asyncio.Task[Any]] = {}

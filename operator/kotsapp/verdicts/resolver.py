@@ -1,10 +1,11 @@
-"""Images from reference to settled route: classify, probe, ask the proxy, settle."""
+"""Images from reference to route: classify, probe, ask the proxy, resolve."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from kotsapp.fair_queue import NOBODY, Tenant
+from kotsapp.frozen import frozen
 from kotsapp.images.reference import Reference, parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
@@ -16,7 +17,7 @@ from kotsapp.verdicts.verdict import ProbeResult
 from kotsapp.verdicts.verification import Verified, shown_before
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """What a KotsApp says about its images. ``timeout`` and ``max_age`` are seconds, ``tenant`` is on whose behalf
     registries are asked.
@@ -35,7 +36,7 @@ class Policy:
     tenant: Tenant = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evidence:
     """What is known of images from before, by the reference as written.
 
@@ -50,32 +51,32 @@ class Evidence:
     proved: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Routing:
-    """All images of a release, settled. ``domains`` are the hosts that the license opens for them."""
+    """All images of a release, each with its route. ``domains`` are the hosts that the license opens for them."""
 
     domains: Domains
-    settled: tuple[Resolution, ...]
+    resolutions: tuple[Resolution, ...]
 
     @property
     def undecided(self) -> list[Resolution]:
-        return [one for one in self.settled if one.undecided]
+        return [one for one in self.resolutions if one.undecided]
 
     @property
     def unverified(self) -> list[Resolution]:
         """Routed images that the license was not shown to pull."""
-        return [one for one in self.settled if one.is_routed and one.verified is not Verified.TRUE]
+        return [one for one in self.resolutions if one.is_routed and one.verified is not Verified.TRUE]
 
     @property
     def proxied(self) -> int:
-        return sum(one.route is Route.PROXY for one in self.settled)
+        return sum(one.route is Route.PROXY for one in self.resolutions)
 
     @property
     def pulls(self) -> dict[str, Pull]:
         """What rewriting needs, by the reference as written."""
         return {
             one.image: Pull(one.pull, one.route.needs_secret)
-            for one in self.settled
+            for one in self.resolutions
             if one.route is not None and one.pull is not None
         }
 
@@ -88,22 +89,12 @@ async def resolve_all(
     evidence: Evidence | None = None,
     done: Callable[[], None] = lambda: None,
 ) -> Routing:
-    """Settle all images at once; ``done`` is called after each. Never raises for what a registry does."""
-    known = evidence or Evidence()
+    """Resolve all images at once; ``done`` is called after each. Never raises for what a registry does."""
 
     async def one(reference: Reference) -> Resolution:
-        settled = await resolve(
-            prober,
-            reference,
-            policy,
-            credential=credential,
-            previous=known.previous.get(reference.written),
-            known=known.fresh.get(reference.written),
-            refresh=known.refresh,
-            proved=known.proved,
-        )
+        resolved = await resolve(prober, reference, policy, credential, evidence)
         done()
-        return settled
+        return resolved
 
     return Routing(policy.domains, tuple(await asyncio.gather(*map(one, references))))
 
@@ -112,17 +103,16 @@ async def resolve(
     prober: Prober,
     reference: Reference,
     policy: Policy,
-    *,
     credential: Credential | None = None,
-    previous: Previous | None = None,
-    known: ProbeResult | None = None,
-    refresh: bool = False,
-    proved: frozenset[str] = frozenset(),
+    evidence: Evidence | None = None,
 ) -> Resolution:
-    """Settle one image. Never raises for what a registry does; run many at once, the prober limits.
+    """Resolve one image. Never raises for what a registry does; run many at once, the prober limits.
 
-    ``known`` is a verdict that is still fresh from elsewhere, such as a status: the registry isn't asked.
+    Without a ``credential`` the proxy is not asked. The registry isn't either where the ``evidence`` is fresh.
     """
+    evidence = evidence or Evidence()
+    previous, known = evidence.previous.get(reference.written), evidence.fresh.get(reference.written)
+    refresh = evidence.refresh
     verdict = classify(reference, policy.domains, policy.exclude, public_images=policy.public_images)
     if verdict is not None:
         result = unprobed(reference, verdict)
@@ -144,7 +134,7 @@ async def resolve(
         verification = await prober.verify(
             pull, credential, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh, tenant=policy.tenant
         )
-        if verification.verified is Verified.UNKNOWN and pull.written in proved:
+        if verification.verified is Verified.UNKNOWN and pull.written in evidence.proved:
             verification = shown_before(verification)
     return resolution(
         reference,

@@ -63,7 +63,7 @@ def decide(evidence: Evidence) -> Decision:
     if status == 200:
         if evidence.is_manifest:
             return Decision(Verdict.PUBLIC, f"{host} serves it to anyone")
-        return Decision(Verdict.UNREACHABLE, f"{host} answered 200 with something that is no manifest")
+        return Decision(Verdict.UNREACHABLE, f"{host} answered 200 with something that is not a manifest")
     if evidence.login is Login.REFUSED:
         return Decision(Verdict.UNREACHABLE, f"{host} can't be asked as anybody may: {evidence.note}")
     if status == 401 or (status == 403 and evidence.code in REFUSAL_CODES):

@@ -44,7 +44,7 @@ def judge(evidence: Evidence) -> Verification:
     elif status == 200 and evidence.is_manifest:
         verified, message = Verified.TRUE, f"{host} serves it to the license"
     elif status == 200:
-        message = f"{host} answered 200 with something that is no manifest"
+        message = f"{host} answered 200 with something that is not a manifest"
     elif status == 404:
         verified, message = Verified.FALSE, f"{host} does not have it for this license"
     return Verification(verified, message, http_status=status, code=code, host=host)
@@ -56,6 +56,6 @@ def judge_trouble(trouble: NoAnswer) -> Verification:
 
 
 def shown_before(result: Verification) -> Verification:
-    """A check that told nothing, where the same credential was shown to pull the same reference before: an outage
+    """A check without a result, where the same credential was shown to pull the same reference before: an outage
     takes no proof back."""
     return replace(result, verified=Verified.TRUE, message=f"it was shown before; now {result.message}")

@@ -1,6 +1,7 @@
 """What people type after ``kubectl kotsapp``: a verb, a KotsApp, and kubectl's own options before or after them."""
 
 import argparse
+import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
@@ -8,11 +9,12 @@ from pathlib import Path
 
 from kotsapp import __version__
 from kotsapp.cli.durations import waiting
-from kotsapp.cli.formats import add_output_option
+from kotsapp.cli.errors import EXIT_USAGE
+from kotsapp.cli.formats import FORMATS, add_output_option
+from kotsapp.cli.plugin.words import KINDS, in_order
+from kotsapp.text import printable
 
 _DEFAULTS = {"namespace": None, "all_namespaces": False, "context": None, "kubeconfig": None, "user": None}
-# As people name it: by hand, from `kubectl get -o name`, and by the short name.
-_PREFIXES = ("kotsapp", "kotsapps", "ka", "kotsapp.kotsapp.dev", "kotsapps.kotsapp.dev")
 WAIT_SECONDS = 600.0
 
 # Each verb with the function that carries it out, by its place: help and completion need not load it.
@@ -58,7 +60,15 @@ _WAITING = frozenset({"retry", "rerender"})
 
 def parse(words: Sequence[str]) -> Namespace:
     """The arguments, ``action`` among them: what is to be done with them and a Target."""
-    args = parser().parse_args(words)
+    top = parser()
+    if not words:
+        top.print_help(sys.stderr)
+        raise SystemExit(EXIT_USAGE)
+    try:
+        words = in_order(words, commands_of(top))
+    except ValueError as error:
+        raise SystemExit(_said(str(error))) from None
+    args = top.parse_args(words)
     module, _, function = args.action.partition(".")
     args.action = getattr(import_module(f"kotsapp.cli.plugin.{module}"), function)
     for name, value in _DEFAULTS.items():
@@ -67,6 +77,16 @@ def parse(words: Sequence[str]) -> Namespace:
     if args.namespace and args.all_namespaces:
         parser().error("-n is one namespace and -A all of them: give one of the two")
     return args
+
+
+def _said(error: str) -> int:
+    print(f"kubectl kotsapp: {printable(error)}", file=sys.stderr)
+    return EXIT_USAGE
+
+
+def commands_of(top: ArgumentParser) -> dict[str, ArgumentParser]:
+    """The parser of each verb."""
+    return dict(next(action.choices for action in top._actions if isinstance(action.choices, dict)))
 
 
 def parser() -> ArgumentParser:
@@ -110,7 +130,10 @@ def parser() -> ArgumentParser:
             command.add_argument("--wait", action="store_true", help="until it was done; exit code 1 unless Ready then")
             text = "how long to wait, such as 90s (default: 10m)"
             command.add_argument("--timeout", type=waiting, default=WAIT_SECONDS, metavar="DURATION", help=text)
-        if name in _PRINTING:
+        if name == "get":
+            text = "as kubectl has it: wide has the license, too, and name prints names alone (default: table)"
+            command.add_argument("-o", "--output", choices=(*FORMATS, "wide", "name"), default="table", help=text)
+        elif name in _PRINTING:
             add_output_option(command)
         command.set_defaults(action=action)
     return top
@@ -119,7 +142,7 @@ def parser() -> ArgumentParser:
 def app_name(text: str) -> str:
     """The name in ``NAME`` or ``kotsapp/NAME``."""
     prefix, slash, name = text.rpartition("/")
-    if slash and (prefix.lower() not in _PREFIXES or not name):
+    if slash and (prefix.lower() not in KINDS or not name):
         raise argparse.ArgumentTypeError(f"expected NAME or kotsapp/NAME, found {text!r}")
     return name
 

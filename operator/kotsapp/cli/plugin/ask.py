@@ -31,15 +31,15 @@ async def _ask(args: Namespace, target: Target, annotation: str, answer: str, wh
         return EXIT_OK
 
     def done(live: App) -> bool:
-        # A rendering that nothing is kept of, or that fails, is told by Ready alone.
+        # A rendering that nothing is kept of, or that fails, shows in Ready alone.
         answered = (live.get("status") or {}).get(answer) == now or "Stalled" in conditions(live)
         return answered and is_current(live) and "Reconciling" not in conditions(live)
 
     ended = await target.until(app, done, args.timeout)
-    told = ready(ended or await target.again(app))
+    condition = ready(ended or await target.again(app))
     if ended is None:
         raise CommandError(
-            f"not done after {args.timeout:g}s: {told.get('reason')}: {told.get('message')}", EXIT_PROBLEM
+            f"not done after {args.timeout:g}s: {condition.get('reason')}: {condition.get('message')}", EXIT_PROBLEM
         )
-    print(printable(f"kotsapp/{name}: {told.get('reason')}: {told.get('message')}"))
-    return EXIT_OK if told.get("status") == "True" else EXIT_PROBLEM
+    print(printable(f"kotsapp/{name}: {condition.get('reason')}: {condition.get('message')}"))
+    return EXIT_OK if condition.get("status") == "True" else EXIT_PROBLEM

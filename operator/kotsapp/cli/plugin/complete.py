@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Sequence
 
-from kotsapp.cli.plugin.arguments import VERBS, parser
+from kotsapp.cli.plugin.arguments import VERBS, commands_of, parser
 
 # Of Cobra's directives: nothing special, and no names of files.
 _FILES, _NO_FILES = 0, 4
@@ -31,7 +31,7 @@ def complete(words: Sequence[str], ask: Ask) -> tuple[list[str], int]:
     *before, last = words or [""]
     top = parser()
     verb = next((word for word in before if word in VERBS), None)
-    command = _below(top).get(verb or "", top)
+    command = commands_of(top).get(verb or "", top)
     previous = before[-1] if before else ""
     action = command._option_string_actions.get(previous)
     if action is not None and action.nargs is None and not action.const:
@@ -47,11 +47,6 @@ def complete(words: Sequence[str], ask: Ask) -> tuple[list[str], int]:
     if verb == "why" and len(given) == 1:
         return _starting(ask(args, given[0].rpartition("/")[2]), last), _NO_FILES
     return [], _NO_FILES
-
-
-def _below(top: ArgumentParser) -> dict[str, ArgumentParser]:
-    found = next(action.choices for action in top._actions if action.choices and isinstance(action.choices, dict))
-    return dict(found)
 
 
 def _given(words: Sequence[str], command: ArgumentParser) -> tuple[Namespace, list[str]]:

@@ -3,7 +3,6 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
 
@@ -14,6 +13,7 @@ from kotsapp.cli.plugin.preview import Object, Preview, preview
 from kotsapp.cli.plugin.target import Target, is_suspended
 from kotsapp.cli.plugin.terminal import painted
 from kotsapp.cli.plugin.tones import Tone
+from kotsapp.frozen import frozen
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.objects import ObjectKey, key_of
@@ -32,7 +32,7 @@ _OF_SERVER = frozenset({"creationTimestamp", "generation", "managedFields", "res
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """One object; ``before`` is None for one that is made, ``after`` for one that is deleted."""
 
@@ -59,6 +59,8 @@ async def run(args: Namespace, target: Target) -> int:
         report(f"kubectl kotsapp: {problem}")
     if problems:
         return EXIT_UNKNOWN
+    if not changes:
+        report("kubectl kotsapp: nothing would change")
     return EXIT_PROBLEM if changes else EXIT_OK
 
 
@@ -140,7 +142,7 @@ def _text(obj: Object | None) -> list[str]:
 
 def _hidden(before: Object | None, after: Object | None) -> tuple[Object | None, Object | None]:
     """Two forms of a Secret without what it holds, and what of it changes."""
-    held = [_held(before), _held(after)]
+    values = [_values(before), _values(after)]
 
     def shown(obj: Object | None, own: Mapping[str, Any], other: Mapping[str, Any], when: str) -> Object | None:
         if obj is None:
@@ -148,8 +150,8 @@ def _hidden(before: Object | None, after: Object | None) -> tuple[Object | None,
         data = {key: "***" if other.get(key, value) == value else f"*** ({when})" for key, value in own.items()}
         return {**{name: value for name, value in obj.items() if name not in ("data", "stringData")}, "data": data}
 
-    return shown(before, held[0], held[1], "before"), shown(after, held[1], held[0], "after")
+    return shown(before, values[0], values[1], "before"), shown(after, values[1], values[0], "after")
 
 
-def _held(obj: Object | None) -> Mapping[str, Any]:
+def _values(obj: Object | None) -> Mapping[str, Any]:
     return {} if obj is None else {**(obj.get("data") or {}), **(obj.get("stringData") or {})}

@@ -22,9 +22,9 @@ async def run(args: Namespace, target: Target) -> int:
     images, unhandled = status.get("images") or [], status.get("unhandledImages") or []
     found = {"images": images, **({"unhandledImages": unhandled} if unhandled else {})}
     print_result(found, args.output, lambda: _text(images) + _unhandled_text(unhandled))
-    told = ready(app)
-    if not images and told.get("status") != "True":
-        why = f"{told['reason']}: {told['message']}" if told else outdated(app)
+    condition = ready(app)
+    if not images and condition.get("status") != "True":
+        why = f"{condition['reason']}: {condition['message']}" if condition else outdated(app)
         report(f"kubectl kotsapp: no image is known: {why}")
         return EXIT_PROBLEM
     return EXIT_PROBLEM if any(is_bad(image) for image in images) else EXIT_OK
@@ -41,7 +41,7 @@ def _text(images: Sequence[dict[str, Any]]) -> str:
         [
             (
                 image.get("image", ""),
-                tones.verdict(image.get("verdict", ""), settled="route" in image),
+                tones.verdict(image.get("verdict", ""), routed="route" in image),
                 image.get("route", "undecided"),
                 image.get("httpStatus", ""),
                 tones.verified(image.get("verified", "")),

@@ -1,11 +1,11 @@
 """What the operator would apply next, found out with a person's own rights: by its own steps, up to the first change.
 
-No registry is asked and nothing is fetched: images have the routes that the KotsApp's status tells, and sources outside
+No registry is asked and nothing is fetched: images have the routes that the KotsApp's status shows, and sources outside
 the cluster are as the operator fetched them last.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from kotsapp.apply.inventory import Entry, Inventory
 from kotsapp.apply.plan import Plan, PlanDigests
 from kotsapp.apply.reader import LiveReader
 from kotsapp.cli.errors import CommandError
+from kotsapp.frozen import frozen
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
@@ -33,10 +34,18 @@ from kotsapp.reconcile.inputs import read_answers, read_license, read_sources, w
 from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.outcome import ReconcileError
 from kotsapp.reconcile.plan import PlanError, PullSecretNameError, PullSecrets, make_plan
-from kotsapp.reconcile.rendering import RENDER_JOBS, Before, ReaderFor, render, renderer_for, secret_name
+from kotsapp.reconcile.rendering import (
+    RENDER_JOBS,
+    Before,
+    ReaderFor,
+    render,
+    render_for_routes,
+    renderer_for,
+    secret_name,
+)
 from kotsapp.reconcile.renderings import drawn_before, may_serve
 from kotsapp.reconcile.services import Settings
-from kotsapp.reconcile.source_report import version_of
+from kotsapp.reconcile.source_report import describe, version_of
 from kotsapp.reconcile.status import finished_workloads
 from kotsapp.redact import current
 from kotsapp.release.budget import for_sources
@@ -48,6 +57,7 @@ from kotsapp.release.renderer import Renderer
 from kotsapp.release.store import StoredReleaseError
 from kotsapp.sources import newest
 from kotsapp.sources.artifact import Artifact
+from kotsapp.sources.asked_for import is_asked_for, wanted
 from kotsapp.sources.errors import SourceContentError
 from kotsapp.sources.kept import KeptSourceError
 from kotsapp.text import listed
@@ -70,7 +80,7 @@ _STANDS_STILL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Preview:
     """``due`` are objects to apply, ``left_over`` what is deleted then; ``notes`` say what the answer rests on."""
 
@@ -80,7 +90,7 @@ class Preview:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Read:
     """What the app is made from."""
 
@@ -102,7 +112,7 @@ async def _follow_nothing(_app: App, _references: frozenset[tuple[str, str]]) ->
     """Nobody is woken by what changes while one looks."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Services:
     client: KubeClient
     keys: TrustedKeys
@@ -173,6 +183,14 @@ class _Preview:
             kept = await source_store.load(self._app, index[newest.SLOT], self._client)
             found = newest.read(kept.content, license, newest.Trust(self._services.keys))
             license = found if found.license_sequence > license.license_sequence else license
+        channel = license.settings.get("channelID", "")
+        for item in spec.remote:
+            if not is_asked_for(item, fetched[item.name], channel):
+                there = describe(item, fetched[item.name])
+                raise CommandError(
+                    f"{wanted(item)} is asked for, and the operator has {there}: what would change is not known before"
+                    " it is fetched, see kubectl kotsapp status"
+                )
         return license, fetched
 
     async def _release(self, spec: Spec, read: _Read) -> tuple[Release, dict[str, Pull], Domains]:
@@ -189,15 +207,16 @@ class _Preview:
         if stored is not None:
             self._notes.append("an input of the release has changed, so it is rendered anew: what is drawn may differ")
         before = Before(release_store.past_of(stored, self._inventory, lost=False), self._looker)
-        release = await render(
-            Inputs(renderer, read.files, {}, drawn_before(self._app, stored)), reader, before, self._client
+
+        async def routed(rendered: Release) -> tuple[dict[str, Pull], Domains]:
+            return self._pulls(spec, read, rendered)
+
+        release, (pulls, domains), _ = await render_for_routes(
+            Inputs(renderer, read.files, kept=drawn_before(self._app, stored)),
+            lambda given: render(given, reader, before, self._client),
+            routed,
+            lambda rendered, found: _local(rendered, found[0]),
         )
-        pulls, domains = self._pulls(spec, read, release)
-        answers = _local(release, pulls)
-        if any(image != reference for image, reference in answers.items()):
-            again = Inputs(renderer, read.files, answers, release.drawn)
-            release = await render(again, reader, before, self._client)
-            pulls, domains = self._pulls(spec, read, release)
         return release, pulls, domains
 
     def _pulls(self, spec: Spec, read: _Read, release: Release) -> tuple[dict[str, Pull], Domains]:
@@ -205,13 +224,13 @@ class _Preview:
         current().learn("release", known_secrets.of_release(release))
         references = parse_used(routing.used_in(release, spec).users)
         domains = read.renderer.domains(release.application).opening(references)
-        told = {str(one.get("image")): one for one in self._status.get("images") or ()}
+        in_status = {str(one.get("image")): one for one in self._status.get("images") or ()}
         pulls: dict[str, Pull] = {}
         unknown = []
         policy = routing.policy(self._app, spec, read.license, release, domains)
         for reference in references:
             verdict = classify(reference, domains, policy.exclude, public_images=policy.public_images)
-            route = route_of(verdict) if verdict is not None else told.get(reference.written, {}).get("route")
+            route = route_of(verdict) if verdict is not None else in_status.get(reference.written, {}).get("route")
             if route is None:
                 unknown.append(reference.written)
                 continue

@@ -6,9 +6,9 @@ Config, and whatever looks like a license id or another credential. Too much is 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from kotsapp.frozen import frozen
 from kotsapp.images.reference import InvalidReferenceError, parse
 
 HOST, ADDRESS, NODE, VALUE, SECRET = "[host]", "[address]", "[node]", "[value]", "[masked]"
@@ -38,9 +38,9 @@ _LONG = re.compile(r"(?<![\w/+=])[A-Za-z0-9+/_=-]{24,}(?![\w/+=])")
 _VERSION = re.compile(r"v?\d++(?:\.\d++)*+(?:[-+][\w.]++)?|v?\d++\.[\w.]++", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Private:
-    """What is known of this customer. ``hosts`` may be told; ``nodes`` and ``values`` may not."""
+    """What is known of this customer. ``hosts`` may be shown; ``nodes`` and ``values`` may not."""
 
     hosts: frozenset[str] = frozenset()
     nodes: tuple[str, ...] = ()
@@ -60,30 +60,30 @@ class Private:
         text = _OF_NODE.sub(lambda found: f"{found[1]}{NODE}", text)
         text = _IN_URL.sub(self._authority, text)
         text = _PERSON.sub(ADDRESS, text)
-        text = _LOOKED_UP.sub(lambda found: found[0] if self._may_be_told(found[0]) else HOST, text)
+        text = _LOOKED_UP.sub(lambda found: found[0] if self._may_be_shown(found[0]) else HOST, text)
         text = _ADDRESS.sub(lambda found: found[0] if _CLOCK.fullmatch(found[0]) else ADDRESS, text)
         text = _HOST.sub(self._host, text)
         return _ON_PORT.sub(lambda found: found[0] if found[0].lower() in self.hosts else HOST, text)
 
     def _authority(self, found: re.Match[str]) -> str:
         host = found[0].rpartition("@")[2]
-        return host if self._may_be_told(host) else HOST
+        return host if self._may_be_shown(host) else HOST
 
     def _host(self, found: re.Match[str]) -> str:
         name = found[1].lower().removeprefix("*.")
         is_other = (
             name in _WORDS or name.startswith(_FIELDS) or name.rpartition(".")[2] in _FILES or _VERSION.fullmatch(name)
         )
-        return found[0] if is_other or self._may_be_told(found[0].removeprefix("*.")) else HOST
+        return found[0] if is_other or self._may_be_shown(found[0].removeprefix("*.")) else HOST
 
-    def _may_be_told(self, host: str) -> bool:
+    def _may_be_shown(self, host: str) -> bool:
         name = host.lower()
         bare = name.partition(":")[0]
         return bool({name, bare} & self.hosts) or any(bare == one or bare.endswith(f".{one}") for one in _PUBLIC)
 
 
 def of_app(app: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> Private:
-    """What an app and its pods tell of the customer's own."""
+    """What an app and its pods reveal of the customer's own."""
     spec, status = app.get("spec") or {}, app.get("status") or {}
     proxy = spec.get("proxy") or {}
     named = {str(value).lower() for value in (proxy.get("domain"), proxy.get("registryDomain")) if value}
@@ -91,8 +91,8 @@ def of_app(app: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> Private
     groups = {str(one.get("apiVersion")).partition("/")[0].lower() for one in status.get("inventory") or ()}
     names = {str(one.get("name")).lower() for one in status.get("inventory") or ()}
     values = {text for text in _texts((spec.get("config") or {}).get("values")) if len(text) >= MIN_VALUE}
-    told = frozenset({*named, *groups, *names, *(host for one in references for host in _hosts(one))})
-    return Private(told, tuple(_longest(set(_nodes(pods)))), tuple(_longest(values)))
+    shown = frozenset({*named, *groups, *names, *(host for one in references for host in _hosts(one))})
+    return Private(shown, tuple(_longest(set(_nodes(pods)))), tuple(_longest(values)))
 
 
 def _hosts(reference: str) -> Iterator[str]:

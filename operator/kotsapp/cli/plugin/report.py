@@ -63,7 +63,7 @@ async def _facts(app: App, target: Target) -> tuple[Facts, private.Private]:
 
 def _todo(app: App, images: Sequence[dict[str, Any]]) -> list[str]:
     """What to do next, each once, the most pressing first."""
-    told = ready(app)
+    condition = ready(app)
     found = []
     if is_suspended(app):
         found.append(f"It is suspended. Take it up again: kubectl kotsapp resume {app['metadata']['name']}")
@@ -71,7 +71,7 @@ def _todo(app: App, images: Sequence[dict[str, Any]]) -> list[str]:
         found.append(f"{outdated(app).capitalize()}.")
     bad = [image for image in images if is_bad(image)]
     # What Ready says of images is said of each of them below.
-    if told.get("status") != "True" and not (bad and str(told.get("reason")).startswith("Images")):
-        found.append(f"{told.get('reason', 'Unknown')}: {told.get('message', 'nothing is known yet')}")
+    if condition.get("status") != "True" and not (bad and str(condition.get("reason")).startswith("Images")):
+        found.append(f"{condition.get('reason', 'Unknown')}: {condition.get('message', 'nothing is known yet')}")
     found += [f"{image.get('image')}: {advice(image, app)}" for image in bad]
     return list(dict.fromkeys(found)) or [WELL]

@@ -5,7 +5,7 @@ Everything in it was written by others: each text is masked and escaped on its w
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from html import escape
 from typing import Any
 
@@ -15,6 +15,7 @@ from kotsapp.cli.plugin.report_style import STYLE
 from kotsapp.cli.plugin.target import ready
 from kotsapp.cli.plugin.tones import Tone
 from kotsapp.cli.plugin.tree import pod_of
+from kotsapp.frozen import frozen
 from kotsapp.text import printable
 
 _CLASSES = {Tone.GOOD: "good", Tone.BAD: "bad", Tone.BUSY: "busy", None: "plain"}
@@ -32,7 +33,7 @@ PRIVACY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Facts:
     """What a report is about. ``pods`` are live ones by the kind, namespace and name of what they are below."""
 
@@ -75,13 +76,14 @@ class _Page:
         yield f"<footer><p>{escape(PRIVACY)}</p><p>Made {self._name(self._facts.made)}.</p></footer></body></html>"
 
     def _head(self, title: str) -> Iterator[str]:
-        told = ready(dict(self._facts.app))
-        status = str(told.get("status", "Unknown"))
+        condition = ready(dict(self._facts.app))
+        status = str(condition.get("status", "Unknown"))
         tone = tones.of_condition("Ready", status)
         state = {"True": "Ready", "False": "Not ready"}.get(status, "Not known yet")
         yield f"<header><p class=kind>KotsApp</p><h1>{title}</h1>"
-        yield f'<p class="state {_CLASSES[tone]}"><strong>{state}</strong> {self._name(told.get("reason", ""))}</p>'
-        yield f"<p>{self._message(told.get('message', 'No operator has looked at it yet.'))}</p></header>"
+        reason = self._name(condition.get("reason", ""))
+        yield f'<p class="state {_CLASSES[tone]}"><strong>{state}</strong> {reason}</p>'
+        yield f"<p>{self._message(condition.get('message', 'No operator has looked at it yet.'))}</p></header>"
 
     def _todo(self) -> Iterator[str]:
         items = "".join(f"<li>{self._message(text)}</li>" for text in self._facts.todo)
@@ -122,7 +124,7 @@ class _Page:
 
     def _image(self, image: Mapping[str, Any]) -> list[str]:
         route = str(image.get("route") or "")
-        verdict = tones.verdict(str(image.get("verdict", "")), settled=bool(route))
+        verdict = tones.verdict(str(image.get("verdict", "")), routed=bool(route))
         http = f"HTTP {image['httpStatus']}" if image.get("httpStatus") else ""
         since = self._time(image.get("lastTransitionTime"))
         evidence = "; ".join(filter(None, (http, str(image.get("code") or ""), str(image.get("message") or ""))))

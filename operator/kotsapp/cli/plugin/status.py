@@ -47,7 +47,8 @@ def _text(app: App, status: dict[str, Any]) -> str:
         lines.append(("Suspended", "nothing is changed until spec.suspend is false"))
     if not is_current(app):
         lines.append(("Outdated", outdated(app)))
-    conditions = fitted(("CONDITION", "STATUS", "REASON", "MESSAGE"), list(_condition_rows(status)))
+    rows = list(_condition_rows(status))
+    conditions = fitted(("CONDITION", "STATUS", "REASON", "MESSAGE"), rows)
     workloads = fitted(
         ("WORKLOAD", "NAMESPACE", "STATE", "MESSAGE"),
         [
@@ -55,8 +56,8 @@ def _text(app: App, status: dict[str, Any]) -> str:
             for w in status.get("workloads") or ()
         ],
     )
-    told = [*(f"{head:<9}   {printable(text)}" for head, text in lines), "", conditions]
-    return "\n".join([*told, "", workloads] if status.get("workloads") else told)
+    parts = [f"{head:<9}   {printable(text)}" for head, text in lines] + (["", conditions] if rows else [])
+    return "\n".join([*parts, "", workloads] if status.get("workloads") else parts)
 
 
 def _condition_rows(status: dict[str, Any]) -> Iterator[list[object]]:
@@ -64,22 +65,22 @@ def _condition_rows(status: dict[str, Any]) -> Iterator[list[object]]:
     said: dict[str, str] = {}
     for condition in status.get("conditions") or ():
         type_, state, reason, message = (str(condition.get(k, "")) for k in ("type", "status", "reason", "message"))
-        told = f"as {said[message]}" if message and message in said else message
+        shown = f"as {said[message]}" if message and message in said else message
         said.setdefault(message, type_)
-        yield [type_, *tones.condition(type_, state, reason), told]
+        yield [type_, *tones.condition(type_, state, reason), shown]
 
 
 def _images_line(status: dict[str, Any]) -> str:
     """How many pods pull from where; the list is capped, the summary counts all."""
     summary, images = status.get("imageSummary") or {}, status.get("images") or ()
     total = summary.get("total", 0)
-    told = [f"{summary.get('proxied', 0)} through the proxy"]
+    counts = [f"{summary.get('proxied', 0)} through the proxy"]
     if len(images) == total:
         routes = Counter(image.get("route") for image in images)
         ways = (("Registry", "from the vendor's registry"), ("Direct", "directly"))
-        told += [f"{routes[route]} {way}" for route, way in ways if routes[route]]
-    told += [f"{summary[key]} {text}" for key, text in _TROUBLES.items() if summary.get(key)]
-    return f"{total}: {', '.join(told)}"
+        counts += [f"{routes[route]} {way}" for route, way in ways if routes[route]]
+    counts += [f"{summary[key]} {text}" for key, text in _TROUBLES.items() if summary.get(key)]
+    return f"{total}: {', '.join(counts)}"
 
 
 def _release_lines(status: dict[str, Any]) -> Iterator[str]:

@@ -7,14 +7,14 @@ from kotsapp.cli.plugin.target import Target, is_suspended
 
 
 async def suspend(args: Namespace, target: Target) -> int:  # noqa: ARG001 - as every verb
-    return await _set(target, wanted=True, told="suspended: nothing is probed, applied or repaired")
+    return await _set(target, wanted=True, message="suspended: nothing is probed, applied or repaired")
 
 
 async def resume(args: Namespace, target: Target) -> int:  # noqa: ARG001 - as every verb
-    return await _set(target, wanted=False, told="resumed")
+    return await _set(target, wanted=False, message="resumed")
 
 
-async def _set(target: Target, *, wanted: bool, told: str) -> int:
+async def _set(target: Target, *, wanted: bool, message: str) -> int:
     app = await target.app()
     name = app["metadata"]["name"]
     if is_suspended(app) == wanted:
@@ -24,5 +24,5 @@ async def _set(target: Target, *, wanted: bool, told: str) -> int:
     managers = {str(entry.get("manager")) for entry in app["metadata"].get("managedFields") or ()}
     gitops = sorted(managers & {"argocd-controller", "kustomize-controller", "helm-controller"})
     kept = f"; {', '.join(gitops)} may put it back: set it in Git" if gitops else ""
-    print(f"kotsapp/{name}: {told}{kept}")
+    print(f"kotsapp/{name}: {message}{kept}")
     return EXIT_OK

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
 from kotsapp.names import API_VERSION, KIND
+from kotsapp.text import listed
 
 if TYPE_CHECKING:  # a plugin that is asked for help need not load a client
     from kotsapp.kube.client import KubeClient
@@ -18,6 +19,7 @@ App = dict[str, Any]
 OPERATOR_LABEL = "app.kubernetes.io/name=kotsapp-operator"
 # A person waits, and the API server has one small object to read.
 POLL_SECONDS = 0.5
+MAX_NAMED = 5
 
 
 class Target:
@@ -50,7 +52,7 @@ class Target:
         """Those of the name that was given, or all. Raises CommandError when there is none of that name."""
         found = [app for app in await self.apps() if self._name in (None, app["metadata"]["name"])]
         if self._name and not found:
-            raise CommandError(f"there is no KotsApp {self._name} in {self.where}", EXIT_PROBLEM)
+            raise await self._none_of_that_name()
         return found
 
     async def app(self) -> App:
@@ -58,16 +60,25 @@ class Target:
         if self._name and not self.everywhere:
             app = await self.client.get(await self.kind(), self._name, self._namespace)
             if app is None:
-                raise CommandError(f"there is no KotsApp {self._name} in {self.where}", EXIT_PROBLEM)
+                raise await self._none_of_that_name()
             return app
         found = await self.named()
         if len(found) == 1:
             return found[0]
         if not found:
-            raise CommandError(f"there is no KotsApp in {self.where}", EXIT_PROBLEM)
+            raise CommandError(f"there is no KotsApp in {self.where}{self._elsewhere}", EXIT_PROBLEM)
         wanted = f"KotsApp {self._name}" if self._name else "KotsApp"
         names = ", ".join(f"{app['metadata']['namespace']}/{app['metadata']['name']}" for app in found)
         raise CommandError(f"there is more than one {wanted} in {self.where}, say which: {names}")
+
+    @property
+    def _elsewhere(self) -> str:
+        return "" if self.everywhere else "; kubectl kotsapp get -A lists those of all namespaces"
+
+    async def _none_of_that_name(self) -> CommandError:
+        names = [str(app["metadata"]["name"]) for app in await self.apps()]
+        there = f"; there is {listed(names, MAX_NAMED)}" if names else self._elsewhere
+        return CommandError(f"there is no KotsApp {self._name} in {self.where}{there}", EXIT_PROBLEM)
 
     async def again(self, app: App) -> App:
         """The same one as it is now. Raises CommandError when it is gone."""

@@ -59,7 +59,7 @@ def fitted(heads: Sequence[str], rows: Iterable[Sequence[object]], width: int | 
     return "\n".join(line for row in cells for line in _block(heads, row, width))
 
 
-def told(head: str, text: str, width: int) -> str:
+def wrapped(head: str, text: str, width: int) -> str:
     """A line of ``head``, in ``width`` columns, and a text, which is wrapped beside it on a terminal."""
     room = shutil.get_terminal_size().columns - width - 1 if is_terminal() else 0
     lines = _lines(text, room) if room >= _LEAST else [text]

@@ -1,7 +1,8 @@
 """How good what is shown is: by the word where that says it alone, by the condition where True may be bad."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from kotsapp.frozen import frozen
 
 
 class Tone(StrEnum):
@@ -12,7 +13,7 @@ class Tone(StrEnum):
     BUSY = "33"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Toned:
     """A cell of a table with its tone, None for a plain one."""
 
@@ -59,7 +60,7 @@ def verified(status: str) -> Toned:
     return Toned(status, _STATUSES.get(status))
 
 
-def verdict(word: str, *, settled: bool) -> Toned:
+def verdict(word: str, *, routed: bool) -> Toned:
     """A verdict; one that decides nothing is less bad where older evidence stands in for it."""
     tone = by_word(word)
-    return Toned(word, Tone.BUSY if settled and tone is Tone.BAD else tone)
+    return Toned(word, Tone.BUSY if routed and tone is Tone.BAD else tone)

@@ -85,10 +85,10 @@ def pod_of(pod: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(app: App, objects: Sequence[Mapping[str, Any]]) -> str:
-    metadata, told = app["metadata"], ready(app)
-    status = str(told.get("status", "Unknown"))
+    metadata, condition = app["metadata"], ready(app)
+    status = str(condition.get("status", "Unknown"))
     well = painted(status, tones.of_condition("Ready", status))
-    lines = [f"KotsApp/{metadata['name']}  Ready {well} {told.get('reason', '')}".rstrip()]
+    lines = [f"KotsApp/{metadata['name']}  Ready {well} {condition.get('reason', '')}".rstrip()]
     for place, obj in enumerate(objects, 1):
         last = place == len(objects)
         where = (

@@ -8,7 +8,7 @@ from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.output import cell, print_result
 from kotsapp.cli.plugin.images import is_bad
 from kotsapp.cli.plugin.target import App, Target
-from kotsapp.cli.plugin.terminal import told
+from kotsapp.cli.plugin.terminal import wrapped
 from kotsapp.names import OF_PODS
 from kotsapp.text import listed
 
@@ -82,9 +82,10 @@ def advice(image: Image, app: App) -> str:
 
 def _workloads(app: App, image: Image) -> list[dict[str, Any]]:
     users = set(image.get("usedBy") or ())
-    told = (app.get("status") or {}).get("workloads") or ()
+    workloads = (app.get("status") or {}).get("workloads") or ()
     named = (
-        (f"{w.get('kind')}/{w.get('name')}", f"{w.get('kind')}/{w.get('namespace')}/{w.get('name')}", w) for w in told
+        (f"{w.get('kind')}/{w.get('name')}", f"{w.get('kind')}/{w.get('namespace')}/{w.get('name')}", w)
+        for w in workloads
     )
     return [workload for short, long, workload in named if users & {short, long}]
 
@@ -112,4 +113,4 @@ def _text(image: Image, used: Sequence[dict[str, Any]], todo: str) -> str:
         ),
         ("To do", todo),
     ]
-    return "\n".join(told(head, cell(text), _WIDTH) for head, text in lines if text)
+    return "\n".join(wrapped(head, cell(text), _WIDTH) for head, text in lines if text)

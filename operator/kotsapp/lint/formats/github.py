@@ -21,15 +21,15 @@ def _lines(report: Report) -> Iterator[str]:
     for finding in report.findings:
         at = finding.location
         properties = {"file": at.path, "line": str(at.file_line or ""), "title": finding.rule}
-        told = ",".join(f"{name}={_escaped(value, _PROPERTY)}" for name, value in properties.items() if value)
-        yield f"::{_COMMANDS[finding.level]} {told}::{_escaped(message(finding), _MESSAGE)}"
+        parameters = ",".join(f"{name}={_escaped(value, _PROPERTY)}" for name, value in properties.items() if value)
+        yield f"::{_COMMANDS[finding.level]} {parameters}::{_escaped(message(finding), _MESSAGE)}"
 
 
 def message(finding: Finding) -> str:
-    """The message, with the place where the line that is pointed at doesn't tell it."""
+    """The message, with the place where the line that is pointed at doesn't say it."""
     at = finding.location
-    is_told = at == Location(at.path, "", at.file_line)
-    return finding.message if is_told else f"{at}: {finding.message}"
+    is_shown = at == Location(at.path, "", at.file_line)
+    return finding.message if is_shown else f"{at}: {finding.message}"
 
 
 def _escaped(value: str, characters: dict[str, str]) -> str:

@@ -23,7 +23,7 @@ def document(report: Report) -> dict[str, Any]:
     driver = {
         "name": "kotsapp",
         "version": __version__,
-        "rules": [{"id": rule, "shortDescription": {"text": told}} for rule, told in RULES.items()],
+        "rules": [{"id": rule, "shortDescription": {"text": description}} for rule, description in RULES.items()],
     }
     results = [_result(finding, rules.index(finding.rule)) for finding in report.findings]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}

@@ -8,7 +8,7 @@ import pytest
 from kotsapp.kube.errors import ApiError
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.status_writer import StatusWriter
-from kotsapp.reconcile.told_status import MAX_STATUS_BYTES, bounded
+from kotsapp.reconcile.storable_status import MAX_STATUS_BYTES, bounded
 from kotsapp.redact import Redactor
 
 APP = App("apps", "my-app", "uid", 2, {})
@@ -39,13 +39,13 @@ def test_a_large_one_is_shortened_where_nothing_is_lost_for_the_operator(images:
     large = status(images, users)
     assert size(large) > MAX_STATUS_BYTES
 
-    told = bounded(large)
+    reported = bounded(large)
 
-    assert size(told) <= MAX_STATUS_BYTES
+    assert size(reported) <= MAX_STATUS_BYTES
     for kept in ("conditions", "inventory", "imageSummary"):
-        assert told[kept] == large[kept]
-    assert told["images"], "the worst are still told"
-    assert told["images"][0]["image"] == large["images"][0]["image"]
+        assert reported[kept] == large[kept]
+    assert reported["images"], "the worst are still told"
+    assert reported["images"][0]["image"] == large["images"][0]["image"]
 
 
 class Client:
@@ -82,10 +82,10 @@ async def test_one_that_is_too_large_is_told_with_the_inventory_that_is_there(er
     with pytest.raises(ApiError):
         await writer.write(APP, wanted, client)  # type: ignore[arg-type]
 
-    told = client.written[-1]
-    assert told["inventory"] == [ENTRY]
-    ready = told["conditions"][0]
+    reported = client.written[-1]
+    assert reported["inventory"] == [ENTRY]
+    ready = reported["conditions"][0]
     assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "False", "ApplyFailed")
     assert "too large" in ready["message"]
     assert "split the app" in ready["message"]
-    assert writer.status == told
+    assert writer.status == reported

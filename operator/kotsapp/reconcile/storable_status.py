@@ -1,4 +1,4 @@
-"""A status as it may be told: without secrets. Pure."""
+"""A status as it may be stored: without secrets, and no larger than the API server takes. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from kotsapp.redact import Redactor
 
 # etcd takes 1.5 MiB of an object, of which a spec with inline manifests and the record of who set what need some.
 MAX_STATUS_BYTES = 1_000_000
-# Users of an image, and images and workloads, that are told of a status that is too large.
+# How many users of an image, and how many images and workloads, are left in a status that is too large.
 _STEPS = ((3, 500), (1, 500), (1, 100), (1, 20), (1, 5))
 _TOO_LARGE = ("request is too large", "larger than max", "entity too large")
 
@@ -24,19 +24,19 @@ _TEXTS = {
 }
 
 
-def told(status: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
+def masked(status: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
     """The status with every text masked. The inventory stays as it is: by it objects are found again."""
     return {name: _masked(value, _TEXTS[name], redactor) if name in _TEXTS else value for name, value in status.items()}
 
 
-def bounded(status: Mapping[str, Any], most: int = MAX_STATUS_BYTES) -> Mapping[str, Any]:
-    """The status in at most ``most`` bytes of JSON, as far as images, their users and workloads make it larger.
+def bounded(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The status in at most ``MAX_STATUS_BYTES`` of JSON, as far as images, their users and workloads make it larger.
 
     They are in the order of what matters most, and are counted elsewhere.
     """
     shown = status
     for users, entries in _STEPS:
-        if _size(shown) <= most:
+        if _size(shown) <= MAX_STATUS_BYTES:
             break
         shown = {
             **status,
@@ -47,7 +47,7 @@ def bounded(status: Mapping[str, Any], most: int = MAX_STATUS_BYTES) -> Mapping[
 
 
 def too_large(previous: Mapping[str, Any], wanted: Mapping[str, Any], generation: int, now: str) -> dict[str, Any]:
-    """What to tell instead of a status that the API server found too large: the inventory is the one it has."""
+    """What to store instead of a status that the API server found too large: the inventory is the one it has."""
     message = (
         f"what is applied can't be recorded: the status would have {_size(wanted) // 1024} KiB, which is too large for"
         " the API server, so nothing more is applied; split the app into several KotsApps"

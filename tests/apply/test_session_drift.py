@@ -1,0 +1,109 @@
+"""A set of objects kept as it is while others change it."""
+
+from harness.cluster import (
+    APP,
+    NAMESPACE,
+    config_map,
+    deployment,
+    job,
+    owned_by,
+)
+from harness.sessions import cluster, plan_of
+from harness.virtual_time import in_virtual_time, quiet
+from kotsapp.apply.drift import Known
+from kotsapp.apply.inventory import Inventory
+from kotsapp.apply.ledger import Ledger
+from kotsapp.apply.session import Cluster, Session, SessionOptions
+
+
+@in_virtual_time
+async def test_what_somebody_changed_is_repaired_and_nothing_else() -> None:
+    async with cluster() as bench:
+        await bench.roll_out(config_map("one", a="1"), config_map("two", a="1"))
+        bench.api.change("ConfigMap", "one", {"data": {"a": "other"}}, NAMESPACE)
+        await quiet()
+        bench.api.audit.clear()
+
+        done = await bench.roll_out(config_map("one", a="1"), config_map("two", a="1"))
+
+        assert bench.api.writes() == ["apply ConfigMap/one"]
+        assert [str(key) for key in done.repaired] == ["ConfigMap/one"]
+        assert bench.api.live("ConfigMap", "one", NAMESPACE)["data"] == {"a": "1"}
+
+
+@in_virtual_time
+async def test_what_somebody_deleted_is_made_again() -> None:
+    async with cluster() as bench:
+        await bench.roll_out(config_map(a="1"))
+        bench.api.delete("ConfigMap", "settings", NAMESPACE)
+        await quiet()
+
+        done = await bench.roll_out(config_map(a="1"))
+
+        assert [str(key) for key in done.repaired] == ["ConfigMap/settings"]
+
+
+@in_virtual_time
+async def test_what_others_add_is_theirs() -> None:
+    async with cluster() as bench:
+        await bench.roll_out(deployment())
+        bench.api.change("Deployment", "shop", {"spec": {"replicas": 5}}, NAMESPACE)
+        await quiet()
+        bench.api.audit.clear()
+
+        await bench.roll_out(deployment())
+
+        assert bench.api.writes() == []
+        assert bench.api.live("Deployment", "shop", NAMESPACE)["spec"]["replicas"] == 5
+
+
+@in_virtual_time
+async def test_a_fight_is_told_with_the_field_and_the_other_side_and_slows_down() -> None:
+    async with cluster() as bench:
+        history = Known(Inventory({})).repairs
+        contested = None
+        for _ in range(8):
+            plan = plan_of([owned_by(APP, config_map(a="1"))])
+            ledger = Ledger(bench.inventory, bench._save)
+            cluster_ = Cluster(bench.client, bench.cache, bench._client_of, bench._holds)
+            known = Known(bench.inventory, history)
+            with Session(bench.applicant, cluster_, known, ledger, SessionOptions(b"key")) as session:
+                done = await session.apply(await session.check(plan))
+            bench.inventory, history, contested = ledger.inventory, done.repairs, done.contested
+            bench.api.change("ConfigMap", "settings", {"data": {"a": "other"}}, NAMESPACE, manager="argocd")
+            await quiet()
+
+        assert contested is not None
+        assert "ConfigMap/settings: data.a was taken back" in contested.message
+        assert "by argocd" in contested.message
+        assert contested.wait > 0
+
+
+@in_virtual_time
+async def test_a_job_that_ended_and_removed_itself_is_not_run_again() -> None:
+    async with cluster() as bench:
+        await bench.roll_out(job(ttlSecondsAfterFinished=60))
+        ended = {"succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}]}
+        bench.api.change("Job", "migrate", {"status": ended}, NAMESPACE)
+        await quiet()
+        bench.api.delete("Job", "migrate", NAMESPACE)
+        await quiet()
+        bench.api.audit.clear()
+
+        done = await bench.roll_out(job(ttlSecondsAfterFinished=60))
+
+        assert bench.api.writes() == []
+        assert [str(key) for key in done.ended] == ["Job/migrate"]
+
+
+@in_virtual_time
+async def test_where_nothing_may_be_watched_every_object_is_read_and_drift_still_found() -> None:
+    async with cluster() as bench:
+        bench.api.rights.deny(verb="list", resource="configmaps")
+        await bench.roll_out(config_map(a="1"))
+        bench.api.change("ConfigMap", "settings", {"data": {"a": "other"}}, NAMESPACE)
+
+        done = await bench.roll_out(config_map(a="1"))
+
+        assert [str(key) for key in done.repaired] == ["ConfigMap/settings"]
+        assert {kind.kind for kind in done.unwatched} == {"ConfigMap"}
