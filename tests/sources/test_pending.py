@@ -29,8 +29,8 @@ def test_nothing_is_pending(body: bytes) -> None:
     [
         (b"", "can't be read"),
         (b"<html>", "can't be read"),
-        (b"[]", "is none"),
-        (b'{"channelReleases": {}}', "is none"),
+        (b"[]", "is not a list"),
+        (b'{"channelReleases": {}}', "is not a list"),
         (b'{"channelReleases": [1]}', "no channelSequence"),
         (b'{"channelReleases": [{"channelSequence": true}]}', "no channelSequence"),
         (b'{"channelReleases": [{"channelSequence": "7"}]}', "no channelSequence"),

@@ -15,7 +15,7 @@ from kotsapp.reconcile.lookup_server import Looker
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import terminal
 from kotsapp.reconcile.progress import Progress
-from kotsapp.reconcile.rendering import Before, renderer_for
+from kotsapp.reconcile.rendering import Before, render_for_routes, renderer_for
 from kotsapp.reconcile.renderings import Renderings, drawn_before
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
@@ -81,22 +81,21 @@ class ReleaseStep:
     async def _rendered_anew(
         self, renderer: Renderer, loaded: Loaded, stored: StoredRelease | None, inputs: str, route: Route
     ) -> tuple[Release, ImagesResult]:
-        """Render, route, and render once more where calls of ``LocalImageName`` ask for the routes of images."""
-        files, license = loaded.files, loaded.license
+        """The release as its inputs are now, kept before anything rolls out."""
         app = self._renderings.timely(stored)
         kept = drawn_before(app, stored)
         lost = stored is None and bool(status.stored_revision(self._progress.before))
         before = Before(release_store.past_of(stored, self._progress.ledger.inventory, lost=lost), self._looker)
         try:
-            release = await self._renderings.render(Inputs(renderer, files, {}, kept), before, inputs)
+            release, images, answers = await render_for_routes(
+                Inputs(renderer, loaded.files, kept=kept),
+                lambda given: self._renderings.render(given, before, inputs),
+                lambda rendered: self._routed(rendered, loaded.license, route),
+                local_images,
+            )
         except ConfigIncompleteError as error:
             self._progress.found(config=error.result.names())
             raise terminal(Reason.CONFIG_INCOMPLETE, config.problems_listed(error.problems)) from None
-        images = await self._routed(release, license, route)
-        answers = local_images(release, images)
-        if any(image != reference for image, reference in answers.items()):
-            release = await self._renderings.render(Inputs(renderer, files, answers, release.drawn), before, inputs)
-            images = await self._routed(release, license, route)
         self._renderings.note_read()  # not before: the second rendering may be the one that a reader dies of
         await self._renderings.keep(
             StoredRelease(
