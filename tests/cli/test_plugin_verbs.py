@@ -168,9 +168,9 @@ async def test_an_app_that_nobody_has_looked_at_has_no_table_without_rows(capsys
     api = fake_cluster()
     put_app(api)
     assert await run(api, "status", "shop") == 1
-    told = capsys.readouterr().out
-    assert "no operator has looked at it yet" in told
-    assert "CONDITION" not in told
+    captured = capsys.readouterr().out
+    assert "no operator has looked at it yet" in captured
+    assert "CONDITION" not in captured
 
 
 @in_virtual_time
