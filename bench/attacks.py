@@ -1,11 +1,12 @@
 """What hostile input costs everybody else: another tenant's time to Ready, /healthz, memory and CPU meanwhile.
 
-    python bench/attacks.py [--only TEXT] [--others 3]
+    python bench/attacks.py [--only TEXT] [--others 3] [--memory 512]
 
 Each attack is begun in a namespace of its own on a real API server, under the shipped rights; while it lasts, apps of
 another namespace are made one after the other. Their times are told beside those of the same apps without an attack,
 and /healthz beside a server that does nothing: a busy machine is slow by itself. How busy it was is told by how long
-the operator's loop had something to do, and no core to do it on.
+the operator's loop had something to do, and no core to do it on. With ``--memory`` the operator and all that it starts
+have so many MiB, as the shipped pod has 512: the kernel ends what needs more, which is told.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from harness.apps import LICENSE_ID, PRIVATE, PUBLIC, SLUG, Tenant, deployment
 from harness.attacks import MIB, Attack, attacks
 from harness.holding import Holding
 from harness.licenses import Signer
+from harness.memory_group import MemoryGroup, memory_group
 from harness.running import ROOT, Operator
 from localworld.world import World
 
@@ -33,7 +35,8 @@ from localworld.world import World
 BEGUN_SECONDS, TOLD_SECONDS = 1.5, 30.0
 TICK = 0.05
 COLUMNS = (
-    *("attack", "KiB", "what Ready tells", "operator MiB", "readers MiB", "operator CPU s", "readers CPU s"),
+    *("attack", "KiB", "what Ready tells", "operator MiB", "readers MiB", "all at once MiB"),
+    *("operator CPU s", "readers CPU s"),
     "operator waited for a core, s",
     *("other tenant's Ready before, s", "meanwhile, s", "slowest, s", "slowest /healthz, s", "of an idle server, s"),
 )
@@ -59,10 +62,11 @@ class Watch:
     idle: float = 0.0
     memory: int = 0
     readers: int = 0
+    together: int = 0
     _end: threading.Event = field(default_factory=threading.Event)
 
     def reset(self) -> None:
-        self.slowest, self.idle, self.memory, self.readers = 0.0, 0.0, 0, 0
+        self.slowest, self.idle, self.memory, self.readers, self.together = 0.0, 0.0, 0, 0, 0
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -89,8 +93,9 @@ class Watch:
     def _look(self) -> None:
         while not self._end.wait(TICK):
             with contextlib.suppress(OSError, ValueError):
-                self.memory = max(self.memory, self.operator.rss())
-                self.readers = max(self.readers, sum(map(_private, descendants(self.operator.pid))))
+                operator, readers = self.operator.rss(), sum(map(_private, descendants(self.operator.pid)))
+                self.memory, self.readers = max(self.memory, operator), max(self.readers, readers)
+                self.together = max(self.together, operator + readers)
 
 
 def answered_after(port: int) -> float:
@@ -197,6 +202,7 @@ def run(attack: Attack, operator: Operator, watch: Watch, makes: tuple[World, Si
     waited = waited_for_a_core(operator.pid) - waited
     row = (
         f"| {attack.title} | {size / 1024:.1f} | {told} | {watch.memory / MIB:.0f} | {watch.readers / MIB:.0f} "
+        f"| {watch.together / MIB:.0f} "
         f"| {own_after - own:.1f} | {children_after - children:.1f} | {waited:.1f} "
         f"| {statistics.median(undisturbed):.2f} | {statistics.median(during):.2f} | {max(during):.2f} "
         f"| {watch.slowest:.2f} | {watch.idle:.2f} |"
@@ -206,9 +212,14 @@ def run(attack: Attack, operator: Operator, watch: Watch, makes: tuple[World, Si
     return row if operator.running else f"{row} THE OPERATOR ENDED"
 
 
+def _told_of(group: MemoryGroup) -> str:
+    return f"  the kernel has ended {group.kills} so far; {group.peak / MIB:.0f} MiB at most with pages of files"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="attacks whose title holds this")
+    parser.add_argument("--memory", type=int, default=0, help="MiB that the operator and its children have in all")
     parser.add_argument("--others", type=int, default=3, help="apps of another tenant, one after the other")
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kotsapp-attacks-"))
@@ -221,14 +232,23 @@ def main() -> None:
             world.kubectl("apply", "-f", str(ROOT / "deploy/components/lend-edit/clusterrolebinding.yaml"))
             world.kubectl("wait", "--for=condition=Established", "crd/kotsapps.kotsapp.dev", "--timeout=20s")
             signer = Signer.make(folder / "keys")
-            with Holding(folder / "modules", world.registries) as holding, idle_server() as idle_port:
-                operator = Operator(world, folder, signer.folder, "--lend", "edit", extra_path=holding.modules).start()
+            with contextlib.ExitStack() as stack:
+                holding = stack.enter_context(Holding(folder / "modules", world.registries))
+                idle_port = stack.enter_context(idle_server())
+                group = stack.enter_context(memory_group(args.memory * MIB)) if args.memory else None
+                operator = Operator(world, folder, signer.folder, "--lend", "edit", extra_path=holding.modules)
+                operator.entering = group.entering if group is not None else []
+                operator.start()
                 watch = Watch(operator, idle_port)
                 print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
                 with watch.watching():
                     for attack in attacks():
                         if args.only in attack.title:
                             print(run(attack, operator, watch, (world, signer), args.others), flush=True)
+                            if group is not None:
+                                print(_told_of(group), flush=True)
+                            if not operator.running:
+                                operator.start()
                 operator.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

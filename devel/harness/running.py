@@ -24,7 +24,7 @@ class Operator:
     """Started with the shipped ServiceAccount's kubeconfig; ``log`` holds all that it ever printed.
 
     ``kubeconfig`` is another way to the same API server, ``extra_path`` a folder of modules that it is to find first;
-    ``logs`` are those of every operator that the tests made.
+    ``logs`` are those of every operator that the tests made. ``entering`` is what to put before its command.
     """
 
     logs: ClassVar[list[Path]] = []
@@ -46,6 +46,7 @@ class Operator:
         self._registries = world.registries_file
         self._kubeconfig = kubeconfig or world.kubeconfig_for_service_account(*ACCOUNT)
         self._path = [str(path) for path in (extra_path, ROOT / "operator") if path is not None]
+        self.entering: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._port_file = 0
 
@@ -64,7 +65,7 @@ class Operator:
 
     @property
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "kotsapp", *self.arguments]
+        return [*self.entering, sys.executable, "-m", "kotsapp", *self.arguments]
 
     @property
     def arguments(self) -> list[str]:
@@ -141,12 +142,16 @@ class Operator:
         return self.asked("/metrics")[1]
 
     def asked(self, path: str) -> tuple[int, str]:
-        """Status and body of what it answers on its port for metrics and health."""
+        """Status and body of what it answers on its port for metrics and health; 0 while nobody listens there."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5 * patience()) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, ConnectionError):
+                return 0, ""
+            raise
 
     def rss(self) -> int:
         """Resident memory, in bytes."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
+from localworld.patience import crowding, patience
 from localworld.process import ProcessError
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CACHE = "kubectl-cache"
+_TIMEOUT = re.compile(r"--timeout=(\d+)s")
 
 
 def run_kubectl(
@@ -26,11 +29,11 @@ def run_kubectl(
     Raises ProcessError, with its stderr, when it exits with something other than 0 and `check` is on.
     """
     done = subprocess.run(
-        [str(program), *args],
+        [str(program), *(_patient(args) if {"wait", "rollout"} & set(args) else args)],
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=seconds * patience(),
         check=False,
         env={
             **os.environ,
@@ -44,3 +47,8 @@ def run_kubectl(
     if check and done.returncode:
         raise ProcessError(f"kubectl {' '.join(args)} exited with {done.returncode}: {done.stderr.strip()}")
     return done.stdout
+
+
+def _patient(args: Sequence[str]) -> list[str]:
+    """What kubectl itself waits for takes longer on a busy machine, too."""
+    return [_TIMEOUT.sub(lambda given: f"--timeout={int(given[1]) * crowding():.0f}s", arg) for arg in args]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -325,3 +326,21 @@ def test_an_answers_frames_are_small(tmp_path: Path) -> None:
     assert max(map(len, frames)) < codec.FRAME_BYTES + 4096
     assert codec.decode(Answer, frames).items[999]["n"] == 999
     assert all(isinstance(json.loads(frame), dict) for frame in frames)
+
+
+def test_a_server_whose_operator_ended_meanwhile_ends_without_a_word(tmp_path: Path) -> None:
+    bounds = json.dumps(dataclasses.asdict(LIMITS))
+    ours, its = socket.socketpair()
+    with ours, its:
+        ended = subprocess.run(
+            [
+                *(sys.executable, "-P", "-m", "kotsapp.release.fork_server", str(its.fileno())),
+                *(str(tmp_path / "gone"), JOBS, bounds),
+            ],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            pass_fds=[its.fileno()],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (0, "")

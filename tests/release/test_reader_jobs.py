@@ -6,8 +6,10 @@ import asyncio
 import gzip
 import json
 import random
+import resource
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +22,17 @@ from harness.packing import pack
 from kotsapp.fair_queue import Tenant
 from kotsapp.license import Policy, TrustedKeys, load
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.release import jobs
+from kotsapp.release import jobs, store
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.errors import HelmError
 from kotsapp.release.files import SourceFile
+from kotsapp.release.filling import Drawn
 from kotsapp.release.helm import Cluster
 from kotsapp.release.jobs import ChartInputs, Inputs
 from kotsapp.release.process import Job, Reader, ReaderDiedError
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
+from kotsapp.release.store import Packed, StoredRelease, StoredReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -198,3 +202,45 @@ async def test_the_example_is_read_in_a_child(reader: Reader) -> None:
     job = Job("render", (Inputs(with_license(), sources), ChartInputs(Cluster())), Release)
     release = await reader.run(job, tenant=Tenant("apps"), fingerprint="f")
     assert len(release.objects) == 10
+
+
+def _stored(document: object) -> Packed:
+    """As whoever may write Secrets may put there."""
+    return Packed(gzip.compress(json.dumps(document).encode()), "my-app.release.v3", 3)
+
+
+@pytest.mark.asyncio
+async def test_a_stored_release_comes_out_of_a_child_as_it_was_stored(reader: Reader) -> None:
+    objects = tuple({"kind": "ConfigMap", "data": {"a": "x" * 50_000}} for _ in range(40))
+    release = Release(objects, drawn=Drawn({"password": "hunter2"}), has_calls=True)
+    there = StoredRelease(3, "inputs", "2026-01-01T00:00:00Z", release, {"f": "1"})
+    packed = store.packed(store.secrets(there, "my-app", {"labels": {}}), "my-app", 3)
+
+    assert await _read_stored(reader, packed) == there
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("what", ["lists", "other", "depth"])
+async def test_what_was_put_in_the_place_of_a_stored_release_costs_the_operator_nothing(
+    reader: Reader, what: str
+) -> None:
+    bombs = {"lists": [[]] * 5_000_000, "other": {"format": 1, "stored": {"revision": "x"}}, "depth": None}
+    packed = _stored(bombs[what])
+    if what == "depth":
+        packed = replace(packed, content=gzip.compress(b"[" * 20_000_000))
+    await reader.start()
+    before = _held()
+
+    with pytest.raises(StoredReleaseError if what != "lists" else ReaderDiedError):
+        await _read_stored(reader, packed)
+
+    assert _held() - before < 4 * MIB
+
+
+async def _read_stored(reader: Reader, packed: Packed) -> StoredRelease:
+    return await reader.run(Job("stored", (packed,), StoredRelease), tenant=Tenant("a"), fingerprint="stored")
+
+
+def _held() -> int:
+    """Resident memory of this process, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

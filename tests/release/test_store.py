@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +36,10 @@ def secrets(size: int = 10) -> list[dict[str, Any]]:
     return store.secrets(stored(size), "my-app", METADATA)
 
 
+def read(found: Sequence[dict[str, Any]], revision: int = 3) -> StoredRelease:
+    return store.read(store.packed(found, "my-app", revision))
+
+
 @pytest.mark.parametrize(("size", "parts"), [(10, 1), (2_000_000, 4)])
 def test_what_is_stored_is_read_back(size: int, parts: int) -> None:
     made = secrets(size)
@@ -42,7 +47,7 @@ def test_what_is_stored_is_read_back(size: int, parts: int) -> None:
     assert len(made) == parts
     assert all(len(base64.b64decode(secret["data"]["release"])) <= kept_in_secrets.PART_BYTES for secret in made)
     assert made[-1]["metadata"]["name"] == "my-app.release.v3", "the first part is written last"
-    assert store.read(made, "my-app", 3) == stored(size)
+    assert read(made) == stored(size)
 
 
 def test_a_release_that_was_stored_before_charts_had_records_is_read() -> None:
@@ -52,7 +57,18 @@ def test_a_release_that_was_stored_before_charts_had_records_is_read() -> None:
     packed = gzip.compress(json.dumps(document).encode())
     older = changed(secret, release=packed, digest=hashlib.sha256(packed).hexdigest().encode())
 
-    assert store.read([older], "my-app", 3) == replace(stored(), charts=(), looked_up_as=None)
+    assert read([older]) == replace(stored(), charts=(), looked_up_as=None)
+
+
+def test_what_a_later_version_has_besides_is_left_out() -> None:
+    [secret] = secrets()
+    document = json.loads(gzip.decompress(base64.b64decode(secret["data"]["release"])))
+    document["stored"]["later"] = document["stored"]["release"]["later"] = {"a": 1}
+    packed = gzip.compress(json.dumps(document).encode())
+
+    found = changed(secret, release=packed, digest=hashlib.sha256(packed).hexdigest().encode())
+
+    assert read([found]) == stored()
 
 
 def test_what_is_kept_is_what_could_come_out_otherwise() -> None:
@@ -93,7 +109,7 @@ def test_what_is_not_as_it_was_written_is_refused_by_name(name: str, reported: s
     if name == "revision":
         revision = 9
     with pytest.raises(StoredReleaseError, match=reported):
-        store.read(found, "my-app", revision)
+        read(found, revision)
 
 
 def test_a_release_of_another_operator_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,13 +117,13 @@ def test_a_release_of_another_operator_is_told_as_such(monkeypatch: pytest.Monke
         patched.setattr(store, "_FORMAT", 2)
         later = secrets()
     with pytest.raises(StoredReleaseError, match="another version of the operator"):
-        store.read(later, "my-app", 3)
+        read(later)
 
 
 def test_a_message_never_quotes_what_is_stored() -> None:
     [secret] = secrets()
     with pytest.raises(StoredReleaseError) as caught:
-        store.read([changed(secret, release=b"hunter2")], "my-app", 3)
+        read([changed(secret, release=b"hunter2")])
     assert "hunter2" not in str(caught.value)
 
 

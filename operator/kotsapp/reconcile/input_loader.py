@@ -23,6 +23,7 @@ from kotsapp.reconcile.remote_sources import RemoteSources
 from kotsapp.reconcile.rendering import secret_name
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.source_report import version_of
+from kotsapp.release.budget import for_sources
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ReleaseVersion
 from kotsapp.release.reader import SourceFile
@@ -67,8 +68,9 @@ class InputLoader:
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, references(spec, license))
         fetched = await remote.fetch(license)
-        files = await read_sources(self._app, spec, self._services, fetched)
-        answers, read_from = await read_answers(self._app, spec, self._services)
+        budget = for_sources()
+        files = await read_sources(self._app, spec, self._services, fetched, budget)
+        answers, read_from = await read_answers(self._app, spec, self._services, budget)
         every = [*with_values(files), *read_from]
         # In a thread, since there may be megabytes of them.
         await asyncio.to_thread(self._memory.redactor.learn, "sources", known_secrets.of_sources(every))

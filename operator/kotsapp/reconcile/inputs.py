@@ -15,6 +15,7 @@ from kotsapp.api.spec import Inline, Item, KeyRef, SourceKind, Spec
 from kotsapp.kube.client import KubeClient
 from kotsapp.license import License, LicenseError, LicenseReason, load
 from kotsapp.manifests import documents
+from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.reconcile import events
 from kotsapp.reconcile.app import App
@@ -22,6 +23,7 @@ from kotsapp.reconcile.known_secrets import without_secrets
 from kotsapp.reconcile.outcome import ReconcileError, terminal
 from kotsapp.reconcile.services import InputServices
 from kotsapp.release import config_values
+from kotsapp.release.budget import PACKED, for_answers
 from kotsapp.release.config_values import Answers
 from kotsapp.release.source_file import ChartInstall, SourceFile
 from kotsapp.sources.artifact import Artifact
@@ -73,23 +75,26 @@ def refuse_expired(license: License, ref: KeyRef) -> None:
 
 
 async def read_sources(
-    app: App, spec: Spec, services: InputServices, fetched: Mapping[str, Artifact]
+    app: App, spec: Spec, services: InputServices, fetched: Mapping[str, Artifact], budget: Budget
 ) -> list[SourceFile]:
     """The files of every source, in the order of spec.manifests and of their keys; ``fetched`` is what those outside
-    the cluster hold, by their names.
+    the cluster hold, by their names. ``budget`` is the app's, for answers as well.
 
-    Raises ReconcileError when one is missing.
+    Raises ReconcileError when one is missing, or they are too large together.
     """
     files: list[SourceFile] = []
     for item in spec.manifests:
-        source, install = item.source, await _install(app, item, services)
+        source, install = item.source, await _install(app, item, services, budget)
         if isinstance(source, Inline):
             files.append(SourceFile(str(source), f"manifests-{source.index}.yaml", source.text.encode()))
         elif isinstance(source, RemoteItem):
             artifact = fetched[source.name]
             files.append(SourceFile(source.name, artifact.file_name, artifact.content, install))
         else:
-            files += [replace(file, chart=install) for file in await _files(app, source, services, _MANIFESTS)]
+            found = await _files(app, source, services, _MANIFESTS, budget)
+            files += [replace(file, chart=install) for file in found]
+            continue
+        _take(budget, files[-1], _MANIFESTS)
     return files
 
 
@@ -98,34 +103,37 @@ def with_values(files: Sequence[SourceFile]) -> list[SourceFile]:
     return [*files, *(values for file in files if file.chart is not None for values in file.chart.values_files)]
 
 
-async def _install(app: App, item: Item, services: InputServices) -> ChartInstall | None:
+async def _install(app: App, item: Item, services: InputServices, budget: Budget) -> ChartInstall | None:
     """How a chart of the item is installed; a chart that was fetched is, if nobody says how, in its own name."""
     chart = item.chart
     if chart is None:
         return ChartInstall() if isinstance(item.source, OciRef) else None
     values: list[SourceFile] = []
     for ref in chart.values_from:
-        values += await _files(app, ref, services, _VALUES)
+        values += await _files(app, ref, services, _VALUES, budget)
     return ChartInstall(chart.where, chart.release_name, chart.namespace, chart.values, tuple(values))
 
 
-async def read_answers(app: App, spec: Spec, services: InputServices) -> tuple[Answers, list[SourceFile]]:
+async def read_answers(
+    app: App, spec: Spec, services: InputServices, budget: Budget
+) -> tuple[Answers, list[SourceFile]]:
     """The answers to the release's Config, those of spec.config.values over those of valuesFrom, of which later ones
-    win; and what they were read from.
+    win; and what they were read from, for which ``budget`` is.
 
     A key that is named, or a YAML file's, holds a ConfigValues document or a map; any other key is an item's name, and
     its content the value. Raises ReconcileError when one is missing or can't be read.
     """
     files: list[SourceFile] = []
     found: list[Answers] = []
+    bounds = for_answers()
     for ref in spec.config.values_from:
-        for file in await _files(app, ref, services, _ANSWERS):
+        for file in await _files(app, ref, services, _ANSWERS, budget):
             files.append(file)
             if ref.key is None and not file.name.endswith(_YAML_ENDINGS):
                 found.append(Answers({file.name: file.data}))
                 continue
             try:
-                document = await asyncio.to_thread(documents.read_mapping, file.data, file.origin)
+                document = await asyncio.to_thread(documents.read_mapping, file.data, file.origin, bounds)
                 found.append(config_values.read(document, Place(file.origin)))
             except ManifestError as error:
                 raise terminal(Reason.CONFIG_INCOMPLETE, without_secrets(error)) from None
@@ -146,7 +154,7 @@ _VALUES = _Kind("values of a chart", Reason.MANIFESTS_NOT_FOUND, Reason.INVALID_
 _ANSWERS = _Kind("answers to the release's Config", Reason.CONFIG_INCOMPLETE, Reason.CONFIG_INCOMPLETE)
 
 
-async def _files(app: App, ref: KeyRef, services: InputServices, kind: _Kind) -> list[SourceFile]:
+async def _files(app: App, ref: KeyRef, services: InputServices, kind: _Kind, budget: Budget) -> list[SourceFile]:
     obj = await _read(services.client, app, ref)
     if obj is None:
         problem = f"{ref.kind} {ref.name} with {kind.what} does not exist in namespace {app.namespace}; create it"
@@ -165,7 +173,16 @@ async def _files(app: App, ref: KeyRef, services: InputServices, kind: _Kind) ->
         except ValueError as error:
             raise terminal(kind.invalid, f"{origin}: {error}") from None
         _check_digest(ref, files[-1])
+        _take(budget, files[-1], kind)
     return files
+
+
+def _take(budget: Budget, file: SourceFile, kind: _Kind) -> None:
+    """Count it at once: a thousand references may name one object of 1 MiB. Raises ReconcileError."""
+    try:
+        budget.take(PACKED, len(file.data), Place(file.origin))
+    except ManifestError as error:
+        raise terminal(kind.invalid, str(error)) from None
 
 
 def _check_digest(ref: KeyRef, file: SourceFile) -> None:

@@ -1,7 +1,7 @@
 """The stored releases of a KotsApp in the cluster: Secrets beside it, which go with it (DESIGN 6.5)."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from kotsapp.apply.inventory import Inventory
@@ -11,22 +11,28 @@ from kotsapp.reconcile.app import App
 from kotsapp.release import store
 from kotsapp.release.annotations import Object, hook_events
 from kotsapp.release.charts import ChartRequest
-from kotsapp.release.store import RELEASE_LABEL, SECRET_TYPE, StoredRelease
+from kotsapp.release.store import RELEASE_LABEL, SECRET_TYPE, Packed, StoredRelease
 from kotsapp.release.upgrade import ChartRecord, Past
 
 # The one before stays until the next one is there: a write that is cut off must not leave the app without any.
 KEPT_REVISIONS = 2
 
 
-async def load(app: App, client: KubeClient) -> StoredRelease | None:
-    """The newest stored release; None when there is none. Raises StoredReleaseError when it can't be used, ApiError."""
-    found = store.revisions(await _secrets(app, client))
+async def load(
+    app: App, client: KubeClient, read: Callable[[Packed], Awaitable[StoredRelease]]
+) -> StoredRelease | None:
+    """The newest stored release; None when there is none. ``read`` is what looks into it, where that does no harm.
+
+    Raises StoredReleaseError when it can't be used, ApiError, and what ``read`` raises.
+    """
+    found = store.revisions(await _listed(app, client))
     if not found:
         return None
     newest = next(iter(found))
     if len(found) > 1 and not store.is_whole(found[newest], app.name, newest):
         newest = list(found)[1]  # the write of the newest was cut off
-    return await asyncio.to_thread(store.read, found[newest], app.name, newest)
+    secrets = await _parts(app, found[newest], newest, client)
+    return await read(await asyncio.to_thread(store.packed, secrets, app.name, newest))
 
 
 async def save(app: App, stored: StoredRelease, client: KubeClient) -> None:
@@ -37,7 +43,7 @@ async def save(app: App, stored: StoredRelease, client: KubeClient) -> None:
         await client.apply(secret)
     wanted = {secret["metadata"]["name"] for secret in made}
     kind = await client.resource_type("v1", "Secret")
-    revisions = store.revisions(await _secrets(app, client))
+    revisions = store.revisions(await _listed(app, client))
     for revision in list(revisions)[KEPT_REVISIONS:]:
         for old in revisions[revision]:
             name = old["metadata"]["name"]
@@ -76,12 +82,28 @@ def _applied(obj: Object, inventory: Inventory) -> bool:
     return entry is not None and bool(entry.digest)
 
 
-async def _secrets(app: App, client: KubeClient) -> Sequence[dict[str, Any]]:
-    """What is labelled as a stored release of this very KotsApp and owned by it."""
+async def _listed(app: App, client: KubeClient) -> Sequence[dict[str, Any]]:
+    """What is labelled as a stored release of this very KotsApp and owned by it, without what it holds: somebody may
+    have made any number of them. Their type is looked at where they are read."""
     kind = await client.resource_type("v1", "Secret")
-    found, _ = await client.list(kind, app.namespace, labels=f"{RELEASE_LABEL}={app.name}")
+    found, _ = await client.list(kind, app.namespace, labels=f"{RELEASE_LABEL}={app.name}", metadata_only=True)
+    return [secret | {"type": SECRET_TYPE} for secret in found if _is_own(app, secret)]
+
+
+async def _parts(
+    app: App, listed: Sequence[Mapping[str, Any]], revision: int, client: KubeClient
+) -> Sequence[dict[str, Any]]:
+    """The Secrets of a revision with what they hold, no more than one can have."""
+    kind = await client.resource_type("v1", "Secret")
+    there = {secret["metadata"]["name"] for secret in listed}
+    names = [name for name in store.part_names(app.name, revision) if name in there]
+    found = [await client.get(kind, name, app.namespace) for name in names]
     return [
-        secret | {"type": secret.get("type", SECRET_TYPE)}
+        secret
         for secret in found
-        if any(owner.get("uid") == app.uid for owner in secret["metadata"].get("ownerReferences") or ())
+        if secret is not None and secret.get("type", SECRET_TYPE) == SECRET_TYPE and _is_own(app, secret)
     ]
+
+
+def _is_own(app: App, secret: Mapping[str, Any]) -> bool:
+    return any(owner.get("uid") == app.uid for owner in secret["metadata"].get("ownerReferences") or ())

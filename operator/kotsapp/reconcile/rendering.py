@@ -31,6 +31,7 @@ from kotsapp.release.process import Job, Reader, ReaderDiedError, Result
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.remote_lookups import RemoteLookups
 from kotsapp.release.renderer import Renderer
+from kotsapp.release.store import Packed, StoredRelease, StoredReleaseError
 from kotsapp.release.upgrade import Past
 from kotsapp.text import listed
 
@@ -86,6 +87,13 @@ class ReaderFor:
         """``ports`` of this machine are what charts may connect to."""
         job = Job("render", (inputs, charts), Release, charts=charts is not None, ports=ports)
         return await self._run(job)
+
+    async def stored(self, packed: Packed) -> StoredRelease:
+        """A release that was rendered before. Raises StoredReleaseError."""
+        try:
+            return await self._run(Job("stored", (packed,), StoredRelease))
+        except ReaderDiedError as error:
+            raise StoredReleaseError(f"Secret {packed.name} can't be read: {error}") from None
 
     async def content(self, files: Sequence[SourceFile]) -> Content:
         """What the files hold. Raises ManifestError and ReaderDiedError."""

@@ -82,7 +82,11 @@ class Renderings:
         if before.get("observedGeneration") and not stored_revision(before):
             return None  # nothing of it has to be kept
         try:
-            return await release_store.load(self._app, self._services.client)
+            async with reading(self._app, self._services, self._progress):
+                reader = self._reader(f"stored-{self._app.uid}")
+                return await release_store.load(self._app, self._services.client, reader.stored)
+        except ReaderUnavailableError as error:
+            raise retryable(Reason.RENDER_FAILED, str(error)) from None
         except StoredReleaseError as error:
             if self._app.render_at and before.get(RENDER_ANSWER) != self._app.render_at:
                 return None

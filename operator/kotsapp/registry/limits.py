@@ -43,10 +43,11 @@ MAX_MAX_CONCURRENT = 64
 MAX_CONCURRENT_TOTAL = 256
 # Hosts that have not answered yet, or failed just now, may be silent until the deadline: no more than these for one,
 # and for all of them together, so that the others always have places.
-DOUBTFUL_CONCURRENT = 3
+DOUBTFUL_CONCURRENT = 2
 MAX_CONCURRENT_DOUBTFUL = 192
-# Of the places at one host one is for a namespace that has none there: images that hang hold theirs until the deadline,
-# and others of the same host are none the worse for it. Not where an administrator wants fewer than these.
+# A further place at a failing host, and one of the places at any other, is for a namespace that has none there: images
+# that hang hold theirs until the deadline, and others of the same host are none the worse for it. Not where an
+# administrator wants fewer than these.
 FOR_NEW = 1
 MIN_SHARED = 4
 # The part of a question's time for which it waits for its place: all of it, and a moment more, so that it hears what

@@ -286,7 +286,7 @@ class Throttle:
             for_new = 0 if self._ask_each else FOR_NEW
             host = self._hosts[name] = _Host(
                 FairQueue(places, for_new=for_new if places >= MIN_SHARED else 0),
-                FairQueue(DOUBTFUL_CONCURRENT, for_new=for_new),
+                FairQueue(DOUBTFUL_CONCURRENT + for_new, for_new=for_new),
             )
         return host
 

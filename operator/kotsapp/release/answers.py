@@ -1,14 +1,16 @@
 """What went wrong with a release, as a value that comes out of another process."""
 
-from kotsapp.frozen import frozen
+from dataclasses import dataclass
+
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release.calls import ConfigIncompleteError, ConfigResult
 from kotsapp.release.errors import HelmError, HelmMissingError
+from kotsapp.release.store import StoredReleaseError
 
-_MANIFEST, _HELM, _HELM_MISSING = "manifest", "helm", "helm missing"
+_MANIFEST, _HELM, _HELM_MISSING, _STORED = "manifest", "helm", "helm missing", "stored release"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Failure:
     """An error of which the message is for the app's author: nothing else comes out of a reader."""
 
@@ -31,6 +33,8 @@ class Failure:
                 return cls(_HELM, str(error))
             case HelmMissingError():
                 return cls(_HELM_MISSING, str(error))
+            case StoredReleaseError():
+                return cls(_STORED, str(error))
         return None
 
     def error(self) -> Exception:
@@ -41,4 +45,6 @@ class Failure:
                 return ManifestError(Place(self.origin, self.document, self.line), self.message)
             case "helm":
                 return HelmError(self.message)
+            case "stored release":
+                return StoredReleaseError(self.message)
         return HelmMissingError(self.message)

@@ -34,8 +34,22 @@ MAX_OBJECTS = 4_000
 MAX_IMAGES = 1_000
 # Containers and image volumes: each is looked at on the event loop, ten microseconds long. Five in each object.
 MAX_IMAGE_PLACES = 20_000
+# Answers to a Config: certificates are a few KiB. Read in a tenth of a second, and 4 MiB of memory.
+MAX_ANSWERS_TEXT = MIB
+MAX_ANSWERS_NODES = 20_000
 # For who reads own files with own memory, on the command line.
 _LARGER = 8
+
+
+def for_sources() -> Budget:
+    """For what the operator reads of an app's sources and of what they are filled in with, before it is looked into."""
+    return Budget({PACKED: MAX_PACKED_BYTES})
+
+
+def for_answers() -> Budget:
+    """For documents with answers to a Config, which are read in the operator itself: the largest Configs ask for some
+    hundred, each of which is four values in a ConfigValues document."""
+    return Budget({TEXT: MAX_ANSWERS_TEXT, NODES: MAX_ANSWERS_NODES, ALIASES: MAX_ANSWERS_NODES, OBJECTS: MAX_OBJECTS})
 
 
 class DistinctImages:

@@ -25,13 +25,15 @@ class CodecError(ValueError):
 
 
 def encode(value: Any) -> Iterator[bytes]:
-    """A dataclass, field by field; long lists over several frames."""
+    """A dataclass, field by field; long lists over several frames, and so those of a dataclass that a field holds."""
+    hints = _hints(type(value))
     for field in fields(value):
         content = getattr(value, field.name)
-        if isinstance(content, (tuple, list)):
-            yield from _list_frames(field.name, content)
+        if is_dataclass(hints.get(field.name)):
+            for inner in fields(content):
+                yield from _field_frames(f"{field.name}.{inner.name}", getattr(content, inner.name))
         else:
-            yield _written({_FIELD: field.name, _VALUE: _plain(content)})
+            yield from _field_frames(field.name, content)
 
 
 def decode(type_: type[Any], frames: Iterable[bytes]) -> Any:
@@ -40,14 +42,39 @@ def decode(type_: type[Any], frames: Iterable[bytes]) -> Any:
     hints = _hints(type_)
     for data in frames:
         frame = _parsed(data)
-        name = frame.get(_FIELD)
-        if name not in hints:
+        outer, _, inner = str(frame.get(_FIELD)).partition(".")
+        if outer not in hints or (inner and not is_dataclass(hints[outer])):
             raise CodecError(f"{type_.__name__} has no such field")
+        into = _of(dict, found.setdefault(outer, {})) if inner else found
+        name = inner or outer
         if _ITEMS in frame:
-            found.setdefault(name, []).extend(_of(list, frame[_ITEMS]))
+            _of(list, into.setdefault(name, [])).extend(_of(list, frame[_ITEMS]))
         else:
-            found[name] = frame.get(_VALUE)
+            into[name] = frame.get(_VALUE)
     return _built(type_, found)
+
+
+def to_json(value: Any) -> Any:
+    """The value in types that JSON has."""
+    return _plain(value)
+
+
+def from_json(type_: type[Any], value: Any) -> Any:
+    """The dataclass of that type that ``to_json`` was given; fields that it does not have are left out, as a later
+    version may have more. Raises CodecError."""
+    hints = _hints(type_)
+    known = {name: item for name, item in _of(dict, value).items() if name in hints}
+    for name, hint in hints.items():
+        if isinstance(hint, type) and is_dataclass(hint) and name in known:
+            known[name] = from_json(hint, known[name])
+    return type_(**{name: item if is_dataclass(item) else _typed(hints[name], item) for name, item in known.items()})
+
+
+def _field_frames(name: str, content: Any) -> Iterator[bytes]:
+    if isinstance(content, (tuple, list)):
+        yield from _list_frames(name, content)
+    else:
+        yield _written({_FIELD: name, _VALUE: _plain(content)})
 
 
 def _list_frames(name: str, items: Iterable[Any]) -> Iterator[bytes]:

@@ -70,6 +70,10 @@ def main(control: socket.socket, folder: Path, jobs: str, limits: Limits, progra
     getattr(module, "warm_up", int)()
     gc.collect()
     gc.freeze()
+    try:
+        (folder / HELM_LOCK).touch(mode=0o600)
+    except FileNotFoundError:
+        return  # the operator ended while this was loading, and took its folder along
     _Server(control, folder, jobs, limits, programs).serve()
 
 
@@ -81,7 +85,6 @@ class _Server:
         self._limits = limits
         self._read = [*_SYSTEM, *sys.path, sys.prefix, sys.base_prefix, *programs, str(folder / HELM_LOCK)]
         self._children: dict[int, _Child] = {}
-        (folder / HELM_LOCK).touch(mode=0o600)
 
     def serve(self) -> None:
         woken, wake = socket.socketpair()

@@ -7,7 +7,7 @@ from dataclasses import field, replace
 from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.regexes import compile_all
-from kotsapp.release import archives
+from kotsapp.release import archives, store
 from kotsapp.release.budget import for_operator
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.files import SourceFile, content_digest, expand
@@ -15,6 +15,7 @@ from kotsapp.release.filling import Drawn
 from kotsapp.release.helm import Cluster
 from kotsapp.release.reader import Release, read_release
 from kotsapp.release.renderer import Renderer
+from kotsapp.release.store import Packed, StoredRelease
 from kotsapp.release.upgrade import Past
 
 
@@ -77,6 +78,11 @@ def content(files: Sequence[SourceFile]) -> Content:
     return Content(content_digest(*expand(files, for_operator())))
 
 
+def stored(packed: Packed) -> StoredRelease:
+    """A release that was rendered before. Raises StoredReleaseError."""
+    return store.read(packed)
+
+
 def warm_up() -> None:
     """Read a little of each kind, and have ready what is loaded and made at its first use."""
     from kotsapp.release import template_engine  # noqa: F401 - what has calls would load it in each child
@@ -99,4 +105,4 @@ def _mark(past: Past | None) -> Past | None:
     return None if past is None else Past(past.digest)
 
 
-JOBS = {"render": render, "content": content, "unpack": unpack}
+JOBS = {"render": render, "content": content, "unpack": unpack, "stored": stored}

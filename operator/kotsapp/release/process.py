@@ -12,8 +12,9 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -135,7 +136,7 @@ class Reader:
         author.
         """
         name = fingerprint[:_MAX_NAME]
-        request = packed(job.name, job.arguments)
+        request = partial(packed, job.name, job.arguments)
         asked = Asked(name, min(self._quick, self._seconds), tuple(job.ports))
         suspect = suspect or name in self._suspects
         try:
@@ -157,9 +158,10 @@ class Reader:
         return self._chart_queue.waits(tenant) or self._queue.waits(tenant)
 
     async def _answer(
-        self, request: bytes, asked: Asked, tenant: Tenant, *, suspect: bool, charts: bool
+        self, request: Callable[[], bytes], asked: Asked, tenant: Tenant, *, suspect: bool, charts: bool
     ) -> tuple[list[bytes], bytes]:
-        """Raises DiedError and ReaderUnavailableError."""
+        """``request`` makes the arguments ready when it is their turn: of those that wait there may be many, each with
+        megabytes. Raises DiedError and ReaderUnavailableError."""
         if suspect:
             asked = replace(asked, seconds=self._seconds)
         async with contextlib.AsyncExitStack() as turns:
@@ -168,7 +170,7 @@ class Reader:
             await turns.enter_async_context(self._queue.turn(tenant, suspect=suspect))
             try:
                 server = await self._started()
-                return await server.run(request, asked)
+                return await server.run(request(), asked)
             except NoFolderError as error:
                 raise ReaderUnavailableError(
                     f"the operator can't write in {self._base} ({error}), where it works while it reads sources: give"

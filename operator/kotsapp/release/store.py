@@ -9,15 +9,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
-from functools import cache
 from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from kotsapp.frozen import frozen
 from kotsapp.names import GROUP
 from kotsapp.regexes import regex
-from kotsapp.release import kept_in_secrets
+from kotsapp.release import codec, kept_in_secrets
 from kotsapp.release.kept_in_secrets import Secret
 from kotsapp.release.reader import Release
 from kotsapp.release.upgrade import ChartRecord
@@ -29,7 +26,7 @@ REVISION_LABEL = f"{GROUP}/revision"
 # Which version of its release a revision is of: in an annotation, since a label takes no text that a vendor thought of.
 VERSION_ANNOTATION = f"{GROUP}/release-version"
 # Text of a release as it is stored: what the reading of one may take in (release/budget.py), and half of that for what
-# aliases repeat and for the drawn values. It is unpacked in the operator.
+# aliases repeat and for the drawn values.
 MAX_TEXT = 24 * 1024 * 1024
 MAX_PARTS = 16
 # Packed, of a release that need not be kept: the operator has it at hand for as long as the app is there.
@@ -80,13 +77,13 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
     ``metadata`` (namespace, labels, owners) is that of each. Raises StoredReleaseError for one that is too large.
     """
     text = _text_of(stored)
-    packed = gzip.compress(text, compresslevel=6, mtime=0)
-    parts = list(kept_in_secrets.parts(packed))
+    content = gzip.compress(text, compresslevel=6, mtime=0)
+    parts = list(kept_in_secrets.parts(content))
     if len(parts) > MAX_PARTS or len(text) > MAX_TEXT:
         raise StoredReleaseError(
             f"the rendered release is too large to be kept: {len(text)} bytes of at most {MAX_TEXT}"
         )
-    digest = hashlib.sha256(packed).hexdigest()
+    digest = hashlib.sha256(content).hexdigest()
     made = []
     for number, part in enumerate(parts):
         labels = {**metadata["labels"], RELEASE_LABEL: app, REVISION_LABEL: str(stored.revision)}
@@ -101,13 +98,14 @@ def secrets(stored: StoredRelease, app: str, metadata: Mapping[str, Any]) -> lis
 
 def at_hand(stored: StoredRelease) -> bytes | None:
     """It packed, to be read by ``unpacked`` at the next look; None for one that is too large to be held for that."""
-    packed = gzip.compress(_text_of(stored), compresslevel=1, mtime=0)
-    return packed if len(packed) <= MAX_AT_HAND else None
+    content = gzip.compress(_text_of(stored), compresslevel=1, mtime=0)
+    return content if len(content) <= MAX_AT_HAND else None
 
 
-def unpacked(packed: bytes) -> StoredRelease:
+def unpacked(content: bytes) -> StoredRelease:
     """What ``at_hand`` has packed."""
-    return _adapter().validate_python(json.loads(gzip.decompress(packed))["stored"])
+    found: StoredRelease = codec.from_json(StoredRelease, json.loads(gzip.decompress(content))["stored"])
+    return found
 
 
 def secret_name(app: str, revision: int, part: int) -> str:
@@ -130,8 +128,22 @@ def is_whole(found: Sequence[Secret], app: str, revision: int) -> bool:
     return any(secret["metadata"]["name"] == secret_name(app, revision, 0) for secret in found)
 
 
-def read(found: Sequence[Secret], app: str, revision: int) -> StoredRelease:
-    """The release that these Secrets hold; raises StoredReleaseError when they don't hold one whole."""
+@frozen
+class Packed:
+    """A stored release as its Secrets hold it, not looked into: who may write Secrets may have written it."""
+
+    content: bytes = field(repr=False)
+    name: str
+    revision: int
+
+
+def part_names(app: str, revision: int) -> list[str]:
+    """The names that the Secrets of a revision may have."""
+    return [secret_name(app, revision, part) for part in range(MAX_PARTS)]
+
+
+def packed(found: Sequence[Secret], app: str, revision: int) -> Packed:
+    """What these Secrets hold together; raises StoredReleaseError when that is not one release, whole."""
     by_name = {str(secret["metadata"]["name"]): secret for secret in found}
     first = by_name.get(secret_name(app, revision, 0))
     if first is None:
@@ -146,30 +158,30 @@ def read(found: Sequence[Secret], app: str, revision: int) -> StoredRelease:
         if part not in by_name:
             raise StoredReleaseError(f"Secret {part} is missing")
         pieces.append(_value(by_name[part], _DATA, part))
-    packed = b"".join(pieces)
-    if hashlib.sha256(packed).hexdigest() != digest:
+    content = b"".join(pieces)
+    if hashlib.sha256(content).hexdigest() != digest:
         raise StoredReleaseError(f"Secret {name} was changed by somebody else")
-    return _unpacked(packed, name, revision)
+    return Packed(content, name, revision)
 
 
 def _text_of(stored: StoredRelease) -> bytes:
-    plain = _adapter().dump_python(
-        replace(stored, release=replace(stored.release, charts=(), filler=None)), mode="json"
-    )
+    plain = codec.to_json(replace(stored, release=replace(stored.release, charts=(), filler=None)))
     return json.dumps({"format": _FORMAT, "stored": plain}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _unpacked(packed: bytes, name: str, revision: int) -> StoredRelease:
+def read(packed: Packed) -> StoredRelease:
+    """The release; to be done in a reader's child. Raises StoredReleaseError for what is none."""
+    name = packed.name
     try:
-        document = json.loads(kept_in_secrets.unpacked(packed, MAX_TEXT))
+        document = json.loads(kept_in_secrets.unpacked(packed.content, MAX_TEXT))
         if document.get("format") != _FORMAT:
             raise StoredReleaseError(f"Secret {name} is of another version of the operator")
-        stored = _adapter().validate_python(document["stored"])
+        stored: StoredRelease = codec.from_json(StoredRelease, document["stored"])
     except StoredReleaseError:
         raise
-    except (ValueError, KeyError, AttributeError, RecursionError, ValidationError):
+    except (ValueError, KeyError, AttributeError, RecursionError, TypeError):
         raise StoredReleaseError(f"Secret {name} does not hold a release that can be read") from None
-    if stored.revision != revision:
+    if stored.revision != packed.revision:
         raise StoredReleaseError(f"Secret {name} was changed by somebody else")
     return stored
 
@@ -183,8 +195,3 @@ def _value(secret: Secret, key: str, name: str) -> bytes:
         return kept_in_secrets.value(secret, key)
     except ValueError:
         raise StoredReleaseError(f"Secret {name} was changed by somebody else") from None
-
-
-@cache
-def _adapter() -> TypeAdapter[StoredRelease]:
-    return TypeAdapter(StoredRelease)

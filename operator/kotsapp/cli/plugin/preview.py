@@ -48,6 +48,7 @@ from kotsapp.reconcile.services import Settings
 from kotsapp.reconcile.source_report import describe, version_of
 from kotsapp.reconcile.status import finished_workloads
 from kotsapp.redact import current
+from kotsapp.release.budget import for_sources
 from kotsapp.release.calls import ConfigIncompleteError
 from kotsapp.release.jobs import Inputs
 from kotsapp.release.process import InProcess
@@ -157,8 +158,9 @@ class _Preview:
         if spec.remote:
             license, fetched = await self._kept(spec, license)
         current().learn("license", license.secrets())
-        files = await read_sources(self._app, spec, self._services, fetched)
-        answers, read_from = await read_answers(self._app, spec, self._services)
+        budget = for_sources()
+        files = await read_sources(self._app, spec, self._services, fetched, budget)
+        answers, read_from = await read_answers(self._app, spec, self._services, budget)
         current().learn("sources", known_secrets.of_sources([*with_values(files), *read_from]))
         version = version_of(spec, fetched)
         return _Read(
@@ -193,9 +195,9 @@ class _Preview:
 
     async def _release(self, spec: Spec, read: _Read) -> tuple[Release, dict[str, Pull], Domains]:
         """The stored rendering, or a new one where an input has changed, as in the operator (DESIGN 6.5)."""
-        stored = await release_store.load(self._app, self._client)
         renderer, inputs = read.renderer, read.renderer.inputs(read.files)
         reader = ReaderFor(self._reader, self._app.tenant, inputs)
+        stored = await release_store.load(self._app, self._client, reader.stored)
         if stored is not None and may_serve(self._app, stored, renderer):
             content = renderer.inputs_of((await reader.content(read.files)).digest)
             if inputs == stored.inputs or content == stored.content_inputs:
