@@ -181,7 +181,7 @@ def test_objects_that_cant_be_applied_are_named(objects: list[dict[str, Any]], n
 
 ACCOUNT = obj("ServiceAccount")
 INGRESS = obj("Ingress", api_version="networking.k8s.io/v1")
-LEND = "helm upgrade kotsapp-operator deploy/chart -n kotsapp-system --reuse-values --set lend=edit"
+LEND = "helm upgrade kotsapp-operator deploy/chart -n kotsapp-system --reset-then-reuse-values --set lend=edit"
 GIVE = "kubectl apply -k deploy/deployer/namespace, and set spec.serviceAccountName: deployer"
 
 

@@ -13,7 +13,7 @@ _LACKS = re.compile(r'[Uu]ser "[^"]*" (?:cannot |\([^)]*\) is attempting to gran
 
 # The namespace and the account that the folders under deploy/deployer name.
 _SHIPPED_NAMESPACE, _SHIPPED_ACCOUNT = "apps", "deployer"
-_LEND = "helm upgrade kotsapp-operator deploy/chart -n kotsapp-system --reuse-values --set lend=edit"
+_LEND = "helm upgrade kotsapp-operator deploy/chart -n kotsapp-system --reset-then-reuse-values --set lend=edit"
 
 
 def ways_out(namespace: str, withheld: Sequence[Withheld]) -> str:

@@ -234,8 +234,8 @@ def _how_to_trust(error: LicenseError) -> str:
     # The document says the id: nothing of it is shown that a shell or Helm would take for something else.
     name = error.key_id if error.key_id and _PLAIN_KEY_ID.fullmatch(error.key_id) else "KEY-ID"
     return (
-        f". With Helm: helm upgrade kotsapp-operator deploy/chart -n kotsapp-system --reuse-values --set-file"
-        f" trustedKeys.{name}={name}.pem"
+        ". With Helm: helm upgrade kotsapp-operator deploy/chart -n kotsapp-system --reset-then-reuse-values"
+        f" --set-file trustedKeys.{name}={name}.pem"
     )
 
 
