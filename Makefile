@@ -69,7 +69,8 @@ soak: $(READY) ## kill, cut off and refuse the operator for ten minutes; before 
 gitops: $(READY) ## docs/gitops.md, commit by commit, judged by kstatus and by Flux's own health checks; needs Go
 	@$(BIN)/python -m localworld build
 	@$(BIN)/python -m localworld build-gitops
-	@$(BIN)/pytest -v -rP --no-header tests/gitops tests/e2e/test_gitops_page.py
+	@$(BIN)/python -m localworld build-flux
+	@$(BIN)/pytest -v -rP --no-header --flux tests/gitops tests/e2e/test_gitops_page.py
 
 docs: $(READY) ## write the tables of docs/reference.md, the shipped policy and the chart's copies anew
 	@$(BIN)/python -m harness.reference

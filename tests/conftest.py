@@ -23,6 +23,10 @@ settings.load_profile("kotsapp")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--flux", action="store_true", help="also run Flux's controllers, as make gitops does")
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Packed bytes name no test: they hold the time, and workers must collect the same names."""
     return argname if isinstance(val, bytes) and not val.isascii() else None
