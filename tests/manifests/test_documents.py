@@ -117,9 +117,9 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_are_refused_in_seconds(name: str) -> None:
     """Each of these stalls, crashes or fills the memory of a reader without bounds."""
-    began = time.monotonic()
+    began = time.process_time()
     assert message(BOMBS[name]).startswith(ORIGIN)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_what_is_within_the_bounds_is_read() -> None:
