@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -12,7 +13,6 @@ from kotsapp.cli.inputs import read_license, refuse_expired
 from kotsapp.cli.output import print_result, table, write_files
 from kotsapp.cli.progress import Transfer
 from kotsapp.fair_queue import NOBODY
-from kotsapp.frozen import frozen
 from kotsapp.license import License, TrustedKeys
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.redact import current
@@ -27,7 +27,7 @@ from kotsapp.sources.newest import Trust
 from kotsapp.sources.web import Web
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Pulled:
     license: License
     release: Artifact

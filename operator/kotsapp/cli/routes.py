@@ -1,12 +1,12 @@
 """Where the images of a rendered release are pulled from: assumed, known from earlier, or probed now."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
 from kotsapp.cli.inputs import read_file
-from kotsapp.frozen import frozen
 from kotsapp.images.reference import Reference
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MAX_NAMED = 5
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Rules:
     """What the person says about images. ``assume`` and ``verdicts`` stand in for probing; with neither, registries
     are asked, as ``registries`` (a file) maps them. ``timeout`` is in seconds, for one image."""

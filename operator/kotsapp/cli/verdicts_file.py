@@ -1,10 +1,10 @@
 """Verdicts that were found earlier, in the form that ``kotsapp probe -o json`` prints."""
 
 import json
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from kotsapp.frozen import frozen
 from kotsapp.images.routing import Route
 from kotsapp.verdicts.decision import route_of
 from kotsapp.verdicts.verdict import Verdict
@@ -20,7 +20,7 @@ class VerdictsError(ValueError):
     """The file holds no verdicts. The message names the entry and the field."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Found:
     """What was found about one image; ``route`` is None if that decides nothing."""
 

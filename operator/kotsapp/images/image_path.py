@@ -8,11 +8,10 @@ every field. Examples: ``spec.image``,
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.regexes import regex
 
 Path = tuple[str | int, ...]
@@ -28,7 +27,7 @@ class Wildcard(Enum):
     FIELD = "*"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Select:
     """A step that means the items of a list in which a field is this text."""
 
@@ -61,7 +60,7 @@ class InvalidImagePathError(ValueError):
         self.problem = f"{path[:200]!r} is not a path: {problem}"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ImagePath:
     """Images of one kind of custom resource.
 

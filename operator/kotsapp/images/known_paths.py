@@ -4,9 +4,9 @@ As their API types have it (ECK 3.5, MinIO's operator 7.1), and as Rook's guide 
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images.image_path import ImagePath, Path, Step, children, parse_steps
 
 _PODS = "imagePullSecrets"
@@ -14,7 +14,7 @@ _PODS = "imagePullSecrets"
 _TEMPLATE = f"podTemplate.spec.{_PODS}"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class KnownPath:
     """Images at ``path``. Each of ``secrets`` is what has to be there, and the list below it.
 

@@ -1,9 +1,9 @@
 """Pod specs of built-in workloads, where their API puts them, and the images that a pod spec names."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images import image_path
 from kotsapp.images.image_path import Path
 from kotsapp.images.reference import InvalidReferenceError, parse
@@ -30,7 +30,7 @@ BUILT_IN_POD_SPECS: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ImageUse:
     """One place that names an image.
 

@@ -5,8 +5,8 @@ registry is asked for (canonical host, full repository) is derived from it.
 """
 
 import re
+from dataclasses import dataclass
 
-from kotsapp.frozen import frozen
 from kotsapp.regexes import regex
 
 DOCKER_HUB = "docker.io"
@@ -45,7 +45,7 @@ class InvalidReferenceError(ValueError):
         super().__init__(f"{shown!r} is not an image reference: {problem}")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Reference:
     """One image reference.
 

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images.accounts import NO_SECRETS, AccountSecrets, account_of
 from kotsapp.images.finder import images_of
 from kotsapp.images.image_path import ImagePath, Path
@@ -17,7 +17,7 @@ ORIGINAL_IMAGES = "kotsapp.dev/original-images"
 _RECORD = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Pull:
     """How pods get one image: the reference they pull, and whether pulling it takes the license's pull secret."""
 
@@ -25,7 +25,7 @@ class Pull:
     needs_secret: bool
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Secrets:
     """The license's pull secret, and what accounts carry."""
 

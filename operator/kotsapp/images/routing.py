@@ -1,10 +1,9 @@
 """Where an image is pulled from: directly, through the license proxy, or from the Replicated registry."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from kotsapp.frozen import frozen
 from kotsapp.images.reference import Reference, canonical_host
 
 DEFAULT_PROXY_DOMAIN = "proxy.replicated.com"
@@ -23,7 +22,7 @@ class Route(StrEnum):
         return self is not Route.DIRECT
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Domains:
     """The hosts that the license opens: ``proxy`` serves private images, ``registry`` the vendor's own ones.
 

@@ -7,9 +7,9 @@ A plain word never does.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import Path, dotted, dotted_by_name
 from kotsapp.images.podspec import MAX_NESTING, group_kind
@@ -91,7 +91,7 @@ _IN_TEXT = regex(
 )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class UnhandledImage:
     """A text that looks like an image.
 

@@ -1,12 +1,11 @@
 """Entitlements: their values as text, and the signature that each of them has of its own."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from kotsapp.frozen import frozen
 from kotsapp.license.document import Value
 from kotsapp.license.errors import shown
 from kotsapp.license.signature import Scheme, decode_base64, verifies
@@ -26,7 +25,7 @@ class EntitlementCheck(StrEnum):
     """The license itself was not verified, so there is no key to check with."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Entitlement:
     """One entitlement of a license. ``value`` is None when it has none; vendors keep secrets in some."""
 

@@ -1,11 +1,11 @@
 """What a new license document changes, reported in one event."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.license.loading import License
 
 
@@ -20,7 +20,7 @@ class ChangeReason(StrEnum):
     """Another application's license, or another document of the same sequence."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class LicenseFacts:
     """What the status says of a license; never the id. ``expires_at`` is RFC 3339, empty for never."""
 
@@ -32,7 +32,7 @@ class LicenseFacts:
     expires_at: str = ""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class LicenseChange:
     """An event to send. ``warning`` is its type: Warning or Normal."""
 

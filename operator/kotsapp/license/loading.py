@@ -1,12 +1,11 @@
 """From the bytes of a license file to a License that may be used, or to one clear reason why not."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from kotsapp.frozen import frozen
 from kotsapp.license import entitlements as checks
 from kotsapp.license import fields
 from kotsapp.license.comparison import differences
@@ -29,7 +28,7 @@ class Policy(StrEnum):
     """It is used, and its ``warnings`` say what is wrong. Whoever can write the document then decides what it says."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class License:
     """A license, with the values that its signature vouches for.
 

@@ -7,19 +7,19 @@ any salt length. The hash belongs to the version of the document: MD5 for v1beta
 
 import base64
 import binascii
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from kotsapp.frozen import frozen
 from kotsapp.license.document import Value, parse_json
 from kotsapp.license.errors import LicenseError, LicenseReason, shown
 from kotsapp.license.trust import TrustedKeys, public_key
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Scheme:
     """What a version of the License document is signed with, and the names of its fields."""
 
@@ -44,7 +44,7 @@ VERSIONS = frozenset(SCHEMES)
 SAFE_VERSIONS = frozenset(version for version, scheme in SCHEMES.items() if scheme.algorithm.name != "md5")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SignedData:
     """What a verified signature vouches for: the signed document, and the key that its entitlements are signed with."""
 

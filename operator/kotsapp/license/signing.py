@@ -7,7 +7,7 @@ that it counts nowhere but where an administrator trusts that key.
 import base64
 import hashlib
 import json
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from kotsapp.frozen import frozen
 from kotsapp.license import fields
 from kotsapp.license.document import Value, parse_yaml, plain
 from kotsapp.license.entitlements import value_text
@@ -30,7 +29,7 @@ from kotsapp.license.signature import SCHEMES, Scheme
 from kotsapp.license.trust import MIN_KEY_BITS
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SigningKeys:
     """The two private keys of a license's chain: the global one signs the application's, which signs the rest."""
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kotsapp.frozen import frozen
 from kotsapp.lint.findings import Entry, Finding, Level, Location
 from kotsapp.lint.images import Object, Use, images_of
 from kotsapp.lint.places import Places
@@ -31,7 +30,7 @@ class Charts:
     whole: bool = True
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Engine:
     """What rendering a chart takes: the program, and what fills in calls of its output."""
 

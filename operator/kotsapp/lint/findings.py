@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kotsapp.frozen import frozen
-
 
 class Level(StrEnum):
     """``error`` stands in the way of every customer, ``warning`` is likely not meant, ``note`` is what can't be known
@@ -76,7 +74,7 @@ class Location:
         return f"{text}:{self.line}" if self.line else text
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Finding:
     """``rule`` is a key of ``RULES``; ``message`` says what was found and what to do, without the place."""
 
@@ -86,7 +84,7 @@ class Finding:
     location: Location
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that is in a release. ``kind`` is what it is (``call``, ``document``, ``chart``, ``image``), ``what``
     names it, ``use`` says what becomes of it or who uses it."""
@@ -97,7 +95,7 @@ class Entry:
     location: Location
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Report:
     """All findings, in the order of files and lines, and all that was looked at. ``files`` are the paths as given."""
 

@@ -1,9 +1,8 @@
 """A release read as far as it goes: the steps of the pipeline, each of which reports a fault and goes on behind it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from kotsapp.frozen import frozen
 from kotsapp.license.domains import CustomDomains, resolve_domains
 from kotsapp.lint import config as config_checks
 from kotsapp.lint.findings import Level, Location
@@ -39,7 +38,7 @@ _ROLES = {
 LEFT_OUT = "left out: excluded"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ReadObject:
     """An object with the document that it is of, and its text as it was read: its calls filled in."""
 

@@ -1,9 +1,8 @@
 """What can't be known of a release before there is a license and answers to its Config, and what that touches."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from kotsapp.frozen import frozen
 from kotsapp.images.routing import Domains
 from kotsapp.release import actions
 from kotsapp.release.actions import FIRST, SECOND, Action, UnendedError
@@ -27,7 +26,7 @@ def without_license(domains: Domains) -> TemplateContext:
     )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Unknowns:
     """``items`` are items of the Config that have no value here, or one that depends on the license."""
 

@@ -1,9 +1,9 @@
 """A source's text, read into Kubernetes objects that mean what kubectl says they mean."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests import json_stream, shapes, stream, yaml_document
 from kotsapp.manifests.budget import OBJECTS, TEXT, Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
@@ -18,7 +18,7 @@ Object = dict[str, Any]
 _CONTROL = regex("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Document:
     """One object and where it starts."""
 

@@ -1,12 +1,12 @@
 """What is wrong with a manifest, and where."""
 
-from kotsapp.frozen import frozen
+from dataclasses import dataclass
 
 # Enough to recognise a value by, short enough for a condition's message.
 MAX_QUOTED = 80
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where something stands: ``origin`` names the source and its key or file; ``document`` and ``line`` count from 1.
 

@@ -4,9 +4,8 @@ The API server would refuse them as well, with no place, and only what gets that
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from kotsapp.frozen import frozen
 
 _DEFINITION = ("spec", "spec.names", "spec.names.kind:text", "spec.group:text", "spec.scope:text")
 _BINDING = ("roleRef", "roleRef.kind:text", "roleRef.name:text")
@@ -21,7 +20,7 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, ...]] = {
 _OWN_GROUPS_SHAPE = ("spec",)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class WrongField:
     """A field's dotted path, the value ``found`` and the kind of value that is ``wanted``, in words."""
 

@@ -7,8 +7,8 @@ YAML. In YAML a line that starts with ``---`` separates documents, wherever it s
 import codecs
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DOCUMENTS, MAX_SOURCE_BYTES, MIB
 from kotsapp.regexes import regex
@@ -16,7 +16,7 @@ from kotsapp.regexes import regex
 _SEPARATOR = regex(r"^---(.*)$", re.MULTILINE)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """The text of one document; ``line`` is the line of the source on which it starts, from 1.
 

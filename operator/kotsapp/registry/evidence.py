@@ -1,8 +1,8 @@
 """What came back when a registry was asked: the answer that decides, or why there was none. Values only."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-from kotsapp.frozen import frozen
 from kotsapp.registry.limits import MAX_CODE
 
 # With a 403, what distinguishes a registry's refusal from a firewall's.
@@ -27,7 +27,7 @@ class Login(StrEnum):
     WITHHELD = "withheld"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """The answer that decides: its stage, the host that gave it, HTTP status, registry error code.
 

@@ -3,10 +3,9 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from kotsapp.frozen import frozen
 from kotsapp.regexes import regex
 from kotsapp.release import functions
 
@@ -37,7 +36,7 @@ _BLOCKS = frozenset({"if", "range", "with"})
 _BLOCK = regex(rf"(?:{_ANY.pattern})[\s-]*+(?:{'|'.join(sorted(_BLOCKS))})\b")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Problem:
     """A call that can't be carried out, the line of its text, from 1, on which it stands, and why."""
 
@@ -53,7 +52,7 @@ class Token(NamedTuple):
     text: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Action:
     """One action: ``start`` and ``end`` are offsets in its text; ``call`` is what stands between the delimiters."""
 

@@ -5,10 +5,9 @@ import sys
 import tarfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release.budget import FILES, UNPACKED, for_command_line
@@ -25,7 +24,7 @@ _GZIP_FORMAT = 31  # zlib's window bits for a gzip header
 Pieces = bytes | tuple[bytes, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ArchiveFile:
     """A regular file; ``path`` has no leading ``./`` and stays inside the archive's folder."""
 

@@ -1,11 +1,10 @@
 """The template calls of a whole release: what is to be filled in, in one go, and what came of it (DESIGN 6.2, 6.3)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.regexes import regex
@@ -43,7 +42,7 @@ def find_program() -> Path:
     return helm.find_program()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Filling:
     """What filling in takes beside the context: the answers to the Config, what was drawn before, and the engine.
 
@@ -66,7 +65,7 @@ class ConfigIncompleteError(ManifestError):
         self.result = result
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ConfigResult:
     """A release's Config with what its items came to; ``given`` are the names of items that answers were given for."""
 
@@ -87,7 +86,7 @@ class ConfigResult:
         }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Filler:
     """Fills in further texts of a release, with the values that its Config came to: those that its charts print."""
 
@@ -106,7 +105,7 @@ class Filler:
         return filled
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class FilledRelease:
     """``texts`` are documents with their calls filled in, by key; ``failures`` those that can't be, by key."""
 

@@ -1,8 +1,8 @@
 """What of a rendered chart's output belongs into the cluster, and when: objects, hooks and definitions."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from kotsapp.frozen import frozen
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
@@ -33,7 +33,7 @@ class Rendered(NamedTuple):
     definitions: list[str]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Hook:
     """When Helm applies an object: ``before`` the others or after them, by ``weight``, smallest first."""
 

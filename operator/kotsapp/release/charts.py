@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests import documents
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
@@ -17,7 +16,7 @@ from kotsapp.release.upgrade import Past, digest_of
 _SDK = frozenset({"replicated", "replicated-sdk"})
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ChartArchive:
     """A packaged chart; ``data`` may be in pieces, as ``archives.unpack`` takes them.
 
@@ -37,7 +36,7 @@ class ChartArchive:
     install: ChartInstall | None = None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class UpgradeFlags:
     """What ``helmUpgradeFlags`` come to; ``unheeded`` have no meaning here."""
 
@@ -46,7 +45,7 @@ class UpgradeFlags:
     unheeded: tuple[str, ...] = ()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ChartRequest:
     """A chart to render: ``values`` are merged from all that apply. ``namespace`` is empty for the app's own.
 

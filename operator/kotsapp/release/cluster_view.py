@@ -7,9 +7,9 @@ one group and version, gets the real ones.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.regexes import regex
 
 AGGREGATED = "apidiscovery.k8s.io"
@@ -17,7 +17,7 @@ _NEVER_THERE = "mapped-"
 _UNMAPPED = regex(rb'no matches for kind "([^"]{1,253})" in version "([^"]{1,253})"')
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Question:
     """Objects of a group and version by their kind's plural; without a name all of them, without a namespace of all."""
 

@@ -8,8 +8,8 @@ import base64
 import binascii
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release import actions
 from kotsapp.release.actions import FIRST, SECOND, UnendedError
@@ -21,7 +21,7 @@ _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _CLOSE_ENOUGH = 0.7
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ItemProblem:
     """Why a release can't go on with the answers it has: a required item without one, or one that does not fit."""
 
@@ -34,7 +34,7 @@ class ItemProblem:
         return f"the Config's item {self.name}{title} {self.reason}"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """``problems`` stand in the way; ``warnings`` do not. ``missing`` are names of required items without a value."""
 

@@ -1,10 +1,9 @@
 """A release's Config as it is written: groups of items (DESIGN 6.2)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import actions
 
@@ -20,7 +19,7 @@ MAX_ITEMS = 2_000
 Object = Mapping[str, Any]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Target:
     """A document that a repeatable item repeats: an item of a list in it by its ``path``, or all of it without one."""
 
@@ -37,7 +36,7 @@ class Target:
         return found == (self.api_version, self.kind, self.name, self.namespace)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Item:
     """One item. ``default``, ``value`` and ``when`` may hold calls; ``children`` are the choices of a select, by name
     and title; ``rows`` are a repeatable item's values by their names, ``targets`` what they repeat."""
@@ -71,7 +70,7 @@ class Item:
         return self.title if self.title and not actions.has_calls(self.title) else self.name
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Config:
     """The items in the order in which they are written; ``group_whens`` are the groups' conditions by their names."""
 

@@ -1,10 +1,9 @@
 """Answers to a release's Config: values by the items' names, from ConfigValues documents or plain maps (DESIGN 6.2)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests.errors import ManifestError, Place, quote
 
@@ -16,7 +15,7 @@ Scalar = str | bool | int | float
 Answer = Scalar | bytes
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Answers:
     """Values by name, in the types they were written in, bytes for the content of a key; ``filenames`` of file items;
     ``rows`` maps the name of a repeatable item's further value to that item's."""

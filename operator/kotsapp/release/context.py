@@ -1,9 +1,8 @@
 """What template calls are filled in with: facts of the license, the version, the cluster and the app."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from kotsapp.frozen import frozen
 from kotsapp.images.routing import Domains
 from kotsapp.license import License
 
@@ -11,7 +10,7 @@ from kotsapp.license import License
 UNKNOWN_VERSION = "0.0.0+unknown"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ReleaseVersion:
     """Which release of its channel this is, as far as its source says; ``sequence`` counts the app's releases.
 
@@ -46,7 +45,7 @@ def distribution_of(version: str) -> str:
     return next((name for mark, name in _DISTRIBUTIONS.items() if mark in version), "")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """What a release may ask about the cluster: ``version`` as ``v1.37.2``, empty where there is none."""
 
@@ -55,7 +54,7 @@ class ClusterFacts:
     nodes: int = 0
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class TemplateContext:
     """What calls are filled in with.
 

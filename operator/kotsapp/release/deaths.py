@@ -1,15 +1,14 @@
 """When an app's release is given up: its reader died, for the same inputs, as often as is tried (DESIGN 6.6). Pure."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from kotsapp.frozen import frozen
 
 # Once may be another's fault: the pod's memory, a slow moment.
 MAX_DEATHS = 2
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Deaths:
     """How often the reader of some inputs died, and what of, for people. ``fingerprint`` identifies the inputs."""
 

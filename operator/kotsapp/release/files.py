@@ -2,9 +2,8 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests import stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError, Place
@@ -20,7 +19,7 @@ _YAML_ENDINGS = (".yaml", ".yml", ".json")
 _UNPACKED_CHART = "/Chart.yaml"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class TextFile:
     """One file with documents; ``name`` is its path in its archive."""
 

@@ -1,10 +1,9 @@
 """What is to be filled in of a release, and what it came to: the values on both sides of the template engine."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release.context import TemplateContext
 
@@ -12,7 +11,7 @@ from kotsapp.release.context import TemplateContext
 MAX_SHOWN = 20
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Subject:
     """What a text is part of: an item's field (``value``, ``default`` or ``filename``), or a text of its own."""
 
@@ -20,7 +19,7 @@ class Subject:
     field: str = ""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Text:
     """A text with calls. ``key`` names it for good: what it draws at random is kept under that name."""
 
@@ -30,7 +29,7 @@ class Text:
     chart: str = ""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ItemText:
     """An item of the Config: its texts, and ``given``, the value that it has instead of its own."""
 
@@ -42,7 +41,7 @@ class ItemText:
     given: str | None = field(default=None, repr=False)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """A regular expression, in Go's syntax, that an item's value is held against; the text under ``key`` then is
     ``true`` or ``false``. ``encoded`` says that the value is base64."""
@@ -54,7 +53,7 @@ class Pattern:
     encoded: bool = False
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ItemValue:
     value: str = field(default="", repr=False)
     default: str = field(default="", repr=False)
@@ -64,7 +63,7 @@ class ItemValue:
         return self.value or self.default
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A call that can't be filled in: of a text, or of an item's ``field``."""
 
@@ -83,7 +82,7 @@ class Failure:
         return f"{of}{what} can't be filled in: {self.reason}"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Drawn:
     """What was drawn at random and is to be kept: whole values of items by name, and what single calls came to."""
 
@@ -97,7 +96,7 @@ class Drawn:
             yield from (value.values() if isinstance(value, dict) else [value] if isinstance(value, str) else [])
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Request:
     """Everything to fill in. ``items`` are in the order of their dependencies; ``given`` are values by name, also of
     names that no item has. ``charts`` are default values for ``HelmValue``, by a text's ``chart``. ``kept`` is what
@@ -113,7 +112,7 @@ class Request:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Filled:
     """What the texts came to. ``drawn`` is what was drawn at random and taken from ``kept``, as JSON can hold it;
     ``generated`` are the items whose value was drawn. ``local_images`` are references that calls asked for."""

@@ -8,12 +8,11 @@ import shutil
 import signal
 import socket
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests.limits import MIB
 from kotsapp.release import leftovers
 from kotsapp.release.fork_server import EXIT_NO_MEMORY, LENGTH, MAX_MESSAGE, NO_FOLDER, Limits
@@ -47,7 +46,7 @@ class NoFolderError(Exception):
     """There can be no folder to work in; the message is the system's reason."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What is said of a job beside its arguments: its name in its folder's, how long it may take in seconds, and which
     ports of this machine it may connect to."""

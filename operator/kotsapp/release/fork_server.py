@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.release import codec, confine
 from kotsapp.release.helm_lock import HELM_LOCK_VARIABLE
 from kotsapp.release.pickling import unpacked
@@ -42,7 +41,7 @@ _SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/nix/store")
 _NICE = 10
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What a child may take: bytes beyond what the server has, seconds of CPU, bytes of a file, open files."""
 

@@ -7,11 +7,10 @@ do offline, they can't do here, but for ``lookup``, where somebody answers what 
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, quote
 from kotsapp.manifests.limits import MIB
 from kotsapp.regexes import regex
@@ -48,7 +47,7 @@ class Lookups(Protocol):
         """Helm is about to be started; it has to find these kinds, too."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Cluster:
     """What a chart may ask about the cluster: ``version`` as ``v1.37.2``, empty for helm's own idea of it.
 

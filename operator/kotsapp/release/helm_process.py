@@ -7,10 +7,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests.limits import MAX_ARCHIVE_BYTES, MIB
 from kotsapp.release.helm_lock import helm_turn
 from kotsapp.release.sandbox import Walls
@@ -32,7 +31,7 @@ _PIECE = 64 * 1024
 _NO_PROXY_TO_ANYWHERE = "http://127.0.0.1:1"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Ran:
     """How a process ended. ``output`` is None if it wrote more than may be read, ``code`` None if its time was over."""
 

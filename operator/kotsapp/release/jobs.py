@@ -2,9 +2,8 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.regexes import compile_all
 from kotsapp.release import archives, store
@@ -19,7 +18,7 @@ from kotsapp.release.store import Packed, StoredRelease
 from kotsapp.release.upgrade import Past
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """What a release is read from.
 
@@ -32,7 +31,7 @@ class Inputs:
     kept: Drawn = field(default_factory=Drawn)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ChartInputs:
     """What charts are rendered with; ``pasts`` are those that were there before, by their keys."""
 
@@ -54,7 +53,7 @@ def render(inputs: Inputs, charts: ChartInputs | None = None) -> Release:
     return replace(release, charts=tuple(_without_data(request) for request in release.charts), filler=None)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Unpacked:
     """How many files an archive holds."""
 
@@ -66,7 +65,7 @@ def unpack(file: SourceFile) -> Unpacked:
     return Unpacked(len(archives.unpack((file.data,), file.origin, for_operator())))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Content:
     """What ``Release.content`` would be."""
 

@@ -1,9 +1,9 @@
 """What KOTS' own documents ask for."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images.finder import find_images
 from kotsapp.images.podspec import group_kind
 from kotsapp.license.domains import is_domain
@@ -32,7 +32,7 @@ _WITH_POD_SPEC = frozenset({"runDaemonSet", "runPod"})
 _NAMESPACE = regex(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Application:
     """What a ``kots.io/v1beta1`` Application says about images; None or empty where it says nothing.
 

@@ -5,10 +5,9 @@ others, the others, and the hooks that run after them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from kotsapp.frozen import frozen
 from kotsapp.images.image_path import InvalidImagePathError, Step, parse_steps
 from kotsapp.images.podspec import group_kind
 from kotsapp.manifests.errors import quote
@@ -42,7 +41,7 @@ class Property(NamedTuple):
     value: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Stage:
     """Objects that are applied together, by their places in the release.
 

@@ -5,9 +5,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.regexes import regex
 from kotsapp.release.source_file import ChartInstall, SourceFile
@@ -21,7 +20,7 @@ MAX_NAMED = 5
 _IN_SECRET = "Secret "  # noqa: S105 - a kind, not a password
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class WholeFile:
     """One file, of whatever number of parts; ``pieces`` are their contents in order. ``chart`` is as a SourceFile's."""
 

@@ -2,10 +2,9 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import chain
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
@@ -25,7 +24,7 @@ _FILLED_FIRST = frozenset({None, Role.APPLIED, Role.CHART, Role.SUPPORT})
 MAX_SPANNED = 50
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class RawDocument:
     """A document by its text; ``role`` is None where the text doesn't show it. ``key`` names it from release to
     release."""
@@ -82,7 +81,7 @@ class Texts:
         return [document for found in read for document in found]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A release's documents in their order, and the objects of each one that needs nothing filled in to be read."""
 

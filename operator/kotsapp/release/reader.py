@@ -1,10 +1,9 @@
 """A release: the files that a vendor ships, read into what is applied, what is probed and which charts to render."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images.unhandled import UnhandledImage
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
@@ -33,7 +32,7 @@ _DECIDING = ("proxyRegistryDomain", "replicatedRegistryDomain", "proxyPublicImag
 MAX_NAMED = 5
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Release:
     """What a release holds. ``objects`` are to be applied; ``sources`` names the file of each, and ``places`` say
     where each stands: in which source, under which key, in which document.

@@ -2,17 +2,15 @@
 
 import http.client
 import json
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
-
-from kotsapp.frozen import frozen
 
 # Of what look-ups returned that may be in no message; they have bounds of their own.
 _MAX_SECRETS_BYTES = 16 * 1024 * 1024
 _TIMEOUT = 10.0
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class RemoteLookups:
     """Lookups of helm's (see ``helm.Lookups``) that are answered by another process of this machine."""
 

@@ -4,12 +4,11 @@
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kotsapp.frozen import frozen
 from kotsapp.images.routing import Domains
 from kotsapp.images.unhandled import find_unhandled
 from kotsapp.license import License
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 _UNKNOWN_VERSION = ReleaseVersion()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Renderer:
     """What rendering a release takes beside its files; ``instance`` is an id of the app in its cluster.
 

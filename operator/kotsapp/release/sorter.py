@@ -1,10 +1,9 @@
 """A release's objects, sorted: what is applied, what is reported, which charts are rendered, what is left out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
 from kotsapp.manifests.errors import Place
@@ -17,7 +16,7 @@ from kotsapp.release.roles import Role
 Object = Mapping[str, Any]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Sorted:
     """See ``Release``, whose fields these are."""
 
@@ -30,7 +29,7 @@ class Sorted:
     left_out: tuple[str, ...] = ()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Chart:
     name: str
     release: HelmRelease

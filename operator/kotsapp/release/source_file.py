@@ -3,13 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.frozen import frozen
 
-
-@frozen
+@dataclass(frozen=True, slots=True)
 class SourceFile:
     """One file: ``origin`` is how messages name it, ``name`` is its file name or key.
 
@@ -22,7 +20,7 @@ class SourceFile:
     chart: "ChartInstall | None" = None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ChartInstall:
     """How a chart is installed for which no HelmChart document asks (DESIGN 6.1).
 

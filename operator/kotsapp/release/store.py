@@ -8,10 +8,9 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.names import GROUP
 from kotsapp.regexes import regex
 from kotsapp.release import codec, kept_in_secrets
@@ -40,7 +39,7 @@ class StoredReleaseError(ValueError):
     """A stored release can't be used; the message says why, and nothing that it holds."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class StoredRelease:
     """A rendered release, with what it was rendered from.
 
@@ -128,7 +127,7 @@ def is_whole(found: Sequence[Secret], app: str, revision: int) -> bool:
     return any(secret["metadata"]["name"] == secret_name(app, revision, 0) for secret in found)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Packed:
     """A stored release as its Secrets hold it, not looked into: who may write Secrets may have written it."""
 

@@ -11,10 +11,9 @@ the way through the first they are marks, which are then replaced by their actio
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.regexes import regex
 from kotsapp.release import functions
 from kotsapp.release.actions import CLOSE, OPEN, Action
@@ -55,7 +54,7 @@ _SECOND_PASS = (
 _STATE_FIELDS = ("asked", "authorities", "drawn", "named", "seen", "units")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """A text for the engine; ``template`` is empty where it has no calls. ``second`` are the actions of the second
     form, by number, where the text has both forms. ``actions`` are where they stand in ``template``."""

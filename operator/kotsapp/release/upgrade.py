@@ -6,9 +6,9 @@ Helm distinguishes an install from an upgrade by the releases that it keeps; her
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images.podspec import group_kind
 from kotsapp.names import GROUP
 from kotsapp.release.annotations import HOOK, Object, hook_events
@@ -21,7 +21,7 @@ RUN_MARK = f"{GROUP}/hook-run"
 _MARK_VOLUME = "kotsapp-hook-run"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ChartRecord:
     """What is stored of a chart: its ``ChartRequest.key``, a digest of what it was rendered from, and whether that was
     an upgrade of it."""
@@ -31,7 +31,7 @@ class ChartRecord:
     upgrade: bool = False
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Past:
     """A chart that was installed before.
 

@@ -1,10 +1,10 @@
 """What a rewriting changed in an object, as single changes at exact places."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images.image_path import Path
 
 
@@ -17,7 +17,7 @@ class Missing(Enum):
 MISSING = Missing.MISSING
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Change:
     """``before`` is MISSING for what was added, ``after`` for what was taken away."""
 

@@ -7,9 +7,9 @@ volumes of two paths. It never looks at ephemeral containers, or at digests othe
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images.image_path import Path
 from kotsapp.regexes import regex
 
@@ -19,7 +19,7 @@ _POD_SPECS: tuple[Path, ...] = (("spec",), ("spec", "template", "spec"))
 _SUFFIX = regex(r"(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Site:
     """A place that an ``images:`` entry looks at, and the text there."""
 

@@ -7,9 +7,9 @@ secret and brings the Secret along. ``kubectl kustomize overlays/midstream`` the
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images.image_path import Path
 from kotsapp.images.rewrite import Pull
 from kotsapp.render.changes import MISSING, Change, changes
@@ -30,7 +30,7 @@ class DuplicateObjectError(ValueError):
     """Two objects are the same one to kustomize, which refuses such a base. The message names the object."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Layout:
     """``files`` maps relative paths to text; ``notes`` say in a sentence each what kustomize has no plain way to do."""
 

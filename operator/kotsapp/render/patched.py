@@ -1,10 +1,9 @@
 """The objects of a release before and after their images were routed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images.accounts import NO_SECRETS, by_namespace, secrets_in_manifests
 from kotsapp.images.finder import images_of
 from kotsapp.images.image_path import ImagePath
@@ -15,7 +14,7 @@ from kotsapp.manifests.scope import cluster_scoped
 _FIRST = frozenset({"Namespace", "CustomResourceDefinition"})
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Found:
     """One object, which is not a list, with its images. ``source`` is the name of the file that it came from."""
 
@@ -24,7 +23,7 @@ class Found:
     uses: tuple[ImageUse, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Patched:
     """One object before and after. ``after`` shares with ``before`` what did not change, and is ``before`` itself where
     nothing did. ``needs_secret`` says that its pods pull something with the license."""

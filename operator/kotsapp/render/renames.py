@@ -8,9 +8,9 @@ regular expression, matches a neighbour's.
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images.image_path import Path
 from kotsapp.images.reference import strip_tag_and_digest
 from kotsapp.images.rewrite import Pull
@@ -18,7 +18,7 @@ from kotsapp.render.images_entry import ShapeError, Site, name_lengths, sites
 from kotsapp.render.patched import Patched, title
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Renames:
     """``entries`` maps repository to new name, as in ``images:``. ``covered`` are the places that they change rightly,
     for each object by its position. ``notes`` say what entries can't."""

@@ -3,17 +3,17 @@
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from time import monotonic
 from typing import Generic, TypeVar
 
-from kotsapp.frozen import frozen
 from kotsapp.registry.host_state import undecided_wait
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Kept(Generic[R]):
     """A result with the time it was asked at; the rest is for results that don't decide.
 

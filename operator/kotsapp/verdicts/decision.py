@@ -1,8 +1,8 @@
 """The evidence ladder: from a verdict to where pods pull an image from. Pure."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-from kotsapp.frozen import frozen
 from kotsapp.images.reference import Reference, parse
 from kotsapp.images.routing import Domains, Route, pull_reference
 from kotsapp.verdicts.verdict import ProbeResult, Verdict
@@ -27,7 +27,7 @@ class Basis(StrEnum):
     NOTHING = "nothing"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Previous:
     """What status said about the same reference before."""
 
@@ -36,7 +36,7 @@ class Previous:
     code: str | None = None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Resolution:
     """One image with its route. ``route`` and ``pull`` are None when it is undecided: nothing new may roll out.
 

@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from kotsapp.fair_queue import NOBODY, Tenant
-from kotsapp.frozen import frozen
 from kotsapp.images.reference import Reference, parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
@@ -17,7 +16,7 @@ from kotsapp.verdicts.verdict import ProbeResult
 from kotsapp.verdicts.verification import Verified, shown_before
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What a KotsApp says about its images. ``timeout`` and ``max_age`` are seconds, ``tenant`` is on whose behalf
     registries are asked.
@@ -36,7 +35,7 @@ class Policy:
     tenant: Tenant = NOBODY
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What is known of images from before, by the reference as written.
 
@@ -51,7 +50,7 @@ class Evidence:
     proved: frozenset[str] = frozenset()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Routing:
     """All images of a release, each with its route. ``domains`` are the hosts that the license opens for them."""
 

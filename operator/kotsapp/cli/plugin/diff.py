@@ -3,6 +3,7 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
 
@@ -13,7 +14,6 @@ from kotsapp.cli.plugin.preview import Object, Preview, preview
 from kotsapp.cli.plugin.target import Target, is_suspended
 from kotsapp.cli.plugin.terminal import painted
 from kotsapp.cli.plugin.tones import Tone
-from kotsapp.frozen import frozen
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.objects import ObjectKey, key_of
@@ -32,7 +32,7 @@ _OF_SERVER = frozenset({"creationTimestamp", "generation", "managedFields", "res
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Change:
     """One object; ``before`` is None for one that is made, ``after`` for one that is deleted."""
 

@@ -5,7 +5,7 @@ the cluster are as the operator fetched them last.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from kotsapp.apply.inventory import Entry, Inventory
 from kotsapp.apply.plan import Plan, PlanDigests
 from kotsapp.apply.reader import LiveReader
 from kotsapp.cli.errors import CommandError
-from kotsapp.frozen import frozen
 from kotsapp.images.reference import parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
@@ -80,7 +79,7 @@ _STANDS_STILL = (
 )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Preview:
     """``due`` are objects to apply, ``left_over`` what is deleted then; ``notes`` say what the answer rests on."""
 
@@ -90,7 +89,7 @@ class Preview:
     notes: tuple[str, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Read:
     """What the app is made from."""
 
@@ -112,7 +111,7 @@ async def _follow_nothing(_app: App, _references: frozenset[tuple[str, str]]) ->
     """Nobody is woken by what changes while one looks."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Services:
     client: KubeClient
     keys: TrustedKeys

@@ -6,9 +6,9 @@ Config, and whatever looks like a license id or another credential. Too much is 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from kotsapp.frozen import frozen
 from kotsapp.images.reference import InvalidReferenceError, parse
 
 HOST, ADDRESS, NODE, VALUE, SECRET = "[host]", "[address]", "[node]", "[value]", "[masked]"
@@ -38,7 +38,7 @@ _LONG = re.compile(r"(?<![\w/+=])[A-Za-z0-9+/_=-]{24,}(?![\w/+=])")
 _VERSION = re.compile(r"v?\d++(?:\.\d++)*+(?:[-+][\w.]++)?|v?\d++\.[\w.]++", re.IGNORECASE)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Private:
     """What is known of this customer. ``hosts`` may be shown; ``nodes`` and ``values`` may not."""
 

@@ -5,7 +5,7 @@ Everything in it was written by others: each text is masked and escaped on its w
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -15,7 +15,6 @@ from kotsapp.cli.plugin.report_style import STYLE
 from kotsapp.cli.plugin.target import ready
 from kotsapp.cli.plugin.tones import Tone
 from kotsapp.cli.plugin.tree import pod_of
-from kotsapp.frozen import frozen
 from kotsapp.text import printable
 
 _CLASSES = {Tone.GOOD: "good", Tone.BAD: "bad", Tone.BUSY: "busy", None: "plain"}
@@ -33,7 +32,7 @@ PRIVACY = (
 )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a report is about. ``pods`` are live ones by the kind, namespace and name of what they are below."""
 

@@ -1,8 +1,7 @@
 """How good what is shown is: by the word where that says it alone, by the condition where True may be bad."""
 
+from dataclasses import dataclass
 from enum import StrEnum
-
-from kotsapp.frozen import frozen
 
 
 class Tone(StrEnum):
@@ -13,7 +12,7 @@ class Tone(StrEnum):
     BUSY = "33"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Toned:
     """A cell of a table with its tone, None for a plain one."""
 
