@@ -76,3 +76,22 @@ def test_every_host_has_its_endpoint_and_all_others_have_none(tmp_path: Path) ->
     assert sorted(path.name for path in folder.iterdir()) == ["_default", "quay.io"]
     assert 'server = "http://198.18.1.1:1234"' in (folder / "quay.io" / "hosts.toml").read_text()
     assert 'server = "http://127.0.0.1:1"' in (folder / "_default" / "hosts.toml").read_text()
+
+
+@pytest.mark.parametrize("folder", ["/tmp/localworld-1", "/" + 68 * "x"])
+def test_a_world_with_a_real_node_may_live_here(folder: str) -> None:
+    assert settings.why_not(Path(folder)) == ""
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("/etc/world", "can't live below /etc"),
+        ("/var/lib/x/world", "can't live below /var/lib"),
+        ("/run", "can't live below /run"),
+        ("/" + 69 * "x", "too long, by 1 bytes"),
+        ("/" + 79 * "x", "too long, by 11 bytes"),
+    ],
+)
+def test_where_it_can_not_is_said_before_anything_starts(folder: str, reason: str) -> None:
+    assert reason in settings.why_not(Path(folder))

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,9 +40,16 @@ def test_a_world_is_seen_in_places_of_its_own_and_changes_nothing_else(real_worl
     assert Machine.seen() == machine
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Short, as paths of sockets must be."""
+    with tempfile.TemporaryDirectory(prefix="localworld-") as made:
+        yield Path(made)
+
+
 @pytest.mark.usefixtures("real_node")
-def test_a_world_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
-    before, folder = Machine.seen(), tmp_path / "world"
+def test_a_world_that_is_killed_leaves_nothing(folder: Path) -> None:
+    before = Machine.seen()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     argv = [sys.executable, "-c", _HELD, str(folder)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment) as holder:

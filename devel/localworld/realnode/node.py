@@ -54,9 +54,8 @@ class RealNode(Child):
     """
 
     def __init__(self, folder: Path, programs: NodePrograms, server: ApiServer, network: Network) -> None:
-        for covered in (*settings.COVERED, settings.RUN):
-            if folder.is_relative_to(covered):
-                raise ProcessError(f"a world with a real node can't live below {covered}, as {folder} does")
+        if reason := settings.why_not(folder):
+            raise ProcessError(reason)
         authority = server.authority
         kubelet = authority.client(f"system:node:{NODE_NAME}", ("system:nodes",))
         proxy = authority.client("system:kube-proxy")

@@ -14,8 +14,24 @@ import yaml
 COVERED = ("/etc", "/var/lib", "/var/log")
 RUN = "/run"
 CLUSTER_DOMAIN = "cluster.local"
+# The kubelet's longest path of a socket below a world's folder, and what Linux takes of one.
+_SOCKET = "node/kubelet/pod-resources/4294967295"
+_SOCKET_BYTES = 107
 # Where nothing listens: what registries.yaml does not name is asked nowhere.
 _NOWHERE = "http://127.0.0.1:1"
+
+
+def why_not(folder: Path) -> str:
+    """Why a world with a real node can't live in a folder; empty if it can."""
+    for covered in (*COVERED, RUN):
+        if folder.is_relative_to(covered):
+            return f"a world with a real node can't live below {covered}, as {folder} does"
+    too_long = len(bytes(folder / _SOCKET)) - _SOCKET_BYTES
+    if too_long > 0:
+        return (
+            f"a world with a real node can't live in {folder}: paths of its sockets are too long, by {too_long} bytes"
+        )
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
