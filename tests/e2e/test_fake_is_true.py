@@ -417,15 +417,13 @@ async def _defined(server: Server) -> Object:
     async with asyncio.timeout(20):
         while True:
             live = await server.client.get(kind, "widgets.example.invalid") or {}
+            conditions = {c["type"]: c["status"] for c in live.get("status", {}).get("conditions", [])}
             with contextlib.suppress(UnknownKindError):
                 server.client.forget_kinds("example.invalid/v1")
                 await server.client.resource_type("example.invalid/v1", "Widget")
-                if live["status"].get("conditions"):
-                    break
+                if conditions.get("Established") == "True":
+                    return {name: conditions[name] for name in ("Established", "NamesAccepted")}
             await asyncio.sleep(0.1)
-    return {
-        c["type"]: c["status"] for c in live["status"]["conditions"] if c["type"] in ("Established", "NamesAccepted")
-    }
 
 
 async def _refused_fields(server: Server, wanted: Object) -> list[str]:
