@@ -417,7 +417,7 @@ async def _defined(server: Server) -> Object:
     async with asyncio.timeout(20):
         while True:
             live = await server.client.get(kind, "widgets.example.invalid") or {}
-            conditions = {c["type"]: c["status"] for c in live.get("status", {}).get("conditions", [])}
+            conditions = {c["type"]: c["status"] for c in live.get("status", {}).get("conditions") or []}
             with contextlib.suppress(UnknownKindError):
                 server.client.forget_kinds("example.invalid/v1")
                 await server.client.resource_type("example.invalid/v1", "Widget")
