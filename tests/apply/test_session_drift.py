@@ -1,5 +1,7 @@
 """A set of objects kept as it is while others change it."""
 
+import pytest
+
 from harness.cluster import (
     APP,
     NAMESPACE,
@@ -7,12 +9,15 @@ from harness.cluster import (
     deployment,
     job,
     owned_by,
+    widget,
+    widgets,
 )
 from harness.sessions import cluster, plan_of
 from harness.virtual_time import in_virtual_time, quiet
 from kotsapp.apply.drift import Known
 from kotsapp.apply.inventory import Inventory
 from kotsapp.apply.ledger import Ledger
+from kotsapp.apply.refusals import RefusedError
 from kotsapp.apply.session import Cluster, Session, SessionOptions
 
 
@@ -41,6 +46,23 @@ async def test_what_somebody_deleted_is_made_again() -> None:
         done = await bench.roll_out(config_map(a="1"))
 
         assert [str(key) for key in done.repaired] == ["ConfigMap/settings"]
+
+
+@in_virtual_time
+async def test_what_can_not_be_made_again_since_its_kind_is_gone_is_refused_before_anything_is_applied() -> None:
+    async with cluster() as bench:
+        bench.api.define(widgets())
+        await bench.roll_out(widget(), config_map(a="1"))
+        bench.api.delete("CustomResourceDefinition", "widgets.example.invalid")
+        bench.client.forget_kinds("example.invalid/v1")
+        await quiet()
+        bench.api.audit.clear()
+
+        with pytest.raises(RefusedError, match="Widget/one: the API server serves no kind Widget") as refused:
+            await bench.roll_out(widget(), config_map(a="2"))
+
+        assert not refused.value.transient
+        assert bench.api.writes() == []
 
 
 @in_virtual_time
