@@ -1,10 +1,11 @@
-"""Waiting until the API server serves what a CustomResourceDefinition defines."""
+"""Kinds that CustomResourceDefinitions define: waiting until they are served, refusing those that are not any more."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kotsapp.apply.awaiting import Waiting, until
 from kotsapp.apply.dependencies import defined
+from kotsapp.apply.refusals import Refusal, RefusedError
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import UnknownKindError
 from kotsapp.kube.objects import key_of
@@ -38,3 +39,15 @@ async def until_served(definition: Mapping[str, Any], client: KubeClient, waitin
 
     await until(established, CRD_WAIT, f"{key} was applied", waiting)
     await until(served, CRD_WAIT, f"{key} was applied", waiting)
+
+
+async def refuse_unserved(objects: Iterable[Mapping[str, Any]], client: KubeClient) -> None:
+    """Raises RefusedError for objects whose kind is not served: what is repaired is not rehearsed before. ApiError."""
+    refusals = []
+    for key in map(key_of, objects):
+        try:
+            await client.resource_type(key.api_version, key.kind)
+        except UnknownKindError as error:
+            refusals.append(Refusal(key, str(error), transient=False))
+    if refusals:
+        raise RefusedError(refusals)

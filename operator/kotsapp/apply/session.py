@@ -11,6 +11,7 @@ from kotsapp.apply.absent import live, without_definitions, without_namespaces
 from kotsapp.apply.applier import Applier, ApplyOptions
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.changes import Changes, ChangeSet, Object, Removal
+from kotsapp.apply.definitions import refuse_unserved
 from kotsapp.apply.deleter import Deleter
 from kotsapp.apply.drift import Known, find_changes, note_repairs
 from kotsapp.apply.inventory import Entry
@@ -27,7 +28,7 @@ from kotsapp.apply.ownership import (
 from kotsapp.apply.plan import Phase, Plan, PlanDigests
 from kotsapp.apply.pruner import ClientOf, Pruner
 from kotsapp.apply.reader import LiveReader
-from kotsapp.apply.refusals import Refusal, RefusedError
+from kotsapp.apply.refusals import RefusedError
 from kotsapp.aside import Aside, paced
 from kotsapp.health.assess import WorkloadState
 from kotsapp.images.image_path import Step, children
@@ -102,7 +103,7 @@ class Session:
         size = len(plan.objects)
         digests = await self._cluster.aside.run(size, PlanDigests.of, plan, self._options.digest_key)
         changes = await find_changes(plan, digests, reader, self._known)
-        await self._refuse_unserved(changes.drifted)
+        await refuse_unserved(changes.drifted, client)
         exclusive = [obj for obj in changes.due if key_of(obj) in plan.exclusive]
         unread = await refuse_taken(self._applicant, exclusive, client)
         new: frozenset[ObjectKey] = frozenset()
@@ -126,17 +127,6 @@ class Session:
         outside = [key for key in plan.keys if key.namespace != owner.namespace]
         await claim(self._applicant, plan, outside, reader, self._cluster.holds)
         return changes
-
-    async def _refuse_unserved(self, objects: Iterable[Object]) -> None:
-        """Raises RefusedError for kinds that are not served any more: what is repaired is not rehearsed."""
-        refusals = []
-        for key in map(key_of, objects):
-            try:
-                await self._cluster.client.resource_type(key.api_version, key.kind)
-            except UnknownKindError as error:
-                refusals.append(Refusal(key, str(error), transient=False))
-        if refusals:
-            raise RefusedError(refusals)
 
     async def _refuse_strangers(self, objects: Sequence[Object]) -> None:
         client, cache = self._cluster.client, self._cluster.cache

@@ -230,14 +230,8 @@ class Throttle:
     @staticmethod
     def _note(turn: Turn, outcome: Evidence | NoAnswer, timeout: float = math.inf) -> None:
         host, namespace = turn.host, turn.terms.tenant.namespace
-        host.pause.note(
-            monotonic(),
-            outcome,
-            turn.reference.host,
-            namespace=namespace,
-            answers=host.known.answered,
-            timeout=timeout,
-        )
+        answers, name = host.known.answered, turn.reference.host
+        host.pause.note(monotonic(), outcome, name, namespace=namespace, answers=answers, timeout=timeout)
 
     def _too_late(self, turn: Turn, exchange: Exchange) -> NoAnswer:
         """What it means that the time was over: the host was silent, or there was no place, or both."""
