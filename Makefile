@@ -7,9 +7,9 @@ READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 
-# Two for each core, since end-to-end tests mostly wait; they have a control plane of their own in each worker, and with
+# One more than there are cores, since end-to-end tests mostly wait; they have a control plane of their own in each worker, and with
 # the operators, registries and nodes beside it that is about 1.5 GiB of memory.
-WORKERS ?= $(shell free=$$(awk '/^MemAvailable/ {print int($$2 / 1572864)}' /proc/meminfo); n=$$(($$(nproc) * 2)); \
+WORKERS ?= $(shell free=$$(awk '/^MemAvailable/ {print int($$2 / 1572864)}' /proc/meminfo); n=$$(($$(nproc) + 1)); \
 	n=$$((n < free ? n : free)); n=$$((n < 6 ? n : 6)); echo $$((n > 1 ? n : 1)))
 
 .PHONY: demo test test-unit test-pythons test-kubernetes lint cluster real gitops bench soak docs licenses audit pin-bases lock clean
