@@ -66,6 +66,21 @@ async def test_what_can_not_be_made_again_since_its_kind_is_gone_is_refused_befo
 
 
 @in_virtual_time
+async def test_what_lost_its_definition_is_made_again_after_it() -> None:
+    async with cluster() as bench:
+        await bench.roll_out(widgets(), widget())
+        bench.api.delete("Widget", "one", NAMESPACE)
+        bench.api.delete("CustomResourceDefinition", "widgets.example.invalid")
+        bench.client.forget_kinds("example.invalid/v1")
+        await quiet()
+
+        done = await bench.roll_out(widgets(), widget())
+
+        repaired = {str(key) for key in done.repaired}
+        assert repaired == {"CustomResourceDefinition/widgets.example.invalid", "Widget/one"}
+
+
+@in_virtual_time
 async def test_what_others_add_is_theirs() -> None:
     async with cluster() as bench:
         await bench.roll_out(deployment())

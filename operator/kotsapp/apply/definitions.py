@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kotsapp.apply.awaiting import Waiting, until
-from kotsapp.apply.dependencies import defined
+from kotsapp.apply.dependencies import Provided, defined
 from kotsapp.apply.refusals import Refusal, RefusedError
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import UnknownKindError
@@ -41,10 +41,16 @@ async def until_served(definition: Mapping[str, Any], client: KubeClient, waitin
     await until(served, CRD_WAIT, f"{key} was applied", waiting)
 
 
-async def refuse_unserved(objects: Iterable[Mapping[str, Any]], client: KubeClient) -> None:
-    """Raises RefusedError for objects whose kind is not served: what is repaired is not rehearsed before. ApiError."""
+async def refuse_unserved(
+    repaired: Iterable[Mapping[str, Any]], applied: Iterable[Mapping[str, Any]], client: KubeClient
+) -> None:
+    """Raises RefusedError for repaired objects, which no dry run has seen, whose kind is neither served nor defined by
+    what is applied with them. ApiError."""
+    provided = Provided.by(applied)
     refusals = []
-    for key in map(key_of, objects):
+    for key in map(key_of, repaired):
+        if key.group_kind in provided.kinds:
+            continue
         try:
             await client.resource_type(key.api_version, key.kind)
         except UnknownKindError as error:

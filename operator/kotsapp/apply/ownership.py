@@ -16,7 +16,7 @@ from kotsapp.apply.policy import stranger
 from kotsapp.apply.reader import LiveReader
 from kotsapp.apply.refusals import Refusal
 from kotsapp.kube.client import KubeClient
-from kotsapp.kube.errors import ApiError
+from kotsapp.kube.errors import ApiError, UnknownKindError
 from kotsapp.kube.objects import ObjectKey, Owner, key_of
 from kotsapp.text import grouped
 
@@ -103,7 +103,10 @@ async def refuse_strangers(
 
     async def one(key: ObjectKey) -> str | None:
         async with gate:
-            kind = await client.resource_type(key.api_version, key.kind)
+            try:
+                kind = await client.resource_type(key.api_version, key.kind)
+            except UnknownKindError:
+                return None  # nobody has one: its definition is still to be applied
             live = await client.get(kind, key.name, key.namespace, metadata_only=True)
         if live is None:
             return None

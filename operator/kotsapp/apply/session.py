@@ -103,7 +103,7 @@ class Session:
         size = len(plan.objects)
         digests = await self._cluster.aside.run(size, PlanDigests.of, plan, self._options.digest_key)
         changes = await find_changes(plan, digests, reader, self._known)
-        await refuse_unserved(changes.drifted, client)
+        await refuse_unserved(changes.drifted, changes.due, client)
         exclusive = [obj for obj in changes.due if key_of(obj) in plan.exclusive]
         unread = await refuse_taken(self._applicant, exclusive, client)
         new: frozenset[ObjectKey] = frozenset()
