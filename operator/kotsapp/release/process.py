@@ -164,10 +164,10 @@ class Reader:
         megabytes. Raises DiedError and ReaderUnavailableError."""
         if suspect:
             asked = replace(asked, seconds=self._seconds)
-        async with contextlib.AsyncExitStack() as turns:
+        async with contextlib.AsyncExitStack() as slots:
             if charts:
-                await turns.enter_async_context(self._chart_queue.turn(tenant, suspect=suspect))
-            await turns.enter_async_context(self._queue.turn(tenant, suspect=suspect))
+                await slots.enter_async_context(self._chart_queue.slot(tenant, suspect=suspect))
+            await slots.enter_async_context(self._queue.slot(tenant, suspect=suspect))
             try:
                 server = await self._started()
                 return await server.run(request(), asked)
@@ -215,7 +215,7 @@ class InProcess(Reader):
         fingerprint: str,  # noqa: ARG002 - as the one that forks
         suspect: bool = False,
     ) -> Result:
-        async with self._queue.turn(tenant, suspect=suspect):
+        async with self._queue.slot(tenant, suspect=suspect):
             function = importlib.import_module(self._jobs).JOBS[job.name]
             answer: Result = await asyncio.to_thread(function, *job.arguments)
             return answer

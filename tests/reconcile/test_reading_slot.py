@@ -96,7 +96,7 @@ def test_a_wait_for_a_reader_is_told_when_it_is_long(
     now_read = asyncio.Event()
 
     async def run(self: InProcess, *arguments: Any, tenant: Tenant, **options: Any) -> Any:
-        async with one.turn(tenant):
+        async with one.slot(tenant):
             if tenant.app == "my-app":
                 await now_read.wait()
             return await read(self, *arguments, tenant=tenant, **options)
@@ -107,7 +107,7 @@ def test_a_wait_for_a_reader_is_told_when_it_is_long(
     @in_virtual_time
     async def test() -> None:
         async with operating(signer) as operator, asyncio.timeout(300):
-            async with one.turn(Tenant("somebody", "else")):
+            async with one.slot(Tenant("somebody", "else")):
                 operator.put_app(config_map(a="1"))
                 await asyncio.sleep(seconds)
                 assert ("waits for its turn to be read" in operator.message()) == (seconds > 5)
