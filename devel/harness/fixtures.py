@@ -7,6 +7,7 @@ import pytest
 from harness import kstatus as kstatus_program
 from harness.kstatus import Kstatus
 from harness.licensed import Vendor
+from harness.licenses import Signer
 from harness.loopback import LICENSE_ID, PRIVATE, PUBLIC, SLUG, start_registries
 from localworld import layout
 from localworld.registries.registries import Registries as LocalRegistries
@@ -16,6 +17,12 @@ from localworld.registries.registries import Registries as LocalRegistries
 def vendor() -> Vendor:
     """A vendor whose key is trusted."""
     return Vendor()
+
+
+@pytest.fixture(scope="session")
+def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    """Signs licenses with a key that is in a folder for ``--trusted-keys``."""
+    return Signer.make(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture(scope="session")

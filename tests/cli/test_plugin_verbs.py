@@ -26,11 +26,6 @@ UID = "3f0b6c1e-0000-4000-8000-000000000001"
 Run = Callable[..., Coroutine[Any, Any, int]]
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 async def run(api: FakeApi, *words: str) -> int:
     args = parse(words)
     code: int = await args.action(args, Target(connect(api), args, NAMESPACE))

@@ -35,11 +35,6 @@ def deployment(name: str, *images: str, namespace: str | None = None) -> dict[st
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"template": template}}
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 class Render:
     """Runs the command on a folder of manifests."""
 

@@ -16,11 +16,6 @@ data: {nodes: '{{repl NodeCount }}', version: "VERSION"}
 """
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 @pytest.fixture(autouse=True)
 def helm_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(helm().parent), prepend=":")

@@ -20,11 +20,6 @@ from kotsapp.release.process import InProcess
 DRAWN = "{{repl RandomString 20}}"
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 @pytest.fixture(autouse=True)
 def helm_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(helm().parent), prepend=os.pathsep)

@@ -21,11 +21,6 @@ from localworld.release_channel import Customer, Request, Response, Vendor
 DAY = 86400.0
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 @pytest.fixture
 def web(signer: Signer) -> VendorWeb:
     vendor = Vendor()

@@ -22,11 +22,6 @@ stringData: {password: 'repl{{ RandomString 24 }}', note: NOTE}
 """
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 @pytest.fixture(autouse=True)
 def helm_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(helm().parent), prepend=":")

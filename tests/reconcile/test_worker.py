@@ -17,11 +17,6 @@ PULL_SECRET = "my-kots-app-registry"
 STATUS = Match("patch", KIND)
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 def data(operator: Operator, name: str = "settings") -> Any:
     found = operator.api.get("ConfigMap", name, NAMESPACE)
     return None if found is None else found.get("data")
