@@ -10,9 +10,6 @@ from kotsapp.cli.plugin import tones
 from kotsapp.cli.plugin.terminal import fitted
 from kotsapp.cli.plugin.tones import Tone
 
-# -- tables
-
-
 ROWS = [("quay.io/my-org/api:v1", "Private", "a message that is rather long, and would not fit into a line")]
 
 

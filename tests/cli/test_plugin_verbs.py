@@ -1,4 +1,4 @@
-"""``kubectl kotsapp``: every verb on a fake cluster; arguments as people type them."""
+"""``kubectl kotsapp``: what each verb shows and asks for, on a fake cluster."""
 
 import json
 from collections.abc import Callable, Coroutine

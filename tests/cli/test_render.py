@@ -1,4 +1,4 @@
-"""``kotsapp render`` on files: what is printed, what is written, and what stands in the way."""
+"""``kotsapp render`` on files: what is printed."""
 
 import base64
 import io
