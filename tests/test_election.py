@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from harness.candidates import OLD, SOON, Cluster, candidates, leader, now, seconds_until
+from harness.candidates import OLD, SOON, Cluster, candidates, leader, leader_and_other, now, seconds_until
 from harness.virtual_time import in_virtual_time, quiet, until
 from kotsapp.election import RENEW_SECONDS, RETRY_SECONDS
 from kotsapp.kube.fence import Fence
@@ -29,8 +29,7 @@ async def test_one_leads_and_the_others_follow_it() -> None:
 @in_virtual_time
 async def test_a_leader_that_was_killed_is_followed_as_its_lease_ends_and_not_before(after: float) -> None:
     async with candidates("a", "b") as (cluster, made):
-        first = await leader(made)
-        (other,) = [candidate for candidate in made if candidate is not first]
+        first, other = await leader_and_other(made)
         await quiet(after)
         await first.kill()
         last = cluster.stored_at
@@ -41,8 +40,7 @@ async def test_a_leader_that_was_killed_is_followed_as_its_lease_ends_and_not_be
 @in_virtual_time
 async def test_a_leader_that_is_told_to_end_is_followed_at_once() -> None:
     async with candidates("a", "b") as (cluster, made):
-        first = await leader(made)
-        (other,) = [candidate for candidate in made if candidate is not first]
+        first, other = await leader_and_other(made)
         await quiet(33.3)
         await first.terminate()
         assert await seconds_until(lambda: other.writes) <= SOON
@@ -57,8 +55,7 @@ async def test_who_hears_nothing_of_the_lease_looks_at_it_every_so_often(how: st
     async with candidates("a", "b") as (cluster, made):
         for candidate in made:
             setattr(candidate.link, how, True)
-        first = await leader(made)
-        (other,) = [candidate for candidate in made if candidate is not first]
+        first, other = await leader_and_other(made)
         await quiet(33.3)
         await first.kill()
         last = cluster.stored_at
@@ -70,8 +67,7 @@ async def test_who_hears_nothing_of_the_lease_looks_at_it_every_so_often(how: st
 @in_virtual_time
 async def test_a_follower_that_hears_of_renewals_asks_for_nothing() -> None:
     async with candidates("a", "b") as (_, made):
-        first = await leader(made)
-        (other,) = [candidate for candidate in made if candidate is not first]
+        _, other = await leader_and_other(made)
         await quiet(20)
         asked = other.link.gets
         await quiet(120)
@@ -81,8 +77,7 @@ async def test_a_follower_that_hears_of_renewals_asks_for_nothing() -> None:
 @in_virtual_time
 async def test_an_old_event_that_comes_late_makes_nobody_take_the_lease_sooner() -> None:
     async with candidates("a", "b") as (cluster, made):
-        first = await leader(made)
-        (other,) = [candidate for candidate in made if candidate is not first]
+        first, other = await leader_and_other(made)
         await quiet(20)
         old = copy.deepcopy(cluster.lease)
         await quiet(20)
@@ -98,8 +93,7 @@ async def test_an_old_event_that_comes_late_makes_nobody_take_the_lease_sooner()
 @in_virtual_time
 async def test_a_follower_that_ends_takes_nothing_from_the_leader() -> None:
     async with candidates("a", "b") as (cluster, made):
-        first = await leader(made)
-        (other,) = [candidate for candidate in made if candidate is not first]
+        first, other = await leader_and_other(made)
         await quiet(10)
         await other.terminate()
         await quiet(30)

@@ -189,6 +189,13 @@ async def leader(made: list[Candidate]) -> Candidate:
     return next(candidate for candidate in made if candidate.writes)
 
 
+async def leader_and_other(made: list[Candidate]) -> tuple[Candidate, Candidate]:
+    """Of two."""
+    first = await leader(made)
+    (other,) = [candidate for candidate in made if candidate is not first]
+    return first, other
+
+
 async def seconds_until(condition: Callable[[], Any]) -> float:
     began = now()
     await until(condition)
