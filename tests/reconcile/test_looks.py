@@ -14,11 +14,6 @@ from kotsapp.release import jobs
 from kotsapp.release.store import MAX_AT_HAND
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """What readers were asked to render."""

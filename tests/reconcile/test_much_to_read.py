@@ -28,11 +28,6 @@ MOST = 16
 BEGUN = 3
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 def put_secret(operator: Operator, name: str, key: str, data: bytes) -> None:
     held = {key: base64.b64encode(data).decode()}
     operator.api.put(

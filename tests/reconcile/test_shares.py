@@ -61,7 +61,7 @@ def test_an_answer_weighs_at_least_what_it_takes_in_memory() -> None:
 @pytest.mark.asyncio
 async def test_a_large_one_at_work_holds_up_large_ones_alone() -> None:
     shares = Shares()
-    async with shares.turn(Tenant("a", "one"), Size.LARGE):
+    async with shares.slot(Tenant("a", "one"), Size.LARGE):
         waiting = asyncio.create_task(_had(shares, Tenant("b", "two"), Size.LARGE))
         await _had(shares, Tenant("b", "three"), Size.MEDIUM)
         await _had(shares, Tenant("a", "four"), Size.SMALL)
@@ -70,7 +70,7 @@ async def test_a_large_one_at_work_holds_up_large_ones_alone() -> None:
 
 
 async def _had(shares: Shares, tenant: Tenant, size: Size) -> None:
-    async with shares.turn(tenant, size):
+    async with shares.slot(tenant, size):
         pass
 
 

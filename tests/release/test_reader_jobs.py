@@ -23,7 +23,7 @@ from kotsapp.fair_queue import Tenant
 from kotsapp.license import Policy, TrustedKeys, load
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import jobs, store
-from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config_result import ConfigIncompleteError
 from kotsapp.release.errors import HelmError
 from kotsapp.release.files import SourceFile
 from kotsapp.release.filling import Drawn

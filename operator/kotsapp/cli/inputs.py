@@ -15,7 +15,7 @@ from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_SOURCE_BYTES, MIB
 from kotsapp.redact import current
 from kotsapp.release import config_values, installation, parts
-from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config_result import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ReleaseVersion
 from kotsapp.release.errors import HelmError, HelmMissingError

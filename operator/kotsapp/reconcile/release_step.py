@@ -21,7 +21,7 @@ from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.shares import Share
 from kotsapp.release import config
-from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config_result import ConfigIncompleteError
 from kotsapp.release.jobs import Inputs
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer

@@ -26,7 +26,7 @@ from kotsapp.reconcile.events import Event
 from kotsapp.reconcile.kept_artifacts import KeptArtifacts, at_hand
 from kotsapp.reconcile.memory import Memory, SourceMemory
 from kotsapp.reconcile.progress import Progress
-from kotsapp.reconcile.reading_turn import reading
+from kotsapp.reconcile.reading_slot import reading
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.shares import LargerError, Share
 from kotsapp.reconcile.source_access import access_for, channel_domains, read_logins
@@ -193,7 +193,7 @@ class RemoteSources:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        async with self._services.limiter.waiting(self._app.tenant), self._services.fetcher.turn(self._app.tenant):
+        async with self._services.limiter.waiting(self._app.tenant), self._services.fetcher.slot(self._app.tenant):
             yield
 
     async def _kept_license(self, given: License) -> License:

@@ -21,7 +21,7 @@ from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable,
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
 from kotsapp.reconcile.shares import Share, Size
 from kotsapp.release import deaths
-from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config_result import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ClusterFacts, ReleaseVersion, distribution_of
 from kotsapp.release.deaths import Deaths

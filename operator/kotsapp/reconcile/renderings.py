@@ -13,7 +13,7 @@ from kotsapp.reconcile.app import App
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, retryable, terminal
 from kotsapp.reconcile.progress import Progress
-from kotsapp.reconcile.reading_turn import reading
+from kotsapp.reconcile.reading_slot import reading
 from kotsapp.reconcile.rendering import Before, ReaderFor, after_death, died, refuse_deadly, render
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.shares import Share, Size

@@ -113,9 +113,9 @@ class Shares:
         self._kept: dict[int, tuple[Tenant, int]] = {}
 
     @asynccontextmanager
-    async def turn(self, tenant: Tenant, size: Size) -> AsyncIterator[None]:
+    async def slot(self, tenant: Tenant, size: Size) -> AsyncIterator[None]:
         """A share of this size, for as long as the context lasts."""
-        async with self._queues[size].turn(tenant):
+        async with self._queues[size].slot(tenant):
             yield
 
     def keep(self, tenant: Tenant, kept: object, amount: int) -> bool:

@@ -72,14 +72,14 @@ class Worker:
                 await self._await_finalizer(services)
                 continue
             tenant = self.app.tenant
-            async with self._busy, services.shares.turn(tenant, self._memory.size), services.limiter.turn(tenant):
+            async with self._busy, services.shares.slot(tenant, self._memory.size), services.limiter.slot(tenant):
                 delay = await self._once(services)
             self._memory.redactor.rest()
             await self._sleep(delay)
 
     async def remove(self, services: Services) -> list[str]:
         """Delete everything that was applied; the problems that are left, which status shows, too."""
-        async with self._busy, services.limiter.turn(self.app.tenant):
+        async with self._busy, services.limiter.slot(self.app.tenant):
             use(self._memory.redactor)
             acting_for.set(self.app.tenant)
             app, writer = self.app, self._writer

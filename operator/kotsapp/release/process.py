@@ -175,10 +175,10 @@ class Reader:
         megabytes. Raises DiedError and ReaderUnavailableError."""
         if suspect:
             asked = replace(asked, seconds=self._seconds)
-        async with contextlib.AsyncExitStack() as turns:
+        async with contextlib.AsyncExitStack() as slots:
             if charts:
-                await turns.enter_async_context(self._chart_queue.turn(tenant, suspect=suspect))
-            await turns.enter_async_context(self._queue.turn(tenant, suspect=suspect))
+                await slots.enter_async_context(self._chart_queue.slot(tenant, suspect=suspect))
+            await slots.enter_async_context(self._queue.slot(tenant, suspect=suspect))
             try:
                 server = await self._started()
                 return await server.run(request(), asked)
@@ -227,7 +227,7 @@ class InProcess(Reader):
         suspect: bool = False,
         weigh: Callable[[int], None] | None = None,  # noqa: ARG002
     ) -> Result:
-        async with self._queue.turn(tenant, suspect=suspect):
+        async with self._queue.slot(tenant, suspect=suspect):
             function = importlib.import_module(self._jobs).JOBS[job.name]
             answer: Result = await asyncio.to_thread(function, *job.arguments)
             return answer
