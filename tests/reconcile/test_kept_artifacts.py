@@ -107,7 +107,23 @@ async def test_a_large_release_is_not_held_in_memory_and_rolls_out_all_the_same(
         assert len(web.vendor.asked("release")) == 1
 
 
+@in_virtual_time
+async def test_what_turns_out_to_need_a_larger_share_is_fetched_and_reported_once(
+    signer: Signer, web: VendorWeb
+) -> None:
+    # Begun anew after it was fetched and kept: packed it is 1.5 MiB, and counts thrice.
+    texts = [random.Random(number).randbytes(250_000).hex() for number in range(6)]
+    objects = {f"{number}.yaml": yaml.safe_dump(config_map(f"c{number}", a=a)) for number, a in enumerate(texts)}
+    web.vendor.publish("1.1.0", {"app.yaml": yaml.safe_dump(release_object("1.1.0")), **objects})
+    async with rolled_out(signer, web) as operator:
+        assert running(operator) == "1.1.0"
+        assert operator.events().count("ReleaseFound") == 1
+        assert len(web.vendor.asked("release")) == 1
+        assert operator.events().count("ReleaseRolledOut") == 1
+
+
 def test_what_is_large_is_not_at_hand() -> None:
     small, large = (Artifact("1", "", bytes(size)) for size in (MAX_AT_HAND, MAX_AT_HAND + 1))
 
-    assert at_hand({"small": small, "large": large}) == {"small": small}
+    assert at_hand({"small": small, "large": large}, lambda *_: True) == {"small": small}
+    assert at_hand({"small": small}, lambda *_: False) == {}

@@ -15,7 +15,7 @@ _WHERE = re.compile(rf"{template_chart.NAME}/templates/_text(\d+):(\d+)(?::(\d+)
 _AT = re.compile(r"at <((?:(?!>:|at <).)*+)>:\s*", re.DOTALL)
 _PARSE = re.compile(r"(?:parse error at \([^)]*\)|template: gotpl:\d+(?::\d+)?): ")
 _MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
-_QUOTED_VALUE = re.compile(r"(found|parsing|invalid value) \"(?:[^\"\\]|\\.)*\"")
+_QUOTED_VALUE = re.compile(r"(found|parsing|invalid value) \"(?:[^\"\\]++|\\.)*+\"")
 _INNER = re.compile(r"error calling (?:include|get|set): ")
 
 
