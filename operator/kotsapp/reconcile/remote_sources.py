@@ -149,7 +149,7 @@ class RemoteSources:
         try:
             self._share.hold(len(newest.content))
         except LargerError:
-            self._memory.ask_now |= self._looking  # what was fetched is lost
+            self._memory.ask_now |= self._looking  # what was fetched is dropped, and fetched once more
             raise
 
     async def _forget(self) -> None:

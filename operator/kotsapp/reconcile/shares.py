@@ -29,8 +29,8 @@ class Size(Enum):
 
     # Two dozen objects and their sources. So many may wait for registries at once.
     SMALL = (MIB // 4, 64)
-    # Some hundred objects, which most releases of vendors have. Here begins whose size nobody knows yet.
-    MEDIUM = (4 * MIB, 12)
+    # Two hundred objects: most releases of vendors have fewer. Here begins whose size nobody knows yet.
+    MEDIUM = (2 * MIB, 24)
     # Two, so that one namespace's leaves a place to another's.
     LARGE = (MAX_ONE, 2)
 
