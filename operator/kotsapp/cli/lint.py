@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM
-from kotsapp.cli.inputs import UNNAMED, read_answers, source_files
+from kotsapp.cli.files import UNNAMED, source_files
+from kotsapp.cli.inputs import read_answers
 from kotsapp.cli.output import cell, table
 from kotsapp.lint.check import check
 from kotsapp.lint.findings import KINDS, Entry, Finding, Level, Location, Report
@@ -22,9 +23,9 @@ def run(args: argparse.Namespace) -> int:
     files = source_files(args.files)
 
     def helm_program() -> Path:
-        from kotsapp.release import helm
+        from kotsapp.release import helm_process
 
-        return helm.find_program(args.helm)
+        return helm_process.find_program(args.helm)
 
     report = check(files, UNNAMED, answers, helm_program)
     failing = Level(args.fail_on).and_worse

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
-from kotsapp.cli.inputs import read_file
+from kotsapp.cli.files import read_file
 from kotsapp.images.reference import Reference
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference

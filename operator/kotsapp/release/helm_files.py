@@ -13,6 +13,7 @@ from kotsapp.release.archives import unpack
 from kotsapp.release.chart_archive import made_anew
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.errors import HelmError
+from kotsapp.release.helm_engine import CHART, VALUES
 
 # As JSON, in which a character may take six bytes; the largest public values are a tenth of a MiB.
 MAX_VALUES_BYTES = 8 * MIB
@@ -39,7 +40,7 @@ def write_chart(folder: Path, request: ChartRequest, url: str | None = None) -> 
 
 
 def _write_values(folder: Path, values: Mapping[str, Any]) -> None:
-    path = folder / "values.json"
+    path = folder / VALUES
     path.touch(mode=0o600)
     # helm reads JSON as YAML, which knows no surrogate pairs and allows no control characters.
     text = json.dumps(values, ensure_ascii=False)
@@ -51,9 +52,9 @@ def _write_values(folder: Path, values: Mapping[str, Any]) -> None:
 
 
 def write_files(folder: Path, files: Mapping[str, str], values: Mapping[str, Any]) -> None:
-    """Texts by their paths below ``chart``, and values. Raises ValueTooLargeError."""
+    """Texts by their paths in the chart, and values. Raises ValueTooLargeError."""
     _write_values(folder, values)
     for name, text in files.items():
-        path = folder / "chart" / name
+        path = folder / CHART / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())

@@ -28,6 +28,7 @@ from kotsapp.release.upgrade import Past
 
 if TYPE_CHECKING:
     from kotsapp.release.helm import Cluster
+    from kotsapp.release.helm_engine import Engine
 
 
 _UNKNOWN_VERSION = ReleaseVersion()
@@ -37,10 +38,10 @@ _UNKNOWN_VERSION = ReleaseVersion()
 class Renderer:
     """What rendering a release takes beside its files; ``instance`` is an id of the app in its cluster.
 
-    ``namespace`` is where the app goes, ``helm`` the program (None for the one on PATH), ``answers`` are what was given
-    for the release's Config, ``cluster`` is what calls may ask about it, ``version`` which release of its channel this
-    is. The domains are a person's own wishes, before the release's and the license's. Without a license
-    every template call is refused.
+    ``namespace`` is where the app goes, ``helm`` the program (None for the one on PATH), ``engine`` is one for template
+    calls that was started already. ``answers`` are what was given for the release's Config, ``cluster`` is what calls
+    may ask about it, ``version`` which release of its channel this is. The domains are a person's own wishes,
+    before the release's and the license's. Without a license every template call is refused.
     """
 
     license: License | None = field(repr=False)
@@ -50,6 +51,7 @@ class Renderer:
     registry_domain: str | None = None
     patch_helm_v2: bool = True
     helm: str | None = None
+    engine: "Engine | None" = field(default=None, repr=False)
     answers: Answers = field(default_factory=Answers)
     cluster: ClusterFacts = field(default_factory=ClusterFacts)
     instance: str = ""
@@ -84,7 +86,7 @@ class Renderer:
         use on an event loop's thread.
         """
         context = partial(self._context, self.license, local_images or {}) if self.license else None
-        filling = Filling(self.answers, kept or Drawn(), self._program)
+        filling = Filling(self.answers, kept or Drawn(), self._program, self.engine)
         return read_release(files, context, filling=filling, patch_helm_v2=self.patch_helm_v2, budget=budget)
 
     def with_charts(
@@ -122,9 +124,9 @@ class Renderer:
 
     def _program(self) -> Path:
         # Running processes costs imports that a release without charts or such calls need not pay for.
-        from kotsapp.release import helm
+        from kotsapp.release import helm_process
 
-        return helm.find_program(self.helm)
+        return helm_process.find_program(self.helm)
 
     def inputs(self, files: Sequence[SourceFile]) -> str:
         """A digest of what a release is rendered from, but for the license and for what ``LocalImageName`` answers."""
