@@ -14,8 +14,9 @@ from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
 from kotsapp.registry.limits import MAX_METRIC_HOSTS
 from kotsapp.verdicts.metrics import Metrics
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verdict import Verdict
 
 OK = {"Content-Type": MANIFEST_TYPE}
 
