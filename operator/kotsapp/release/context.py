@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kotsapp.images.routing import Domains
 from kotsapp.license import License
@@ -45,8 +46,7 @@ def distribution_of(version: str) -> str:
     return next((name for mark, name in _DISTRIBUTIONS.items() if mark in version), "")
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterFacts:
+class ClusterFacts(NamedTuple):
     """What a release may ask about the cluster: ``version`` as ``v1.37.2``, empty where there is none."""
 
     version: str = ""
