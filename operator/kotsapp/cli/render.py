@@ -1,37 +1,23 @@
 """``kotsapp render``: manifests, routed, for pipelines and GitOps."""
 
 import argparse
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from kotsapp.cli.ahead import engine_for
 from kotsapp.cli.errors import CommandError
 from kotsapp.cli.files import source_files
+from kotsapp.cli.loading import no_collector
 
 
 def run(args: argparse.Namespace) -> int:
     """Print or write what kubectl apply then applies; exit code 1 for what stands in the way, or a difference."""
     _check_usage(args)
     files = source_files(args.filename)
-    with _no_collector(), engine_for(files, args.helm) as engine:
+    # Manifests are trees, too, which are freed as soon as nothing refers to them.
+    with no_collector(), engine_for(files, args.helm) as engine:
         # What takes longest to load is loaded while helm starts.
         from kotsapp.cli.rendering import render
 
         return render(args, files, engine)
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Manifests are trees, freed as soon as nothing refers to them, and what is loaded stays; the cycle collector would
-    only go through all of them again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _check_usage(args: argparse.Namespace) -> None:
