@@ -46,8 +46,22 @@ def test_a_missing_helm_is_left_to_who_needs_it() -> None:
         assert engine is None
 
 
-def test_helm_is_not_kept_waiting_for_what_takes_longest_to_load() -> None:
-    code = "import sys, kotsapp.cli.render; print([name for name in ('yaml', 'cryptography') if name in sys.modules])"
+@pytest.mark.parametrize("command", ["lint", "render"])
+def test_helm_is_not_kept_waiting_for_what_takes_longest_to_load(command: str) -> None:
+    assert loaded_by(command, "yaml", "cryptography") == "[]"
+
+
+def test_a_release_without_a_license_is_checked_without_cryptography() -> None:
+    assert loaded_by("linting", "cryptography", "ssl", "email", "asyncio", "httpx") == "[]"
+
+
+def test_what_asks_no_registry_and_no_cluster_loads_no_client() -> None:
+    assert loaded_by("rendering", "asyncio", "ssl", "httpx", "aiohttp", "kubernetes", "kotsapp.registry") == "[]"
+
+
+def loaded_by(command: str, *modules: str) -> str:
+    """Those of the modules that a command's module loads."""
+    code = f"import sys, kotsapp.cli.{command}; print([name for name in {modules} if name in sys.modules])"
     environment = {"PYTHONPATH": str(ROOT / "operator")}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    return done.stdout.strip()

@@ -9,9 +9,9 @@ import pytest
 
 from harness.charts import helm
 from kotsapp.cli.files import source_files
+from kotsapp.images.domains import CustomDomains, resolve_domains
 from kotsapp.images.reference import parse
 from kotsapp.images.routing import Domains, Route, pull_reference
-from kotsapp.license.domains import CustomDomains, resolve_domains
 from kotsapp.release import helm as runner
 from kotsapp.release.calls import Filling
 from kotsapp.release.chart_objects import with_charts

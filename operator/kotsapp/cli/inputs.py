@@ -1,6 +1,6 @@
-"""What commands make of the files that they are given: the release, answers and the license."""
+"""What commands make of the files that they are given: the release and the license."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
@@ -10,12 +10,10 @@ from kotsapp.cli.files import read_file
 from kotsapp.license import License, LicenseError, LicenseReason, TrustedKeys, TrustedKeysError, load
 from kotsapp.license.document import MAX_BYTES
 from kotsapp.manifests import documents
-from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.manifests.limits import MAX_SOURCE_BYTES
+from kotsapp.manifests.errors import ManifestError
 from kotsapp.redact import current
-from kotsapp.release import config_values, installation
+from kotsapp.release import installation
 from kotsapp.release.calls import ConfigIncompleteError
-from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ReleaseVersion
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import CallsError, Drawn
@@ -44,17 +42,6 @@ def read_release(
     except CallsError as error:
         raise CommandError("\n".join(map(str, error.failures)), EXIT_PROBLEM) from None
     except (ManifestError, HelmMissingError, HelmError) as error:
-        raise CommandError(str(error), EXIT_PROBLEM) from None
-
-
-def read_answers(paths: Iterable[str]) -> Answers:
-    """The answers in ConfigValues documents or plain maps, later files over earlier ones. Raises CommandError."""
-    try:
-        return config_values.merged(
-            config_values.read(documents.read_mapping(read_file(Path(path), MAX_SOURCE_BYTES), path), Place(path))
-            for path in paths
-        )
-    except ManifestError as error:
         raise CommandError(str(error), EXIT_PROBLEM) from None
 
 

@@ -6,13 +6,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kotsapp.cli.answers import read_answers
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM
 from kotsapp.cli.files import UNNAMED
-from kotsapp.cli.inputs import read_answers
 from kotsapp.cli.output import cell, table
 from kotsapp.lint.check import check
 from kotsapp.lint.findings import KINDS, Entry, Finding, Level, Location, Report
-from kotsapp.lint.formats import github, junit, sarif
 from kotsapp.release.helm_engine import Engine
 from kotsapp.release.helm_process import find_program
 from kotsapp.release.source_file import SourceFile
@@ -31,14 +30,21 @@ def lint(args: argparse.Namespace, files: Sequence[SourceFile], engine: Engine |
 
 
 def _text(report: Report, args: argparse.Namespace, failing: frozenset[Level]) -> str:
+    # Each form is loaded for whom it is for: JUnit's takes a tenth of the time that all else takes.
     match args.output:
         case "json":
             return json.dumps(_data(report), indent=2, ensure_ascii=False) + "\n"
         case "sarif":
+            from kotsapp.lint.formats import sarif
+
             return sarif.text(report)
         case "junit":
+            from kotsapp.lint.formats import junit
+
             return junit.text(report, failing)
         case "github":
+            from kotsapp.lint.formats import github
+
             return github.text(report)
     return _tables(report, listed=args.list)
 

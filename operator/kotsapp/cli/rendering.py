@@ -6,9 +6,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kotsapp.cli.answers import read_answers
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, version_of
+from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_license, read_release, version_of
 from kotsapp.cli.routes import Rules, decide
 from kotsapp.cli.unhandled import notes
 from kotsapp.images.finder import unmatched

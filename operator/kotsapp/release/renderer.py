@@ -9,10 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kotsapp.images.domains import CustomDomains, resolve_domains
 from kotsapp.images.routing import Domains
 from kotsapp.images.unhandled import find_unhandled
-from kotsapp.license import License
-from kotsapp.license.domains import CustomDomains, resolve_domains
 from kotsapp.manifests.budget import Budget
 from kotsapp.pullsecret import dockerconfigjson
 from kotsapp.release import sdk
@@ -27,6 +26,7 @@ from kotsapp.release.reader import Release, SourceFile, read_release
 from kotsapp.release.upgrade import Past
 
 if TYPE_CHECKING:
+    from kotsapp.license import License
     from kotsapp.release.helm import Cluster
     from kotsapp.release.helm_engine import Engine
 
@@ -44,7 +44,7 @@ class Renderer:
     before the release's and the license's. Without a license every template call is refused.
     """
 
-    license: License | None = field(repr=False)
+    license: "License | None" = field(repr=False)
     pull_secret: str
     namespace: str
     proxy_domain: str | None = None
@@ -171,10 +171,12 @@ class Renderer:
             return request
         return sdk.with_license(request, self.license, self._docker_config(self.license, application), self.instance)
 
-    def _docker_config(self, license: License, application: Application) -> str:
+    def _docker_config(self, license: "License", application: Application) -> str:
         return base64.b64encode(dockerconfigjson(license.license_id, self.domains(application))).decode()
 
-    def _context(self, license: License, local_images: Mapping[str, str], application: Application) -> TemplateContext:
+    def _context(
+        self, license: "License", local_images: Mapping[str, str], application: Application
+    ) -> TemplateContext:
         domains = self.domains(application)
         return TemplateContext(
             license_fields=license_fields(license),
