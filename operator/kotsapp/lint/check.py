@@ -74,6 +74,7 @@ def _check(sources: Sequence[SourceFile], filling: Filling, recorder: Recorder) 
     objects = [*reading.sorted(opened, filled, sorter)]
     recorder.findings += call_checks.unknown_items(opened.raws, config, recorder.places)
     recorder.findings += call_checks.license_notes(opened.raws, recorder.places)
+    recorder.findings += call_checks.cluster_notes(opened.raws, recorder.places)
     engine = Engine(filling.find_program, filled.filler, budget)
     rendered = _charts(sorter.result().charts, archives, opened, engine, recorder)
     if recorder.whole and not rendered.objects and not any(one.is_applied for one in objects):
