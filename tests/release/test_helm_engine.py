@@ -6,7 +6,7 @@ import pytest
 
 from harness.charts import helm
 from harness.waiting import until
-from kotsapp.release import helm_engine, helm_files
+from kotsapp.release import helm_engine
 from kotsapp.release.errors import HelmError
 
 CHART = {"Chart.yaml": "apiVersion: v2\nname: a\nversion: 1.0.0\n", "templates/a.yaml": "a: {{ .Values.a }}\n"}
@@ -14,19 +14,18 @@ CHART = {"Chart.yaml": "apiVersion: v2\nname: a\nversion: 1.0.0\n", "templates/a
 
 def test_it_renders_what_is_written_while_it_waits() -> None:
     with helm_engine.started(helm()) as engine:
-        helm_files.write_files(engine.folder, CHART, {"a": "given"})
         assert engine.waits
-        ran = engine.go_on(60.0, 1000)
+        ran = engine.render(CHART, {"a": "given"}, 60.0, 1000)
         assert (ran.code, ran.complaint) == (0, b"")
         assert ran.output is not None and b"a: given" in ran.output
         assert not engine.waits
 
 
-def test_nothing_is_left_of_one_that_was_given_nothing() -> None:
+def test_nothing_is_left_of_one_that_was_given_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with helm_engine.started(helm()) as engine:
-        folder = engine.folder
-        assert folder.is_dir()
-    assert not folder.exists()
+        assert list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())
     assert not engine.waits
 
 

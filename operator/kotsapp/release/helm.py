@@ -6,10 +6,10 @@ do offline, they can't do here, but for ``lookup``, where somebody answers what 
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from kotsapp.manifests.errors import ManifestError, quote
 from kotsapp.manifests.limits import MIB
@@ -17,7 +17,6 @@ from kotsapp.regexes import regex
 from kotsapp.release import cluster_view, helm_files, sandbox
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.errors import HelmError
-from kotsapp.release.helm_engine import Engine
 from kotsapp.release.helm_process import MAX_OUTPUT_BYTES, Ran, execute, walls
 
 # Large public charts (a monitoring stack) take about two seconds.
@@ -153,17 +152,6 @@ def _output(request: ChartRequest, ran: Ran, timeout: float, lookups: Lookups | 
         cause = _cause(ran.complaint, secrets)
         raise HelmError(f"{request}: {cause or f'helm ended with code {ran.code}'}")
     return ran.output
-
-
-def render_files(
-    files: Mapping[str, str], values: Mapping[str, Any], engine: Engine, *, timeout: float, most_complaint: int
-) -> Ran:
-    """As ``execute``, for a chart of our own: its files' texts by their paths, and its values. Raises HelmError."""
-    try:
-        helm_files.write_files(engine.folder, files, values)
-    except OSError as error:
-        raise HelmError(f"helm can't be given the template calls: {engine.folder}: {error.strerror}") from None
-    return engine.go_on(timeout, most_complaint)
 
 
 def _cause(complaint: bytes, secrets: Sequence[str]) -> str:

@@ -7,23 +7,24 @@ goes no further until that is closed: meanwhile the calls are looked for, and th
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from kotsapp.release import helm_process, sandbox
+from kotsapp.release import helm_process, helm_values, sandbox
 from kotsapp.release.errors import HelmError
 from kotsapp.release.helm_process import Ran
+from kotsapp.release.helm_values import write_values
 
-CHART, VALUES = "chart", "values.json"
+CHART = "chart"
 
 
 class Engine:
-    """One process, for one chart: what is to be rendered is written into ``folder``."""
+    """One process, for one chart."""
 
     def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
-        self.folder = folder
+        self._folder = folder
         self._process = process
         self._gate: IO[bytes] = process.stdin  # type: ignore[assignment]  # it is a pipe
 
@@ -32,8 +33,20 @@ class Engine:
         """Whether it still can be given a chart."""
         return not self._gate.closed and self._process.poll() is None
 
-    def go_on(self, timeout: float, most_complaint: int) -> Ran:
-        """What it made of the folder, ``timeout`` seconds from now at most. Not for use on an event loop's thread."""
+    def render(self, files: Mapping[str, str], values: Mapping[str, Any], timeout: float, most_complaint: int) -> Ran:
+        """What it makes of a chart, given by the texts of its files, ``timeout`` seconds from now at most.
+
+        Not for use on an event loop's thread. Raises HelmError.
+        """
+        try:
+            write_values(self._folder, values)
+            written = {self._folder / CHART / name: text.encode() for name, text in files.items()}
+            for folder in {path.parent for path in written}:
+                folder.mkdir(parents=True, exist_ok=True)
+            for path, data in written.items():
+                path.write_bytes(data)
+        except OSError as error:
+            raise HelmError(f"helm can't be given the template calls: {self._folder}: {error.strerror}") from None
         self._gate.close()
         return helm_process.ended(self._process, timeout, most_complaint=most_complaint)
 
@@ -44,7 +57,7 @@ def started(program: Path) -> Iterator[Engine]:
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="kotsapp-calls-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        values = ["--values=-", f"--values={folder / VALUES}"]
+        values = ["--values=-", f"--values={folder / helm_values.FILE}"]
         command = [str(program), "template", *values, "--", "calls", str(folder / CHART)]
         try:
             (folder / CHART).mkdir()

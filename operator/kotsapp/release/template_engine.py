@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kotsapp.manifests.limits import MIB
-from kotsapp.release import actions, context, engine_errors, helm, helm_engine, helm_process, template_chart
+from kotsapp.release import actions, context, engine_errors, helm_engine, helm_process, template_chart
 from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, Action, Problem, UnendedError
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import Failure, Filled, ItemText, ItemValue, Request, Subject
@@ -86,9 +86,7 @@ class _Run:
         Raises EngineError where it is not known what that is, and HelmError.
         """
         writer = self._writer()
-        ran = helm.render_files(
-            writer.files(), writer.values(), engine, timeout=self._timeout, most_complaint=MAX_COMPLAINT
-        )
+        ran = engine.render(writer.files(), writer.values(), self._timeout, MAX_COMPLAINT)
         if ran.code == 0 and ran.output is not None:
             return self._filled(template_chart.result_of(ran.output))
         self._fail(ran, writer)
