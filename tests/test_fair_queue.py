@@ -13,7 +13,7 @@ from kotsapp.fair_queue import FairQueue, Tenant
 
 @dataclass
 class Askers:
-    """Take places, each for so many seconds of the loop's clock, and note when they had them.
+    """Take slots, each for so many seconds of the loop's clock, and note when they had them.
 
     Their names are ``namespace/app`` with a number behind it.
     """
@@ -33,7 +33,7 @@ class Askers:
         namespace, _, app = name.rstrip("0123456789").partition("/")
         loop = asyncio.get_running_loop()
         began = loop.time()
-        async with self.queue.turn(Tenant(namespace, app), suspect=suspect):
+        async with self.queue.slot(Tenant(namespace, app), suspect=suspect):
             self.came[name] = round(loop.time() - began)
             self.at_once += 1
             self.most = max(self.most, self.at_once)
@@ -90,7 +90,7 @@ SPARED = {
     "another namespace finds one": (9, {"a/x": 9, "a/y": 9}, "b/x", True, 5),
     "and the next one, too": (9, {"a/x": 9, "a/y": 9, "b/x": 9}, "c/x", True, 7),
     "another app finds one while its namespace has few": (9, {"a/x": 9}, "a/y", True, 3),
-    "of two places a namespace has one": (2, {"a/x": 2}, "a/y", False, 1),
+    "of two slots a namespace has one": (2, {"a/x": 2}, "a/y", False, 1),
     "of two the other namespace has the other": (2, {"a/x": 2}, "b/x", True, 1),
     "one place is for whoever comes first": (1, {"a/x": 2}, "b/x", False, 1),
 }
@@ -98,16 +98,16 @@ SPARED = {
 
 @pytest.mark.parametrize("case", SPARED)
 def test_a_place_is_spared_for_who_has_none(case: str) -> None:
-    places, held, newcomer, at_once, taken = SPARED[case]
+    slots, held, newcomer, at_once, taken = SPARED[case]
 
     @in_virtual_time
     async def run() -> None:
-        queue = FairQueue(places, spare=True)
+        queue = FairQueue(slots, spare=True)
         askers = Askers(queue)
         for name, count in held.items():
             await askers.ask(*numbered(name, count), seconds=3600)
         assert askers.at_once == taken
-        assert queue.has_place(Tenant(*newcomer.split("/"))) is at_once
+        assert queue.has_slot(Tenant(*newcomer.split("/"))) is at_once
         await askers.ask(f"{newcomer}99")
         assert (f"{newcomer}99" in askers.came) is at_once
         for task in askers.tasks.values():

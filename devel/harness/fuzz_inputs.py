@@ -11,9 +11,9 @@ from harness.packing import pack
 from kotsapp.images.finder import find_images
 from kotsapp.images.routing import Domains
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.release.calls import Filling
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.errors import HelmMissingError
+from kotsapp.release.filler import Filling
 from kotsapp.release.reader import SourceFile, read_release
 
 PIECES = (

@@ -124,6 +124,15 @@ class Operator:
                 return condition["status"], condition["reason"]
         return "", ""
 
+    def condition(self, type_: str) -> Object:
+        """As status has it, empty if it has none."""
+        return next((c for c in self.status().get("conditions") or () if c["type"] == type_), {})
+
+    def data(self, name: str = "settings") -> Any:
+        """What a ConfigMap holds, None if there is none."""
+        found = self.api.get("ConfigMap", name, NAMESPACE)
+        return None if found is None else found.get("data")
+
     def message(self, name: str = "my-app") -> str:
         conditions = self.status(name).get("conditions") or ()
         return next((str(c["message"]) for c in conditions if c["type"] == "Ready"), "")

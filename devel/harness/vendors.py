@@ -1,6 +1,6 @@
 """A vendor whose release service is asked in process, without a socket: for tests in virtual time."""
 
-# ruff: noqa: ARG002 - nobody has to wait for a turn here
+# ruff: noqa: ARG002 - nobody has to wait for a slot here
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

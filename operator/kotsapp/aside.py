@@ -43,5 +43,5 @@ class Aside:
         changed meanwhile. In a thread where they are not few."""
         if size <= FEW:
             return work(*arguments)
-        async with self._queue.turn(acting_for.get() or NOBODY):
+        async with self._queue.slot(acting_for.get() or NOBODY):
             return await asyncio.to_thread(work, *arguments)

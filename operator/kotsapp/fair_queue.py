@@ -1,8 +1,9 @@
-"""Places at something of which there is little, shared fairly between tenants (DESIGN 6.6).
+"""Slots for something of which there is little, shared fairly between tenants (DESIGN 6.6).
 
-Turns come namespace after namespace, and within one app after app, whatever each asks for. Where a place may be held
-for long, some are spared: a namespace never has more places than are free for the others, and an app half of that; so
-whoever comes new finds one. Who did harm before is suspect: suspects go after everybody else, and one at a time.
+They are given to namespace after namespace, and within one to app after app, whatever each asks for. Where a slot may
+be held for long, some are spared: a namespace never has more slots than are free for the others, and an app half of
+that; so whoever comes new finds one. Who did harm before is suspect: suspects go after everybody else, and one at a
+time.
 """
 
 import asyncio
@@ -29,23 +30,23 @@ acting_for: ContextVar[Tenant | None] = ContextVar("acting_for", default=None)
 
 
 class _Lines:
-    """Who waits: one line an app, in the order of their turns."""
+    """Who waits: one line an app, in the order in which they are served."""
 
     def __init__(self) -> None:
         self._lines: dict[str, dict[str, deque[asyncio.Future[None]]]] = {}
 
     def join(self, tenant: Tenant) -> asyncio.Future[None]:
-        turn = asyncio.get_running_loop().create_future()
-        self._lines.setdefault(tenant.namespace, {}).setdefault(tenant.app, deque()).append(turn)
-        return turn
+        waiter = asyncio.get_running_loop().create_future()
+        self._lines.setdefault(tenant.namespace, {}).setdefault(tenant.app, deque()).append(waiter)
+        return waiter
 
     def holds(self, tenant: Tenant) -> bool:
         """Whether the tenant is among those who wait."""
         line = self._lines.get(tenant.namespace, {}).get(tenant.app, ())
-        return any(not turn.done() for turn in line)
+        return any(not waiter.done() for waiter in line)
 
     def next(self, may: Callable[[Tenant], bool]) -> Tenant | None:
-        """Who may, and had a turn longest ago; it is the tenant's turn then. None if nobody may."""
+        """Who may, and had a slot longest ago; that one is served then. None if nobody may."""
         for namespace, apps in list(self._lines.items()):
             if not may(Tenant(namespace)):
                 continue
@@ -56,7 +57,7 @@ class _Lines:
                 del apps[app]
                 if line:
                     line.popleft().set_result(None)
-                    # Those who have had a turn come after all others.
+                    # Those who have been served come after all others.
                     if line:
                         apps[app] = line
                     del self._lines[namespace]
@@ -74,13 +75,13 @@ def _drop_gone(line: deque[asyncio.Future[None]]) -> None:
 
 
 class FairQueue:
-    """``places`` at once. With ``spare`` one is always left for a namespace that has none, as long as there are more
-    places than namespaces at work. So many of the places as ``for_new`` says are for namespaces that have none, where
-    there are too few to be halved. Suspects leave a place to others if there are two at least.
+    """``slots`` at once. With ``spare`` one is always left for a namespace that has none, as long as there are more
+    slots than namespaces at work. ``for_new`` of the slots are for namespaces that have none, where there are too few
+    to be halved. Suspects leave a slot to others if there are two at least.
     """
 
-    def __init__(self, places: int, *, spare: bool = False, for_new: int = 0) -> None:
-        self._free = places
+    def __init__(self, slots: int, *, spare: bool = False, for_new: int = 0) -> None:
+        self._free = slots
         self._spare = spare
         self._for_new = for_new
         self._of_namespace: Counter[str] = Counter()
@@ -90,8 +91,8 @@ class FairQueue:
         self._suspect_runs = False
 
     @contextlib.asynccontextmanager
-    async def turn(self, tenant: Tenant, *, suspect: bool = False) -> AsyncIterator[None]:
-        """A place for as long as the context lasts; those of one app come in the order in which they asked."""
+    async def slot(self, tenant: Tenant, *, suspect: bool = False) -> AsyncIterator[None]:
+        """A slot for as long as the context lasts; requests of one app are served in the order in which they came."""
         await self.take(tenant, suspect=suspect)
         try:
             yield
@@ -99,16 +100,16 @@ class FairQueue:
             self.give_back(tenant, suspect=suspect)
 
     async def take(self, tenant: Tenant, *, suspect: bool = False) -> None:
-        """Wait for a place, which ``give_back`` with the same arguments ends."""
+        """Wait for a slot, which ``give_back`` with the same arguments ends."""
         # Whoever waits may not have it: else it would have been given to them.
-        if self.has_place(tenant) and not (suspect and self._suspect_runs):
+        if self.has_slot(tenant) and not (suspect and self._suspect_runs):
             self._give(tenant, suspect=suspect)
             return
-        turn = (self._suspects if suspect else self._waiting).join(tenant)
+        waiter = (self._suspects if suspect else self._waiting).join(tenant)
         try:
-            await turn
+            await waiter
         except asyncio.CancelledError:
-            if not turn.cancelled():
+            if not waiter.cancelled():
                 self.give_back(tenant, suspect=suspect)
             raise
 
@@ -122,18 +123,18 @@ class FairQueue:
         if not self._suspect_runs:
             self._call(self._suspects, suspect=True)
 
-    def has_place(self, tenant: Tenant) -> bool:
-        """Whether the tenant would have a place at once."""
+    def has_slot(self, tenant: Tenant) -> bool:
+        """Whether the tenant would have a slot at once."""
         if not self._spare:
             return self._free > (self._for_new if self._of_namespace[tenant.namespace] else 0)
         return self._of_namespace[tenant.namespace] < self._free and 2 * self._of_app[tenant] < self._free
 
     def waits(self, tenant: Tenant) -> bool:
-        """Whether the tenant waits for a place now."""
+        """Whether the tenant waits for a slot now."""
         return self._waiting.holds(tenant) or self._suspects.holds(tenant)
 
     def _call(self, lines: _Lines, *, suspect: bool) -> bool:
-        tenant = lines.next(self.has_place)
+        tenant = lines.next(self.has_slot)
         if tenant is not None:
             self._give(tenant, suspect=suspect)
         return tenant is not None

@@ -50,11 +50,6 @@ def folder(tmp_path: Path) -> Path:
     return release
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 def render(folder: Path, signer: Signer, *words: str | Path) -> int:
     license = folder.parent / "license.yaml"
     license.write_bytes(signer.sign())

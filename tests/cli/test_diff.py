@@ -19,11 +19,6 @@ from kotsapp.cli.plugin.target import Target
 from localworld.release_channel import Customer, Vendor
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 async def diff(api: FakeApi, *words: str) -> int:
     """With the operator idle: whatever is written meanwhile is the plugin's."""
     await quiet(5)

@@ -21,11 +21,6 @@ data: {version: "{{repl VersionLabel }}", cursor: "{{repl Cursor }}", proxy: "{{
 """
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ReleaseServer]:
     server = ReleaseServer()

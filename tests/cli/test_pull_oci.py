@@ -18,11 +18,6 @@ from localworld.registries.registries import Registries as LocalRegistries
 URL = f"oci://{VENDOR_REGISTRY}/{SLUG}/pulled/my-chart"
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 @pytest.fixture(autouse=True)
 def charts(local: LocalRegistries, tmp_path: Path) -> None:
     for version in ("1.0.0", "1.1.0", "2.0.0-rc.1"):

@@ -31,9 +31,8 @@ def test_tables_and_logs_obey_nobody() -> None:
 
 @pytest.mark.parametrize("spelled", [ID, ID.upper(), base64.b64encode(f"x:{ID}".encode()).decode()])
 def test_an_error_of_a_command_does_not_tell_the_license_id(
-    spelled: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    spelled: str, signer: Signer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    signer = Signer.make(tmp_path / "keys")
     (tmp_path / "license.yaml").write_bytes(signer.sign(licenseID=ID))
     containers = f"[{{name: a, image: 'q.io/{spelled}/'}}]"
     manifest = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{containers: {containers}}}\n"

@@ -92,11 +92,6 @@ SAMPLES: dict[str, dict[str, bytes]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 def reported(folder: Path, files: dict[str, bytes], signer: Signer, capsys: pytest.CaptureFixture[str]) -> str:
     """What ``kotsapp render`` says when it refuses a release."""
     release = folder / "release"

@@ -161,17 +161,15 @@ def test_which_routed_images_a_status_has_no_place_for(total: int, listed: list[
 
 @pytest.mark.parametrize(("signed", "hosts"), [({}, (PROXY,)), ({"replicatedProxyDomain": CUSTOM}, (PROXY, CUSTOM))])
 def test_the_hosts_are_the_default_one_and_the_signed_one(
-    tmp_path: Any, signed: dict[str, str], hosts: tuple[str, ...]
+    signer: Signer, signed: dict[str, str], hosts: tuple[str, ...]
 ) -> None:
-    signer = Signer.make(tmp_path)
     license = load(signer.sign(**signed), TrustedKeys.load(signer.folder), Policy.ENFORCE)
     target = Target.of(license, "registry")
     assert target == Target("registry", hosts, SLUG)
 
 
-def test_a_license_whose_signature_was_not_verified_vouches_for_nothing(tmp_path: Any) -> None:
+def test_a_license_whose_signature_was_not_verified_vouches_for_nothing(signer: Signer) -> None:
     """--license-verification=Warn: whoever writes the document says what it says."""
-    signer = Signer.make(tmp_path)
     license = load(signer.sign(replicatedProxyDomain="evil.example"), TrustedKeys.load(None), Policy.WARN)
     assert not license.verified
     assert Target.of(license, "registry") is None

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from harness import in_cluster
-from harness.licenses import Signer
 from harness.traces import Machine, traces_of
 from localworld.realnode import ability
 from localworld.registries.image import Image
@@ -46,8 +45,3 @@ def image(real_node: None) -> Image:
     built = in_cluster.build()
     assert [place.exists() for place in BUILDAH_PLACES] == before, "the build left something on the machine"
     return built
-
-
-@pytest.fixture(scope="session")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))

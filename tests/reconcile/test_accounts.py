@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from harness.cluster import APP, NAMESPACE, config_map, fake_cluster, obj, owned_by
 from harness.fakekube import Match
 from harness.inprocess import Operator, operating
@@ -15,11 +13,6 @@ from kotsapp.reconcile.services import Settings
 
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:deployer"
 ELSEWHERE = "elsewhere"
-
-
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
 
 
 def with_account(operator: Operator) -> None:

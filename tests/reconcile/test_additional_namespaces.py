@@ -20,11 +20,6 @@ APPLICATION = {
 }
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 def put_app(operator: Operator, account: str = "deployer") -> None:
     operator.api.put(obj("ServiceAccount", "deployer"))
     operator.put_app(APPLICATION, config_map(a="1"), **({"serviceAccountName": account} if account else {}))

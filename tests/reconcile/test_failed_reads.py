@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -13,12 +13,8 @@ from harness.virtual_time import in_virtual_time, quiet, until
 from kotsapp.release.fork_client import Death
 from kotsapp.release.process import InProcess, ReaderDiedError
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-
-def test_deaths_are_kept_over_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    signer = Signer.make(tmp_path / "keys")
+def test_deaths_are_kept_over_a_restart(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
     read = InProcess.run
     deadly, runs = True, 0
 

@@ -15,11 +15,6 @@ from kotsapp.reconcile.image_bounds import refuse_costly_paths
 from kotsapp.reconcile.outcome import ReconcileError
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 def config_map(name: str, images: int, of: int = 0) -> Object:
     data = {f"k{number}": f"example.com/i{of + number}:1" for number in range(images)}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}

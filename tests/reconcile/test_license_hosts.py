@@ -15,11 +15,6 @@ SIGNED, OTHER = "images.vendor.invalid", "images.other.invalid"
 REGISTRY = "registry.replicated.com"
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 def application(**spec: Any) -> dict[str, Any]:
     return obj("Application", "shop", api_version="kots.io/v1beta1", spec={"title": "Shop", **spec})
 

@@ -20,7 +20,7 @@ async def waiting_inside(limiter: Limiter, answer: asyncio.Event, times: int = 1
             await answer.wait()
 
     async def work() -> None:
-        async with limiter.turn(A):
+        async with limiter.slot(A):
             await asyncio.gather(*(wait() for _ in range(times)))
 
     task = asyncio.create_task(work())
@@ -30,7 +30,7 @@ async def waiting_inside(limiter: Limiter, answer: asyncio.Event, times: int = 1
 
 async def is_full(limiter: Limiter) -> bool:
     try:
-        async with asyncio.timeout(0.05), limiter.turn(B):
+        async with asyncio.timeout(0.05), limiter.slot(B):
             return False
     except TimeoutError:
         return True
@@ -39,7 +39,7 @@ async def is_full(limiter: Limiter) -> bool:
 async def test_who_waits_lets_others_in() -> None:
     limiter, answer = Limiter(1), asyncio.Event()
     waiting = await waiting_inside(limiter, answer)
-    async with asyncio.timeout(1), limiter.turn(B):
+    async with asyncio.timeout(1), limiter.slot(B):
         answer.set()
     await waiting
 
@@ -47,24 +47,24 @@ async def test_who_waits_lets_others_in() -> None:
 async def test_who_waits_for_several_things_lets_one_in() -> None:
     limiter, answer = Limiter(1), asyncio.Event()
     waiting = await waiting_inside(limiter, answer, times=3)
-    async with limiter.turn(Tenant("c", "x")):
+    async with limiter.slot(Tenant("c", "x")):
         assert await is_full(limiter)
     answer.set()
     await waiting
-    async with limiter.turn(A):
+    async with limiter.slot(A):
         assert await is_full(limiter)
 
 
 async def test_the_bound_holds_after_somebody_was_cancelled_while_waiting_for_a_turn() -> None:
     limiter, answer = Limiter(1), asyncio.Event()
     waiting = await waiting_inside(limiter, answer)
-    async with limiter.turn(B):
+    async with limiter.slot(B):
         answer.set()
-        await asyncio.sleep(0)  # it wants its turn back, and can't have it
+        await asyncio.sleep(0)  # it wants its slot back, and can't have it
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-    async with limiter.turn(A):
+    async with limiter.slot(A):
         assert await is_full(limiter)
 
 
@@ -73,11 +73,11 @@ async def test_many_apps_of_one_namespace_leave_turns_to_others() -> None:
     end = asyncio.Event()
 
     async def work(number: int) -> None:
-        async with limiter.turn(Tenant("busy", f"app-{number}")):
+        async with limiter.slot(Tenant("busy", f"app-{number}")):
             await end.wait()
 
     many = [asyncio.create_task(work(number)) for number in range(100)]
     await asyncio.sleep(0)
-    async with asyncio.timeout(1), limiter.turn(A), limiter.turn(B):
+    async with asyncio.timeout(1), limiter.slot(A), limiter.slot(B):
         end.set()
     await asyncio.gather(*many)

@@ -16,11 +16,6 @@ from kotsapp.aside import FEW, Aside
 T = TypeVar("T")
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 @pytest.fixture
 def aside(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """What was computed aside, and for how many objects."""

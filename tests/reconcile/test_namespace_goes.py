@@ -1,17 +1,10 @@
 """A namespace that is deleted takes its RoleBindings first: its apps must go all the same (docs/rights.md)."""
 
-import pytest
-
 from harness.cluster import NAMESPACE, config_map
 from harness.inprocess import Operator, operating
 from harness.licenses import Signer
 from harness.virtual_time import in_virtual_time, quiet, until
 from kotsapp.names import KIND
-
-
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
 
 
 def without_rights_in_the_namespace(operator: Operator) -> None:

@@ -1,39 +1,23 @@
 """Charts and artifacts that are fetched from an OCI registry, by the operator's own workers on a fake cluster."""
 
 import base64
-import contextlib
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from harness.charts import helm, pack_chart
+from harness.charts import pack_chart
 from harness.cluster import NAMESPACE
-from harness.inprocess import Operator, operating
+from harness.inprocess import operating
 from harness.licenses import LICENSE_ID, Signer
-from harness.oci import CHART_LAYER, artifact, chart_of, flux_artifact
+from harness.oci import CHART_LAYER, artifact, chart_of
+from harness.oci_apps import OWN, PASSWORD, PLACE, URL, chart, data, folder, put, put_object, rolled_out
 from harness.oci_registry import OciRegistry
-from harness.packing import pack
 from harness.vendors import VendorWeb
 from harness.virtual_time import in_virtual_time, quiet, until
-from localworld.registries.image import Image
-from localworld.release_channel import Customer, Vendor
+from localworld.release_channel import Vendor
 
-PLACE = "registry.replicated.com/my-kots-app/stable/my-chart"
-URL = f"oci://{PLACE}"
-OWN = "ghcr.io/my-org/shop"
-PASSWORD = "a-password-of-my-own"
-
-
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(autouse=True)
-def helm_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(helm().parent), prepend=":")
+pytestmark = pytest.mark.usefixtures("helm_on_path")
 
 
 @pytest.fixture
@@ -46,51 +30,6 @@ def web(registry: OciRegistry) -> VendorWeb:
     return VendorWeb(Vendor(), registry)
 
 
-def chart(version: str, **data: str) -> Image:
-    return artifact([(CHART_LAYER, chart_of(version, data or {"v": version}))])
-
-
-def folder(version: str) -> Image:
-    text = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: my-chart}}\ndata: {{v: '{version}'}}\n"
-    return flux_artifact(pack({"app.yaml": text.encode()}))
-
-
-def put(operator: Operator, install: dict[str, Any] | None = None, url: str = URL, **ref: Any) -> None:
-    operator.put_app(manifests=[{"ociRef": {"url": url, **ref}, **({"chart": install} if install is not None else {})}])
-
-
-@contextlib.asynccontextmanager
-async def rolled_out(
-    signer: Signer, web: VendorWeb, install: dict[str, Any] | None = None, **ref: Any
-) -> AsyncIterator[Operator]:
-    """An operator with an app that is Ready, of the one source that is asked for."""
-    async with operating(signer, web=web) as operator:
-        put(operator, install, **ref)
-        await operator.until_ready()
-        yield operator
-
-
-def put_object(operator: Operator, kind: str, name: str, **data: str) -> None:
-    field = "stringData" if kind == "Secret" else "data"
-    operator.api.put(
-        {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, field: data}
-    )
-
-
-def put_login(operator: Operator, password: str) -> None:
-    auth = base64.b64encode(f"me:{password}".encode()).decode()
-    put_object(operator, "Secret", "login", **{".dockerconfigjson": json.dumps({"auths": {"ghcr.io": {"auth": auth}}})})
-
-
-def data(operator: Operator, name: str = "my-chart") -> dict[str, Any]:
-    found = operator.api.get("ConfigMap", name, NAMESPACE) or {"data": {}}
-    return dict(found["data"])
-
-
-def condition(operator: Operator, type_: str) -> dict[str, Any]:
-    return next((c for c in operator.status().get("conditions") or () if c["type"] == type_), {})
-
-
 @in_virtual_time
 async def test_a_chart_that_the_license_opens_is_installed_in_its_own_name(
     signer: Signer, web: VendorWeb, registry: OciRegistry
@@ -100,7 +39,7 @@ async def test_a_chart_that_the_license_opens_is_installed_in_its_own_name(
         assert data(operator) == {"v": "1.4.2", "greeting": "none"}
         assert operator.status()["sources"] == [{"name": URL, "revision": f"1.4.2@{digest}"}]
         assert operator.status()["release"]["versionLabel"] == "1.4.2"
-        assert condition(operator, "SourcesReady")["message"] == f"{URL} 1.4.2@{digest} fetched"
+        assert operator.condition("SourcesReady")["message"] == f"{URL} 1.4.2@{digest} fetched"
 
 
 @in_virtual_time
@@ -203,7 +142,7 @@ async def test_trouble_changes_nothing_and_is_told(
             registry.tags.clear()
         operator.api.audit.clear()
         await quiet(3000)
-        reported = condition(operator, "SourcesReady")
+        reported = operator.condition("SourcesReady")
         assert (reported["status"], reported["reason"]) == ("False", "SourceUnavailable")
         assert f"Meanwhile {URL} stable@sha256:" in reported["message"]
         assert LICENSE_ID not in json.dumps(operator.status())
@@ -213,7 +152,7 @@ async def test_trouble_changes_nothing_and_is_told(
         registry.down, registry.status, registry.opened_by[PLACE] = False, 0, LICENSE_ID
         registry.push(PLACE, "stable", folder("2"))
         await until(lambda: data(operator) == {"v": "2"})
-        await until(lambda: condition(operator, "SourcesReady")["status"] == "True")
+        await until(lambda: operator.condition("SourcesReady")["status"] == "True")
 
 
 @in_virtual_time
@@ -232,12 +171,12 @@ async def test_another_version_that_can_not_be_had_leaves_what_runs_and_is_not_r
         named = next(iter(asked.values()))
         assert operator.whole_message().startswith(f"{URL} {named} can't be had: ")
         assert f"What runs is left alone, with {URL} 1.0.0@sha256:" in operator.whole_message()
-        assert condition(operator, "Reconciling" if down else "Stalled")["status"] == "True"
+        assert operator.condition("Reconciling" if down else "Stalled")["status"] == "True"
         assert operator.status()["release"]["versionLabel"] == "1.0.0"
         assert data(operator) == {"v": "1"}
         put(operator, version="1.x")  # which is what is kept
         await operator.until_ready()
-        assert condition(operator, "SourcesReady")["status"] == ("False" if down else "True")
+        assert operator.condition("SourcesReady")["status"] == ("False" if down else "True")
 
 
 @in_virtual_time
@@ -250,7 +189,7 @@ async def test_values_that_change_while_the_registry_is_down_are_put_into_the_ch
         put(operator, {"values": {"greeting": "new"}}, version="1.x")
         await until(lambda: data(operator)["greeting"] == "new")
         await operator.until_ready()
-        assert condition(operator, "SourcesReady")["status"] == "False"
+        assert operator.condition("SourcesReady")["status"] == "False"
         # With another version they are for that one, and not for the one that runs.
         put(operator, {"values": {"greeting": "newer"}}, version="2.x")
         await operator.until_reason("SourceUnavailable")
@@ -267,87 +206,10 @@ async def test_a_restart_while_the_registry_is_down_changes_nothing(
         pass
     registry.down = True
     async with operating(signer, operator.api, web=web) as again:
-        await until(lambda: condition(again, "SourcesReady").get("status") == "False")
+        await until(lambda: again.condition("SourcesReady").get("status") == "False")
         await quiet(3600)
         assert again.ready()[0] == "True"
         assert data(again)["v"] == "1.0.0"
-
-
-@in_virtual_time
-async def test_the_license_goes_to_its_own_hosts_alone_and_a_login_elsewhere(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
-) -> None:
-    registry.push(OWN, "1.0.0", chart("1.0.0"))
-    async with operating(signer, web=web) as operator:
-        put(operator, url=f"oci://{OWN}", version="1.0.0", secretRef={"name": "login"})
-        await operator.until_reason("SourceUnavailable")
-        assert "there is no Secret login with key .dockerconfigjson in namespace apps" in operator.whole_message()
-        assert operator.whole_message().count(f"oci://{OWN}: ") == 1, "what it is about is said once"
-        assert operator.events().count("SourceUnavailable") == 1
-        put_login(operator, "another-password")
-        await until(lambda: "refuses the login of the Secret in secretRef; renew it" in operator.whole_message())
-        put_login(operator, PASSWORD)  # looked at again at once
-        await operator.until_ready()
-        assert {password for _, _, password in registry.asked} == {"another-password", PASSWORD}
-        put(operator, url=f"oci://{OWN}", version="1.0.0")
-        await quiet(600)
-        assert registry.asked[-1][2] == ""
-
-
-@in_virtual_time
-async def test_a_domain_that_spec_proxy_names_sees_the_license_and_one_that_a_release_names_does_not(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
-) -> None:
-    application = "apiVersion: kots.io/v1beta1\nkind: Application\nmetadata: {name: a}\n"
-    application += "spec: {replicatedRegistryDomain: evil.example.com, proxyRegistryDomain: evil.example.com}\n"
-    for host in ("evil.example.com", "images.acme.com"):
-        registry.push(f"{host}/shop", "1", folder("1"))
-    async with operating(signer, web=web) as operator:
-        items = [{"inline": application}, {"ociRef": {"url": "oci://evil.example.com/shop", "tag": "1"}}]
-        operator.put_app(manifests=items)
-        await operator.until_ready()
-        assert {password for _, host, password in registry.asked if host == "evil.example.com"} == {""}
-        items = [{"ociRef": {"url": "oci://images.acme.com/shop", "tag": "1"}}]
-        operator.put_app(manifests=items, proxy={"registryDomain": "images.acme.com"})
-        await until(lambda: any(host == "images.acme.com" for _, host, _ in registry.asked))
-        assert {password for _, host, password in registry.asked if host == "images.acme.com"} == {LICENSE_ID}
-        await until(lambda: "images.acme.com" in operator.status()["license"]["hosts"])
-        put(operator, tag="stable")  # the vendor's own registry, in whose place spec.proxy names none any more
-        registry.push(PLACE, "stable", folder("1"))
-        vendors = ["proxy.replicated.com", "registry.replicated.com"]
-        await until(lambda: operator.status()["license"]["hosts"] == vendors)
-
-
-@in_virtual_time
-async def test_a_domain_that_the_signed_endpoint_says_of_the_channels_release_sees_the_license(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
-) -> None:
-    web.vendor.registry_domain = "registry.acme.com"
-    web.vendor.customers[LICENSE_ID] = Customer(signer.sign(), 3, "")
-    web.vendor.publish("1.0.0", {"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"})
-    registry.push("registry.acme.com/shop", "1", folder("1"))
-    async with operating(signer, web=web) as operator:
-        items = [{"ociRef": {"url": "oci://registry.acme.com/shop", "tag": "1"}}, {"channelRelease": {}}]
-        operator.put_app(manifests=items)
-        await operator.until_ready()
-        assert {password for _, _, password in registry.asked} == {LICENSE_ID}
-        assert "registry.acme.com" in operator.status()["license"]["hosts"]
-
-
-@in_virtual_time
-async def test_two_tenants_never_share_what_was_fetched(signer: Signer, web: VendorWeb, registry: OciRegistry) -> None:
-    registry.push(PLACE, "stable", folder("1"))
-    async with rolled_out(signer, web, tag="stable") as operator:
-        operator.put_license("other-license", licenseID="another-license-id-of-acme")
-        operator.put_app(
-            name="second",
-            license={"secretRef": {"name": "other-license"}},
-            manifests=[{"ociRef": {"url": URL, "tag": "stable"}}],
-            pullSecret={"name": "second"},
-        )
-        await operator.until_reason("SourceUnavailable", "second")
-        assert "it refuses the license; ask the vendor" in operator.whole_message("second")
-        assert operator.ready()[0] == "True"
 
 
 @in_virtual_time
@@ -379,6 +241,6 @@ async def test_an_index_without_the_facts_of_an_artifact_is_used_while_its_regis
 
     registry.down = True
     async with operating(signer, api, web=web) as operator:
-        await until(lambda: "is used on" in condition(operator, "SourcesReady").get("message", ""))
+        await until(lambda: "is used on" in operator.condition("SourcesReady").get("message", ""))
         await quiet()
         assert operator.ready()[0] == "True"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-import pytest
-
 from harness.cluster import NAMESPACE
 from harness.inprocess import operating
 from harness.licenses import Signer
@@ -15,11 +13,6 @@ from harness.virtual_time import in_virtual_time
 
 RELEASE = pack({"a.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: '1'}\n"})
 SOURCES = [{"configMapRef": {"name": "first"}}, {"secretRef": {"name": "second"}}]
-
-
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
 
 
 def holding(kind: str, name: str, **parts: bytes) -> dict[str, Any]:

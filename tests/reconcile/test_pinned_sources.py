@@ -12,11 +12,6 @@ from harness.licenses import Signer
 from harness.virtual_time import in_virtual_time
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 def text(value: str) -> str:
     made = config_map(a=value)
     return yaml.safe_dump({**made, "metadata": {"name": made["metadata"]["name"]}})

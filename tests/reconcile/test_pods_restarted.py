@@ -29,11 +29,6 @@ from harness.virtual_time import in_virtual_time, quiet, until
 from kotsapp.pods.routing import routes
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 @in_virtual_time
 async def test_a_pod_that_never_ran_is_deleted_once_when_its_image_is_routed(signer: Signer) -> None:
     async with routing(signer) as operator:

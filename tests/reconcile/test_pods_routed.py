@@ -16,11 +16,6 @@ from kotsapp.reconcile.services import Settings
 from kotsapp.verdicts.verdict import Verdict
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
 @in_virtual_time
 async def test_who_has_to_do_what_is_told_until_it_is_done(signer: Signer) -> None:
     async with operating(signer) as operator:

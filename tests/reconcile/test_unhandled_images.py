@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from harness.cluster import NAMESPACE, config_map, deployment
 from harness.inprocess import PUBLIC, Operator, operating
 from harness.licenses import Signer
@@ -13,11 +11,6 @@ from harness.virtual_time import in_virtual_time, until
 from kotsapp.verdicts.verdict import Verdict
 
 WORKER = "quay.io/my-org/worker:v1"
-
-
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
 
 
 def resolved(operator: Operator) -> Any:

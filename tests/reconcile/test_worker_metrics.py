@@ -1,7 +1,5 @@
 """What an operator at work shows to Prometheus of its apps, and of what went wrong."""
 
-import pytest
-
 from harness.cluster import NAMESPACE, config_map, deployment
 from harness.fakekube import Match
 from harness.inprocess import PRIVATE, operating
@@ -12,11 +10,6 @@ from kotsapp.names import KIND
 APP = {"namespace": NAMESPACE, "name": "my-app"}
 EXPIRES = "kotsapp_license_expiration_timestamp_seconds"
 ERRORS = "kotsapp_reconcile_errors_total"
-
-
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
 
 
 @in_virtual_time

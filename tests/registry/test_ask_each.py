@@ -88,12 +88,14 @@ def test_one_broken_repository_keeps_no_other_image_from_being_asked(
     assert all(one["requests"] >= 1 for one in found.values())
 
 
-def test_render_asks_each_image_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_render_asks_each_image_too(signer: Signer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(IMAGES)]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": containers}}
     (tmp_path / "pod.yaml").write_text(yaml.safe_dump(pod))
     with serving({"broken": says(500), "good": BEHAVIOURS["ok"]}, tmp_path) as (server, file):
-        code = main(["render", "-f", str(tmp_path / "pod.yaml"), "--registries", str(file), *license_words(tmp_path)])
+        code = main(
+            ["render", "-f", str(tmp_path / "pod.yaml"), "--registries", str(file), *license_words(signer, tmp_path)]
+        )
 
     captured = capsys.readouterr().err
     assert code == 1
@@ -102,8 +104,7 @@ def test_render_asks_each_image_too(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert {request.path for request in server.requests} >= {f"/v2/good/x/manifests/{tag}" for tag in range(6)}
 
 
-def license_words(folder: Path) -> Sequence[str]:
-    signer = Signer.make(folder / "keys")
+def license_words(signer: Signer, folder: Path) -> Sequence[str]:
     (folder / "license.yaml").write_bytes(signer.sign())
     return ["--license", str(folder / "license.yaml"), "--trusted-keys", str(signer.folder)]
 

@@ -13,9 +13,9 @@ from kotsapp.images.domains import CustomDomains, resolve_domains
 from kotsapp.images.reference import parse
 from kotsapp.images.routing import Domains, Route, pull_reference
 from kotsapp.release import helm as runner
-from kotsapp.release.calls import Filling
 from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.context import TemplateContext
+from kotsapp.release.filler import Filling
 from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release, SourceFile, read_release
 

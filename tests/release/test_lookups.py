@@ -11,9 +11,9 @@ import pytest
 from harness.charts import helm
 from kotsapp.images.routing import Domains
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import calls, lookups, template_engine
-from kotsapp.release.calls import Filling
+from kotsapp.release import filler, lookups, template_engine
 from kotsapp.release.context import TemplateContext
+from kotsapp.release.filler import Filling
 from kotsapp.release.filling import ItemText, ItemValue, Request, Text
 from kotsapp.release.reader import Release, SourceFile, read_release
 
@@ -39,7 +39,7 @@ def request(*texts: str, **options: Any) -> Request:
 
 
 def filled(text: str) -> str:
-    return calls.fill(request(text), no_helm).texts["0"]
+    return filler.fill(request(text), no_helm).texts["0"]
 
 
 def read(text: str, find_program: Any = no_helm) -> Release:
@@ -125,7 +125,7 @@ def test_items_are_looked_up_in_their_order_or_left_together() -> None:
         ItemText("c", Place("c"), value="v", given="g"),
     ]
     text = 'repl{{ ConfigOption "b" }} repl{{ ConfigOption "c" }} repl{{ ConfigOptionFilename "b" }}'
-    result = calls.fill(request(text, items=items), no_helm)
+    result = filler.fill(request(text, items=items), no_helm)
     assert result.items == {"a": ItemValue("", "x"), "b": ItemValue("x-x"), "c": ItemValue("g")}
     assert result.texts["0"] == "x-x g f"
     looked_up, left = lookups.fill(request(text, items=[*items, ItemText("d", Place("c"), value="repl{{ add 1 2 }}")]))

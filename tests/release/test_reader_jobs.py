@@ -25,7 +25,7 @@ from kotsapp.fair_queue import Tenant
 from kotsapp.license import Policy, TrustedKeys, load
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import jobs, store
-from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config_result import ConfigIncompleteError
 from kotsapp.release.errors import HelmError
 from kotsapp.release.files import SourceFile
 from kotsapp.release.filling import Drawn
@@ -91,6 +91,22 @@ async def test_a_release_is_read_as_it_is_read_here(reader: Reader) -> None:
     assert await render(reader, sources) == here
     assert len(here.objects) == 2
     assert here.reported_images
+
+
+async def test_an_answer_is_weighed_before_it_is_looked_into(reader: Reader) -> None:
+    weighed: list[int] = []
+
+    def refuse(amount: int) -> None:
+        weighed.append(amount)
+        raise OverflowError
+
+    job = Job("render", (Inputs(renderer(), files(a=f"{CONFIG_MAP}data: {{a: {'x' * MIB}}}")), None), Release)
+    with pytest.raises(OverflowError):
+        await reader.run(job, tenant=Tenant("a"), fingerprint="f", weigh=refuse)
+    release = await reader.run(job, tenant=Tenant("a"), fingerprint="f")
+
+    assert MIB < weighed[0] < 2 * MIB
+    assert len(release.objects) == 1, "the reader goes on"
 
 
 async def test_charts_are_named_first_and_rendered_with_what_the_cluster_is(reader: Reader) -> None:

@@ -13,10 +13,11 @@ from harness.charts import helm
 from kotsapp.images.routing import Domains
 from kotsapp.images.unhandled import find_unhandled
 from kotsapp.release import helm as runner
-from kotsapp.release.calls import ConfigIncompleteError, Filling
 from kotsapp.release.chart_objects import with_charts
+from kotsapp.release.config_result import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ReleaseVersion, TemplateContext
+from kotsapp.release.filler import Filling
 from kotsapp.release.filling import Drawn
 from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release, SourceFile, read_release

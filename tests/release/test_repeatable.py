@@ -9,9 +9,9 @@ import pytest
 from harness.charts import helm
 from kotsapp.images.routing import Domains
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.release.calls import Filling
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import TemplateContext
+from kotsapp.release.filler import Filling
 from kotsapp.release.reader import Release, SourceFile, read_release
 
 CONFIG = """\

@@ -4,8 +4,8 @@ import pytest
 
 from harness import fuzz_inputs
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.release.calls import Filling
 from kotsapp.release.errors import HelmMissingError
+from kotsapp.release.filler import Filling
 from kotsapp.release.reader import SourceFile, read_release
 
 NEEDS_ENGINE = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: 'repl{{ Namespace | upper }}'}\n"

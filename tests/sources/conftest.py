@@ -16,11 +16,6 @@ APP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\n"
 
 
 @pytest.fixture(scope="session")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(scope="session")
 def keys(signer: Signer) -> TrustedKeys:
     return TrustedKeys.load(signer.folder)
 

@@ -15,8 +15,8 @@ from kotsapp.cli.output import print_result, table
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import actions
 from kotsapp.release.budget import for_command_line
-from kotsapp.release.calls import config_of
 from kotsapp.release.config_document import Config, Item
+from kotsapp.release.config_result import config_of
 from kotsapp.release.config_values import Answers
 from kotsapp.release.files import expand
 from kotsapp.release.raw import Texts, opened

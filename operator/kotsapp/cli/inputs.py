@@ -13,7 +13,7 @@ from kotsapp.manifests import documents
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.redact import current
 from kotsapp.release import installation
-from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config_result import ConfigIncompleteError
 from kotsapp.release.context import ReleaseVersion
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import CallsError, Drawn

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 # Kubernetes' own rule for the names of most objects (RFC 1123 subdomains).
-_NAME = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_NAME = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*+")
 _LONGEST_NAME = 253
 
 

@@ -82,11 +82,11 @@ _OTHER_THAN_IMAGES = frozenset(
 )
 # What a reference consists of; most texts are ruled out by that, at no cost.
 _PLAUSIBLE = regex(
-    r"[A-Za-z0-9_.@-]+(?::[A-Za-z0-9_.@-]+)?(?:/[a-z0-9_.-]+)*(?::[A-Za-z0-9_.-]+)?(?:@sha[0-9]+:[a-f0-9]+)?"
+    r"[A-Za-z0-9_.@-]+(?::[A-Za-z0-9_.@-]+)?(?:/[a-z0-9_.-]+)*+(?::[A-Za-z0-9_.-]+)?(?:@sha[0-9]+:[a-f0-9]+)?"
 )
 _IN_TEXT = regex(
     r"(?<![\w.:/@-])"
-    r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(?::[0-9]+)?/[a-z0-9][a-z0-9._/-]*"
+    r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)++[a-z]{2,}(?::[0-9]+)?/[a-z0-9][a-z0-9._/-]*"
     r"(?::[\w][\w.-]*)?(?:@sha256:[a-f0-9]{64})?"
 )
 

@@ -194,7 +194,7 @@ class Connection:
     async def _turn(self) -> AsyncIterator[None]:
         """A place among the requests of apps, for one that is made for an app."""
         tenant = acting_for.get()
-        async with self._of_apps.turn(tenant) if tenant is not None else contextlib.nullcontext():
+        async with self._of_apps.slot(tenant) if tenant is not None else contextlib.nullcontext():
             yield
 
     async def stream(self, request: Request) -> AsyncIterator[dict[str, Any]]:

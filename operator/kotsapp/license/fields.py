@@ -33,7 +33,7 @@ _FLAGS = (
     "isSupportBundleUploadSupported",
 )
 
-_SLUG = regex(r"[a-z0-9]+(?:(?:\.|-+)[a-z0-9]+)*")
+_SLUG = regex(r"[a-z0-9]+(?:(?:\.|-+)[a-z0-9]+)*+")
 _LICENSE_ID = regex(r"[!-~]+")
 _CONTROL = regex(r"[\x00-\x1f\x7f-\x9f]")
 

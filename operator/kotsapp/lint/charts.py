@@ -11,10 +11,10 @@ from kotsapp.lint.unknowns import NAMESPACE, Unknowns, described
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release.annotations import name
-from kotsapp.release.calls import Filler
 from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.errors import HelmError, HelmMissingError
+from kotsapp.release.filler import Filler
 from kotsapp.release.reader import Release
 
 

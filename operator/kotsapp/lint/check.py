@@ -18,13 +18,14 @@ from kotsapp.lint.reading import Reading, ReadObject, line_in
 from kotsapp.lint.recorder import Recorder
 from kotsapp.lint.unknowns import found_in
 from kotsapp.manifests.errors import Place
-from kotsapp.release import calls, helm_engine
+from kotsapp.release import helm_engine
 from kotsapp.release.annotations import name
 from kotsapp.release.budget import DistinctImages, for_command_line
-from kotsapp.release.calls import FilledRelease, Filling
+from kotsapp.release.calls import FilledRelease
 from kotsapp.release.charts import ChartArchive, ChartRequest
 from kotsapp.release.config_values import Answers
 from kotsapp.release.files import SourceFile
+from kotsapp.release.filler import Filling, find_program
 from kotsapp.release.kotsapps import not_fetched
 from kotsapp.release.raw import Opened
 from kotsapp.release.roles import Role
@@ -35,7 +36,7 @@ def check(
     sources: Sequence[SourceFile],
     unnamed: str,
     answers: Answers | None = None,
-    find_program: Callable[[], Path] = calls.find_program,
+    find_program: Callable[[], Path] = find_program,
     engine: helm_engine.Engine | None = None,
 ) -> Report:
     """All that is in a release and all that is wrong with it. ``unnamed`` is the origin of standard input, ``engine``

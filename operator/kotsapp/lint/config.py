@@ -5,9 +5,9 @@ import re
 from kotsapp.lint.findings import Level
 from kotsapp.lint.recorder import Recorder
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release import calls
 from kotsapp.release.calls import FilledRelease
 from kotsapp.release.config_document import TYPES, Config
+from kotsapp.release.config_result import config_of
 from kotsapp.release.raw import Opened
 from kotsapp.release.roles import Role
 
@@ -15,7 +15,7 @@ from kotsapp.release.roles import Role
 def read(opened: Opened, recorder: Recorder) -> Config | None:
     """The Config, as far as it can be read."""
     try:
-        config = calls.config_of(opened)
+        config = config_of(opened)
     except ManifestError as error:
         recorder.stop("config", error)
         return None

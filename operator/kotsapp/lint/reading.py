@@ -15,11 +15,12 @@ from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import calls, files, parts, raw, reader, roles
 from kotsapp.release.annotations import included, name
 from kotsapp.release.budget import PACKED
-from kotsapp.release.calls import FilledRelease, Filling
+from kotsapp.release.calls import FilledRelease
 from kotsapp.release.charts import ChartArchive
 from kotsapp.release.config_document import Config
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.files import SourceFile, TextFile
+from kotsapp.release.filler import Filling
 from kotsapp.release.kots import Application
 from kotsapp.release.parts import WholeFile
 from kotsapp.release.raw import Opened, RawDocument, Texts
@@ -177,7 +178,7 @@ class Reading:
             failures = filled.failures.get(one.key, ()) if one.to_fill else ()
             documents: Sequence[Document] = found
             if failures:
-                documents = calls.excluded(one, self._reading)
+                documents = raw.excluded(one, self._reading)
                 if not documents:
                     level = Level.ERROR if one.must_be_read else Level.WARNING
                     for failure in failures:

@@ -55,5 +55,9 @@ class Budget:
         """One with the same limits, of which nothing is taken: for reading the same text once more."""
         return Budget(self._limits)
 
+    @property
+    def limits(self) -> Mapping[Resource, int]:
+        return self._limits
+
     def limit(self, resource: Resource) -> int:
         return self._limits[resource]

@@ -22,6 +22,7 @@ from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.remote_sources import RemoteSources
 from kotsapp.reconcile.rendering import secret_name
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import Counted, Share
 from kotsapp.reconcile.source_report import version_of
 from kotsapp.release.budget import for_sources
 from kotsapp.release.config_values import Answers
@@ -48,8 +49,9 @@ class Loaded:
 class InputLoader:
     """Reads the inputs of one reconciliation, reports them, and has everything that they refer to watched."""
 
-    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress) -> None:
+    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress, share: Share) -> None:
         self._app = app
+        self._share = share
         self._services = services
         self._memory = memory
         self._progress = progress
@@ -60,7 +62,7 @@ class InputLoader:
         await follow(self._app, spec.references)
         license = await read_license(self._app, spec, self._services)
         self._memory.redactor.learn("license", license.secrets())
-        remote = RemoteSources(self._app, spec, self._services, self._memory, self._progress)
+        remote = RemoteSources(self._app, spec, self._services, self._memory, self._progress, self._share)
         license = await remote.newest_license(license)
         self._memory.redactor.learn("newest license", license.secrets())
         same_license = self._note_license(license)
@@ -68,7 +70,7 @@ class InputLoader:
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, references(spec, license))
         fetched = await remote.fetch(license)
-        budget = for_sources()
+        budget = Counted(for_sources(), self._share)
         files = await read_sources(self._app, spec, self._services, fetched, budget)
         answers, read_from = await read_answers(self._app, spec, self._services, budget)
         every = [*with_values(files), *read_from]

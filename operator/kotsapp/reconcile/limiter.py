@@ -8,17 +8,17 @@ from kotsapp.fair_queue import FairQueue, Tenant
 
 
 class Limiter:
-    """Turns at work, shared fairly between tenants; ``waiting`` inside of one lets others have theirs."""
+    """Slots for work, shared fairly between tenants; ``waiting`` inside of one lets others have it meanwhile."""
 
     def __init__(self, limit: int) -> None:
         self._queue = FairQueue(limit, spare=True)
         self._waits: Counter[Tenant] = Counter()
-        # Who let go of its turn and could not take it back, since it was cancelled while it waited for one.
+        # Who let go of its slot and could not take it back, since it was cancelled while it waited for one.
         self._without: set[Tenant] = set()
 
     @asynccontextmanager
-    async def turn(self, tenant: Tenant) -> AsyncIterator[None]:
-        """At work; an app has one turn at a time."""
+    async def slot(self, tenant: Tenant) -> AsyncIterator[None]:
+        """At work; an app has one slot at a time."""
         await self._queue.take(tenant)
         try:
             yield
@@ -32,7 +32,7 @@ class Limiter:
     async def waiting(self, tenant: Tenant) -> AsyncIterator[None]:
         """Outside for a while: a registry, a finalizer or a hook may take minutes to answer.
 
-        Of several that wait in one turn, the last one to end takes it back.
+        Of several that wait in one slot, the last one to end takes it back.
         """
         self._waits[tenant] += 1
         if self._waits[tenant] == 1:

@@ -10,6 +10,7 @@ import hashlib
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -25,8 +26,9 @@ from kotsapp.reconcile.events import Event
 from kotsapp.reconcile.kept_artifacts import KeptArtifacts, at_hand
 from kotsapp.reconcile.memory import Memory, SourceMemory
 from kotsapp.reconcile.progress import Progress
-from kotsapp.reconcile.reading_turn import reading
+from kotsapp.reconcile.reading_slot import reading
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import LargerError, Share
 from kotsapp.reconcile.source_access import access_for, channel_domains, read_logins
 from kotsapp.release.files import SourceFile
 from kotsapp.release.jobs import Unpacked
@@ -48,12 +50,15 @@ AT_ONCE = 0.1
 class RemoteSources:
     """The looks of one reconciliation, for an app whose spec has sources outside the cluster."""
 
-    def __init__(self, app: App, spec: Spec, services: Services, memory: Memory, progress: Progress) -> None:
+    def __init__(
+        self, app: App, spec: Spec, services: Services, memory: Memory, progress: Progress, share: Share
+    ) -> None:
         self._app = app
         self._spec = spec
         self._services = services
         self._memory = memory.sources
         self._progress = progress
+        self._share = share
         self._trust = newest.Trust(services.keys, services.settings.license_versions)
         self._looking = False
         self._problems: dict[str, SourceError] = {}
@@ -108,18 +113,17 @@ class RemoteSources:
             known = await self._known(item, opened_by)
             self._channels = channel_domains(self._spec, artifacts)
             seen = await self._seen(item, license, known)
-            if seen is None:
-                artifacts |= {item.name: known.artifact} if known is not None else {}
-                continue
-            artifacts[item.name] = seen.artifact
-            if item.name in self._problems or not self._looking:
+            used = seen or known
+            if used is not None:
+                artifacts[item.name] = used.artifact
+                self._hold(artifacts, used.artifact)
+            if seen is None or item.name in self._problems or not self._looking:
                 continue
             available = (*(available or ()), *seen.available)
             awaited = seen.artifact.revision if seen.awaits_ready else awaited
             if known is None or known.artifact.revision != seen.artifact.revision:
                 memory.rolling_out = source_report.describe(item, seen.artifact)
-                self._progress.events.append(source_report.found(item, seen, known.artifact if known else None))
-        source_report.refuse_too_large(artifacts)
+                memory.found.append(source_report.found(item, seen, known.artifact if known else None))
         try:
             await self._kept.keep(artifacts, opened_by)
         except ApiError:
@@ -130,7 +134,7 @@ class RemoteSources:
             memory.problems, memory.awaits_ready = self._problems, awaited
             self._plan_next()
             self._progress.found(available=available)
-        memory.artifacts = at_hand(usable)
+        memory.artifacts = at_hand(usable, partial(self._services.shares.keep, self._app.tenant))
         left = memory.due - asyncio.get_running_loop().time()
         report = source_report.Report(
             self._spec.remote, usable, memory.problems, left, license.settings.get("channelID", "")
@@ -138,6 +142,15 @@ class RemoteSources:
         self._progress.events += report.events(self._progress.before)
         self._progress.found(report.condition())  # raises where something is missing
         return usable
+
+    def _hold(self, artifacts: Mapping[str, Artifact], newest: Artifact) -> None:
+        """Count them while they come: sixty sources may be of 16 MiB each. Raises ReconcileError and LargerError."""
+        source_report.refuse_too_large(artifacts)
+        try:
+            self._share.hold(len(newest.content))
+        except LargerError:
+            self._memory.ask_now |= self._looking  # what was fetched is lost
+            raise
 
     async def _forget(self) -> None:
         """Keep nothing of sources that the spec no longer has."""
@@ -180,7 +193,7 @@ class RemoteSources:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        async with self._services.limiter.waiting(self._app.tenant), self._services.fetcher.turn(self._app.tenant):
+        async with self._services.limiter.waiting(self._app.tenant), self._services.fetcher.slot(self._app.tenant):
             yield
 
     async def _kept_license(self, given: License) -> License:

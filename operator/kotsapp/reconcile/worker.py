@@ -22,6 +22,7 @@ from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome
 from kotsapp.reconcile.reconciler import Reconciler
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import LargerError, expected
 from kotsapp.reconcile.status_writer import StatusWriter, live_app
 from kotsapp.redact import use
 from kotsapp.text import rfc3339
@@ -44,7 +45,7 @@ class Worker:
         self.app = app
         self._default_account = default_account
         self.wake = asyncio.Event()
-        self._memory = Memory()
+        self._memory = Memory(size=expected(status))
         self._writer = StatusWriter(status, self._memory.redactor)
         self._busy = asyncio.Lock()
         self._failures = 0
@@ -56,7 +57,7 @@ class Worker:
             return  # the events of a resource and of its successor of the same name come in any order
         before, self.app = self.app, app
         if before.uid != app.uid:
-            self._memory = Memory()
+            self._memory = Memory(size=expected(status))
             self._writer = StatusWriter(status, self._memory.redactor)
         if _asks_for(before) != _asks_for(app):
             self.wake.set()
@@ -70,14 +71,15 @@ class Worker:
                 # Deleted now, it would leave behind what was made for it; the finalizer's event wakes.
                 await self._await_finalizer(services)
                 continue
-            async with self._busy, services.limiter.turn(self.app.tenant):
+            tenant = self.app.tenant
+            async with self._busy, services.shares.slot(tenant, self._memory.size), services.limiter.slot(tenant):
                 delay = await self._once(services)
             self._memory.redactor.rest()
             await self._sleep(delay)
 
     async def remove(self, services: Services) -> list[str]:
         """Delete everything that was applied; the problems that are left, which status shows, too."""
-        async with self._busy, services.limiter.turn(self.app.tenant):
+        async with self._busy, services.limiter.slot(self.app.tenant):
             use(self._memory.redactor)
             acting_for.set(self.app.tenant)
             app, writer = self.app, self._writer
@@ -135,6 +137,9 @@ class Worker:
             )
             await self._report(app, outcome, before, services)
             logger.debug("%s: reconciled generation %d", app.key, app.generation)
+        except LargerError as error:
+            self._memory.size = error.size
+            return 0.0
         except ApiError as error:
             services.metrics.broke("api")
             logger.warning("%s: %s", app.key, error)

@@ -19,7 +19,7 @@ class Asker:
 
     @property
     def queued(self) -> bool:
-        """Whether it waits for a place now."""
+        """Whether it waits for a slot now."""
         return self._since is not None
 
     def queue(self) -> None:

@@ -175,7 +175,7 @@ class Logins:
             headers["Authorization"] = question.credential.basic
         place = replace(realm, url=wanted.url)
         exchange.queue(realm.name)
-        async with self._token_hosts.turn(realm.name, question.at.name, exchange.asker.tenant):
+        async with self._token_hosts.slot(realm.name, question.at.name, exchange.asker.tenant):
             limited = self._token_hosts.limited(realm.name)
             if limited is not None:
                 raise TokenRefused(replace(limited, registry=question.at.name), wanted)

@@ -132,8 +132,8 @@ class Client:
                 async for chunk in response.aiter_raw():
                     if len(body) <= MAX_ERROR_BODY < len(body) + len(chunk):
                         of_host = self._large_of.setdefault(host, FairQueue(MAX_LARGE_BODIES_HOST))
-                        await large.enter_async_context(of_host.turn(tenant))
-                        await large.enter_async_context(self._large_bodies.turn(tenant))
+                        await large.enter_async_context(of_host.slot(tenant))
+                        await large.enter_async_context(self._large_bodies.slot(tenant))
                     body += chunk
                     if self._received is not None:
                         length = response.headers.get("Content-Length", "")

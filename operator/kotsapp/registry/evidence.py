@@ -48,7 +48,7 @@ class Evidence:
 
 
 class Trouble(StrEnum):
-    """Why there was no answer to judge. ``QUEUED`` is no fault of the registry's: the time was over for want of a place
+    """Why there was no answer to judge. ``QUEUED`` is no fault of the registry's: the time was over for want of a slot
     here."""
 
     DNS = "DNS"

@@ -1,6 +1,7 @@
-"""Whose turn it is: at most so many requests at once to one host, pauses that all its images share, one deadline.
+"""When an image is asked for: at most so many requests at once to one host, pauses that all its images share, one
+deadline.
 
-Places are shared fairly between tenants. The wait for one counts against the question's deadline, and is reported as
+Slots are shared fairly between tenants. The wait for one counts against the question's deadline, and is reported as
 what it is: no fault of the registry's.
 """
 
@@ -54,7 +55,7 @@ class Terms:
 class Asked:
     """What came of a question. ``requests`` 0 and ``elapsed`` 0.0 when the host was paused and nothing was asked.
 
-    ``pause`` is the seconds for which the host is now left alone; ``elapsed`` counts from when its turn came.
+    ``pause`` is the seconds for which the host is now left alone; ``elapsed`` counts from when it had its slot.
     """
 
     outcome: Evidence | NoAnswer
@@ -65,7 +66,7 @@ class Asked:
 
     @property
     def queued(self) -> bool:
-        """Whether the time was over for want of a place: that says nothing of the registry."""
+        """Whether the time was over for want of a slot: that says nothing of the registry."""
         return isinstance(self.outcome, NoAnswer) and self.outcome.trouble is Trouble.QUEUED
 
 
@@ -75,15 +76,15 @@ class _Host:
 
     slots: FairQueue
     doubtful: FairQueue
-    pause: HostPause = field(default_factory=HostPause)
+    pause: HostPause
     known: HostKnowledge = field(default_factory=HostKnowledge)
     users: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One image's place among all that are asked. ``called`` is on the monotonic clock; ``waited`` are the seconds
-    that it waited for the place, ``late`` says that it has none: the time was over."""
+class Slot:
+    """One image's slot among all that are asked. ``called`` is on the monotonic clock; ``waited`` are the seconds
+    that it waited for the slot, ``late`` says that it has none: the time was over."""
 
     reference: Reference
     terms: Terms
@@ -99,7 +100,7 @@ class Turn:
         return max(self.terms.timeout - self.waited, self.terms.timeout * REGISTRY_SHARE)
 
     def queued(self, at: str, waited: float, asked: float = 0.0) -> NoAnswer:
-        """What is said when the wait for a place took the time: ``waited`` seconds, and ``asked`` were the host's."""
+        """What is said when the wait for a slot took the time: ``waited`` seconds, and ``asked`` were the host's."""
         if asked:
             message = f"did not answer within {asked:.2g} s, after {waited:.2g} s of waiting for a place"
         else:
@@ -111,7 +112,7 @@ class Throttle:
     """Lets questions through to the Puller.
 
     ``ask_each``: what may be one image's own fault keeps no other from being asked, only slower, and the wait for a
-    place is not bounded. For who runs once, alone; who runs for ever comes back, and leaves a failing host alone
+    slot is not bounded. For who runs once, alone; who runs for ever comes back, and leaves a failing host alone
     meanwhile.
     """
 
@@ -130,27 +131,28 @@ class Throttle:
         self._ask_each = ask_each
         self._hosts: dict[str, _Host] = {}
         self._discovery_wait = shared.discovery_wait
+        self._backoff_base = shared.backoff_base
         self._open = FairQueue(shared.requests, spare=not ask_each)
         self._doubtful = FairQueue(shared.doubtful, spare=not ask_each)
 
     @contextlib.asynccontextmanager
-    async def turn(self, reference: Reference, terms: Terms) -> AsyncIterator[Turn]:
-        """Wait for the image's turn, which lasts as long as the context; ``ask`` once in it."""
+    async def slot(self, reference: Reference, terms: Terms) -> AsyncIterator[Slot]:
+        """Wait for the image's slot, which lasts as long as the context; ``ask`` once in it."""
         called = monotonic()
         host = self._host(reference.host)
         host.users += 1
         try:
-            async with contextlib.AsyncExitStack() as places:
-                leading = await places.enter_async_context(contextlib.AsyncExitStack())
+            async with contextlib.AsyncExitStack() as slots:
+                leading = await slots.enter_async_context(contextlib.AsyncExitStack())
                 await self._discovered(host, leading, terms)
                 began, late = _now(), False
                 try:
                     async with asyncio.timeout(None if self._ask_each else terms.timeout * PATIENCE):
-                        await self._take_places(host, leading, terms.tenant, places)
+                        await self._take_slots(host, leading, terms.tenant, slots)
                 except TimeoutError:
                     late = True
                 waited = 0.0 if self._ask_each else _now() - began
-                yield Turn(reference, terms, called, waited, late, host, leading)
+                yield Slot(reference, terms, called, waited, late, host, leading)
         finally:
             host.users -= 1
 
@@ -161,14 +163,14 @@ class Throttle:
             if host.known.discovered:
                 await leading.aclose()
 
-    async def _take_places(
-        self, host: _Host, leading: contextlib.AsyncExitStack, tenant: Tenant, places: contextlib.AsyncExitStack
+    async def _take_slots(
+        self, host: _Host, leading: contextlib.AsyncExitStack, tenant: Tenant, slots: contextlib.AsyncExitStack
     ) -> None:
-        """A place in each queue, or none: whoever waits in one holds up nobody in another, and leads nobody."""
+        """A slot in each queue, or none: whoever waits in one holds up nobody in another, and leads nobody."""
         taken: FairQueue | None = None
         while True:
             queues = [queue for queue in self._queues(host, tenant.namespace) if queue is not taken]
-            full = next((queue for queue in queues if not queue.has_place(tenant)), None)
+            full = next((queue for queue in queues if not queue.has_slot(tenant)), None)
             if taken is not None and full is not None:
                 taken.give_back(tenant)
             if full is None:
@@ -179,30 +181,30 @@ class Throttle:
         for queue in queues:
             await queue.take(tenant)  # at once
         for queue in (*queues, *([taken] if taken is not None else ())):
-            places.callback(queue.give_back, tenant)
+            slots.callback(queue.give_back, tenant)
 
     def _queues(self, host: _Host, namespace: str) -> list[FairQueue]:
-        """Where a place is needed: at the host, and among all requests that are open; hosts that may be silent never
+        """Where a slot is needed: at the host, and among all requests that are open; hosts that may be silent never
         take the last ones."""
         if host.known.discovered and not host.pause.is_failing(namespace):
             return [host.slots, self._open]
         return [host.slots, host.doubtful, self._doubtful, self._open]
 
-    async def ask(self, turn: Turn, credential: Credential | None) -> Asked:
+    async def ask(self, slot: Slot, credential: Credential | None) -> Asked:
         """Ask, within what is left of the time. Never raises for what a registry does."""
-        host, timeout, namespace = turn.host, turn.left, turn.terms.tenant.namespace
-        if turn.late:
-            return Asked(turn.queued(turn.reference.host, turn.waited), pause=jittered(QUEUED_PAUSE))
+        host, timeout, namespace = slot.host, slot.left, slot.terms.tenant.namespace
+        if slot.late:
+            return Asked(slot.queued(slot.reference.host, slot.waited), pause=jittered(QUEUED_PAUSE))
         if self._ask_each and not host.pause.for_all(monotonic(), timeout):
             await asyncio.sleep(min(host.pause.remaining(monotonic(), namespace, timeout), ASK_EACH_PAUSE))
         started = monotonic()
-        asker = Asker(turn.terms.tenant, None if self._ask_each else _now() + timeout)
-        exchange = Exchange(self._observe, turn.reference.host, asker)
+        asker = Asker(slot.terms.tenant, None if self._ask_each else _now() + timeout)
+        exchange = Exchange(self._observe, slot.reference.host, asker)
         outcome: Evidence | NoAnswer | None = None
         try:
             async with asyncio.timeout(timeout):
                 while True:
-                    wait = self._wait(host, turn)
+                    wait = self._wait(host, slot)
                     again = outcome is not None
                     # Only a short rate limit is worth staying for.
                     if wait and (
@@ -210,63 +212,63 @@ class Throttle:
                     ):
                         break
                     await asyncio.sleep(wait)
-                    outcome = await self._answer(turn, exchange, credential)
-                    self._note(turn, outcome)
+                    outcome = await self._answer(slot, exchange, credential)
+                    self._note(slot, outcome)
                     if again or not (isinstance(outcome, Evidence) and outcome.status == 429):
                         break
         except TimeoutError:
             if outcome is None:  # else it is a rate limit, and the time was over before another answer came
-                outcome = self._too_late(turn, exchange)
+                outcome = self._too_late(slot, exchange)
         now = monotonic()
         pause = host.pause.remaining(now, namespace, timeout)
         if outcome is None:
             outcome = host.pause.reason(now, namespace, timeout) or NoAnswer(
-                Trouble.TIMEOUT, turn.reference.host, "is paused"
+                Trouble.TIMEOUT, slot.reference.host, "is paused"
             )
             return Asked(outcome, pause=pause, paused=True)
         asked = Asked(outcome, exchange.requests, now - started, pause)
         return replace(asked, pause=jittered(QUEUED_PAUSE)) if asked.queued else asked
 
     @staticmethod
-    def _note(turn: Turn, outcome: Evidence | NoAnswer, timeout: float = math.inf) -> None:
-        host, namespace = turn.host, turn.terms.tenant.namespace
-        answers, name = host.known.answered, turn.reference.host
+    def _note(slot: Slot, outcome: Evidence | NoAnswer, timeout: float = math.inf) -> None:
+        host, namespace = slot.host, slot.terms.tenant.namespace
+        answers, name = host.known.answered, slot.reference.host
         host.pause.note(monotonic(), outcome, name, namespace=namespace, answers=answers, timeout=timeout)
 
-    def _too_late(self, turn: Turn, exchange: Exchange) -> NoAnswer:
-        """What it means that the time was over: the host was silent, or there was no place, or both."""
+    def _too_late(self, slot: Slot, exchange: Exchange) -> NoAnswer:
+        """What it means that the time was over: the host was silent, or there was no slot, or both."""
         queued = exchange.asker.queued
         exchange.asker.proceed()
-        waited, asked = turn.waited + exchange.asker.waited, turn.left - exchange.asker.waited
+        waited, asked = slot.waited + exchange.asker.waited, slot.left - exchange.asker.waited
         if queued:
-            return turn.queued(exchange.host, waited)
-        message = f"did not answer within {turn.left:g} s (waiting for {exchange.waiting_for})"
+            return slot.queued(exchange.host, waited)
+        message = f"did not answer within {slot.left:g} s (waiting for {exchange.waiting_for})"
         silence = NoAnswer(Trouble.TIMEOUT, exchange.host, message)
-        if waited > turn.terms.timeout * SHORT_WAIT_SHARE:
-            silence = turn.queued(exchange.host, waited, asked)
+        if waited > slot.terms.timeout * SHORT_WAIT_SHARE:
+            silence = slot.queued(exchange.host, waited, asked)
         elif exchange.requests:
-            self._note(turn, silence, turn.left)
+            self._note(slot, silence, slot.left)
         return silence
 
-    async def _answer(self, turn: Turn, exchange: Exchange, credential: Credential | None) -> Evidence | NoAnswer:
+    async def _answer(self, slot: Slot, exchange: Exchange, credential: Credential | None) -> Evidence | NoAnswer:
         try:
-            return await self._puller.ask(turn.reference, turn.host.known, exchange, credential, turn.leading)
+            return await self._puller.ask(slot.reference, slot.host.known, exchange, credential, slot.leading)
         except NoAnswer as no_answer:
             return no_answer
         except Exception as error:  # noqa: BLE001 - a fault of ours with one answer must not take the other images along
             logger.error("asking %s failed: %s", exchange.host, type(error).__name__)
             return NoAnswer(Trouble.MALFORMED, exchange.host, f"answered what we can't read ({type(error).__name__})")
 
-    def _wait(self, host: _Host, turn: Turn) -> float:
+    def _wait(self, host: _Host, slot: Slot) -> float:
         """Seconds of the host's pause that apply: who wants a fresh look passes a pause older than the wish, but
         never a rate limit."""
-        now, namespace = monotonic(), turn.terms.tenant.namespace
-        if self._ask_each and not host.pause.for_all(now, turn.left):
+        now, namespace = monotonic(), slot.terms.tenant.namespace
+        if self._ask_each and not host.pause.for_all(now, slot.left):
             return 0.0
-        fresh = turn.terms.refresh and not host.pause.is_rate_limited(now)
-        if fresh and host.pause.began_before(turn.called, namespace):
+        fresh = slot.terms.refresh and not host.pause.is_rate_limited(now)
+        if fresh and host.pause.began_before(slot.called, namespace):
             return 0.0
-        return host.pause.remaining(now, namespace, turn.left)
+        return host.pause.remaining(now, namespace, slot.left)
 
     def _host(self, name: str) -> _Host:
         host = self._hosts.get(name)
@@ -276,11 +278,12 @@ class Throttle:
                 idle = [key for key, one in self._hosts.items() if not one.users and one.pause.is_idle(now)]
                 for key in idle[: MAX_HOSTS // 4]:
                     del self._hosts[key]
-            places = self._registries.max_concurrent(name)
+            slots = self._registries.max_concurrent(name)
             for_new = 0 if self._ask_each else FOR_NEW
             host = self._hosts[name] = _Host(
-                FairQueue(places, for_new=for_new if places >= MIN_SHARED else 0),
+                FairQueue(slots, for_new=for_new if slots >= MIN_SHARED else 0),
                 FairQueue(DOUBTFUL_CONCURRENT + for_new, for_new=for_new),
+                HostPause(self._backoff_base),
             )
         return host
 

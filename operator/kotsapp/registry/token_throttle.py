@@ -23,13 +23,13 @@ class TokenHosts:
         self._pauses: OrderedDict[str, HostPause] = OrderedDict()
 
     @contextlib.asynccontextmanager
-    async def turn(self, host: str, registry: str, tenant: Tenant) -> AsyncIterator[None]:
-        """Wait for a place at the service, where the registries file limits it; a registry's own has one already."""
+    async def slot(self, host: str, registry: str, tenant: Tenant) -> AsyncIterator[None]:
+        """Wait for a slot at the service, where the registries file limits it; a registry's own has one already."""
         limit = None if host == registry else self._registries.listed_limit(host)
         if limit is None:
             yield
             return
-        async with self._slots.setdefault(host, FairQueue(limit)).turn(tenant):
+        async with self._slots.setdefault(host, FairQueue(limit)).slot(tenant):
             yield
 
     def limited(self, host: str) -> Evidence | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from kotsapp.manifests.errors import ManifestError, Place
-from kotsapp.release.calls import ConfigIncompleteError, ConfigResult
+from kotsapp.release.config_result import ConfigIncompleteError, ConfigResult
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.store import StoredReleaseError
 

@@ -15,7 +15,7 @@ from kotsapp.release.upgrade import INSTALL, RUN_ONCE, UPGRADE, for_this_renderi
 
 FORCE = "kotsapp.dev/force"
 _SOURCE = regex(r"\s*# Source: (\S+)")
-_CRDS_FILE = regex(r"[^/]+(?:/charts/[^/]+)*/crds/")
+_CRDS_FILE = regex(r"[^/]+(?:/charts/[^/]+)*+/crds/")
 
 _BEFORE = frozenset({"pre-install", "pre-upgrade"})
 # Run by `helm test`, `helm rollback` and `helm uninstall`, none of which happens here.

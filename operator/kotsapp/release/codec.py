@@ -10,13 +10,15 @@ import collections.abc
 import json
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
 # An item that is larger is in a frame of its own. Python parses so much in about a millisecond.
 FRAME_BYTES = 128 * 1024
+# An entry of a dictionary, or of a list.
+VALUE_BYTES = 80
 _FIELD, _ITEMS, _VALUE = "field", "items", "value"
 
 
@@ -52,6 +54,12 @@ def decode(type_: type[Any], frames: Iterable[bytes]) -> Any:
         else:
             into[name] = frame.get(_VALUE)
     return _built(type_, found)
+
+
+def weight(frames: Sequence[bytes]) -> int:
+    """How many bytes an answer will take in memory, roughly: its text, and each value in it."""
+    values = sum(frame.count(b",") + frame.count(b":") for frame in frames)
+    return sum(map(len, frames)) + VALUE_BYTES * values
 
 
 def to_json(value: Any) -> Any:

@@ -16,7 +16,7 @@ _WHERE = regex(rf"{template_chart.NAME}/templates/_text(\d+):(\d+)(?::(\d+))?")
 _AT = regex(r"at <((?:(?!>:|at <).)*+)>:\s*", re.DOTALL)
 _PARSE = regex(r"(?:parse error at \([^)]*\)|template: gotpl:\d+(?::\d+)?): ")
 _MARK = regex(f"{OPEN}(\\d+){CLOSE}")
-_QUOTED_VALUE = regex(r"(found|parsing|invalid value) \"(?:[^\"\\]|\\.)*\"")
+_QUOTED_VALUE = regex(r"(found|parsing|invalid value) \"(?:[^\"\\]++|\\.)*+\"")
 _INNER = regex(r"error calling (?:include|get|set): ")
 
 

@@ -128,8 +128,17 @@ class Reader:
             await self._server.close()
             self._server = None
 
-    async def run(self, job: Job[Result], *, tenant: Tenant, fingerprint: str, suspect: bool = False) -> Result:
+    async def run(
+        self,
+        job: Job[Result],
+        *,
+        tenant: Tenant,
+        fingerprint: str,
+        suspect: bool = False,
+        weigh: Callable[[int], None] | None = None,
+    ) -> Result:
         """What the job makes of its arguments, done for ``tenant``; ``fingerprint`` identifies its inputs.
+        ``weigh`` is given the bytes that the answer will take, before it is looked into, and may raise.
 
         A job is suspect if its reader died before, was at work when the operator did, or is not quick: it comes after
         all others. Raises ReaderDiedError, ReaderUnavailableError, and what the job raises that is meant for the
@@ -151,6 +160,8 @@ class Reader:
         self._suspects -= {name}
         if kind != RESULT:
             raise (await _decoded(Failure, frames)).error()
+        if weigh is not None:
+            weigh(codec.weight(frames))
         return await _decoded(job.result, frames)
 
     def waits(self, tenant: Tenant) -> bool:
@@ -164,10 +175,10 @@ class Reader:
         megabytes. Raises DiedError and ReaderUnavailableError."""
         if suspect:
             asked = replace(asked, seconds=self._seconds)
-        async with contextlib.AsyncExitStack() as turns:
+        async with contextlib.AsyncExitStack() as slots:
             if charts:
-                await turns.enter_async_context(self._chart_queue.turn(tenant, suspect=suspect))
-            await turns.enter_async_context(self._queue.turn(tenant, suspect=suspect))
+                await slots.enter_async_context(self._chart_queue.slot(tenant, suspect=suspect))
+            await slots.enter_async_context(self._queue.slot(tenant, suspect=suspect))
             try:
                 server = await self._started()
                 return await server.run(request(), asked)
@@ -214,8 +225,9 @@ class InProcess(Reader):
         tenant: Tenant,
         fingerprint: str,  # noqa: ARG002 - as the one that forks
         suspect: bool = False,
+        weigh: Callable[[int], None] | None = None,  # noqa: ARG002
     ) -> Result:
-        async with self._queue.turn(tenant, suspect=suspect):
+        async with self._queue.slot(tenant, suspect=suspect):
             function = importlib.import_module(self._jobs).JOBS[job.name]
             answer: Result = await asyncio.to_thread(function, *job.arguments)
             return answer

@@ -12,6 +12,7 @@ from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.stream import Chunk
 from kotsapp.manifests.yaml_document import Seen
 from kotsapp.release import actions, kots, roles
+from kotsapp.release.annotations import included
 from kotsapp.release.files import TextFile
 from kotsapp.release.roles import Role
 
@@ -109,6 +110,15 @@ def opened(files: Sequence[TextFile], texts: Texts) -> Opened:
     """Raises ManifestError for documents that have to be read and can't be."""
     raws = split_documents(files)
     return Opened(tuple(raws), tuple(() if raw.to_fill else tuple(texts.read(raw)) for raw in raws))
+
+
+def excluded(raw: RawDocument, texts: Texts) -> list[Document]:
+    """The objects of a document that is left out whatever its calls come to; none if it is not, or can't be read."""
+    try:
+        found = texts.read(raw)
+        return found if found and all(not included(one.value, one.place) for one in found) else []
+    except ManifestError:
+        return []
 
 
 def split_documents(files: Sequence[TextFile]) -> list[RawDocument]:

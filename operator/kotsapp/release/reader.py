@@ -11,11 +11,13 @@ from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release import actions, calls, kots, raw, repeatable
 from kotsapp.release.annotations import name
 from kotsapp.release.budget import DistinctImages, for_command_line
-from kotsapp.release.calls import ConfigResult, FilledRelease, Filler, Filling
+from kotsapp.release.calls import FilledRelease
 from kotsapp.release.charts import ChartRequest
+from kotsapp.release.config_result import ConfigResult, config_of, shipped_answers
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.errors import HelmError
 from kotsapp.release.files import SourceFile, TextFile, content_digest, expand
+from kotsapp.release.filler import Filler, Filling
 from kotsapp.release.filling import CallsError, Drawn, Failure
 from kotsapp.release.kots import Application
 from kotsapp.release.raw import Opened, Texts
@@ -175,10 +177,10 @@ def with_repeated(
     texts: Sequence[TextFile], opened: Opened, filling: Filling, reading: Texts, budget: Budget
 ) -> Opened:
     """The documents with what the Config's repeatable items repeat."""
-    config = calls.config_of(opened)
+    config = config_of(opened)
     if config is None or not any(item.targets for item in config.items):
         return opened
-    rows = filling.answers.over(calls.shipped_answers(opened)).rows
+    rows = filling.answers.over(shipped_answers(opened)).rows
     return raw.opened(repeatable.repeated(texts, config, rows, budget), reading)
 
 
@@ -228,7 +230,7 @@ def _sort(opened: Opened, filled: FilledRelease, reading: Texts, sorter: Sorter)
     for one, found in zip(opened.raws, opened.found, strict=True):
         failed = filled.failures.get(one.key, ()) if one.to_fill else ()
         if failed:
-            left_out = calls.excluded(one, reading)
+            left_out = raw.excluded(one, reading)
             for document in left_out:
                 sorter.leave_out(document.value)
             if not left_out and one.must_be_read:

@@ -15,11 +15,11 @@ from kotsapp.images.unhandled import find_unhandled
 from kotsapp.manifests.budget import Budget
 from kotsapp.pullsecret import dockerconfigjson
 from kotsapp.release import sdk
-from kotsapp.release.calls import Filling
 from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ClusterFacts, ReleaseVersion, TemplateContext, license_fields
+from kotsapp.release.filler import Filling
 from kotsapp.release.filling import Drawn
 from kotsapp.release.kots import Application
 from kotsapp.release.reader import Release, SourceFile, read_release

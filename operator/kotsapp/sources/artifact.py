@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kotsapp.sources.web import Web
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Artifact:
     """One version of a source.
 

@@ -14,14 +14,14 @@ from kotsapp.sources.web import Web
 
 
 class Fetcher:
-    """Asks through one ``web``; each question has its turn (``turn``), or one tenant's silent servers held up all."""
+    """Asks through one ``web``; each question in a slot (``slot``), or one tenant's silent servers held up all."""
 
     def __init__(self, web: Web) -> None:
         self._web = web
 
     @asynccontextmanager
-    async def turn(self, tenant: Tenant) -> AsyncIterator[None]:
-        """A turn to ask, which tenants have one after the other."""
+    async def slot(self, tenant: Tenant) -> AsyncIterator[None]:
+        """A slot to ask in, shared fairly between tenants."""
         async with self._web.looking(tenant):
             yield
 

@@ -79,14 +79,14 @@ class Web:
 
     @asynccontextmanager
     async def looking(self, tenant: Tenant) -> AsyncIterator[None]:
-        """A turn to look at one source."""
-        async with self._looks.turn(tenant):
+        """A slot to look at one source."""
+        async with self._looks.slot(tenant):
             yield
 
     @asynccontextmanager
     async def fetching(self, tenant: Tenant) -> AsyncIterator[None]:
-        """A turn to fetch what is large."""
-        async with self._fetches.turn(tenant):
+        """A slot to fetch what is large."""
+        async with self._fetches.slot(tenant):
             yield
 
     async def get(self, question: Question) -> Answer:

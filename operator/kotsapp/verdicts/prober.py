@@ -22,7 +22,7 @@ from kotsapp.registry.evidence import Evidence, NoAnswer, Trouble
 from kotsapp.registry.guard import Guard
 from kotsapp.registry.limits import MAX_CACHED_VERDICTS, SHARED, Shared
 from kotsapp.registry.puller import Puller
-from kotsapp.registry.throttle import Terms, Throttle, Turn
+from kotsapp.registry.throttle import Slot, Terms, Throttle
 from kotsapp.verdicts.cache import ResultCache
 from kotsapp.verdicts.metrics import Metrics
 from kotsapp.verdicts.probe_result import ProbeResult, decide, decide_trouble
@@ -84,7 +84,7 @@ class Prober:
     ) -> ProbeResult:
         """The verdict of an anonymous pull. Never raises for what a registry does.
 
-        ``timeout`` (seconds) is for all requests of this image, the wait for its turn among those of its ``tenant``
+        ``timeout`` (seconds) is for all requests of this image, the wait for its slot among those of its ``tenant``
         included; a decisive verdict younger than ``max_age`` (seconds) is not asked again. ``refresh`` asks in any
         case, but keeps to a rate limit's pause. Concurrent probes of one image are one.
         """
@@ -102,7 +102,7 @@ class Prober:
         if (result := kept()) is not None:
             return result
         question, terms = (key, timeout), Terms(timeout, refresh, tenant)
-        work = partial(self._in_turn, reference, terms, question, kept, self._probe)
+        work = partial(self._in_slot, reference, terms, question, kept, self._probe)
         # Others that wrote the image differently may have asked.
         return replace(await self._once((tenant, *question), work), image=reference.written)
 
@@ -134,25 +134,25 @@ class Prober:
         if result is None:
             question, ask = (key, timeout), partial(self._verify, credential)
             result = await self._once(
-                (tenant, *question), partial(self._in_turn, reference, terms, question, kept, ask)
+                (tenant, *question), partial(self._in_slot, reference, terms, question, kept, ask)
             )
         return result
 
-    async def _in_turn(
+    async def _in_slot(
         self,
         reference: Reference,
         terms: Terms,
         question: object,
         kept: Callable[[], T | None],
-        ask: Callable[[Turn], Coroutine[Any, Any, T]],
+        ask: Callable[[Slot], Coroutine[Any, Any, T]],
     ) -> T:
-        """Ask when it is the tenant's turn: unless another tenant's same question was answered meanwhile, and together
-        with one that is being asked. Nobody waits for another tenant's turn."""
-        async with self._throttle.turn(reference, terms) as turn:
-            if turn.late:
-                return await ask(turn)
+        """Ask in a slot of the tenant's: unless another tenant's same question was answered meanwhile, and together
+        with one that is being asked. Nobody waits for another tenant's slot."""
+        async with self._throttle.slot(reference, terms) as slot:
+            if slot.late:
+                return await ask(slot)
             known = kept()
-            return known if known is not None else await self._once(question, partial(ask, turn))
+            return known if known is not None else await self._once(question, partial(ask, slot))
 
     async def _once(self, key: object, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Join the same question when it is under way. A waiter that gives up doesn't take it from the others."""
@@ -163,8 +163,8 @@ class Prober:
         found: T = await asyncio.shield(task)
         return found
 
-    async def _probe(self, turn: Turn) -> ProbeResult:
-        asked, reference, timeout = await self._throttle.ask(turn, None), turn.reference, turn.left
+    async def _probe(self, slot: Slot) -> ProbeResult:
+        asked, reference, timeout = await self._throttle.ask(slot, None), slot.reference, slot.left
         outcome = asked.outcome
         if isinstance(outcome, NoAnswer):
             decision, status, code = decide_trouble(outcome), None, None
@@ -194,8 +194,8 @@ class Prober:
         )
         return replace(result, retry_after=wait)
 
-    async def _verify(self, credential: Credential, turn: Turn) -> Verification:
-        asked, reference, timeout = await self._throttle.ask(turn, credential), turn.reference, turn.left
+    async def _verify(self, credential: Credential, slot: Slot) -> Verification:
+        asked, reference, timeout = await self._throttle.ask(slot, credential), slot.reference, slot.left
         outcome = asked.outcome
         key = (_key(reference), credential.key)
         result = judge_trouble(outcome) if isinstance(outcome, NoAnswer) else judge(outcome)

@@ -48,7 +48,7 @@ from kotsapp.reconcile.source_report import describe, version_of
 from kotsapp.reconcile.status import finished_workloads
 from kotsapp.redact import current
 from kotsapp.release.budget import for_sources
-from kotsapp.release.calls import ConfigIncompleteError
+from kotsapp.release.config_result import ConfigIncompleteError
 from kotsapp.release.jobs import Inputs
 from kotsapp.release.process import InProcess
 from kotsapp.release.reader import Release, SourceFile

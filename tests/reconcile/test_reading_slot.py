@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Any
 
 import pytest
 
-from harness.charts import helm
 from harness.cluster import NAMESPACE, config_map
 from harness.inprocess import Operator, operating
 from harness.licenses import Signer
@@ -17,17 +15,9 @@ from kotsapp.fair_queue import FairQueue, Tenant
 from kotsapp.names import KIND
 from kotsapp.release.process import InProcess
 
+pytestmark = pytest.mark.usefixtures("helm_on_path")
+
 DRAWN = "{{repl RandomString 20}}"
-
-
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
-    return Signer.make(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(autouse=True)
-def helm_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(helm().parent), prepend=os.pathsep)
 
 
 def drawn(operator: Operator) -> Any:
@@ -96,7 +86,7 @@ def test_a_wait_for_a_reader_is_told_when_it_is_long(
     now_read = asyncio.Event()
 
     async def run(self: InProcess, *arguments: Any, tenant: Tenant, **options: Any) -> Any:
-        async with one.turn(tenant):
+        async with one.slot(tenant):
             if tenant.app == "my-app":
                 await now_read.wait()
             return await read(self, *arguments, tenant=tenant, **options)
@@ -107,7 +97,7 @@ def test_a_wait_for_a_reader_is_told_when_it_is_long(
     @in_virtual_time
     async def test() -> None:
         async with operating(signer) as operator, asyncio.timeout(300):
-            async with one.turn(Tenant("somebody", "else")):
+            async with one.slot(Tenant("somebody", "else")):
                 operator.put_app(config_map(a="1"))
                 await asyncio.sleep(seconds)
                 assert ("waits for its turn to be read" in operator.message()) == (seconds > 5)

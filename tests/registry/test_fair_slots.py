@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # Far less than what is held is held for.
 SOON = 60.0
 FEW = Shared(requests=24, doubtful=18, discovery_wait=0.02)
-# What one app gets of 18 places where others are spared as many as it has twice over, and of 24; and a namespace.
+# What one app gets of 18 slots where others are spared as many as it has twice over, and of 24; and a namespace.
 OF_DOUBTFUL, OF_ALL, OF_NAMESPACE = 6, 8, 12
 
 
@@ -50,7 +50,7 @@ def asked_of(servers: dict[str, HostileRegistry], hosts: Iterable[str]) -> int:
 
 
 @pytest.mark.parametrize("tenants", [[ATTACKER], [ATTACKER, SIBLING]], ids=["one app", "two apps"])
-async def test_hosts_that_answer_once_and_then_hang_leave_places_to_other_tenants(tenants: list[Tenant]) -> None:
+async def test_hosts_that_answer_once_and_then_hang_leave_slots_to_other_tenants(tenants: list[Tenant]) -> None:
     hanging: dict[str, Behaviour] = {f"hanging-{number}": once_then_silent for number in range(6)}
     async with serving({**hanging, "quay": ok, "new": ok}, FEW) as (servers, prober):
         await probe(prober, "quay", "known")
@@ -68,7 +68,7 @@ async def test_hosts_that_answer_once_and_then_hang_leave_places_to_other_tenant
     assert OF_ALL <= held <= OF_NAMESPACE
 
 
-async def test_new_hosts_that_are_silent_leave_places_to_other_tenants_new_hosts() -> None:
+async def test_new_hosts_that_are_silent_leave_slots_to_other_tenants_new_hosts() -> None:
     hosts: dict[str, Behaviour] = {f"silent-{number}": silent for number in range(20)}
     async with serving({**hosts, "quay": ok}, FEW) as (servers, prober):
         with asking(prober, list(hosts), 4):

@@ -21,7 +21,7 @@ READING = "reading the release"
 
 @asynccontextmanager
 async def reading(app: App, services: Services, progress: Progress) -> AsyncIterator[None]:
-    """Not at work at the API server for as long as the context lasts; Ready shows a wait for a reader's place."""
+    """Not at work at the API server for as long as the context lasts; Ready shows a wait for a reader's slot."""
     ended = asyncio.Event()
     announcing = asyncio.create_task(_announce_waits(app, services, progress, ended))
     try:
