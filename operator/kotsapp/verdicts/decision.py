@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from kotsapp.images.reference import Reference, parse
 from kotsapp.images.routing import Domains, Route, pull_reference
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.probe_result import ProbeResult
+from kotsapp.verdicts.verdict import Verdict, route_of
 from kotsapp.verdicts.verification import Verification, Verified
 
 
@@ -79,20 +80,6 @@ class Resolution:
     def is_routed(self) -> bool:
         """Whether pods pull it with the license."""
         return self.route is not None and self.route.needs_secret
-
-
-_ROUTES = {
-    Verdict.PUBLIC: Route.DIRECT,
-    Verdict.PRIVATE: Route.PROXY,
-    Verdict.PROXIED: Route.PROXY,
-    Verdict.REPLICATED: Route.REGISTRY,
-    Verdict.EXCLUDED: Route.DIRECT,
-}
-
-
-def route_of(verdict: Verdict) -> Route | None:
-    """The route that a decisive verdict stands for, None for the others."""
-    return _ROUTES.get(verdict)
 
 
 def unprobed(reference: Reference, verdict: Verdict) -> ProbeResult:

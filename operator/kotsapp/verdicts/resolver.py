@@ -9,10 +9,11 @@ from kotsapp.images.reference import Reference, parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
 from kotsapp.registry.credential import Credential
-from kotsapp.verdicts.decision import OnUndecided, Previous, Resolution, resolution, route_of, unprobed
+from kotsapp.verdicts.decision import OnUndecided, Previous, Resolution, resolution, unprobed
 from kotsapp.verdicts.exemptions import classify
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verdict import Verdict, route_of
 from kotsapp.verdicts.verification import Verification, Verified, shown_before
 
 
