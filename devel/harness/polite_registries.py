@@ -7,21 +7,22 @@ from harness.hostile import MANIFEST_TYPE, Behaviour, HostileRegistry, Request, 
 from harness.hostile_answers import BEHAVIOURS
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
+from kotsapp.registry.limits import SHARED, Shared
 from kotsapp.verdicts.metrics import Metrics
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult
 
 OK = {"Content-Type": MANIFEST_TYPE}
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    behaviour: Behaviour, metrics: Metrics | None = None, **entry: object
+    behaviour: Behaviour, metrics: Metrics | None = None, shared: Shared = SHARED, **entry: object
 ) -> AsyncIterator[tuple[HostileRegistry, Prober]]:
     """One registry that treats every request the same, known as quay.io, and a prober."""
     async with HostileRegistry({**BEHAVIOURS, "x": behaviour}) as server:
         entries = [{"host": "quay.io", "endpoint": server.endpoint, **entry}]
-        async with Prober(Registries.read({"registries": entries}, "test"), metrics=metrics) as prober:
+        async with Prober(Registries.read({"registries": entries}, "test"), metrics=metrics, shared=shared) as prober:
             yield server, prober
 
 

@@ -1,12 +1,17 @@
 """What releases at work hold in memory, shared by their size; large ones wait, and hold up no small ones."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
 import pytest
 import yaml
 
+from harness.cluster import NAMESPACE, config_map
+from harness.inprocess import operating
+from harness.licenses import Signer
 from harness.shipped import DEPLOY
+from harness.virtual_time import in_virtual_time, until
 from kotsapp.fair_queue import Tenant
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import Place
@@ -86,3 +91,17 @@ def test_what_is_kept_is_bounded_shared_and_let_go_of() -> None:
     assert shares.keep(other, second, MAX_KEPT // 4)
     del first, second
     assert shares.keep(other, replace(StoredRelease(1, "", "", Release())), MAX_KEPT)
+
+
+@in_virtual_time
+async def test_who_waits_for_a_share_says_so_and_goes_on_when_there_is_one(signer: Signer) -> None:
+    shares, others = Shares(), [Tenant(f"n{number}", "other") for number in range(Size.MEDIUM.places)]
+    async with operating(signer, shares=shares) as operator:
+        async with contextlib.AsyncExitStack() as taken:
+            for other in others:
+                await taken.enter_async_context(shares.slot(other, Size.MEDIUM))
+            operator.put_app(config_map(a="1"))
+            await operator.until_reason("Progressing")
+            await until(lambda: "waits for its turn" in operator.message())
+            assert operator.api.get("ConfigMap", "settings", NAMESPACE) is None
+        await operator.until_ready()

@@ -8,6 +8,7 @@ from harness.channel_apps import follow, publish, release_object, rolled_out, ru
 from harness.cluster import NAMESPACE, config_map, deployment, well
 from harness.inprocess import operating
 from harness.licenses import LICENSE_ID, Signer
+from harness.running import ROOT
 from harness.vendors import VendorWeb
 from harness.virtual_time import in_virtual_time, quiet, until
 from localworld.release_channel import Customer, Request, Response
@@ -107,6 +108,21 @@ async def test_a_version_that_the_vendor_does_not_have_is_not_told_as_if_it_ran(
         publish(web.vendor, "1.4.2")
         await until(lambda: running(operator) == "1.4.2")
         await operator.until_ready()
+
+
+@in_virtual_time
+async def test_a_version_that_can_not_be_had_is_reported_as_the_page_for_troubles_quotes_it(
+    signer: Signer, web: VendorWeb
+) -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    quoted = page.partition("### A version that can't be had\n")[2].split("```\n")[1]
+    async with rolled_out(signer, web, manifests=pinned("1.0.0")) as operator:
+        follow(operator, manifests=pinned("1.4.2"))
+        await operator.until_reason("SourceUnavailable")
+        status, reason = operator.ready()
+        event = next(event for event in operator.api.all("Event", NAMESPACE) if event["reason"] == reason)
+        reported = f"Ready {status}: {reason}: {operator.message()}\nevent: {event['type']} {event['reason']}\n"
+    assert reported == quoted
 
 
 @in_virtual_time

@@ -8,6 +8,7 @@ from harness.hostile import MANIFEST, Request, Talk
 from harness.polite_registries import OK, ok, probe, serving
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
+from kotsapp.registry.limits import Shared
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.verdict import Verdict
 
@@ -119,13 +120,11 @@ async def test_a_short_rate_limit_is_waited_out() -> None:
     assert result.elapsed >= 1.0
 
 
-async def test_a_broken_host_is_left_alone_after_three_failures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kotsapp.registry.host_state.BACKOFF_BASE", 30.0)
-
+async def test_a_broken_host_is_left_alone_after_three_failures() -> None:
     async def broken(request: Request, talk: Talk) -> None:
         await talk.answer(502)
 
-    async with serving(broken, maxConcurrent=1) as (server, prober):
+    async with serving(broken, shared=Shared(backoff_base=30.0), maxConcurrent=1) as (server, prober):
         results = await asyncio.gather(*(probe(prober, f"t{number}") for number in range(50)))
 
         assert {result.verdict for result in results} == {Verdict.UNREACHABLE}

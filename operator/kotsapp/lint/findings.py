@@ -26,6 +26,7 @@ RULES = {
     "chart-flags": "helmUpgradeFlags that mean nothing to the operator",
     "chart-not-rendered": "Charts were not rendered, since there is no helm here",
     "chart-unused": "A chart that no HelmChart document asks for",
+    "cluster-fact": "A template call asks for a fact of the cluster, which is not known here",
     "config": "The Config can't be read",
     "config-item-failing": "An item of the Config whose template call can't be filled in, so that it is empty",
     "config-item-required": "An item of the Config that has to be given by whoever installs the release",

@@ -87,7 +87,7 @@ class RemoteSources:
         if not self._looking:
             return best
         try:
-            async with self._turn():
+            async with self._slot():
                 found = await self._services.fetcher.newest_license(best, self._trust)
             license = await asyncio.to_thread(newest.read, found.content, given, self._trust)
         except SourceError as error:
@@ -149,7 +149,7 @@ class RemoteSources:
         try:
             self._share.hold(len(newest.content))
         except LargerError:
-            self._memory.ask_now |= self._looking  # what was fetched is lost
+            self._memory.ask_now |= self._looking  # what was fetched is dropped, and fetched once more
             raise
 
     async def _forget(self) -> None:
@@ -169,7 +169,7 @@ class RemoteSources:
                 return None  # asked again when it is due, however often the app is woken
             self._looking = True
         try:
-            async with self._turn():
+            async with self._slot():
                 access = access_for(self._app, self._spec, license, item, self._logins, self._channels)
                 seen = await self._services.fetcher.look(item, access, known)
             if known is None or seen.artifact.digest != known.artifact.digest:
@@ -192,7 +192,7 @@ class RemoteSources:
             raise SourceContentError(f"{what} can't be unpacked: {error}; ask the vendor") from None
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _slot(self) -> AsyncIterator[None]:
         async with self._services.limiter.waiting(self._app.tenant), self._services.fetcher.slot(self._app.tenant):
             yield
 

@@ -29,9 +29,9 @@ class Size(Enum):
 
     # Two dozen objects and their sources. So many may wait for registries at once.
     SMALL = (MIB // 4, 64)
-    # Some hundred objects, which most releases of vendors have. Here begins whose size nobody knows yet.
-    MEDIUM = (4 * MIB, 12)
-    # Two, so that one namespace's leaves a place to another's.
+    # Two hundred objects: most releases of vendors have fewer. Here begins whose size nobody knows yet.
+    MEDIUM = (2 * MIB, 24)
+    # Two, so that one namespace's leaves a slot to another's.
     LARGE = (MAX_ONE, 2)
 
     @property
@@ -39,7 +39,7 @@ class Size(Enum):
         return self.value[0]
 
     @property
-    def places(self) -> int:
+    def slots(self) -> int:
         return self.value[1]
 
     @classmethod
@@ -52,7 +52,7 @@ class Size(Enum):
 OBJECT_BYTES = 16 * 1024
 
 # All of them together; release/budget.py says what else is in the pod.
-MAX_SHARES = sum(size.most * size.places for size in Size) + MAX_KEPT
+MAX_SHARES = sum(size.most * size.slots for size in Size) + MAX_KEPT
 
 
 def expected(status: Mapping[str, Any]) -> Size:
@@ -109,7 +109,7 @@ class Shares:
     """The shares of all apps, and what is kept of them between reconciliations."""
 
     def __init__(self) -> None:
-        self._queues = {size: FairQueue(size.places, spare=True) for size in Size}
+        self._queues = {size: FairQueue(size.slots, spare=True) for size in Size}
         self._kept: dict[int, tuple[Tenant, int]] = {}
 
     @asynccontextmanager

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from kotsapp.api.conditions import Reason, progressing, retrying
+from kotsapp.api.conditions import READY, Condition, Reason, condition_in, progressing, retrying
 from kotsapp.apply.inventory import Inventory
 from kotsapp.apply.ledger import Ledger
 from kotsapp.backoff import Backoff
@@ -34,6 +34,12 @@ RETRY = Backoff(first=1.0, longest=300.0, jitter=0.2)
 QUIET = 0.5
 # Changes come in bursts (a rollout touches many objects); one look a moment later sees them all.
 BURST = 0.1
+# Most apps are looked at in a second. Whoever waits for longer than a few wants to know for what.
+ANNOUNCE_AFTER = 3.0
+WAITING = (
+    "waits for its turn: what apps hold in memory while they are looked at is bounded, and shared fairly between"
+    " namespaces by the size of the apps"
+)
 # Kopf sets the finalizer at once, as a rule.
 FINALIZER_WAIT = 10.0
 
@@ -71,8 +77,7 @@ class Worker:
                 # Deleted now, it would leave behind what was made for it; the finalizer's event wakes.
                 await self._await_finalizer(services)
                 continue
-            tenant = self.app.tenant
-            async with self._busy, services.shares.slot(tenant, self._memory.size), services.limiter.slot(tenant):
+            async with self._busy, self._share(services), services.limiter.slot(self.app.tenant):
                 delay = await self._once(services)
             self._memory.redactor.rest()
             await self._sleep(delay)
@@ -122,6 +127,23 @@ class Worker:
                 await self.wake.wait()
         except TimeoutError:
             await set_finalizer(self.app, True, services.client)
+
+    @contextlib.asynccontextmanager
+    async def _share(self, services: Services) -> AsyncIterator[None]:
+        """A share of memory of the app's size; whoever waits for it for long says so, unless it is Ready."""
+        async with contextlib.AsyncExitStack() as stack:
+            slot = services.shares.slot(self.app.tenant, self._memory.size)
+            entering = asyncio.create_task(stack.enter_async_context(slot))
+            try:
+                done, _ = await asyncio.wait({entering}, timeout=ANNOUNCE_AFTER)
+                ready = condition_in(self._writer.status, READY)
+                if not done and self._writer.certain and (ready or {}).get("status") != "True":
+                    await self._write(self.app, progressing(WAITING), services)
+                await entering
+            finally:
+                entering.cancel()
+                await asyncio.gather(entering, return_exceptions=True)
+            yield
 
     async def _once(self, services: Services) -> float | None:
         """One reconciliation; the seconds until the next one, None to wait for a change."""
@@ -177,10 +199,14 @@ class Worker:
             await self._post(app, event, services)
 
     async def _report_fault(self, app: App, services: Services) -> None:
-        writer = self._writer
         message = "an internal error, see the operator's log; tried again"
-        found = status.Findings(conditions=tuple(retrying(Reason.INTERNAL_ERROR, message)))
+        await self._write(app, retrying(Reason.INTERNAL_ERROR, message), services)
+
+    async def _write(self, app: App, conditions: Sequence[Condition], services: Services) -> None:
+        """Write these conditions beside what the status says already."""
+        writer = self._writer
         inventory = Inventory.from_status(writer.status.get("inventory") or ())
+        found = status.Findings(conditions=tuple(conditions))
         now = status.build(writer.status, found, inventory, app.generation, rfc3339())
         try:
             await writer.write(app, now, services.client)

@@ -96,12 +96,14 @@ MAX_CODE = 64
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all apps share, for who has less of it than a whole operator, such as a test."""
+    """What all apps share, for who has less of it than a whole operator, such as a test; ``backoff_base`` is how long a
+    host that failed once is left alone, in seconds."""
 
     requests: int = MAX_CONCURRENT_TOTAL
     doubtful: int = MAX_CONCURRENT_DOUBTFUL
     large_bodies: int = MAX_LARGE_BODIES
     discovery_wait: float = MAX_DISCOVERY_WAIT
+    backoff_base: float = BACKOFF_BASE
 
 
 SHARED = Shared()

@@ -76,7 +76,7 @@ class _Host:
 
     slots: FairQueue
     doubtful: FairQueue
-    pause: HostPause = field(default_factory=HostPause)
+    pause: HostPause
     known: HostKnowledge = field(default_factory=HostKnowledge)
     users: int = 0
 
@@ -131,6 +131,7 @@ class Throttle:
         self._ask_each = ask_each
         self._hosts: dict[str, _Host] = {}
         self._discovery_wait = shared.discovery_wait
+        self._backoff_base = shared.backoff_base
         self._open = FairQueue(shared.requests, spare=not ask_each)
         self._doubtful = FairQueue(shared.doubtful, spare=not ask_each)
 
@@ -282,6 +283,7 @@ class Throttle:
             host = self._hosts[name] = _Host(
                 FairQueue(slots, for_new=for_new if slots >= MIN_SHARED else 0),
                 FairQueue(DOUBTFUL_CONCURRENT + for_new, for_new=for_new),
+                HostPause(self._backoff_base),
             )
         return host
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kotsapp.images.domains import is_domain
 from kotsapp.images.finder import find_images
 from kotsapp.images.podspec import group_kind
-from kotsapp.license.domains import is_domain
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.regexes import regex
 from kotsapp.release.annotations import Object, boolean, name

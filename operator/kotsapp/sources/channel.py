@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kotsapp.license.domains import is_domain
+from kotsapp.images.domains import is_domain
 from kotsapp.registry.client import Answer
 from kotsapp.release.context import ReleaseVersion
 from kotsapp.sources import pending
