@@ -13,11 +13,12 @@ from kotsapp.images.podspec import group_kind
 from kotsapp.kube.objects import key_of
 from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.redact import Redactor, is_name, is_word
+from kotsapp.redact import Redactor, is_name
 from kotsapp.release.archives import is_archive
 from kotsapp.release.errors import HelmError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.sources.docker_config import decoded
+from kotsapp.spellings import is_word
 from kotsapp.text import listed
 
 # A field's value on one line, or an item's. Fields that say what and where an object is are shown, wherever they stand.
