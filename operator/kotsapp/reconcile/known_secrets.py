@@ -61,7 +61,7 @@ def of_sources(files: Iterable[SourceFile]) -> Iterator[str]:
 def _fields(text: str) -> Iterator[tuple[str, str]]:
     """What lines set, by what it is called: a variable's value by its name, a block's or a list's line by its field."""
     holder = name = ""
-    # One after the other: whoever does this in a thread lets others have their turn in between.
+    # One after the other: whoever does this in a thread lets others run in between.
     for found in _VALUE.finditer(text):
         field, written = found[1] or "", found[2]
         value = written.strip().strip("\"'")
