@@ -16,7 +16,7 @@ from kotsapp.license.errors import LicenseError, LicenseReason, shown
 from kotsapp.license.expiry import LicenseState, expiry_state
 from kotsapp.license.signature import SCHEMES, VERSIONS, Scheme, SignedData, verify
 from kotsapp.license.trust import TrustedKeys
-from kotsapp.redact import is_word
+from kotsapp.spellings import is_word
 
 
 class Policy(StrEnum):

@@ -51,7 +51,7 @@ from kotsapp.text import rfc3339
 
 # Pods that were just made have nothing to show yet.
 POD_GRACE = 1.5
-# Seconds between fresh probes that are asked for: each asks every registry anew, at places that all apps share.
+# Seconds between fresh probes that are asked for: each asks every registry anew, in slots that all apps share.
 MIN_REFRESH = 5.0
 
 
