@@ -75,7 +75,7 @@ class Share:
     def __init__(self, size: Size) -> None:
         self.size = size
         self.held = 0
-        self._rendering = 0
+        self._replaced: dict[str, int] = {}
 
     def hold(self, amount: int) -> None:
         """So many bytes more. Raises LargerError where the share has no room for them."""
@@ -85,7 +85,14 @@ class Share:
 
     def hold_rendering(self, amount: int) -> None:
         """A rendering of so many bytes, in place of the one before it. Raises LargerError."""
-        before, self._rendering = self._rendering, amount
+        self._hold_instead("rendering", amount)
+
+    def hold_secrets(self, amount: int) -> None:
+        """What is known of secrets is so many bytes by now. Raises LargerError."""
+        self._hold_instead("secrets", amount)
+
+    def _hold_instead(self, what: str, amount: int) -> None:
+        before, self._replaced[what] = self._replaced.get(what, 0), amount
         self.hold(amount - before)
 
 
