@@ -37,8 +37,9 @@ from kotsapp.reconcile.workers import Workers
 from kotsapp.registry.credential import Credential
 from kotsapp.release.process import InProcess
 from kotsapp.sources.fetcher import Fetcher
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verification, Verified
 from localworld.release_channel import Vendor
 

@@ -11,8 +11,8 @@ from harness.hostile import Behaviour, HostileRegistry, says
 from harness.outside import HOST, OUTSIDE, Names, OutsideIsPublic
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult
 
 
 @contextlib.asynccontextmanager

@@ -9,8 +9,8 @@ from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
 from kotsapp.registry.limits import SHARED, Shared
 from kotsapp.verdicts.metrics import Metrics
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult
 
 OK = {"Content-Type": MANIFEST_TYPE}
 

@@ -23,7 +23,8 @@ from harness.licenses import Signer
 from harness.packing import pack
 from harness.virtual_time import in_virtual_time, until
 from kotsapp.logs import formatter
-from kotsapp.redact import Redactor, spellings, use
+from kotsapp.redact import Redactor, use
+from kotsapp.spellings import spellings
 from kotsapp.verdicts.metrics import Metrics
 from kotsapp.verdicts.verdict import Verdict
 

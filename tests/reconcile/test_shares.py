@@ -95,7 +95,7 @@ def test_what_is_kept_is_bounded_shared_and_let_go_of() -> None:
 
 @in_virtual_time
 async def test_who_waits_for_a_share_says_so_and_goes_on_when_there_is_one(signer: Signer) -> None:
-    shares, others = Shares(), [Tenant(f"n{number}", "other") for number in range(Size.MEDIUM.places)]
+    shares, others = Shares(), [Tenant(f"n{number}", "other") for number in range(Size.MEDIUM.slots)]
     async with operating(signer, shares=shares) as operator:
         async with contextlib.AsyncExitStack() as taken:
             for other in others:

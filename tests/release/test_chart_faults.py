@@ -94,10 +94,10 @@ def test_names_that_are_options_to_helm_are_refused(name: str, namespace: str, p
 def test_without_helm_it_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HelmMissingError, match="there is no helm on PATH: install it or give its path"):
-        runner.find_program()
+        helm_process.find_program()
     with pytest.raises(HelmMissingError, match="/nowhere/helm is not a program"):
-        runner.find_program("/nowhere/helm")
-    assert runner.find_program(str(helm())) == helm()
+        helm_process.find_program("/nowhere/helm")
+    assert helm_process.find_program(str(helm())) == helm()
 
 
 def test_a_chart_that_is_none_for_helm_is_told() -> None:

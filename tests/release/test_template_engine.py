@@ -10,11 +10,11 @@ import pytest
 from harness.charts import helm
 from harness.engine_texts import context, fill, filled, texts
 from kotsapp.manifests.errors import Place
-from kotsapp.release import functions, template_engine
+from kotsapp.release import functions, helm_engine, template_engine
 from kotsapp.release.context import ClusterFacts, ReleaseVersion, TemplateContext
 from kotsapp.release.errors import HelmMissingError
 from kotsapp.release.filling import Filled, Request, Text
-from kotsapp.release.helm import find_program
+from kotsapp.release.helm_process import find_program
 from kotsapp.release.template_engine import EngineError
 
 # What replicatedhq/kots at 370ae9030 makes of 48 calls and a Config, run.
@@ -230,6 +230,14 @@ def test_without_helm_that_is_said() -> None:
     request = Request(context(), texts("{{repl 1 }}"))
     with pytest.raises(HelmMissingError):
         template_engine.fill(request, lambda: find_program("/nowhere/helm"))
+
+
+def test_an_engine_that_waits_is_used() -> None:
+    request = Request(context(), texts("{{repl Add 1 2 }}"))
+    with helm_engine.started(helm()) as engine:
+        assert template_engine.fill(request, helm, engine).texts["t0"] == "3"
+        assert not engine.waits
+        assert template_engine.fill(request, helm, engine).texts["t0"] == "3"
 
 
 def test_hostile_texts_take_no_time() -> None:

@@ -37,7 +37,7 @@ def image_path(text: str) -> "ImagePath":
 
 
 def domain(text: str) -> str:
-    from kotsapp.license.domains import is_domain
+    from kotsapp.images.domains import is_domain
 
     if not is_domain(text):
         raise argparse.ArgumentTypeError(f"expected a host, such as images.example.com, found {text!r}")

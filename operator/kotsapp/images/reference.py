@@ -5,7 +5,7 @@ registry is asked for (canonical host, full repository) is derived from it.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kotsapp.regexes import regex
 
@@ -45,8 +45,7 @@ class InvalidReferenceError(ValueError):
         super().__init__(f"{shown!r} is not an image reference: {problem}")
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """One image reference.
 
     ``domain`` is the registry as written, None when there was none; ``path`` is the repository as written, without

@@ -171,7 +171,7 @@ class Connection:
         """The answer's object, asked for again while the API server is busy or away; raises ApiError."""
         for attempt in range(1, attempts + 1):
             try:
-                async with self._turn():
+                async with self._slot():
                     response = await self._send(request, self._api, REQUEST_TIMEOUT)
                     async with response:
                         return dict(json.loads(await response.read()))
@@ -191,8 +191,8 @@ class Connection:
         raise AssertionError("unreachable")
 
     @contextlib.asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """A place among the requests of apps, for one that is made for an app."""
+    async def _slot(self) -> AsyncIterator[None]:
+        """A slot among the requests of apps, for one that is made for an app."""
         tenant = acting_for.get()
         async with self._of_apps.slot(tenant) if tenant is not None else contextlib.nullcontext():
             yield

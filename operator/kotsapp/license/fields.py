@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from kotsapp.images.domains import is_domain
 from kotsapp.license.document import Value
-from kotsapp.license.domains import is_domain
 from kotsapp.license.entitlements import Entitlement, EntitlementCheck
 from kotsapp.license.errors import LicenseError, LicenseReason, shown
 from kotsapp.license.expiry import parse_expiry

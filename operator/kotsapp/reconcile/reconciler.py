@@ -51,7 +51,7 @@ from kotsapp.text import rfc3339
 
 # Pods that were just made have nothing to show yet.
 POD_GRACE = 1.5
-# Seconds between fresh probes that are asked for: each asks every registry anew, at places that all apps share.
+# Seconds between fresh probes that are asked for: each asks every registry anew, in slots that all apps share.
 MIN_REFRESH = 5.0
 
 
@@ -81,15 +81,7 @@ class Reconciler:
         self._progress.events += events.of_resumption(self._progress.before)
         memory = self._memory
         asked_at = memory.refreshed_at, memory.rerendered_at
-        asked = status.is_unanswered(self._progress.before, self._app.requested)
-        moment = asyncio.get_running_loop().time()
-        early = memory.refreshed_at + MIN_REFRESH - moment if asked else 0.0
-        asked = asked and early <= 0
-        if asked:
-            memory.refreshed_at = moment
-            self._progress.events.append(events.of_request(self._app.requested, self._progress.before))
-        memory.refresh |= asked
-        memory.sources.ask_now |= asked
+        asked, early = self._take_request()
         try:
             end = await self._reconcile()
             conditions, wake_after, backoff = end.conditions, end.wake_after, False
@@ -114,6 +106,18 @@ class Reconciler:
     async def announce(self, *conditions: Condition) -> None:
         """Store these conditions on the way, beside what was found so far."""
         await self._progress.announce(*conditions)
+
+    def _take_request(self) -> tuple[bool, float]:
+        """Whether fresh probes and looks are asked for, and begin now; seconds until they may, where that is later."""
+        if not status.is_unanswered(self._progress.before, self._app.requested):
+            return False, 0.0
+        memory, moment = self._memory, asyncio.get_running_loop().time()
+        early = memory.refreshed_at + MIN_REFRESH - moment
+        if early > 0:
+            return False, early
+        memory.refreshed_at, memory.refresh, memory.sources.ask_now = moment, True, True
+        self._progress.events.append(events.of_request(self._app.requested, self._progress.before))
+        return True, 0.0
 
     async def _reconcile(self) -> Conclusion:
         spec = self._read_spec()

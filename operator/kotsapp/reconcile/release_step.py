@@ -50,6 +50,7 @@ class ReleaseStep:
         self._progress = progress
         self._images = images
         self._looker = looker
+        self._share = share
         self._renderings = Renderings(app, services, memory, progress, share)
 
     @property
@@ -125,4 +126,5 @@ class ReleaseStep:
         size, redactor = len(release.objects), self._memory.redactor
         if problem := await self._services.aside.run(size, known_secrets.learn_release, redactor, release, license):
             raise terminal(Reason.INVALID_MANIFEST, problem)
+        self._share.hold_secrets(redactor.size)
         return await route(release)

@@ -34,7 +34,7 @@ from kotsapp.release.files import SourceFile
 from kotsapp.release.jobs import Unpacked
 from kotsapp.release.process import Job, ReaderDiedError
 from kotsapp.sources import newest
-from kotsapp.sources.artifact import Artifact, Known, Seen
+from kotsapp.sources.artifact import Access, Artifact, Known, Seen
 from kotsapp.sources.channel import ReleaseFacts
 from kotsapp.sources.errors import SourceContentError, SourceError
 from kotsapp.sources.items import ChannelRelease, RemoteItem
@@ -72,7 +72,7 @@ class RemoteSources:
         if not self._spec.remote:
             return given
         memory, now = self._memory, asyncio.get_running_loop().time()
-        self._logins = await read_logins(self._app, self._spec, self._services)
+        self._logins = await read_logins(self._app, self._spec, self._services, self._share)
         # In a thread, since each may be a megabyte.
         await asyncio.to_thread(self._redactor.learn, "logins", known_secrets.of_logins(self._logins.values()))
         asked = (self._app.generation, _fingerprint(given, self._logins))
@@ -87,7 +87,7 @@ class RemoteSources:
         if not self._looking:
             return best
         try:
-            async with self._turn():
+            async with self._slot():
                 found = await self._services.fetcher.newest_license(best, self._trust)
             license = await asyncio.to_thread(newest.read, found.content, given, self._trust)
         except SourceError as error:
@@ -111,12 +111,14 @@ class RemoteSources:
         # What the channel's release came with says where the license may be shown, too.
         for item in sorted(self._spec.remote, key=lambda item: not isinstance(item, ChannelRelease)):
             known = await self._known(item, opened_by)
+            if known is not None:
+                self._hold(len(known.artifact.content))
             self._channels = channel_domains(self._spec, artifacts)
             seen = await self._seen(item, license, known)
             used = seen or known
             if used is not None:
                 artifacts[item.name] = used.artifact
-                self._hold(artifacts, used.artifact)
+                source_report.refuse_too_large(artifacts)
             if seen is None or item.name in self._problems or not self._looking:
                 continue
             available = (*(available or ()), *seen.available)
@@ -143,13 +145,13 @@ class RemoteSources:
         self._progress.found(report.condition())  # raises where something is missing
         return usable
 
-    def _hold(self, artifacts: Mapping[str, Artifact], newest: Artifact) -> None:
-        """Count them while they come: sixty sources may be of 16 MiB each. Raises ReconcileError and LargerError."""
-        source_report.refuse_too_large(artifacts)
+    def _hold(self, size: int) -> None:
+        """Count content as soon as it is there, before anybody is waited for: sixty sources may be of 16 MiB each.
+        Raises LargerError."""
         try:
-            self._share.hold(len(newest.content))
+            self._share.hold(size)
         except LargerError:
-            self._memory.ask_now |= self._looking  # what was fetched is dropped, and fetched once more
+            self._memory.ask_now |= self._looking  # what was fetched is lost
             raise
 
     async def _forget(self) -> None:
@@ -169,14 +171,25 @@ class RemoteSources:
                 return None  # asked again when it is due, however often the app is woken
             self._looking = True
         try:
-            async with self._turn():
+            async with self._slot():
                 access = access_for(self._app, self._spec, license, item, self._logins, self._channels)
-                seen = await self._services.fetcher.look(item, access, known)
+                seen = await self._look(item, access, known)
             if known is None or seen.artifact.digest != known.artifact.digest:
                 await self._check(item, seen.artifact)
         except SourceError as error:
             self._problems[item.name] = error
             return Seen(known.artifact) if known is not None and usable else None
+        return seen
+
+    async def _look(self, item: RemoteItem, access: Access, known: Known | None) -> Seen:
+        seen = await self._services.fetcher.look(item, access, known)
+        if known is None or seen.artifact is not known.artifact:
+            size = len(seen.artifact.content)
+            try:
+                self._hold(size)
+            except LargerError:
+                del seen  # which the error would keep for as long as a slot is waited for
+                raise
         return seen
 
     async def _check(self, item: RemoteItem, artifact: Artifact) -> None:
@@ -192,7 +205,7 @@ class RemoteSources:
             raise SourceContentError(f"{what} can't be unpacked: {error}; ask the vendor") from None
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _slot(self) -> AsyncIterator[None]:
         async with self._services.limiter.waiting(self._app.tenant), self._services.fetcher.slot(self._app.tenant):
             yield
 

@@ -121,7 +121,7 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
         inputs = replace(inputs, renderer=replace(inputs.renderer, cluster=cluster), files=tuple(inputs.files))
         release = await reader.render(inputs)
         if release.asks_for_nodes and (nodes := await _count_nodes(client)):
-            renderer = replace(inputs.renderer, cluster=replace(cluster, nodes=nodes))
+            renderer = replace(inputs.renderer, cluster=cluster._replace(nodes=nodes))
             inputs = replace(inputs, renderer=renderer)
             release = await reader.render(inputs)
         if release.charts:

@@ -31,7 +31,7 @@ class Size(Enum):
     SMALL = (MIB // 4, 64)
     # Two hundred objects: most releases of vendors have fewer. Here begins whose size nobody knows yet.
     MEDIUM = (2 * MIB, 24)
-    # Two, so that one namespace's leaves a place to another's.
+    # Two, so that one namespace's leaves a slot to another's.
     LARGE = (MAX_ONE, 2)
 
     @property
@@ -39,7 +39,7 @@ class Size(Enum):
         return self.value[0]
 
     @property
-    def places(self) -> int:
+    def slots(self) -> int:
         return self.value[1]
 
     @classmethod
@@ -52,7 +52,7 @@ class Size(Enum):
 OBJECT_BYTES = 16 * 1024
 
 # All of them together; release/budget.py says what else is in the pod.
-MAX_SHARES = sum(size.most * size.places for size in Size) + MAX_KEPT
+MAX_SHARES = sum(size.most * size.slots for size in Size) + MAX_KEPT
 
 
 def expected(status: Mapping[str, Any]) -> Size:
@@ -75,7 +75,7 @@ class Share:
     def __init__(self, size: Size) -> None:
         self.size = size
         self.held = 0
-        self._rendering = 0
+        self._replaced: dict[str, int] = {}
 
     def hold(self, amount: int) -> None:
         """So many bytes more. Raises LargerError where the share has no room for them."""
@@ -85,7 +85,14 @@ class Share:
 
     def hold_rendering(self, amount: int) -> None:
         """A rendering of so many bytes, in place of the one before it. Raises LargerError."""
-        before, self._rendering = self._rendering, amount
+        self._hold_instead("rendering", amount)
+
+    def hold_secrets(self, amount: int) -> None:
+        """What is known of secrets is so many bytes by now. Raises LargerError."""
+        self._hold_instead("secrets", amount)
+
+    def _hold_instead(self, what: str, amount: int) -> None:
+        before, self._replaced[what] = self._replaced.get(what, 0), amount
         self.hold(amount - before)
 
 
@@ -109,7 +116,7 @@ class Shares:
     """The shares of all apps, and what is kept of them between reconciliations."""
 
     def __init__(self) -> None:
-        self._queues = {size: FairQueue(size.places, spare=True) for size in Size}
+        self._queues = {size: FairQueue(size.slots, spare=True) for size in Size}
         self._kept: dict[int, tuple[Tenant, int]] = {}
 
     @asynccontextmanager

@@ -1,6 +1,5 @@
 """What of a rendered chart's output belongs into the cluster, and when: objects, hooks and definitions."""
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kotsapp.images.podspec import group_kind
@@ -33,8 +32,7 @@ class Rendered(NamedTuple):
     definitions: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(NamedTuple):
     """When Helm applies an object: ``before`` the others or after them, by ``weight``, smallest first."""
 
     before: bool

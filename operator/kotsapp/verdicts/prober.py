@@ -25,7 +25,7 @@ from kotsapp.registry.puller import Puller
 from kotsapp.registry.throttle import Slot, Terms, Throttle
 from kotsapp.verdicts.cache import ResultCache
 from kotsapp.verdicts.metrics import Metrics
-from kotsapp.verdicts.verdict import ProbeResult, decide, decide_trouble
+from kotsapp.verdicts.probe_result import ProbeResult, decide, decide_trouble
 from kotsapp.verdicts.verification import Verification, Verified, judge, judge_trouble, shown_before
 
 # canonical host, repository, tag or digest: what makes two references the same question
