@@ -7,8 +7,7 @@ A plain word never does.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import Path, dotted, dotted_by_name
@@ -91,8 +90,7 @@ _IN_TEXT = regex(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class UnhandledImage:
+class UnhandledImage(NamedTuple):
     """A text that looks like an image.
 
     ``user`` is the ``Kind/name`` of its object, ``place`` where it stands in it. ``entry`` is the path of the

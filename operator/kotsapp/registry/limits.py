@@ -1,6 +1,6 @@
 """Every bound on what a registry can make us do, with its reason. Sizes are bytes, times are seconds."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # A token answer is a JWT and a few numbers, an error answer a few lines of JSON: real ones stay under 10 KiB.
 MAX_TOKEN_BODY = 64 * 1024
@@ -94,8 +94,7 @@ MAX_HOSTS = 4096
 MAX_CODE = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(NamedTuple):
     """What all apps share, for who has less of it than a whole operator, such as a test; ``backoff_base`` is how long a
     host that failed once is left alone, in seconds."""
 

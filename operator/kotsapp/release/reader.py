@@ -1,7 +1,7 @@
 """A release: the files that a vendor ships, read into what is applied, what is probed and which charts to render."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from kotsapp.images.unhandled import UnhandledImage
@@ -139,7 +139,7 @@ def read_release(
     reading = Texts(budget)
     opened = with_repeated(texts, raw.opened(texts, reading), filling, reading, budget)
     application, users = application_of(opened)
-    application = replace(application, embedded_proxy_domain=_embedded_proxy_domain(opened))
+    application = application._replace(embedded_proxy_domain=_embedded_proxy_domain(opened))
     filled_in = context(application) if context is not None else None
     filled = calls.fill_release(opened, filled_in, filling, application, chart_archives)
     sorter = Sorter(chart_archives, DistinctImages(budget), patch_helm_v2=patch_helm_v2, secrets=filled.secrets)
