@@ -142,7 +142,11 @@ def _measure_calls(folder: Path, program: str | None, runs: int) -> None:
     title = f"{FILES * CALLS} calls in {FILES} files"
     alone = _measured(f"helm template, {title}", [helm, "template", "same", str(chart)], runs)
     whole = _measured(f"kotsapp render, {title} and a Config", [*_render(folder, release), f"--helm={helm}"], runs)
-    loading = [sys.executable, "-c", "import kotsapp.cli.render, kotsapp.release.template_engine"]
+    loading = [
+        sys.executable,
+        "-c",
+        "import kotsapp.cli.render, kotsapp.cli.rendering, kotsapp.release.template_engine",
+    ]
     loaded = _measured("python, starting and loading what that takes", loading, runs)
     warm = _warm(folder, release, helm, runs)
     print(f"the same release, read in a warm process as the operator's readers are: {warm:.3f} s, median of {runs}")

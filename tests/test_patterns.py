@@ -1,4 +1,5 @@
-"""No pattern of the project takes more than linear time, whatever it is given: a quadratic one holds the interpreter.
+"""No pattern of the project takes more than linear time, whatever it is given, nor memory: a quadratic one holds the
+interpreter, and one that keeps each repetition of a group in mind takes a hundred times its text.
 
 From every pattern its own attacks are derived: what leads to a repetition, then what the repetition (or a part of the
 pattern) takes, many times over, then something that fits nothing.
@@ -11,6 +12,7 @@ import importlib
 import pkgutil
 import re
 import time
+import tracemalloc
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -31,8 +33,11 @@ LENGTH = 8 * 1024
 MOST_SECONDS = 0.06
 # An eighth of it takes a quadratic pattern a sixty-fourth of the time, and all others much less than this.
 SHORT, SUSPICIOUS_SECONDS = LENGTH // 8, MOST_SECONDS / 200
+# A repetition that may be given back is kept in mind with about 150 bytes.
+MOST_BYTES_PER_CHARACTER = 16
 PATTERNS = (re.Pattern, LazyPattern)
 REPEATS = {ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT}
+SINGLE = {ops.LITERAL, ops.NOT_LITERAL, ops.ANY, ops.IN}
 ENDINGS = ("", "\x00", "\n!")
 CANDIDATES = "aA0-_./:@ \t\n\"'\\`{}[](),=%#$+~\x00\u00e9"
 METHODS = {"match", "fullmatch", "search", "finditer", "findall", "sub", "subn", "split"}
@@ -185,9 +190,12 @@ class Attack:
         return self.lead + self.pump * (length // len(self.pump)) + self.ending
 
 
+def flags_of(pattern: re.Pattern[Any]) -> int:
+    return pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else pattern.flags
+
+
 def attacks(pattern: re.Pattern[Any]) -> Iterator[Attack]:
-    flags = pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else pattern.flags
-    found = list(dict.fromkeys(pieces(parser.parse(pattern.pattern, flags), "", {})))
+    found = list(dict.fromkeys(pieces(parser.parse(pattern.pattern, flags_of(pattern)), "", {})))
     before = ["", *sorted({lead for lead, _ in found if lead}, key=lambda lead: (len(lead), lead))[:3]]
     taken = list(dict.fromkeys(text for _, text in found if text))
     letters = list(dict.fromkeys("".join([*before, *taken])))[:9]
@@ -216,6 +224,60 @@ def is_slow(used: Used, attack: Attack) -> bool:
     return seconds(used, attack.text(SHORT)) > SUSPICIOUS_SECONDS and all(
         seconds(used, attack.text(LENGTH)) > MOST_SECONDS for _ in range(3)
     )
+
+
+def allocated(used: Used, text: str) -> int:
+    """The most bytes that the pattern takes at once while it is asked."""
+    tracemalloc.start()
+    try:
+        seconds(used, text)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def keeps_repetitions(items: Any) -> bool:
+    """Whether a group is repeated that may be given back: characters alone are counted, and not kept."""
+    for op, argument in items:
+        if op in REPEATS:
+            body = list(argument[2])
+            if op is not ops.POSSESSIVE_REPEAT and (len(body) > 1 or body[0][0] not in SINGLE):
+                return True
+            inner = [body]
+        elif op is ops.BRANCH:
+            inner = argument[1]
+        elif op in {ops.SUBPATTERN, ops.ATOMIC_GROUP, ops.ASSERT, ops.ASSERT_NOT}:
+            inner = [argument if op is ops.ATOMIC_GROUP else argument[3 if op is ops.SUBPATTERN else 1]]
+        else:
+            continue
+        if any(map(keeps_repetitions, inner)):
+            return True
+    return False
+
+
+def is_large(used: Used, attack: Attack) -> bool:
+    return all(
+        allocated(used, attack.text(length)) > 2 * MOST_BYTES_PER_CHARACTER * length for length in (SHORT, LENGTH)
+    )
+
+
+def large(used: Used) -> Attack | None:
+    """An attack that takes much memory; how the text ends makes no difference to that."""
+    if not keeps_repetitions(parser.parse(used.pattern.pattern, flags_of(used.pattern))):
+        return None
+    tried = (attack for attack in attacks(used.pattern) if not attack.ending)
+    return next((attack for attack in tried if is_large(used, attack)), None)
+
+
+def test_no_input_takes_memory_for_each_character() -> None:
+    found = {name: f"{attack}, {used.methods}" for name, used in project_patterns().items() if (attack := large(used))}
+    assert found == {}
+
+
+def test_the_sweep_finds_a_pattern_that_keeps_each_repetition() -> None:
+    """As this one was: 1 MiB of base64 without quotes took 140 MiB."""
+    assert large(Used(re.compile(r"[a-z](?:[a-z0-9+/=]|:(?=[^ ]))*"), {"fullmatch"})) is not None
+    assert large(Used(re.compile(r"[a-z](?:[a-z0-9+/=]|:(?=[^ ]))*+"), {"fullmatch"})) is None
 
 
 def test_no_input_takes_more_than_linear_time() -> None:

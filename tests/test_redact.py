@@ -6,18 +6,26 @@ import string
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
 
-from kotsapp.redact import MASK, MAX_SECRETS, MIN_SECRET, Redactor, is_name, is_word
+from kotsapp.redact import MASK, MAX_CHARACTERS, MAX_SECRETS, Redactor, is_name
+from kotsapp.spellings import MIN_SECRET, is_word
 
 SECRET = "2aBc/Def+9hIjKl mNoP?"
 ID = "2eFdA9sLq0WnTYxkQmZr1HcVb7P"
 
 
 def knowing(*secrets: str) -> Redactor:
+    redactor = Redactor()
+    redactor.learn("here", secrets)
+    return redactor
+
+
+def knowing_of(secrets: Iterator[str]) -> Redactor:
     redactor = Redactor()
     redactor.learn("here", secrets)
     return redactor
@@ -169,6 +177,56 @@ def test_masking_is_bounded_by_the_message_however_much_is_known() -> None:
 
     assert redactor.text(message) == message
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        [f"{'a' * 1000}{number:020d}" for number in range(64)],
+        [f"{'a' * 20}{number:010d}" for number in range(MAX_SECRETS)],
+        ["a" * number for number in range(MIN_SECRET, 300)],
+    ],
+    ids=["long", "many", "each in the next"],
+)
+def test_secrets_that_begin_alike_make_no_message_take_long(secrets: list[str]) -> None:
+    redactor = knowing(*secrets)
+    message = f"{'a' * 7_000}... " if len(secrets) == MAX_SECRETS else f"{'a' * 7_000}b"
+    started = time.process_time()
+
+    assert redactor.text(message).startswith(("a", MASK))
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("character", ["a", "\u00e4", "\u4e2d", "\U0001f600"])
+@pytest.mark.parametrize("length", [20, 1_000])
+def test_what_is_known_takes_little_memory_at_work_and_less_at_rest(character: str, length: int) -> None:
+    def secrets() -> Iterator[str]:
+        return (f"{number:08d}{character * length}" for number in range(10_000))
+
+    tracemalloc.start()
+    redactor = knowing_of(secrets())
+    redactor.text("whatever is said")
+    at_work = tracemalloc.get_traced_memory()[0]
+    redactor.rest()
+    at_rest = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+
+    assert at_work <= redactor.size + 16 * 1024
+    assert redactor.size < 16 * MAX_CHARACTERS
+    assert at_rest < 1.5 * MAX_CHARACTERS
+
+
+def test_a_newer_license_with_the_same_secrets_takes_no_room() -> None:
+    redactor = Redactor()
+    redactor.learn("license", [ID])
+    before = redactor.size
+    redactor.learn("newest license", [ID])
+
+    assert redactor.size == before
+
+
+def test_half_a_character_is_no_trouble() -> None:
+    assert knowing("s3cret-\ud83d-value").text("is s3cret-\ud83d-value") == f"is {MASK}"
 
 
 def test_an_apps_secrets_are_looked_for_up_to_a_bound_and_taken_no_further() -> None:

@@ -17,7 +17,7 @@ from kotsapp.verdicts.prober import Prober
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from kotsapp.verdicts.verdict import ProbeResult
+    from kotsapp.verdicts.probe_result import ProbeResult
 
 ATTACKER, SIBLING, HONEST = Tenant("attacker", "shop"), Tenant("attacker", "other"), Tenant("honest", "shop")
 # Longer than any test: what is held is held.

@@ -1,10 +1,12 @@
 """Fixtures that tests of several rooms share: what takes a while is made once."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from harness import kstatus as kstatus_program
+from harness.charts import helm
 from harness.kstatus import Kstatus
 from harness.licensed import Vendor
 from harness.licenses import Signer
@@ -23,6 +25,12 @@ def vendor() -> Vendor:
 def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
     """Signs licenses with a key that is in a folder for ``--trusted-keys``."""
     return Signer.make(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def helm_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For releases with charts, which the operator renders with the helm that it finds there."""
+    monkeypatch.setenv("PATH", str(helm().parent), prepend=os.pathsep)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ clean-up of those that are deleted.
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -32,12 +32,14 @@ from kotsapp.reconcile.metrics import Metrics
 from kotsapp.reconcile.reference_watch import ReferenceWatch
 from kotsapp.reconcile.rendering import RENDER_JOBS
 from kotsapp.reconcile.services import Services, Settings
+from kotsapp.reconcile.shares import Shares
 from kotsapp.reconcile.workers import Workers
 from kotsapp.registry.credential import Credential
 from kotsapp.release.process import InProcess
 from kotsapp.sources.fetcher import Fetcher
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verification, Verified
 from localworld.release_channel import Vendor
 
@@ -123,6 +125,15 @@ class Operator:
                 return condition["status"], condition["reason"]
         return "", ""
 
+    def condition(self, type_: str) -> Object:
+        """As status has it, empty if it has none."""
+        return next((c for c in self.status().get("conditions") or () if c["type"] == type_), {})
+
+    def data(self, name: str = "settings") -> Any:
+        """What a ConfigMap holds, None if there is none."""
+        found = self.api.get("ConfigMap", name, NAMESPACE)
+        return None if found is None else found.get("data")
+
     def message(self, name: str = "my-app") -> str:
         conditions = self.status(name).get("conditions") or ()
         return next((str(c["message"]) for c in conditions if c["type"] == "Ready"), "")
@@ -207,10 +218,11 @@ async def operating(
     settings: Settings | None = None,
     default_account: str = "",
     web: VendorWeb | None = None,
+    shares: Shares | None = None,
 ) -> AsyncIterator[Operator]:
     """An operator at work until the block ends; with a license there, unless ``api`` is given, as after a restart.
 
-    ``web`` is what answers for the vendor's release service.
+    ``web`` is what answers for the vendor's release service, ``shares`` what others may have some of.
     """
     cluster = api or fake_cluster()
     prober = KnowingProber(verdicts or {PRIVATE: Verdict.PRIVATE})
@@ -226,6 +238,7 @@ async def operating(
     pods, policies = PodWatches(workers.wake), PolicyLook(client)
     workers.watch_pods_with(pods)
     services = Services(client, cache, reader, prober, fetcher, keys, chosen, metrics, pods, policies, workers.follow)
+    services = replace(services, shares=shares or services.shares)
     watch = asyncio.create_task(operator.watch(services))
     try:
         yield operator

@@ -3,7 +3,6 @@
 import subprocess
 import threading
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from localworld.world import World
@@ -31,9 +30,7 @@ class Witness:
             thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         for watch in self._watches.values():
             watch.terminate()

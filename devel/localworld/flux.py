@@ -13,8 +13,6 @@ from localworld.programs import flux
 from localworld.progress import silent
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from localworld.programs.flux import FluxPrograms
     from localworld.world import World
 
@@ -74,12 +72,7 @@ class Flux:
             controller.wait_ready()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for controller in (self.kustomize, self.source):
             controller.stop()
 

@@ -18,7 +18,6 @@ from localworld.realnode import programs as realnode_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from types import TracebackType
 
 
 _TOKEN_LIFETIME_SECONDS = 24 * 3600
@@ -88,12 +87,7 @@ class World(Parts):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def stop(self, *, keep: bool = False) -> None:

@@ -13,7 +13,7 @@ from kotsapp.fair_queue import NOBODY, FairQueue, acting_for
 
 T = TypeVar("T")
 
-# Objects that are gone through at once: that takes two milliseconds, which is what a thread's turn may cost.
+# Objects that are gone through at once: that takes two milliseconds, and other threads wait for so long.
 FEW = 25
 # Seconds after which a thread that computes gives way to the loop's: each of the loop's steps may wait so long for it,
 # and an app takes some hundred of them. Python's own 5 ms would be half a second for each.

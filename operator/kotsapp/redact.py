@@ -4,30 +4,24 @@ A secret is found as it is, with percent signs, quoted as in JSON, and in base64
 it there; in any case, since kinds and hosts are lower-cased on their way; and where a message was cut off inside it.
 """
 
-import base64
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import Context, ContextVar
-from urllib.parse import quote
 from weakref import WeakSet
 
 from kotsapp.regexes import regex
+from kotsapp.spellings import MIN_SECRET, Index, folded, packed
 
 MASK = "***"
-# Shorter texts are ports, numbers and words that messages need; they are also how many characters of one are looked up.
-MIN_SECRET = 8
-# Letters alone in one case are a word up to here: production, enterprise, postgresql.
-MAX_WORD = 11
 # Of names made of words: a longer run is one word, or several in camel case, and none of those is longer.
 MAX_PIECE, MIN_PART, MAX_PART = 7, 3, 14
 # An app's Secrets may hold megabytes. Whatever is beyond these, of each origin, is not looked for.
 MAX_SECRETS = 2_000
 MAX_SPELLED = 1_024
-# As they are: spelled they take some twenty times that, as long as the app is worked on.
-MAX_CHARACTERS = 128 * 1024
+# As they are written down, \\uXXXX for what is not ASCII: by that their spellings grow. Apps at rest keep them.
+MAX_CHARACTERS = 64 * 1024
 
-_FOLDED = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _NAME = regex(r"[A-Za-z0-9 ._,:/=-]{1,253}")
 _PIECES = regex(r"[ ._,:/=-]")
 _VOWEL = regex("[aeiouy]", re.IGNORECASE)
@@ -35,9 +29,6 @@ _CONSONANTS = regex("[^aeiouy]{5}", re.IGNORECASE)
 # v1beta1, sha256, Node2, 512Mi
 _SHORT = regex(r"[a-z]*+\d*+[a-z]*+\d*+|[A-Z]++[a-z]*+\d*+|\d++[A-Za-z]{1,2}")
 _WORDS = regex(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_CUT = ("...", "\u2026")
-# Spellings by how they begin.
-_Index = Mapping[str, tuple[str, ...]]
 
 
 class Redactor:
@@ -49,42 +40,49 @@ class Redactor:
     """
 
     def __init__(self) -> None:
-        # Never changed, but replaced: by it is seen whether spellings are of what is known by now.
-        self._known: Mapping[str, tuple[str, ...]] = {}
-        self._spelled: tuple[Mapping[str, tuple[str, ...]], _Index] | None = None
+        # Neither is ever changed, but replaced: what is known by origin, and where to look for it, for as long as the
+        # app is worked on.
+        self._known: Mapping[str, bytes] = {}
+        self._indexes: Mapping[str, Index] = {}
 
     def learn(self, origin: str, secrets: Iterable[str]) -> None:
         """Know these secrets of ``origin``, in place of those that it had before; too short ones are passed over."""
-        known = _bounded(piece for secret in secrets for piece in _pieces(secret))
-        if self._known.get(origin, ()) != known:
+        known = packed(_bounded(piece for secret in secrets for piece in _pieces(secret)))
+        if self._known.get(origin, b"") != known:
             self._known = {**self._known, origin: known}
+        self._all_indexes()  # now, since this may be a thread, and what is said later is not said in one
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes up."""
+        return sum(index.size for index in self._all_indexes())
 
     def rest(self) -> None:
         """Nothing is said for a while: what is known takes less memory until then."""
-        self._spelled = None
+        self._indexes = {}
 
     def text(self, message: str) -> str:
         """The message with every secret in it masked."""
-        known = self._index()
-        if not known:
+        indexes = self._all_indexes()
+        if not indexes:
             return message
-        folded = message.translate(_FOLDED)
-        shown, end = [], 0
-        for start in range(len(folded) - MIN_SECRET + 1):
-            spellings = known.get(folded[start : start + MIN_SECRET])
-            if spellings is None or start < end:
-                continue
-            found = max(_found(folded, start, spelling) for spelling in spellings)
+        text = folded(message)
+        shown, end, start = [], 0, 0
+        while start <= len(text) - MIN_SECRET:
+            beginning = hash(text[start : start + MIN_SECRET])
+            looked_up = [index.found(text, start) for index in indexes if index.known[beginning & index.mask]]
+            found = max(looked_up) if looked_up else 0
             if found:
                 shown += [message[end:start], MASK]
                 end = start + found
+            start += found or 1
         return "".join([*shown, message[end:]])
 
     def text_at_rest(self, message: str) -> str:
         """The same, for a single message: what is at rest is at rest again behind it."""
-        spelled = self._spelled
+        indexes = self._indexes
         shown = self.text(message)
-        if spelled is None:
+        if not indexes:
             self.rest()
         return shown
 
@@ -92,12 +90,16 @@ class Redactor:
         """Whether there is a secret in it."""
         return self.text(text) != text
 
-    def _index(self) -> "_Index":
-        known, spelled = self._known, self._spelled
-        if spelled is None or spelled[0] is not known:
-            found = dict.fromkeys(secret for secrets in known.values() for secret in secrets)
-            spelled = self._spelled = known, _index(found)
-        return spelled[1]
+    def _all_indexes(self) -> Sequence[Index]:
+        """One for each that has other secrets than those before it: a newer license has the same, as a rule."""
+        known, indexes = self._known, self._indexes
+        by_secrets = {index.secrets: index for index in indexes.values()}
+        if any(origin not in indexes or indexes[origin].secrets != secrets for origin, secrets in known.items()):
+            for secrets in known.values():
+                if secrets not in by_secrets:
+                    by_secrets[secrets] = Index(secrets)
+            self._indexes = {origin: by_secrets[secrets] for origin, secrets in known.items()}
+        return [by_secrets[secrets] for secrets in dict.fromkeys(known.values()) if secrets]
 
 
 class Shared:
@@ -148,11 +150,6 @@ def masked(message: str) -> str:
     return message if found is None else found.text(message)
 
 
-def is_word(text: str) -> bool:
-    """Whether it may well stand in a message without being meant: too short, or a word."""
-    return len(text) < MIN_SECRET or (len(text) <= MAX_WORD and text.isalpha() and text[1:] == text[1:].lower())
-
-
 def is_name(text: str) -> bool:
     """Whether it is made of words and short numbers, as names, paths, hosts and plain sentences are: ``web-shop``,
     ``/var/lib/data``, ``app.example.com``, ``RollingUpdate``, ``512Mi``.
@@ -179,21 +176,13 @@ def _is_spoken(word: str) -> bool:
     return len(word) <= MAX_PART and _CONSONANTS.search(word) is None and _VOWEL.search(word) is not None
 
 
-def spellings(secret: str) -> set[str]:
-    """The secret as it may stand in a message, folded; none of them is shorter than ``MIN_SECRET``."""
-    plain = {secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1], " ".join(secret.split())}
-    once = {piece for text in (secret, json.dumps(secret)[1:-1]) for piece in _in_base64(text)}
-    twice = {piece for text in once for piece in _in_base64(text)}
-    return {text.translate(_FOLDED) for text in plain | once | twice if len(text) >= MIN_SECRET}
-
-
 def _bounded(secrets: Iterable[str]) -> tuple[str, ...]:
     """The first ones, each once; no more are taken than are kept."""
     known: dict[str, None] = {}
     left = MAX_CHARACTERS
     for secret in secrets:
         if secret not in known:
-            left -= len(secret)
+            left -= len(json.dumps(secret))
             if left < 0 or len(known) == MAX_SECRETS:
                 break
             known[secret] = None
@@ -208,35 +197,3 @@ def _pieces(secret: str) -> Iterator[str]:
             piece = text[start : start + MAX_SPELLED]
             if len(piece) >= MIN_SECRET:
                 yield piece
-
-
-def _in_base64(text: str) -> Iterator[str]:
-    """What is sure to be seen of a text inside base64, with no, one or two other bytes before it."""
-    for before, unsure in enumerate((0, 2, 3)):
-        data = b"\0" * before + text.encode()
-        whole = base64.b64encode(data + b"\0" * (-len(data) % 3)).decode()
-        piece = whole[unsure : len(data) * 8 // 6]
-        yield piece
-        yield piece.replace("+", "-").replace("/", "_")
-
-
-def _index(secrets: Iterable[str]) -> _Index:
-    """All spellings by their first characters."""
-    found: dict[str, list[str]] = {}
-    for secret in secrets:
-        for spelling in spellings(secret):
-            found.setdefault(spelling[:MIN_SECRET], []).append(spelling)
-    return {first: tuple(of) for first, of in found.items()}
-
-
-def _found(text: str, start: int, spelling: str) -> int:
-    """How many characters from ``start`` on are the spelling, or all that a shortened message has of it; else 0."""
-    if text.startswith(spelling, start):
-        return len(spelling)
-    rest = text[start : start + len(spelling)]
-    common = next((at for at, (one, other) in enumerate(zip(rest, spelling, strict=False)) if one != other), len(rest))
-    if text.startswith(_CUT, start + common):
-        return common
-    # A message that ends in a word, such as an object's name, isn't cut off: postgres, of a secret postgres://...
-    whole = common < len(spelling) and not spelling[common].isalnum() and is_word(rest[:common])
-    return common if start + common == len(text) and not whole else 0

@@ -2,35 +2,24 @@
 
 import base64
 import re
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from harness.examples import examples
-from harness.licensed import (
-    LICENSE_ID,
-    V1BETA1,
-    V1BETA2,
-    VERSIONS,
-    Envelope,
-    Vendor,
-    edited,
-    license_document,
-    read,
-    write,
+from harness.bad_licenses import (
+    Bad,
+    changed,
+    literally,
+    of_another_license,
+    of_the_other_version,
+    refusal,
+    repacked,
+    signed_as,
+    signed_by_the_vendor_untouched,
+    with_a_strangers_application_key,
+    with_a_strangers_key_under_the_vendors_name,
 )
-from kotsapp.license import SAFE_VERSIONS, LicenseError, LicenseReason, Policy, TrustedKeys, load
-
-Bad = Callable[[Vendor, Vendor, str], bytes]
-
-
-def refusal(data: bytes, keys: TrustedKeys) -> LicenseError:
-    with pytest.raises(LicenseError) as caught:
-        load(data, keys)
-    return caught.value
+from harness.licensed import LICENSE_ID, V1BETA1, V1BETA2, VERSIONS, Vendor
+from kotsapp.license import SAFE_VERSIONS, LicenseError, LicenseReason, Policy, load
 
 
 def test_a_version_that_is_not_taken_is_refused_however_genuine_it_is(vendor: Vendor) -> None:
@@ -41,70 +30,6 @@ def test_a_version_that_is_not_taken_is_refused_however_genuine_it_is(vendor: Ve
 
     assert caught.value.reason is LicenseReason.VERSION_REFUSED
     assert load(vendor.license(V1BETA2), vendor.trusted, versions=SAFE_VERSIONS).verified
-
-
-def changed(change: Callable[[dict[str, Any]], object]) -> Bad:
-    """The outer document edited after signing."""
-    return lambda vendor, _, version: edited(vendor.license(version), change)
-
-
-def repacked(change: Callable[[Envelope], object]) -> Bad:
-    """A layer of the signature changed, the others put together around it."""
-
-    def make(vendor: Vendor, _: Vendor, version: str) -> bytes:
-        envelope = Envelope(vendor.license(version))
-        change(envelope)
-        return envelope.pack()
-
-    return make
-
-
-def signed_as(**spec: Any) -> Bad:
-    """Signed like this by the vendor, wrong all the same."""
-    return lambda vendor, _, version: vendor.license(version, **spec)
-
-
-def signed_by_the_vendor_untouched(change: Callable[[dict[str, Any]], object]) -> Bad:
-    """Like ``signed_as``, for what the product's own signing would refuse."""
-
-    def make(vendor: Vendor, _: Vendor, version: str) -> bytes:
-        envelope = Envelope(vendor.license(version))
-        document = license_document(version)
-        del document["spec"]["entitlements"]
-        change(document)
-        envelope.sign_data(document, vendor)
-        return envelope.pack()
-
-    return make
-
-
-def literally(text: str | bytes) -> Bad:
-    data = text.encode() if isinstance(text, str) else text
-    return lambda _, __, ___: data
-
-
-def _of_another_license(vendor: Vendor, _: Vendor, version: str) -> bytes:
-    envelope, other = Envelope(vendor.license(version)), Envelope(vendor.license(version, appSlug="another-app"))
-    envelope.license_data = other.license_data
-    return envelope.pack()
-
-
-def _with_a_strangers_key_under_the_vendors_name(vendor: Vendor, stranger: Vendor, version: str) -> bytes:
-    envelope = Envelope(stranger.license(version))
-    envelope.key_signature["globalKeyId"] = vendor.keys.key_id
-    return envelope.pack()
-
-
-def _with_a_strangers_application_key(vendor: Vendor, stranger: Vendor, version: str) -> bytes:
-    envelope, other = Envelope(vendor.license(version)), Envelope(stranger.license(version))
-    envelope.inner["publicKey"] = other.inner["publicKey"]
-    return envelope.pack()
-
-
-def _of_the_other_version(vendor: Vendor, _: Vendor, version: str) -> bytes:
-    other = V1BETA1 if version == V1BETA2 else V1BETA2
-    document = read(vendor.license(other))
-    return write({**document, "apiVersion": version})
 
 
 BAD: dict[str, tuple[Bad, str, str]] = {
@@ -235,22 +160,22 @@ BAD: dict[str, tuple[Bad, str, str]] = {
     ),
     "an unknown key": (lambda _, stranger, version: stranger.license(version), "LicenseKeyUnknown", "untrusted key"),
     "a stranger's key under the vendor's name": (
-        _with_a_strangers_key_under_the_vendors_name,
+        with_a_strangers_key_under_the_vendors_name,
         "LicenseSignatureInvalid",
         "did not sign the application's key",
     ),
     "a stranger's application key": (
-        _with_a_strangers_application_key,
+        with_a_strangers_application_key,
         "LicenseSignatureInvalid",
         "did not sign the application's key",
     ),
-    "the data of another license": (_of_another_license, "LicenseSignatureInvalid", "did not sign the license's data"),
+    "the data of another license": (of_another_license, "LicenseSignatureInvalid", "did not sign the license's data"),
     "an empty license signature": (
         repacked(lambda envelope: envelope.key_signature.update(signature=base64.b64encode(b"\0").decode())),
         "LicenseSignatureInvalid",
         "did not sign",
     ),
-    "signed as the other version": (_of_the_other_version, "LicenseSignatureMalformed", "eySignature: it is missing"),
+    "signed as the other version": (of_the_other_version, "LicenseSignatureMalformed", "eySignature: it is missing"),
     "signed data of the other version": (
         signed_by_the_vendor_untouched(lambda document: document.update(apiVersion="kots.io/v1")),
         "LicenseSignatureInvalid",
@@ -367,46 +292,3 @@ def test_each_bad_license_has_one_clear_reason(vendor: Vendor, stranger: Vendor,
     assert "\n" not in error.message
     assert len(error.message) < 300
     assert LICENSE_ID not in f"{error} {error!r} {error.reason}"
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-@given(data=st.data())
-@settings(max_examples=examples(100))
-def test_no_byte_of_the_signed_data_can_be_changed(vendor: Vendor, version: str, data: st.DataObject) -> None:
-    envelope = Envelope(_signed_once(vendor, version))
-    signed = bytearray(envelope.license_data)
-    position = data.draw(st.integers(0, len(signed) - 1))
-    signed[position] ^= data.draw(st.integers(1, 255))
-    envelope.license_data = bytes(signed)
-    assert refusal(envelope.pack(), vendor.trusted).reason == "LicenseSignatureInvalid"
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-@given(data=st.data())
-@settings(max_examples=examples(100))
-def test_no_character_of_the_signature_can_be_changed(vendor: Vendor, version: str, data: st.DataObject) -> None:
-    """Nothing in the whole envelope is free to change: what is not signed itself no longer fits what is."""
-    document = read(_signed_once(vendor, version))
-    signature = document["spec"]["signature"]
-    position = data.draw(st.integers(0, len(signature) - 1))
-    replacement = data.draw(st.sampled_from("ABCDabcd0189+/=").filter(lambda char: char != signature[position]))
-    changed = signature[:position] + replacement + signature[position + 1 :]
-    document["spec"]["signature"] = changed
-    assert refusal(write(document), vendor.trusted).reason in {
-        "LicenseSignatureMalformed",
-        "LicenseSignatureInvalid",
-        "LicenseKeyUnknown",
-    }
-
-
-@given(data=st.binary(max_size=400) | st.text(max_size=400).map(lambda text: text.encode("utf-8", "ignore")))
-@settings(max_examples=examples(300))
-def test_whatever_is_no_license_is_refused_and_never_crashes(vendor: Vendor, data: bytes) -> None:
-    assert refusal(data, vendor.trusted).reason == "LicenseInvalid"
-
-
-_signed: dict[str, bytes] = {}
-
-
-def _signed_once(vendor: Vendor, version: str) -> bytes:
-    return _signed.setdefault(version, vendor.license(version))

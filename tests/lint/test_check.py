@@ -142,6 +142,22 @@ def test_each_field_of_the_license_is_one_note_where_it_is_asked_for_first() -> 
     assert "2 calls" in found.message
 
 
+@pytest.mark.parametrize(
+    ("call", "taken_as"),
+    [
+        ("NodeCount", "NodeCount is taken as 0 here"),
+        ("semverCompare `>1` KubernetesVersion", "KubernetesVersion is taken as 0.0.0+unknown here"),
+        ("eq Distribution `k3s`", "Distribution is taken as empty here"),
+    ],
+)
+def test_each_fact_of_a_cluster_is_one_note_where_it_is_asked_for_first(call: str, taken_as: str) -> None:
+    text = f"repl{{{{ {call} | quote }}}}"
+    report = lint({"a.yaml": deployment("a", replicas=text), "b.yaml": deployment("b", replicas=text)})
+    found = only(report, "cluster-fact")
+    assert (found.level, str(found.location)) == (Level.NOTE, "a.yaml:5")
+    assert found.message == f"{taken_as}: only a cluster has it (2 calls)"
+
+
 def test_what_is_never_applied_may_be_anything() -> None:
     preflight = (
         "apiVersion: troubleshoot.sh/v1beta2\nkind: Preflight\nmetadata: {name: p}\nspec:\n  a: {{ x }}\n b: 1\n"

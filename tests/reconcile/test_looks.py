@@ -1,7 +1,8 @@
 """A look at an app of which nothing has changed reads no manifests and writes nothing."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -27,6 +28,16 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     yield asked
 
 
+@asynccontextmanager
+async def rolled_out(signer: Signer, made: dict[str, Any]) -> AsyncIterator[Operator]:
+    """An operator with an app of one object, which is Ready."""
+    async with operating(signer) as operator:
+        operator.put_license()
+        operator.put_app(made)
+        await operator.until_ready()
+        yield operator
+
+
 def looks(operator: Operator) -> float:
     samples = (sample for family in operator.registry.collect() for sample in family.samples)
     return sum(sample.value for sample in samples if sample.name == "kotsapp_reconciliations_total")
@@ -42,10 +53,7 @@ async def look(operator: Operator) -> None:
 
 @in_virtual_time
 async def test_small_manifests_are_read_once(signer: Signer, rendered: list[Any]) -> None:
-    async with operating(signer) as operator:
-        operator.put_license()
-        operator.put_app(config_map(a="1"))
-        await operator.until_ready()
+    async with rolled_out(signer, config_map(a="1")) as operator:
         writes = len(operator.api.writes())
         for _ in range(3):
             await look(operator)
@@ -54,10 +62,7 @@ async def test_small_manifests_are_read_once(signer: Signer, rendered: list[Any]
 
 @in_virtual_time
 async def test_drift_is_repaired_from_what_is_at_hand(signer: Signer, rendered: list[Any]) -> None:
-    async with operating(signer) as operator:
-        operator.put_license()
-        operator.put_app(config_map(a="1"))
-        await operator.until_ready()
+    async with rolled_out(signer, config_map(a="1")) as operator:
         await look(operator)
         operator.api.change("ConfigMap", "settings", {"data": {"a": "other"}}, NAMESPACE)
         await until(lambda: operator.api.live("ConfigMap", "settings", NAMESPACE)["data"] == {"a": "1"})
@@ -66,10 +71,7 @@ async def test_drift_is_repaired_from_what_is_at_hand(signer: Signer, rendered: 
 
 @in_virtual_time
 async def test_changed_manifests_are_read(signer: Signer, rendered: list[Any]) -> None:
-    async with operating(signer) as operator:
-        operator.put_license()
-        operator.put_app(config_map(a="1"))
-        await operator.until_ready()
+    async with rolled_out(signer, config_map(a="1")) as operator:
         operator.put_app(config_map(a="2"))
         await until(lambda: operator.api.live("ConfigMap", "settings", NAMESPACE)["data"] == {"a": "2"})
         await operator.until_ready()
@@ -82,9 +84,6 @@ async def test_changed_manifests_are_read(signer: Signer, rendered: list[Any]) -
 
 @in_virtual_time
 async def test_large_ones_are_let_go_of(signer: Signer, rendered: list[Any]) -> None:
-    async with operating(signer) as operator:
-        operator.put_license()
-        operator.put_app(config_map(a=random.Random(1).randbytes(2 * MAX_AT_HAND).hex()))
-        await operator.until_ready()
+    async with rolled_out(signer, config_map(a=random.Random(1).randbytes(2 * MAX_AT_HAND).hex())) as operator:
         await look(operator)
         assert len(rendered) == 2

@@ -2,11 +2,12 @@
 
 import pytest
 
-from harness.charts import helm
 from harness.cluster import NAMESPACE, obj
 from harness.inprocess import Operator, operating
 from harness.licenses import Signer
 from harness.virtual_time import in_virtual_time, quiet, until
+
+pytestmark = pytest.mark.usefixtures("helm_on_path")
 
 RELEASE = """\
 apiVersion: v1
@@ -14,11 +15,6 @@ kind: ConfigMap
 metadata: {name: told}
 data: {nodes: '{{repl NodeCount }}', version: "VERSION"}
 """
-
-
-@pytest.fixture(autouse=True)
-def helm_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(helm().parent), prepend=":")
 
 
 def put(operator: Operator, version: str) -> None:

@@ -1,112 +1,45 @@
 """Charts and artifacts that are fetched from an OCI registry, by the operator's own workers on a fake cluster."""
 
 import base64
-import contextlib
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from harness.charts import helm, pack_chart
+from harness.charts import pack_chart
 from harness.cluster import NAMESPACE
-from harness.inprocess import Operator, operating
+from harness.inprocess import operating
 from harness.licenses import LICENSE_ID, Signer
-from harness.oci import CHART_LAYER, artifact, chart_of, flux_artifact
+from harness.oci import CHART_LAYER, artifact, chart_of
+from harness.oci_apps import PLACE, URL, chart, data, folder, put, put_object, rolled_out
 from harness.oci_registry import OciRegistry
-from harness.packing import pack
 from harness.vendors import VendorWeb
 from harness.virtual_time import in_virtual_time, quiet, until
-from localworld.registries.image import Image
-from localworld.release_channel import Customer, Vendor
 
-PLACE = "registry.replicated.com/my-kots-app/stable/my-chart"
-URL = f"oci://{PLACE}"
-OWN = "ghcr.io/my-org/shop"
-PASSWORD = "a-password-of-my-own"
-
-
-@pytest.fixture(autouse=True)
-def helm_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(helm().parent), prepend=":")
-
-
-@pytest.fixture
-def registry() -> OciRegistry:
-    return OciRegistry(opened_by={PLACE: LICENSE_ID, OWN: PASSWORD})
-
-
-@pytest.fixture
-def web(registry: OciRegistry) -> VendorWeb:
-    return VendorWeb(Vendor(), registry)
-
-
-def chart(version: str, **data: str) -> Image:
-    return artifact([(CHART_LAYER, chart_of(version, data or {"v": version}))])
-
-
-def folder(version: str) -> Image:
-    text = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: my-chart}}\ndata: {{v: '{version}'}}\n"
-    return flux_artifact(pack({"app.yaml": text.encode()}))
-
-
-def put(operator: Operator, install: dict[str, Any] | None = None, url: str = URL, **ref: Any) -> None:
-    operator.put_app(manifests=[{"ociRef": {"url": url, **ref}, **({"chart": install} if install is not None else {})}])
-
-
-@contextlib.asynccontextmanager
-async def rolled_out(
-    signer: Signer, web: VendorWeb, install: dict[str, Any] | None = None, **ref: Any
-) -> AsyncIterator[Operator]:
-    """An operator with an app that is Ready, of the one source that is asked for."""
-    async with operating(signer, web=web) as operator:
-        put(operator, install, **ref)
-        await operator.until_ready()
-        yield operator
-
-
-def put_object(operator: Operator, kind: str, name: str, **data: str) -> None:
-    field = "stringData" if kind == "Secret" else "data"
-    operator.api.put(
-        {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, field: data}
-    )
-
-
-def put_login(operator: Operator, password: str) -> None:
-    auth = base64.b64encode(f"me:{password}".encode()).decode()
-    put_object(operator, "Secret", "login", **{".dockerconfigjson": json.dumps({"auths": {"ghcr.io": {"auth": auth}}})})
-
-
-def data(operator: Operator, name: str = "my-chart") -> dict[str, Any]:
-    found = operator.api.get("ConfigMap", name, NAMESPACE) or {"data": {}}
-    return dict(found["data"])
-
-
-def condition(operator: Operator, type_: str) -> dict[str, Any]:
-    return next((c for c in operator.status().get("conditions") or () if c["type"] == type_), {})
+pytestmark = pytest.mark.usefixtures("helm_on_path")
 
 
 @in_virtual_time
 async def test_a_chart_that_the_license_opens_is_installed_in_its_own_name(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     digest = registry.push(PLACE, "1.4.2", chart("1.4.2"))
-    async with rolled_out(signer, web, version="1.4.2") as operator:
+    async with rolled_out(signer, oci_web, version="1.4.2") as operator:
         assert data(operator) == {"v": "1.4.2", "greeting": "none"}
         assert operator.status()["sources"] == [{"name": URL, "revision": f"1.4.2@{digest}"}]
         assert operator.status()["release"]["versionLabel"] == "1.4.2"
-        assert condition(operator, "SourcesReady")["message"] == f"{URL} 1.4.2@{digest} fetched"
+        assert operator.condition("SourcesReady")["message"] == f"{URL} 1.4.2@{digest} fetched"
 
 
 @in_virtual_time
 async def test_a_chart_with_the_vendors_sdk_gets_the_license(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     text = "apiVersion: v1\nkind: Secret\nmetadata: {name: sdk}\nstringData:\n"
     text += "  of: {{ .Values.global.replicated.customerName }}\n  license: {{ .Values.license | toJson }}\n"
     packed = pack_chart("replicated", {"templates/a.yaml": text, "values.yaml": ""})
     registry.push(PLACE, "1.0.0", artifact([(CHART_LAYER, packed)]))
-    async with rolled_out(signer, web, tag="1.0.0") as operator:
+    async with rolled_out(signer, oci_web, tag="1.0.0") as operator:
         held = operator.api.live("Secret", "sdk", NAMESPACE)["data"]
         assert base64.b64decode(held["of"]) == b"Acme"
         assert LICENSE_ID in base64.b64decode(held["license"]).decode()
@@ -115,10 +48,10 @@ async def test_a_chart_with_the_vendors_sdk_gets_the_license(
 
 @in_virtual_time
 async def test_the_spec_says_how_a_chart_is_installed_and_later_values_win(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
-    async with operating(signer, web=web) as operator:
+    async with operating(signer, web=oci_web) as operator:
         put_object(operator, "ConfigMap", "base", **{"values.yaml": "greeting: from the map\n"})
         put_object(operator, "Secret", "more", mine="greeting: from the secret\n")
         refs = [{"configMapRef": {"name": "base"}}, {"secretRef": {"name": "more", "key": "mine"}}]
@@ -135,10 +68,10 @@ async def test_the_spec_says_how_a_chart_is_installed_and_later_values_win(
 
 @in_virtual_time
 async def test_values_that_are_missing_or_no_values_are_told_where_they_stand(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
-    async with operating(signer, web=web) as operator:
+    async with operating(signer, web=oci_web) as operator:
         put(operator, {"valuesFrom": [{"secretRef": {"name": "more"}}]}, tag="1.0.0")
         await operator.until_reason("ManifestsNotFound")
         assert "Secret more with values of a chart does not exist in namespace apps" in operator.whole_message()
@@ -150,10 +83,10 @@ async def test_values_that_are_missing_or_no_values_are_told_where_they_stand(
 
 @in_virtual_time
 async def test_a_tag_that_moves_is_followed_within_the_interval(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "stable", folder("1"))
-    async with rolled_out(signer, web, tag="stable") as operator:
+    async with rolled_out(signer, oci_web, tag="stable") as operator:
         assert data(operator) == {"v": "1"}
         registry.push(PLACE, "stable", folder("2"))
         await until(lambda: data(operator) == {"v": "2"})
@@ -163,10 +96,10 @@ async def test_a_tag_that_moves_is_followed_within_the_interval(
 
 @in_virtual_time
 async def test_another_tag_of_the_same_chart_is_told_and_renders_nothing_anew(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
-    async with rolled_out(signer, web, tag="1.0.0") as operator:
+    async with rolled_out(signer, oci_web, tag="1.0.0") as operator:
         registry.tags[PLACE]["stable"] = registry.tags[PLACE]["1.0.0"]
         put(operator, tag="stable")
         await until(lambda: operator.status()["release"].get("versionLabel") == "stable")
@@ -175,10 +108,12 @@ async def test_another_tag_of_the_same_chart_is_told_and_renders_nothing_anew(
 
 
 @in_virtual_time
-async def test_the_newest_version_of_a_range_is_followed(signer: Signer, web: VendorWeb, registry: OciRegistry) -> None:
+async def test_the_newest_version_of_a_range_is_followed(
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
+) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
     registry.push(PLACE, "2.0.0", chart("2.0.0"))
-    async with rolled_out(signer, web, version="1.x") as operator:
+    async with rolled_out(signer, oci_web, version="1.x") as operator:
         assert data(operator)["v"] == "1.0.0"
         registry.push(PLACE, "1.1.0", chart("1.1.0"))
         registry.push(PLACE, "1.2.0-rc.1", chart("1.2.0-rc.1"))
@@ -188,17 +123,17 @@ async def test_the_newest_version_of_a_range_is_followed(signer: Signer, web: Ve
 @in_virtual_time
 @pytest.mark.parametrize("trouble", ["down", "503", "401", "gone"])
 async def test_trouble_changes_nothing_and_is_told(
-    signer: Signer, web: VendorWeb, registry: OciRegistry, trouble: str
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry, trouble: str
 ) -> None:
     registry.push(PLACE, "stable", folder("1"))
-    async with rolled_out(signer, web, tag="stable") as operator:
+    async with rolled_out(signer, oci_web, tag="stable") as operator:
         registry.down, registry.status = trouble == "down", 503 if trouble == "503" else 0
         registry.opened_by[PLACE] = "another" if trouble == "401" else registry.opened_by[PLACE]
         if trouble == "gone":
             registry.tags.clear()
         operator.api.audit.clear()
         await quiet(3000)
-        reported = condition(operator, "SourcesReady")
+        reported = operator.condition("SourcesReady")
         assert (reported["status"], reported["reason"]) == ("False", "SourceUnavailable")
         assert f"Meanwhile {URL} stable@sha256:" in reported["message"]
         assert LICENSE_ID not in json.dumps(operator.status())
@@ -208,7 +143,7 @@ async def test_trouble_changes_nothing_and_is_told(
         registry.down, registry.status, registry.opened_by[PLACE] = False, 0, LICENSE_ID
         registry.push(PLACE, "stable", folder("2"))
         await until(lambda: data(operator) == {"v": "2"})
-        await until(lambda: condition(operator, "SourcesReady")["status"] == "True")
+        await until(lambda: operator.condition("SourcesReady")["status"] == "True")
 
 
 @in_virtual_time
@@ -217,35 +152,35 @@ async def test_trouble_changes_nothing_and_is_told(
 )
 @pytest.mark.parametrize("down", [False, True])
 async def test_another_version_that_can_not_be_had_leaves_what_runs_and_is_not_ready(
-    signer: Signer, web: VendorWeb, registry: OciRegistry, asked: dict[str, Any], down: bool
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry, asked: dict[str, Any], down: bool
 ) -> None:
     registry.push(PLACE, "1.0.0", folder("1"))
-    async with rolled_out(signer, web, version="1.0.0") as operator:
+    async with rolled_out(signer, oci_web, version="1.0.0") as operator:
         registry.down = down
         put(operator, **asked)
         await operator.until_reason("SourceUnavailable")
         named = next(iter(asked.values()))
         assert operator.whole_message().startswith(f"{URL} {named} can't be had: ")
         assert f"What runs is left alone, with {URL} 1.0.0@sha256:" in operator.whole_message()
-        assert condition(operator, "Reconciling" if down else "Stalled")["status"] == "True"
+        assert operator.condition("Reconciling" if down else "Stalled")["status"] == "True"
         assert operator.status()["release"]["versionLabel"] == "1.0.0"
         assert data(operator) == {"v": "1"}
         put(operator, version="1.x")  # which is what is kept
         await operator.until_ready()
-        assert condition(operator, "SourcesReady")["status"] == ("False" if down else "True")
+        assert operator.condition("SourcesReady")["status"] == ("False" if down else "True")
 
 
 @in_virtual_time
 async def test_values_that_change_while_the_registry_is_down_are_put_into_the_chart_that_is_kept(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
-    async with rolled_out(signer, web, {"values": {"greeting": "old"}}, version="1.x") as operator:
+    async with rolled_out(signer, oci_web, {"values": {"greeting": "old"}}, version="1.x") as operator:
         registry.down = True
         put(operator, {"values": {"greeting": "new"}}, version="1.x")
         await until(lambda: data(operator)["greeting"] == "new")
         await operator.until_ready()
-        assert condition(operator, "SourcesReady")["status"] == "False"
+        assert operator.condition("SourcesReady")["status"] == "False"
         # With another version they are for that one, and not for the one that runs.
         put(operator, {"values": {"greeting": "newer"}}, version="2.x")
         await operator.until_reason("SourceUnavailable")
@@ -255,94 +190,17 @@ async def test_values_that_change_while_the_registry_is_down_are_put_into_the_ch
 
 @in_virtual_time
 async def test_a_restart_while_the_registry_is_down_changes_nothing(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
-    async with rolled_out(signer, web, version="1.x") as operator:
+    async with rolled_out(signer, oci_web, version="1.x") as operator:
         pass
     registry.down = True
-    async with operating(signer, operator.api, web=web) as again:
-        await until(lambda: condition(again, "SourcesReady").get("status") == "False")
+    async with operating(signer, operator.api, web=oci_web) as again:
+        await until(lambda: again.condition("SourcesReady").get("status") == "False")
         await quiet(3600)
         assert again.ready()[0] == "True"
         assert data(again)["v"] == "1.0.0"
-
-
-@in_virtual_time
-async def test_the_license_goes_to_its_own_hosts_alone_and_a_login_elsewhere(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
-) -> None:
-    registry.push(OWN, "1.0.0", chart("1.0.0"))
-    async with operating(signer, web=web) as operator:
-        put(operator, url=f"oci://{OWN}", version="1.0.0", secretRef={"name": "login"})
-        await operator.until_reason("SourceUnavailable")
-        assert "there is no Secret login with key .dockerconfigjson in namespace apps" in operator.whole_message()
-        assert operator.whole_message().count(f"oci://{OWN}: ") == 1, "what it is about is said once"
-        assert operator.events().count("SourceUnavailable") == 1
-        put_login(operator, "another-password")
-        await until(lambda: "refuses the login of the Secret in secretRef; renew it" in operator.whole_message())
-        put_login(operator, PASSWORD)  # looked at again at once
-        await operator.until_ready()
-        assert {password for _, _, password in registry.asked} == {"another-password", PASSWORD}
-        put(operator, url=f"oci://{OWN}", version="1.0.0")
-        await quiet(600)
-        assert registry.asked[-1][2] == ""
-
-
-@in_virtual_time
-async def test_a_domain_that_spec_proxy_names_sees_the_license_and_one_that_a_release_names_does_not(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
-) -> None:
-    application = "apiVersion: kots.io/v1beta1\nkind: Application\nmetadata: {name: a}\n"
-    application += "spec: {replicatedRegistryDomain: evil.example.com, proxyRegistryDomain: evil.example.com}\n"
-    for host in ("evil.example.com", "images.acme.com"):
-        registry.push(f"{host}/shop", "1", folder("1"))
-    async with operating(signer, web=web) as operator:
-        items = [{"inline": application}, {"ociRef": {"url": "oci://evil.example.com/shop", "tag": "1"}}]
-        operator.put_app(manifests=items)
-        await operator.until_ready()
-        assert {password for _, host, password in registry.asked if host == "evil.example.com"} == {""}
-        items = [{"ociRef": {"url": "oci://images.acme.com/shop", "tag": "1"}}]
-        operator.put_app(manifests=items, proxy={"registryDomain": "images.acme.com"})
-        await until(lambda: any(host == "images.acme.com" for _, host, _ in registry.asked))
-        assert {password for _, host, password in registry.asked if host == "images.acme.com"} == {LICENSE_ID}
-        await until(lambda: "images.acme.com" in operator.status()["license"]["hosts"])
-        put(operator, tag="stable")  # the vendor's own registry, in whose place spec.proxy names none any more
-        registry.push(PLACE, "stable", folder("1"))
-        vendors = ["proxy.replicated.com", "registry.replicated.com"]
-        await until(lambda: operator.status()["license"]["hosts"] == vendors)
-
-
-@in_virtual_time
-async def test_a_domain_that_the_signed_endpoint_says_of_the_channels_release_sees_the_license(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
-) -> None:
-    web.vendor.registry_domain = "registry.acme.com"
-    web.vendor.customers[LICENSE_ID] = Customer(signer.sign(), 3, "")
-    web.vendor.publish("1.0.0", {"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"})
-    registry.push("registry.acme.com/shop", "1", folder("1"))
-    async with operating(signer, web=web) as operator:
-        items = [{"ociRef": {"url": "oci://registry.acme.com/shop", "tag": "1"}}, {"channelRelease": {}}]
-        operator.put_app(manifests=items)
-        await operator.until_ready()
-        assert {password for _, _, password in registry.asked} == {LICENSE_ID}
-        assert "registry.acme.com" in operator.status()["license"]["hosts"]
-
-
-@in_virtual_time
-async def test_two_tenants_never_share_what_was_fetched(signer: Signer, web: VendorWeb, registry: OciRegistry) -> None:
-    registry.push(PLACE, "stable", folder("1"))
-    async with rolled_out(signer, web, tag="stable") as operator:
-        operator.put_license("other-license", licenseID="another-license-id-of-acme")
-        operator.put_app(
-            name="second",
-            license={"secretRef": {"name": "other-license"}},
-            manifests=[{"ociRef": {"url": URL, "tag": "stable"}}],
-            pullSecret={"name": "second"},
-        )
-        await operator.until_reason("SourceUnavailable", "second")
-        assert "it refuses the license; ask the vendor" in operator.whole_message("second")
-        assert operator.ready()[0] == "True"
 
 
 @in_virtual_time
@@ -362,10 +220,10 @@ async def test_a_chart_in_a_config_map_is_installed_as_the_spec_says(signer: Sig
 
 @in_virtual_time
 async def test_an_index_without_the_facts_of_an_artifact_is_used_while_its_registry_is_down(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", folder("1.0.0"))
-    async with rolled_out(signer, web, version="1.x") as operator:
+    async with rolled_out(signer, oci_web, version="1.x") as operator:
         api = operator.api
     index = json.loads(base64.b64decode(api.live("Secret", "my-app.sources", NAMESPACE)["data"]["index"]))
     index["sources"][URL]["facts"] = {}
@@ -373,7 +231,7 @@ async def test_an_index_without_the_facts_of_an_artifact_is_used_while_its_regis
     api.change("Secret", "my-app.sources", {"data": {"index": changed}}, NAMESPACE)
 
     registry.down = True
-    async with operating(signer, api, web=web) as operator:
-        await until(lambda: "is used on" in condition(operator, "SourcesReady").get("message", ""))
+    async with operating(signer, api, web=oci_web) as operator:
+        await until(lambda: "is used on" in operator.condition("SourcesReady").get("message", ""))
         await quiet()
         assert operator.ready()[0] == "True"

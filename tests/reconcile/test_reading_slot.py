@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Any
 
 import pytest
 
-from harness.charts import helm
 from harness.cluster import NAMESPACE, config_map
 from harness.inprocess import Operator, operating
 from harness.licenses import Signer
@@ -17,12 +15,9 @@ from kotsapp.fair_queue import FairQueue, Tenant
 from kotsapp.names import KIND
 from kotsapp.release.process import InProcess
 
+pytestmark = pytest.mark.usefixtures("helm_on_path")
+
 DRAWN = "{{repl RandomString 20}}"
-
-
-@pytest.fixture(autouse=True)
-def helm_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(helm().parent), prepend=os.pathsep)
 
 
 def drawn(operator: Operator) -> Any:

@@ -8,23 +8,19 @@ from typing import Any
 
 import pytest
 
-from harness.charts import helm
 from harness.cluster import NAMESPACE
 from harness.inprocess import Operator, operating
 from harness.licenses import Signer
 from harness.packing import pack
 from harness.virtual_time import in_virtual_time, until
 
+pytestmark = pytest.mark.usefixtures("helm_on_path")
+
 SECRET = b"""apiVersion: v1
 kind: Secret
 metadata: {name: db}
 stringData: {password: 'repl{{ RandomString 24 }}', note: NOTE}
 """
-
-
-@pytest.fixture(autouse=True)
-def helm_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(helm().parent), prepend=":")
 
 
 def put(operator: Operator, data: bytes, name: str = "release") -> None:

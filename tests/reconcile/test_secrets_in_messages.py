@@ -7,7 +7,6 @@ import base64
 import io
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
-from harness.charts import helm
 from harness.cluster import NAMESPACE, config_map, deployment, obj
 from harness.fakekube import refused
 from harness.inprocess import PUBLIC, Operator, operating
@@ -25,9 +23,12 @@ from harness.licenses import Signer
 from harness.packing import pack
 from harness.virtual_time import in_virtual_time, until
 from kotsapp.logs import formatter
-from kotsapp.redact import Redactor, spellings, use
+from kotsapp.redact import Redactor, use
+from kotsapp.spellings import spellings
 from kotsapp.verdicts.metrics import Metrics
 from kotsapp.verdicts.verdict import Verdict
+
+pytestmark = pytest.mark.usefixtures("helm_on_path")
 
 ID = "2eFdA9sLq0WnTYxkQmZr1HcVb7P"
 ENTITLED = "entitled-2-hunter2hunter2"
@@ -96,11 +97,6 @@ CASES = [
     Case("image path", text(OWN_SECRET), "InvalidSpec",
          spec={"imagePaths": [{"group": "", "kind": "Secret", "path": "stringData.password"}]}),
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _helm_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(helm().parent), prepend=os.pathsep)
 
 
 @pytest.fixture

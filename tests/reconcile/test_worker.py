@@ -4,22 +4,17 @@ from typing import Any
 
 import pytest
 
-from harness.cluster import NAMESPACE, config_map, deployment, job, obj, well
+from harness.cluster import NAMESPACE, config_map, deployment, obj, well
 from harness.fakekube import Match, refused
-from harness.inprocess import PRIVATE, PROXIED, PUBLIC, Operator, operating
+from harness.inprocess import PRIVATE, PROXIED, PUBLIC, operating
 from harness.licenses import Signer
 from harness.virtual_time import in_virtual_time, quiet, until
-from kotsapp.names import FINALIZER, KIND, PRUNE_ANNOTATION, REQUEST_ANNOTATION
+from kotsapp.names import KIND, REQUEST_ANNOTATION
 from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
 
 PULL_SECRET = "my-kots-app-registry"
 STATUS = Match("patch", KIND)
-
-
-def data(operator: Operator, name: str = "settings") -> Any:
-    found = operator.api.get("ConfigMap", name, NAMESPACE)
-    return None if found is None else found.get("data")
 
 
 # -- from nothing to Ready
@@ -90,12 +85,12 @@ async def test_a_license_that_comes_later_is_seen_when_it_comes(signer: Signer) 
     async with operating(signer) as operator:
         operator.put_app(config_map(a="1"), license={"secretRef": {"name": "later"}})
         await operator.until_reason("LicenseNotFound")
-        assert data(operator) is None
+        assert operator.data() is None
 
         operator.put_license("later")
 
         await operator.until_ready()
-        assert data(operator) == {"a": "1"}
+        assert operator.data() == {"a": "1"}
 
 
 @in_virtual_time
@@ -107,7 +102,7 @@ async def test_a_license_that_is_taken_away_leaves_what_runs(signer: Signer) -> 
         operator.api.delete("Secret", "my-license", NAMESPACE)
 
         await operator.until_reason("LicenseNotFound")
-        assert data(operator) == {"a": "1"}
+        assert operator.data() == {"a": "1"}
 
 
 @in_virtual_time
@@ -123,7 +118,7 @@ async def test_manifests_of_a_config_map_are_applied_anew_when_it_changes(signer
 
         operator.api.put(manifests("2"))
 
-        await until(lambda: data(operator) == {"a": "2"})
+        await until(lambda: operator.data() == {"a": "2"})
 
 
 @in_virtual_time
@@ -132,96 +127,11 @@ async def test_an_image_that_nobody_can_tell_of_holds_everything_back(signer: Si
         operator.prober.verified = Verified.UNKNOWN
         operator.put_app(deployment(image=PRIVATE), config_map(a="1"))
         await operator.until_reason("ImagesUndecided")
-        assert data(operator) is None
+        assert operator.data() is None
 
         operator.prober.verdicts[PRIVATE] = Verdict.PRIVATE
 
-        await until(lambda: data(operator) is not None)
-
-
-@in_virtual_time
-async def test_a_suspended_app_is_left_alone_until_it_goes_on(signer: Signer) -> None:
-    async with operating(signer) as operator:
-        operator.put_app(config_map(a="1"))
-        await operator.until_ready()
-        operator.put_app(config_map(a="2"), suspend=True)
-        await quiet(60)
-        assert data(operator) == {"a": "1"}
-
-        operator.put_app(config_map(a="2"), suspend=False)
-        await until(lambda: data(operator) == {"a": "2"})
-
-
-def conditions(operator: Operator) -> dict[str, Any]:
-    return {condition["type"]: condition for condition in operator.status().get("conditions") or ()}
-
-
-@in_virtual_time
-async def test_a_suspended_app_says_so_and_holds_nobody_up(signer: Signer) -> None:
-    """By kstatus it is as it was, for this generation; for ``kubectl wait`` Ready is about the earlier one."""
-    async with operating(signer) as operator:
-        operator.put_app(config_map(a="1"))
-        await operator.until_ready()
-        operator.put_app(config_map(a="2"), suspend=True)
-        await until(lambda: "Suspended" in conditions(operator))
-
-        reported = conditions(operator)
-        generation = operator.api.live(KIND, "my-app", NAMESPACE)["metadata"]["generation"]
-        assert (reported["Suspended"]["status"], reported["Suspended"]["reason"]) == ("True", "Suspended")
-        assert "spec.suspend is true" in reported["Suspended"]["message"]
-        assert operator.status()["observedGeneration"] == reported["Suspended"]["observedGeneration"] == generation
-        assert (reported["Ready"]["status"], reported["Ready"]["observedGeneration"]) == ("True", generation - 1)
-        assert not reported.keys() & {"Reconciling", "Stalled"}
-
-        operator.put_app(config_map(a="2"), suspend=False)
-        await operator.until_ready()
-
-        assert "Suspended" not in conditions(operator)
-        await quiet(5)
-        assert [reason for reason in operator.events() if reason in ("Suspended", "Resumed")] == [
-            "Suspended",
-            "Resumed",
-        ]
-
-
-@pytest.mark.parametrize("earlier", ["new", "working", "refused"])
-@in_virtual_time
-async def test_an_app_that_is_suspended_before_it_is_ready_is_worked_on_by_nobody(signer: Signer, earlier: str) -> None:
-    """Who waits for it is told at once that a person must act, and why it was not Ready."""
-    async with operating(signer) as operator:
-        brought = {"refused": {"kind": "ConfigMap", "metadata": {"name": "x"}}}.get(earlier, deployment(image=PUBLIC))
-        if earlier != "new":
-            operator.put_app(brought)
-            await operator.until_reason({"working": "Progressing"}.get(earlier, "InvalidManifest"))
-        operator.put_app(brought, suspend=True)
-        await until(lambda: "Suspended" in conditions(operator))
-        await quiet(60)
-
-        reported = conditions(operator)
-        assert "Reconciling" not in reported
-        assert (reported["Ready"]["status"], reported["Ready"]["reason"]) == ("False", reported["Stalled"]["reason"])
-        assert reported["Stalled"]["status"] == "True"
-        expected = {"new": "for the first time", "working": "suspended while Progressing: "}
-        assert expected.get(earlier, "apiVersion") in reported["Ready"]["message"]
-        assert operator.events().count("Suspended") == 1
-
-
-@in_virtual_time
-async def test_a_retry_and_a_deletion_are_told_once(signer: Signer) -> None:
-    async with operating(signer) as operator:
-        operator.put_app(config_map(a="1"))
-        await operator.until_ready()
-        annotations = {"kotsapp.dev/requestedAt": "today"}
-        operator.api.change(KIND, "my-app", {"metadata": {"annotations": annotations}}, NAMESPACE)
-        await until(lambda: operator.status().get("lastHandledRequestedAt") == "today")
-        await quiet(60)
-        operator.api.delete(KIND, "my-app", NAMESPACE)
-        await until(lambda: operator.api.get(KIND, "my-app", NAMESPACE) is None)
-
-        events = {event["reason"]: event["message"] for event in operator.api.all("Event", NAMESPACE)}
-        assert operator.events().count("ProbeRequested") == operator.events().count("Deleting") == 1
-        assert "kotsapp.dev/requestedAt=today" in events["ProbeRequested"]
-        assert "1 object" in events["Deleting"]
+        await until(lambda: operator.data() is not None)
 
 
 # -- what others do
@@ -238,7 +148,7 @@ async def test_drift_is_repaired_and_told(signer: Signer, how: str) -> None:
         else:
             operator.api.delete("ConfigMap", "settings", NAMESPACE)
 
-        await until(lambda: data(operator) == {"a": "1"})
+        await until(lambda: operator.data() == {"a": "1"})
         await quiet(5)
         assert "DriftRepaired" in operator.events()
 
@@ -250,12 +160,12 @@ async def test_what_another_app_has_is_taken_when_that_app_is_gone(signer: Signe
         await operator.until_ready("first")
         operator.put_app(config_map(a="second"), name="second")
         await operator.until_reason("ObjectClaimed", "second")
-        assert data(operator) == {"a": "first"}
+        assert operator.data() == {"a": "first"}
 
         operator.api.delete(KIND, "first", NAMESPACE)
 
         await operator.until_ready("second")
-        assert data(operator) == {"a": "second"}
+        assert operator.data() == {"a": "second"}
 
 
 # -- failures
@@ -270,7 +180,7 @@ async def test_a_server_that_fails_for_a_while_only_delays(signer: Signer, statu
         operator.put_app(deployment(image=PRIVATE), config_map(a="1"), wait=False)
 
         await operator.until_ready()
-        assert data(operator) == {"a": "1"}
+        assert operator.data() == {"a": "1"}
 
 
 @in_virtual_time
@@ -314,7 +224,7 @@ async def test_an_object_that_is_refused_is_told_and_the_others_are_not_written(
         await operator.until_reason("ObjectRefused")
         assert "PersistentVolumeClaim/runner" in operator.message()
         assert "no more volumes here" in operator.message()
-        assert data(operator) is None
+        assert operator.data() is None
 
 
 @in_virtual_time
@@ -330,86 +240,6 @@ async def test_a_fault_of_ours_is_told_and_stops_no_other_app(signer: Signer) ->
 
         operator.prober.fault = None
         await operator.until_ready("broken")
-
-
-# -- the end of an app
-
-
-@in_virtual_time
-async def test_what_was_applied_goes_with_the_app_but_for_what_is_to_stay(signer: Signer) -> None:
-    kept = config_map("kept")
-    kept["metadata"]["annotations"] = {PRUNE_ANNOTATION: "disabled"}
-    claim = obj("PersistentVolumeClaim", "data", spec={"accessModes": ["ReadWriteOnce"]})
-    async with operating(signer) as operator:
-        operator.api.without_garbage_collector()
-        operator.put_app(config_map(a="1"), kept, claim, deployment(image=PRIVATE), wait=False)
-        await operator.until_ready()
-
-        operator.api.delete(KIND, "my-app", NAMESPACE)
-        await until(lambda: operator.api.get(KIND, "my-app", NAMESPACE) is None)
-
-        assert data(operator) is None
-        assert operator.api.get("Deployment", "shop", NAMESPACE) is None
-        assert operator.api.get("Secret", PULL_SECRET, NAMESPACE) is None
-        assert operator.api.get("ConfigMap", "kept", NAMESPACE)
-        assert operator.api.get("PersistentVolumeClaim", "data", NAMESPACE)
-
-
-@in_virtual_time
-async def test_an_app_that_can_not_be_cleaned_up_says_so_and_goes_when_it_can(signer: Signer) -> None:
-    async with operating(signer) as operator:
-        operator.api.without_garbage_collector()
-        operator.put_app(config_map(a="1"))
-        await operator.until_ready()
-        denial = operator.api.rights.deny(verb="delete", resource="configmaps")
-
-        operator.api.delete(KIND, "my-app", NAMESPACE)
-        await operator.until_reason("CleanupFailed")
-        assert "kubectl patch kotsapp my-app" in operator.message()
-
-        operator.api.rights.allow(denial)
-        await until(lambda: operator.api.get(KIND, "my-app", NAMESPACE) is None)
-        assert data(operator) is None
-
-
-@in_virtual_time
-async def test_nothing_is_applied_for_an_app_that_could_go_without_a_clean_up(signer: Signer) -> None:
-    """Where Kopf doesn't set the finalizer, the worker does after a while."""
-    async with operating(signer) as operator:
-        operator.sets_finalizers = False
-        operator.put_app(config_map(a="1"))
-        await quiet(5)
-        assert data(operator) is None
-
-        await operator.until_ready()
-        assert FINALIZER in operator.api.live(KIND, "my-app", NAMESPACE)["metadata"]["finalizers"]
-
-
-@pytest.mark.parametrize("notices", [True, False], ids=["its end was seen", "its end was missed"])
-@in_virtual_time
-async def test_a_successor_of_the_same_name_starts_from_nothing(signer: Signer, notices: bool) -> None:
-    async with operating(signer) as operator:
-        operator.notices_deletions = notices
-        operator.put_app(config_map(a="1"), config_map("old"))
-        await operator.until_ready()
-        operator.api.delete(KIND, "my-app", NAMESPACE)
-        await until(lambda: operator.api.get(KIND, "my-app", NAMESPACE) is None)
-
-        operator.put_app(config_map(a="2"))
-
-        await operator.until_ready()
-        assert [entry["name"] for entry in operator.status()["inventory"]] == ["settings"]
-
-
-@in_virtual_time
-async def test_in_a_namespace_that_goes_the_app_goes_too(signer: Signer) -> None:
-    async with operating(signer) as operator:
-        operator.put_app(config_map(a="1"), job(), wait=False)
-        await operator.until_ready()
-
-        operator.api.delete("Namespace", NAMESPACE)
-
-        await until(lambda: operator.api.get("Namespace", NAMESPACE) is None)
 
 
 @in_virtual_time

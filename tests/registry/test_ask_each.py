@@ -17,8 +17,9 @@ from harness.licenses import Signer
 from kotsapp.cli import main
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verdict import Verdict
 
 HOST = "registry.example.invalid"
 # The broken repository is asked first, as often as it takes for a host to be left alone.

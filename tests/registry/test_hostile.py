@@ -12,8 +12,9 @@ from harness.hostile_answers import BEHAVIOURS
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
 from kotsapp.registry.limits import MAX_REQUESTS, MAX_RETRY_AFTER
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verdict import Verdict
 
 # Long enough for a busy machine to answer the honest half of it, short enough to wait for the others.
 TIMEOUT = 2.5

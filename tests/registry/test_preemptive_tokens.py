@@ -16,8 +16,9 @@ from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.limits import STRIKES
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
 
 OK = {"Content-Type": MANIFEST_TYPE}

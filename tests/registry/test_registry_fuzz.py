@@ -10,8 +10,9 @@ from harness.hostile import MANIFEST, MANIFEST_TYPE, HostileRegistry, Request, T
 from harness.hostile_answers import GOOD_TOKEN
 from kotsapp.images.reference import parse
 from kotsapp.registry.config import Registries
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verdict import Verdict
 
 CHALLENGE = (
     b'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm="{me}/token/mine/",service="s"\r\nContent-Length: 0\r\n\r\n'

@@ -13,8 +13,9 @@ from kotsapp.registry.config import Registries
 from kotsapp.registry.evidence import Evidence, Stage
 from kotsapp.registry.limits import SHARED, Shared
 from kotsapp.registry.token_throttle import TokenHosts
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verdict import Verdict
 
 OK = {"Content-Type": MANIFEST_TYPE}
 BUSY, HONEST = Tenant("busy", "shop"), Tenant("honest", "shop")

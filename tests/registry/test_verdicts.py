@@ -10,9 +10,10 @@ from kotsapp.images.routing import Domains
 from kotsapp.registry.config import Registries
 from kotsapp.registry.credential import Credential
 from kotsapp.verdicts.decision import Basis
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
 from kotsapp.verdicts.resolver import Policy, resolve
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
 from localworld.registries.registries import Registries as LocalRegistries
 

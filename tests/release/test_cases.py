@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from harness.charts import helm
-from kotsapp.cli.inputs import source_files
+from kotsapp.cli.files import source_files
+from kotsapp.images.domains import CustomDomains, resolve_domains
 from kotsapp.images.reference import parse
 from kotsapp.images.routing import Domains, Route, pull_reference
-from kotsapp.license.domains import CustomDomains, resolve_domains
 from kotsapp.release import helm as runner
 from kotsapp.release.chart_objects import with_charts
 from kotsapp.release.context import TemplateContext

@@ -9,7 +9,7 @@ import pytest
 
 from harness.charts import pack_chart
 from harness.packing import pack
-from kotsapp.cli.inputs import source_files
+from kotsapp.cli.files import source_files
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import parts
 from kotsapp.release.budget import for_operator

@@ -7,6 +7,7 @@ import gzip
 import json
 import random
 import resource
+import subprocess
 import sys
 import tempfile
 from dataclasses import replace
@@ -19,6 +20,7 @@ import pytest_asyncio
 from harness.charts import EXAMPLE, helm, pack_chart, pack_folder
 from harness.licensed import license_document, write
 from harness.packing import pack
+from harness.running import ROOT
 from kotsapp.fair_queue import Tenant
 from kotsapp.license import Policy, TrustedKeys, load
 from kotsapp.manifests.errors import ManifestError
@@ -89,6 +91,22 @@ async def test_a_release_is_read_as_it_is_read_here(reader: Reader) -> None:
     assert await render(reader, sources) == here
     assert len(here.objects) == 2
     assert here.reported_images
+
+
+async def test_an_answer_is_weighed_before_it_is_looked_into(reader: Reader) -> None:
+    weighed: list[int] = []
+
+    def refuse(amount: int) -> None:
+        weighed.append(amount)
+        raise OverflowError
+
+    job = Job("render", (Inputs(renderer(), files(a=f"{CONFIG_MAP}data: {{a: {'x' * MIB}}}")), None), Release)
+    with pytest.raises(OverflowError):
+        await reader.run(job, tenant=Tenant("a"), fingerprint="f", weigh=refuse)
+    release = await reader.run(job, tenant=Tenant("a"), fingerprint="f")
+
+    assert MIB < weighed[0] < 2 * MIB
+    assert len(release.objects) == 1, "the reader goes on"
 
 
 async def test_charts_are_named_first_and_rendered_with_what_the_cluster_is(reader: Reader) -> None:
@@ -244,3 +262,22 @@ async def _read_stored(reader: Reader, packed: Packed) -> StoredRelease:
 def _held() -> int:
     """Resident memory of this process, in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def test_what_children_work_with_is_loaded_before_they_are_forked() -> None:
+    """A license among a job's arguments, and template calls: each child would load what they take anew."""
+    wanted = (
+        "cryptography",
+        "kotsapp.license.loading",
+        "kotsapp.release.helm_process",
+        "kotsapp.release.template_engine",
+    )
+    code = f"""
+import sys
+from kotsapp.release import jobs
+jobs.warm_up()
+print([name for name in {wanted} if name not in sys.modules])
+"""
+    environment = {"PYTHONPATH": str(ROOT / "operator")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

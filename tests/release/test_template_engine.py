@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.charts import helm
-from kotsapp.images.routing import Domains
+from harness.engine_texts import context, fill, filled, texts
 from kotsapp.manifests.errors import Place
-from kotsapp.release import functions, template_engine
+from kotsapp.release import functions, helm_engine, template_engine
 from kotsapp.release.context import ClusterFacts, ReleaseVersion, TemplateContext
 from kotsapp.release.errors import HelmMissingError
 from kotsapp.release.filling import Filled, Request, Text
-from kotsapp.release.helm import find_program
+from kotsapp.release.helm_process import find_program
 from kotsapp.release.template_engine import EngineError
 
 # What replicatedhq/kots at 370ae9030 makes of 48 calls and a Config, run.
 REFERENCE = json.loads((Path(__file__).parent / "data" / "reference_templates.json").read_text())
-
-
-def context(**options: Any) -> TemplateContext:
-    known: dict[str, Any] = {
-        "license_fields": {"customerName": "Ann", "licenseID": "the-license-id"},
-        "docker_config": "",
-        "pull_secret": "my-app-registry",
-        "namespace": "",
-        "domains": Domains(),
-    }
-    return TemplateContext(**(known | options))
 
 
 def reference_context() -> TemplateContext:
@@ -39,21 +27,6 @@ def reference_context() -> TemplateContext:
         version["sequence"], version["cursor"], version["channelName"], version["versionLabel"], version["releaseNotes"]
     )
     return context(version=known)
-
-
-def texts(*written: str) -> list[Text]:
-    return [Text(f"t{number}", text, Place("app.yaml", 1, 10)) for number, text in enumerate(written)]
-
-
-def fill(*written: str, timeout: float = 60.0, **options: Any) -> Filled:
-    known = {"context": context(), **options}
-    return template_engine.fill(Request(texts=texts(*written), **known), helm, timeout=timeout)
-
-
-def filled(text: str, **options: Any) -> str:
-    result = fill(text, **options)
-    assert not result.failures, result.failures
-    return result.texts["t0"]
 
 
 @pytest.fixture(scope="module")
@@ -243,47 +216,6 @@ def test_more_failing_texts_than_are_looked_for_are_told_in_part() -> None:
         fill(*["repl{{ index (list 1) 5 }}"] * (template_engine.MAX_FAILING + 2))
 
 
-DRAWING = (
-    "{{repl RandomString 20 }} {{repl RandomString 20 }} {{repl RandomBytes 8 }} {{repl uuidv4 }}"
-    " {{repl randInt 1 900000 | add 1 }} {{repl randAlphaNum 12 | b64enc }} {{repl htpasswd `a` `b` }}"
-    " {{repl $ca := genCA `ca` 365 }}{{repl $c := genSignedCert `a.b` nil (list `c.d`) 365 $ca }}"
-    "{{repl $c.Cert | b64enc }} {{repl $ca.Key | b64enc }}"
-    " {{repl TLSCert `n` `cn` nil nil 365 }} {{repl TLSKey `n` }} {{repl TLSCACert `n` 365 }}"
-    " {{repl TLSCertFromCA `n` `x` `cn` nil nil 365 }} {{repl TLSKeyFromCA `n` `x` `cn` nil nil 365 }}"
-)
-
-
-def test_what_was_drawn_is_taken_again() -> None:
-    first = fill(DRAWING)
-    assert not first.failures
-    kept = json.loads(json.dumps(first.drawn))
-    again = fill(DRAWING, kept=kept)
-    assert again.texts == first.texts
-    assert again.drawn == first.drawn
-    assert fill(DRAWING).texts != first.texts
-
-
-def test_draws_of_the_same_kind_differ_and_a_certificate_of_a_name_does_not() -> None:
-    parts = filled(DRAWING).split(" ")
-    assert parts[0] != parts[1]
-    pairs = filled("{{repl TLSCert `n` `cn` nil nil 9 }}|{{repl TLSCert `n` `cn` nil nil 9 }}").split("|")
-    assert pairs[0] == pairs[1]
-
-
-def test_one_draw_that_is_added_changes_no_other() -> None:
-    kept = fill("a: {{repl RandomString 20 }}").drawn
-    before = fill("a: {{repl RandomString 20 }}", kept=kept).texts["t0"]
-    after = fill("b: {{repl RandomString 8 }}\na: {{repl RandomString 20 }}", kept=kept).texts["t0"]
-    assert after.endswith(before)
-
-
-def test_a_hash_of_another_password_is_made_anew() -> None:
-    text = "{{repl htpasswd `admin` (ConfigOption `password`) }}"
-    kept = fill(text, given={"password": "one"}).drawn
-    assert fill(text, given={"password": "one"}, kept=kept).drawn == kept
-    assert fill(text, given={"password": "two"}, kept=kept).drawn.keys() != kept.keys()
-
-
 def test_texts_of_every_script_come_through() -> None:
     given = {"x": "😀 ÄÖ \u2028 \x7f \ufeff 漢"}
     assert filled("😀 {{repl ConfigOption `x` }} é", given=given) == f"😀 {given['x']} é"
@@ -298,6 +230,14 @@ def test_without_helm_that_is_said() -> None:
     request = Request(context(), texts("{{repl 1 }}"))
     with pytest.raises(HelmMissingError):
         template_engine.fill(request, lambda: find_program("/nowhere/helm"))
+
+
+def test_an_engine_that_waits_is_used() -> None:
+    request = Request(context(), texts("{{repl Add 1 2 }}"))
+    with helm_engine.started(helm()) as engine:
+        assert template_engine.fill(request, helm, engine).texts["t0"] == "3"
+        assert not engine.waits
+        assert template_engine.fill(request, helm, engine).texts["t0"] == "3"
 
 
 def test_hostile_texts_take_no_time() -> None:

@@ -1,113 +1,28 @@
-"""Registries that answer wrongly, slowly or to somebody else: what is told, and where no credential goes."""
+"""Registries that answer wrongly or slowly: what is told."""
 
 import asyncio
-import base64
-import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
-from harness.certificates import Authority
-from harness.hostile import Behaviour, HostileRegistry, Request, Talk
-from harness.licensed import license_document, write
-from harness.loopback import LICENSE_ID
-from harness.oci import FLUX_LAYER, artifact, flux_artifact
+from harness.oci import FLUX_LAYER, artifact
+from harness.oci_looks import BASIC, GOOD, PLACE, REGISTRY, RELEASE, Serving, access, look, on, reported, serving
 from harness.oci_registry import OciRegistry
-from harness.outside import HOST, OUTSIDE, Names, OutsideIsPublic
-from harness.packing import pack
 from harness.vendors import VendorWeb
 from harness.virtual_time import in_virtual_time
-from kotsapp.fair_queue import Tenant
-from kotsapp.license import Policy, TrustedKeys, load
 from kotsapp.registry.client import Answer
-from kotsapp.registry.config import Registries
 from kotsapp.registry.repository import Repository, Wanted
 from kotsapp.sources import limits, oci, oci_ref
-from kotsapp.sources.artifact import Access, Artifact, Known
+from kotsapp.sources.artifact import Known
 from kotsapp.sources.errors import SourceContentError, SourceError, SourceRefusedError, SourceUnreachableError
 from kotsapp.sources.web import Web
 from localworld.registries.image import Image
 from localworld.release_channel import Vendor
 
-REGISTRY = "registry.vendor.invalid"
-PLACE = f"oci://{REGISTRY}/x/shop"
-RELEASE = pack({"a.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"})
-GOOD = flux_artifact(RELEASE)
 LAYER = json.loads(GOOD.top.content)["layers"][0]["digest"]
-BASIC = {"WWW-Authenticate": 'Basic realm="x"'}
-
-
-def access(docker_config: bytes | None = None, *hosts: str) -> Access:
-    license = load(write(license_document(licenseID=LICENSE_ID)), TrustedKeys({}), Policy.WARN)
-    return Access(license, Tenant("apps", "shop"), frozenset(hosts or {REGISTRY}), docker_config)
-
-
-Change = Callable[[Request, Talk], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """Serves one artifact under tag 1; ``change`` may answer a request in its own way, and says so."""
-
-    image: Image = GOOD
-    change: Change | None = None
-    wants_basic: bool = True
-
-    async def __call__(self, request: Request, talk: Talk) -> None:
-        if self.wants_basic and not request.authorization:
-            await talk.answer(401, BASIC)
-            return
-        if self.change is not None and await self.change(request, talk):
-            return
-        target, head = request.path.partition("?")[0].rpartition("/")[2], request.method == "HEAD"
-        top = self.image.top
-        if "/tags/" in request.path:
-            await talk.answer(200, body=json.dumps({"tags": ["1"]}).encode())
-        elif target in ("1", top.digest):
-            await talk.answer(200, {"Docker-Content-Digest": top.digest}, top.content, head=head)
-        elif target in self.image.blobs:
-            await talk.answer(200, body=self.image.blobs[target])
-        else:
-            await talk.answer(404)
-
-
-@contextlib.asynccontextmanager
-async def serving(behaviour: Behaviour) -> AsyncIterator[tuple[HostileRegistry, Web]]:
-    async with HostileRegistry({"x": behaviour}) as server:
-        entries = [{"host": REGISTRY, "endpoint": server.endpoint}]
-        async with Web(Registries.read({"registries": entries}, "test")) as web:
-            yield server, web
-
-
-async def look(web: Web, known: Known | None = None, **version: str) -> Artifact:
-    return (await oci.look(oci_ref.read(PLACE, **(version or {"tag": "1"})), access(), known, web)).artifact
-
-
-async def reported(behaviour: Behaviour, kind: type[SourceError], **version: str) -> SourceError:
-    async with serving(behaviour) as (_, web):
-        with pytest.raises(kind) as caught:
-            await look(web, **version)
-    assert LICENSE_ID not in str(caught.value)
-    return caught.value
-
-
-def on(
-    part: str, status: int = 200, headers: dict[str, str] | None = None, body: bytes = b"", method: str = ""
-) -> Change:
-    """Answer requests whose path has this part like that."""
-
-    async def change(request: Request, talk: Talk) -> bool:
-        if part not in request.path or method not in ("", request.method):
-            return False
-        await talk.answer(status, headers, body, head=request.method == "HEAD")
-        return True
-
-    return change
 
 
 async def test_what_is_good_is_fetched() -> None:
@@ -213,61 +128,6 @@ async def test_an_image_that_was_tagged_anew_between_head_and_get_is_none_the_le
     assert next(request.path for request in server.requests if request.method == "GET").endswith(GOOD.top.digest)
 
 
-# -- tags
-
-
-def pages(*contents: Any, link: str = '</v2/x/shop/tags/list?n=1000&last={n}>; rel="next"') -> Change:
-    async def change(request: Request, talk: Talk) -> bool:
-        if "/tags/list" not in request.path:
-            return False
-        number = int(request.path.rpartition("last=")[2]) if "last=" in request.path else 0
-        more = {"Link": link.format(n=number + 1)} if number + 1 < len(contents) else {}
-        body = (
-            contents[number] if isinstance(contents[number], bytes) else json.dumps({"tags": contents[number]}).encode()
-        )
-        await talk.answer(200, more, body)
-        return True
-
-    return change
-
-
-async def test_tags_are_read_page_by_page() -> None:
-    image = replace(GOOD, blobs={**GOOD.blobs, "1.3.0": b""})
-    async with serving(Serving(image, change=pages(["1.0.0", "latest"], ["1.2.0"], ["1.1.0"]))) as (_, web):
-        with pytest.raises(SourceRefusedError, match=r"shop:1\.2\.0: the registry answered 404"):
-            await look(web, version="1.x")
-
-
-async def test_the_next_page_is_asked_for_at_the_registry_itself_wherever_it_is_said_to_be() -> None:
-    link = '<https://elsewhere.invalid/v2/x/shop/tags/list?last={n}>; rel="next"'
-    async with serving(Serving(change=pages(["1.0.0"], ["1.2.0"], link=link))) as (server, web):
-        with pytest.raises(SourceRefusedError, match=r"shop:1\.2\.0"):
-            await look(web, version="1.x")
-    assert [request for request in server.requests if request.path == "/v2/x/shop/tags/list?last=1"]
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (pages(*[[f"1.0.{n}" for n in range(1000)]] * 30), "has more than 10000 tags, too many to pick a version"),
-        (pages(*[[]] * 200), "too many to pick a version from"),
-        (pages(b'{"tags": "1.0.0"}'), "can't be read: it has no list of tags"),
-        (pages(b'{"tags": [' + b" " * 300_000 + b"]}"), "can't be read: it is larger than 256 KiB"),
-        (pages(b"[" * 5_000), "can't be read: it is nested deeper"),
-    ],
-)
-async def test_lists_of_tags_without_end_or_sense_are_refused(change: Change, says: str) -> None:
-    assert says in str(await reported(Serving(change=change), SourceContentError, version="1.x"))
-
-
-async def test_tags_that_are_none_and_an_empty_list_pick_nothing() -> None:
-    change = pages(["1.0.0/../../x", 7, None, "a\nb", "x" * 200])
-    assert "(it has no tags)" in str(await reported(Serving(change=change), SourceRefusedError, version="1.x"))
-    assert "(it has no tags)" in str(
-        await reported(Serving(change=pages(b'{"name": "x", "tags": null}')), SourceRefusedError, version="1.x")
-    )
-
-
 # -- time
 
 
@@ -319,110 +179,3 @@ async def test_others_have_their_turn_while_a_tenant_s_login_of_any_size_is_read
         await oci.look(oci_ref.read(PLACE, tag="1", secret="login"), access(large, "other.invalid"), None, Web())
     other.cancel()
     assert turns > before
-
-
-# -- where the credential goes, and who is asked
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority.create(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(autouse=True)
-def trusted_ca(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-
-
-async def test_a_redirect_to_a_store_elsewhere_is_followed_without_the_credential(authority: Authority) -> None:
-    async def store(request: Request, talk: Talk) -> None:
-        await talk.answer(200, body=RELEASE)
-
-    async with HostileRegistry({"x": store}, tls=authority.server(HOST), address=OUTSIDE) as elsewhere:
-        to = {"Location": f"https://{HOST}:{elsewhere.port}/store/x/layer?signed=1"}
-        async with HostileRegistry({"x": Serving(change=on("/blobs/", 307, to))}) as server:
-            registries = Registries.read({"registries": [{"host": REGISTRY, "endpoint": server.endpoint}]}, "test")
-            async with web_outside(registries) as web:
-                found = await look(web)
-    assert found.content == RELEASE
-    assert [request.authorization for request in elsewhere.requests] == [""]
-
-
-@pytest.mark.parametrize(
-    "location",
-    [
-        "http://127.0.0.1:1/layer",
-        "https://127.0.0.1:1/layer",
-        "https://169.254.169.254/layer",
-        "https://inside.invalid/x",
-    ],
-)
-async def test_a_redirect_does_not_lead_inside_or_into_the_clear(location: str) -> None:
-    async with HostileRegistry({"x": Serving(change=on("/blobs/", 307, {"Location": location}))}) as server:
-        registries = Registries.read({"registries": [{"host": REGISTRY, "endpoint": server.endpoint}]}, "test")
-        async with web_outside(registries) as web:
-            with pytest.raises(SourceRefusedError):
-                await look(web)
-
-
-@pytest.mark.parametrize(
-    "url", ["oci://127.0.0.1:5000/x/shop", "oci://inside.invalid/x/shop", "oci://metadata.google.internal/x"]
-)
-async def test_a_source_can_not_name_our_own_network(url: str) -> None:
-    async with web_outside(Registries.empty()) as web:
-        with pytest.raises(SourceRefusedError, match="is not asked"):
-            await oci.look(oci_ref.read(url, tag="1"), access(), None, web)
-
-
-async def test_a_redirect_whose_url_holds_the_license_is_not_followed() -> None:
-    to = {"Location": f"https://{HOST}/?as={LICENSE_ID}"}
-    error = await reported(Serving(change=on("/blobs/", 307, to)), SourceRefusedError)
-    assert "its URL holds the license id" in str(error)
-
-
-async def test_a_registry_that_sends_the_license_to_a_token_service_elsewhere_does_not_get_it_there() -> None:
-    async def asks(request: Request, talk: Talk) -> None:
-        await talk.challenge("https://tokens.elsewhere.invalid/token")
-
-    async with serving(asks) as (_, web):
-        with pytest.raises(SourceRefusedError, match=r"the license id is not sent to tokens\.elsewhere\.invalid"):
-            await look(web)
-
-
-@pytest.mark.parametrize(
-    ("hosts", "user", "scope"),
-    [
-        ((), "LICENSE_ID", "repository:x/shop:pull"),
-        (("another.invalid",), "me", "repository:x/shop:pull,metadata_read"),
-    ],
-)
-async def test_a_login_is_shown_for_what_its_registry_asks_and_the_license_for_pulls_alone(
-    hosts: tuple[str, ...], user: str, scope: str
-) -> None:
-    async def registry(request: Request, talk: Talk) -> None:
-        if request.authorization == "Bearer good-token":
-            await Serving(wants_basic=False)(request, talk)
-        else:
-            extra = ',service="s",scope="repository:x/shop:pull,metadata_read"'
-            await talk.challenge(f"{talk.server.endpoint}/token/x/", extra)
-
-    async def token(request: Request, talk: Talk) -> None:
-        await talk.answer(200, body=json.dumps({"token": "good-token"}).encode())
-
-    login = json.dumps({"auths": {REGISTRY: {"username": "me", "password": "my-password"}}}).encode()
-    async with HostileRegistry({"x": registry, "token:x": token}) as server:
-        entries = [{"host": REGISTRY, "endpoint": server.endpoint}]
-        async with Web(Registries.read({"registries": entries}, "test")) as web:
-            await oci.look(oci_ref.read(PLACE, tag="1", secret="login"), access(login, *hosts), None, web)
-    asked = [request for request in server.requests if "/token/" in request.path]
-    assert {parse_qs(urlsplit(request.path).query)["scope"][0] for request in asked} == {scope}
-    sent = {
-        base64.b64decode(request.authorization.removeprefix("Basic ")).decode().partition(":")[0] for request in asked
-    }
-    assert sent == {user}
-
-
-def web_outside(registries: Registries) -> Web:
-    """Loopback stands for the internet, but for 127.0.0.1, which is inside."""
-    names = Names({HOST: [OUTSIDE], "inside.invalid": ["127.0.0.1"]})
-    return Web(registries, guard=OutsideIsPublic(registries), resolver=names)

@@ -6,7 +6,8 @@ from kotsapp.images.reference import parse
 from kotsapp.images.routing import Domains, Route
 from kotsapp.verdicts.decision import Basis, OnUndecided, Previous, Resolution, resolution
 from kotsapp.verdicts.exemptions import classify
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.probe_result import ProbeResult
+from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verification, Verified
 
 IMAGE = "quay.io/my-org/api:v1"

@@ -3,7 +3,8 @@
 import pytest
 
 from kotsapp.registry.evidence import Evidence, Login, NoAnswer, Stage, Trouble, error_code
-from kotsapp.verdicts.verdict import Verdict, decide, decide_trouble
+from kotsapp.verdicts.probe_result import decide, decide_trouble
+from kotsapp.verdicts.verdict import Verdict
 
 M, T = Stage.MANIFEST, Stage.TOKEN
 

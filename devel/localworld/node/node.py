@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from localworld.node.api import MERGE_PATCH, NodeApi, RequestError
-from localworld.node.pod import Pod
+from localworld.node.pod import Pod, Runtime
 from localworld.node.pull import Puller
 from localworld.node.secrets import Secrets
 
@@ -35,11 +35,11 @@ class Node:
 
     def __init__(self, config: Object) -> None:
         self.name: str = config["name"]
-        self.api = NodeApi(config["server"], config["ca"], **config["node"])
+        self._api = NodeApi(config["server"], config["ca"], **config["node"])
         self._scheduler = NodeApi(config["server"], config["ca"], **config["scheduler"])
-        self.puller = Puller(config["skopeo"], Path(config["registries"])) if config["pulls"] else None
-        self.secrets = Secrets(self.api)
-        self.writes = asyncio.Semaphore(_WRITES_AT_ONCE)
+        self._writes = asyncio.Semaphore(_WRITES_AT_ONCE)
+        puller = Puller(config["skopeo"], Path(config["registries"])) if config["pulls"] else None
+        self._runtime = Runtime(self._api, self._writes, Secrets(self._api), puller)
         self._pods: dict[str, Pod] = {}
         self._addresses = 0
         self._errands: set[asyncio.Task[None]] = set()
@@ -60,7 +60,7 @@ class Node:
         }
         while True:
             try:
-                await self.api.request("POST", "/api/v1/nodes", body)
+                await self._api.request("POST", "/api/v1/nodes", body)
             except RequestError as error:
                 if error.status != 409:
                     log.warning("registering the node: %s", error)
@@ -88,7 +88,7 @@ class Node:
             }
             wait = _HEARTBEAT_SECONDS
             try:
-                await self.api.request(
+                await self._api.request(
                     "PATCH", f"/api/v1/nodes/{self.name}/status", {"status": status}, content_type=MERGE_PATCH
                 )
             except (RequestError, aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -109,12 +109,12 @@ class Node:
             "target": {"apiVersion": "v1", "kind": "Node", "name": self.name},
         }
         path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/binding"
-        async with self.writes:
+        async with self._writes:
             await self._scheduler.request("POST", path, body)
 
     async def _follow_pods(self) -> None:
         seen: set[str] = set()
-        async for event in self.api.changes(_PODS, f"spec.nodeName={self.name}"):
+        async for event in self._api.changes(_PODS, f"spec.nodeName={self.name}"):
             if event.kind == "LIST":
                 seen = set()
                 continue
@@ -140,7 +140,7 @@ class Node:
         else:
             self._addresses += 1
             high, low = divmod(self._addresses, 250)
-            self._pods[uid] = Pod(self, pod, f"10.{(high >> 8) & 255}.{high & 255}.{low + 1}")
+            self._pods[uid] = Pod(self._runtime, pod, f"10.{(high >> 8) & 255}.{high & 255}.{low + 1}")
 
     def _forget(self, uid: str) -> None:
         if pod := self._pods.pop(uid, None):
@@ -151,12 +151,12 @@ class Node:
         metadata = pod["metadata"]
         path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
         body = {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}}
-        async with self.writes:
+        async with self._writes:
             if metadata.get("finalizers") and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
                 # Whoever holds it (the Job controller) waits for an end that counts.
                 failed = {"metadata": {"uid": metadata["uid"]}, "status": {"phase": "Failed"}}
-                await self.api.request("PATCH", f"{path}/status", failed, content_type=MERGE_PATCH)
-            await self.api.request("DELETE", path, body)
+                await self._api.request("PATCH", f"{path}/status", failed, content_type=MERGE_PATCH)
+            await self._api.request("DELETE", path, body)
 
     def _run(self, errand: Callable[[], Awaitable[None]]) -> None:
         """Run a short write on its own."""

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import logging
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -17,9 +18,10 @@ from localworld.node.podstatus import Run, Waiting
 from localworld.node.pull import Pulled, PullError
 
 if TYPE_CHECKING:
-    from localworld.node.api import Object
-    from localworld.node.node import Node
+    from localworld.node.api import NodeApi, Object
     from localworld.node.podstatus import Images
+    from localworld.node.pull import Puller
+    from localworld.node.secrets import Secrets
 
 _BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 10.0)
 # Long enough that a watcher sees ErrImagePull before ImagePullBackOff, as with a kubelet.
@@ -30,12 +32,23 @@ _TIMES = frozenset({"startedAt", "finishedAt", "lastTransitionTime", "startTime"
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What all pods of a node share: its API server, of whose ``writes`` there are few at once, the pull secrets, and
+    who pulls, None where nothing is pulled."""
+
+    api: NodeApi
+    writes: asyncio.Semaphore
+    secrets: Secrets
+    puller: Puller | None
+
+
 class Pod:
     """One pod on this node: pulls until every image is there, then says that it runs."""
 
-    def __init__(self, node: Node, pod: Object, address: str) -> None:
+    def __init__(self, runtime: Runtime, pod: Object, address: str) -> None:
         self.object = pod
-        self._node = node
+        self._runtime = runtime
         self._address = address
         self._changed = asyncio.Event()
         self._written: Object | None = None
@@ -95,7 +108,7 @@ class Pod:
 
     async def _pull_all(self) -> Images:
         """Pull in the order of start; behind an init container that can't start, nothing is pulled."""
-        entries = await self._node.secrets.entries(self.object) if self._node.puller else []
+        entries = await self._runtime.secrets.entries(self.object) if self._runtime.puller else []
         init = {container["name"] for container in self.object["spec"].get("initContainers") or []}
         policies = {c["name"]: c.get("imagePullPolicy") for c in self.object["spec"]["containers"]}
         images: Images = {}
@@ -106,7 +119,7 @@ class Pod:
         return images
 
     async def _pull(self, image: str, entries: list[keyring.Entry], policy: str | None) -> Pulled | Waiting:
-        if self._node.puller is None:
+        if self._runtime.puller is None:
             return Pulled("", f"unpulled/{image}")
         if policy == "Never":
             message = f'Container image "{image}" is not present with pull policy of Never'
@@ -116,7 +129,7 @@ class Pod:
         except reference.InvalidReferenceError as error:
             return Waiting("InvalidImageName", f'Failed to apply default image tag "{image}": {error}')
         try:
-            return await self._node.puller.pull(parsed, keyring.matching(entries, parsed))
+            return await self._runtime.puller.pull(parsed, keyring.matching(entries, parsed))
         except PullError as error:
             return Waiting("ErrImagePull", f'failed to pull image "{image}": {error}')
 
@@ -129,8 +142,8 @@ class Pod:
             return
         # The uid makes sure that the status is never that of another pod with the same name.
         body = {"metadata": {"uid": self.object["metadata"]["uid"]}, "status": status}
-        async with self._node.writes:
-            await self._node.api.request("PATCH", f"{self._path()}/status", body, content_type=MERGE_PATCH)
+        async with self._runtime.writes:
+            await self._runtime.api.request("PATCH", f"{self._path()}/status", body, content_type=MERGE_PATCH)
         self._written = status
 
     def _path(self) -> str:

@@ -22,7 +22,7 @@ VALUES_KEY = "values.yaml"
 
 _FIELDS = ("configMapRef", "secretRef", "inline", "channelRelease", "ociRef")
 _OCI_TEXTS = ("tag", "version", "digest")
-_RELEASE_NAME = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_RELEASE_NAME = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*+")
 _DIGEST = regex(r"sha256:[0-9a-f]{64}")
 _NAMESPACE = regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 

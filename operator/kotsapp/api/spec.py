@@ -12,8 +12,8 @@ from kotsapp.api.durations import parse_duration
 from kotsapp.api.refs import KeyRef, SourceKind, SpecError, items, object_name, one_ref
 from kotsapp.api.sources import Chart, Inline, Item, read_manifests
 from kotsapp.apply.ignored import IgnoredField, InvalidIgnoredFieldError
+from kotsapp.images.domains import is_domain
 from kotsapp.images.image_path import ImagePath, InvalidImagePathError
-from kotsapp.license.domains import is_domain
 from kotsapp.sources.items import ChannelRelease, RemoteItem
 from kotsapp.verdicts.decision import OnUndecided
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
-from kotsapp.apply.absent import live, without_definitions, without_namespaces
+from kotsapp.apply.absent import without_definitions, without_namespaces
 from kotsapp.apply.applier import Applier, ApplyOptions
 from kotsapp.apply.cache import OwnedObjects
 from kotsapp.apply.changes import Changes, ChangeSet, Object, Removal
@@ -25,18 +25,17 @@ from kotsapp.apply.ownership import (
     refuse_strangers,
     refuse_taken,
 )
-from kotsapp.apply.plan import Phase, Plan, PlanDigests
+from kotsapp.apply.phases import apply_phases
+from kotsapp.apply.plan import Plan, PlanDigests
 from kotsapp.apply.pruner import ClientOf, Pruner
 from kotsapp.apply.reader import LiveReader
 from kotsapp.apply.refusals import RefusedError
 from kotsapp.aside import Aside, paced
 from kotsapp.health.assess import WorkloadState
-from kotsapp.images.image_path import Step, children
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.errors import UnknownKindError
 from kotsapp.kube.objects import GroupKind, ObjectKey, key_of
 
-_RUN = (GroupKind("batch", "Job"), GroupKind("", "Pod"))
 _SECRET = GroupKind("", "Secret")
 
 
@@ -104,32 +103,40 @@ class Session:
         digests = await self._cluster.aside.run(size, PlanDigests.of, plan, self._options.digest_key)
         changes = await find_changes(plan, digests, reader, self._known)
         await refuse_unserved(changes.drifted, changes.due, client)
-        exclusive = [obj for obj in changes.due if key_of(obj) in plan.exclusive]
-        unread = await refuse_taken(self._applicant, exclusive, client)
+        await self._rehearse(changes)
+        # Whoever may not apply there must not keep others off their own objects, not for a moment.
+        outside = [key for key in plan.keys if key.namespace != owner.namespace]
+        await claim(self._applicant, plan, outside, reader, self._cluster.holds)
+        return changes
+
+    async def _rehearse(self, changes: Changes) -> None:
+        """Dry runs of all that is to be made or changed, and whether it may be. Raises as ``check`` does."""
+        exclusive = changes.plan.exclusive
+        unread = await refuse_taken(
+            self._applicant, [obj for obj in changes.due if key_of(obj) in exclusive], self._cluster.client
+        )
         new: frozenset[ObjectKey] = frozenset()
         self._applier = self._new_applier(changes)
         if changes.changed:
             try:
                 stored = await self._applier.rehearse(changes.changed)
             except RefusedError as error:
-                if client.user is None:
-                    # Whose it is says more than why it can't be applied over.
-                    await self._refuse_strangers([obj for obj in changes.due if key_of(obj) not in plan.exclusive])
+                # Whose it is says more than why it can't be applied over.
+                await self._refuse_strangers(changes, exclusive)
                 raise error.with_others(unread) from None
             refuse_controlled(self._applicant, stored)
             # The server gives an object that it would make no resourceVersion yet.
             new = frozenset(key_of(obj) for obj in stored if not obj["metadata"].get("resourceVersion"))
         if unread:
             raise RefusedError(unread)
-        if client.user is None:
-            await self._refuse_strangers([obj for obj in changes.due if key_of(obj) not in new | plan.exclusive])
-        # Whoever may not apply there must not keep others off their own objects, not for a moment.
-        outside = [key for key in plan.keys if key.namespace != owner.namespace]
-        await claim(self._applicant, plan, outside, reader, self._cluster.holds)
-        return changes
+        await self._refuse_strangers(changes, new | exclusive)
 
-    async def _refuse_strangers(self, objects: Sequence[Object]) -> None:
+    async def _refuse_strangers(self, changes: Changes, exempt: frozenset[ObjectKey]) -> None:
+        """Raises NotOursError for what is due and somebody else's; with an account it is the account's to say."""
         client, cache = self._cluster.client, self._cluster.cache
+        if client.user is not None:
+            return
+        objects = [obj for obj in changes.due if key_of(obj) not in exempt]
         await refuse_strangers(self._applicant, objects, client, cache, self._ledger.inventory)
 
     async def apply(self, changes: Changes) -> ChangeSet:
@@ -141,7 +148,8 @@ class Session:
             keys = [key_of(obj) for obj in changes.changed]
             await self._ledger.announce(Entry(key, account=account, deletion_phase=phases.get(key, 0)) for key in keys)
         due = {key_of(obj) for obj in changes.due}
-        waiting = await self._apply_phases(changes, due, applier)
+        reader = self._reader(changes.unwatched)
+        waiting = await apply_phases(changes, due, applier, self._ledger.applied, reader)
         # What a hook holds back is still due, but for what was there already: the hook may need it.
         await applier.apply([obj for obj in changes.drifted if key_of(obj) in due], self._ledger.applied)
         repairs, contested = await note_repairs(changes, self._cluster.client, self._known.repairs)
@@ -215,61 +223,10 @@ class Session:
 
         return frozenset(kind for kind in await asyncio.gather(*(watch(*s) for s in sorted(scopes))) if kind)
 
-    async def _apply_phases(self, changes: Changes, due: set[ObjectKey], applier: Applier) -> Mapping[ObjectKey, str]:
-        """Apply what is ``due``, which shrinks; returns what has to come to what before it goes on."""
-        phases = changes.plan.phases
-        for phase in phases:
-            await applier.apply([obj for obj in phase.objects if key_of(obj) in due], self._ledger.applied)
-            due -= {key_of(obj) for obj in phase.objects}
-            if phase is phases[-1]:
-                break
-            reader = self._reader(changes.unwatched)
-            waiting = {
-                key: "to end" for key in sorted(phase.awaited - changes.ended) if not await _has_run(key, reader)
-            }
-            # Whoever has everything already waits for nobody: what was ready may restart.
-            if due:
-                waiting |= await self._unready(phase, changes, reader)
-            if waiting:
-                return waiting
-        return {}
-
-    async def _unready(self, phase: Phase, changes: Changes, reader: LiveReader) -> dict[ObjectKey, str]:
-        unready = {
-            key: "to be ready" for key in sorted(phase.ready - changes.ended) if not await _is_ready(key, reader)
-        }
-        for key, properties in phase.properties.items():
-            found = await live(key, self._cluster.client)
-            wanted = [f"{path}={text}" for path, steps, text in properties if text not in _texts(found, steps)]
-            if wanted:
-                unready[key] = f"to have {', '.join(wanted)}"
-        return unready
-
     async def _any_unwell(self, changes: Changes) -> bool:
         reader = self._reader(changes.unwatched)
         seen = [await reader.get(key) for key in changes.plan.keys]
         return any(one and one.facts and one.facts.state is not WorkloadState.READY for one in seen)
-
-
-async def _has_run(key: ObjectKey, reader: LiveReader) -> bool:
-    """Whether a hook's Job or Pod has ended well; other objects have nothing to run."""
-    if key.group_kind not in _RUN or reader.cache.has_ended(key):
-        return True
-    seen = await reader.get(key)
-    return seen is not None and seen.facts is not None and seen.facts.state is WorkloadState.READY
-
-
-async def _is_ready(key: ObjectKey, reader: LiveReader) -> bool:
-    seen = await reader.get(key)
-    return seen is not None and (seen.facts is None or seen.facts.state is WorkloadState.READY)
-
-
-def _texts(live: Mapping[str, Any] | None, steps: Sequence[Step]) -> list[str]:
-    """What stands at a path, as text: yes and no as YAML writes them."""
-    found: list[Any] = [live]
-    for step in steps:
-        found = [child for value in found for _, child in children(value, step)]
-    return [str(value).lower() if isinstance(value, bool) else str(value) for value in found]
 
 
 async def _without_kept_owners(plan: Plan, reader: LiveReader) -> Plan:

@@ -12,6 +12,7 @@ from kotsapp import __version__
 from kotsapp.cli.commands import COMMANDS, PLUGIN_VERBS
 from kotsapp.cli.ending import carry_out
 from kotsapp.cli.errors import EXIT_USAGE
+from kotsapp.cli.loading import no_collector
 from kotsapp.cli.spelling import correction
 from kotsapp.text import printable
 
@@ -57,7 +58,9 @@ def act(args: argparse.Namespace) -> int:
     Raises CommandError.
     """
     module, _, function = args.action.partition(".")
-    return int(getattr(import_module(f"kotsapp.cli.{module}"), function)(args))
+    with no_collector():
+        command = getattr(import_module(f"kotsapp.cli.{module}"), function)
+    return int(command(args))
 
 
 def _unknown(word: str) -> int:

@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
+from kotsapp.cli.answers import read_answers
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.inputs import read_answers, source_files
+from kotsapp.cli.files import source_files
 from kotsapp.cli.output import print_result, table
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.release import actions

@@ -1,81 +1,17 @@
 """``kotsapp lint``: a release checked before there is a license."""
 
 import argparse
-import json
-import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM
-from kotsapp.cli.inputs import UNNAMED, read_answers, source_files
-from kotsapp.cli.output import cell, table
-from kotsapp.lint.check import check
-from kotsapp.lint.findings import KINDS, Entry, Finding, Level, Location, Report
-from kotsapp.lint.formats import github, junit, sarif
-from kotsapp.text import counted
+from kotsapp.cli.ahead import engine_for
+from kotsapp.cli.files import source_files
+from kotsapp.cli.loading import no_collector
 
 
 def run(args: argparse.Namespace) -> int:
     """Check a release, and print what was found; exit code 1 with findings of a level that fails."""
-    answers = read_answers(args.config_values)
     files = source_files(args.files)
+    with no_collector(), engine_for(files, args.helm) as engine:
+        # What takes longest to load is loaded while helm starts.
+        from kotsapp.cli.linting import lint
 
-    def helm_program() -> Path:
-        from kotsapp.release import helm
-
-        return helm.find_program(args.helm)
-
-    report = check(files, UNNAMED, answers, helm_program)
-    failing = Level(args.fail_on).and_worse
-    sys.stdout.write(_text(report, args, failing))
-    return EXIT_PROBLEM if any(finding.level in failing for finding in report.findings) else EXIT_OK
-
-
-def _text(report: Report, args: argparse.Namespace, failing: frozenset[Level]) -> str:
-    match args.output:
-        case "json":
-            return json.dumps(_data(report), indent=2, ensure_ascii=False) + "\n"
-        case "sarif":
-            return sarif.text(report)
-        case "junit":
-            return junit.text(report, failing)
-        case "github":
-            return github.text(report)
-    return _tables(report, listed=args.list)
-
-
-def _data(report: Report) -> dict[str, Any]:
-    entries = {f"{kind}s": [_entry(entry) for entry in report.entries if entry.kind == kind] for kind in KINDS}
-    return {"findings": [_finding(one) for one in report.findings], "summary": report.counts(), **entries}
-
-
-def _finding(finding: Finding) -> Mapping[str, Any]:
-    head = {"rule": finding.rule, "level": str(finding.level), "message": finding.message}
-    return {**head, **_where(finding.location)}
-
-
-def _entry(entry: Entry) -> Mapping[str, Any]:
-    return {entry.kind: entry.what, "use": entry.use, **_where(entry.location)}
-
-
-def _where(at: Location) -> Mapping[str, Any]:
-    return {"file": at.file or None, "inside": at.inside or None, "line": at.line or None}
-
-
-def _tables(report: Report, *, listed: bool) -> str:
-    parts = []
-    if listed and report.entries:
-        rows = [(entry.location, entry.kind, entry.what, entry.use) for entry in report.entries]
-        parts.append(table(("WHERE", "WHAT", "NAME", "USE"), rows))
-    # As compilers write it, so that editors and people find the line.
-    parts += ["\n".join(cell(f"{one.location}: {one.level}: {one.message} ({one.rule})") for one in report.findings)]
-    parts.append(_summary(report))
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _summary(report: Report) -> str:
-    counts = report.counts()
-    there = ", ".join(counted(counts[f"{kind}s"], "template call" if kind == "call" else kind) for kind in KINDS)
-    levels = ", ".join(counted(counts[f"{level}s"], str(level)) for level in Level)
-    return f"{there}: {levels}"
+        return lint(args, files, engine)

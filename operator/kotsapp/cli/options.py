@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 # Kubernetes' own rule for the names of most objects (RFC 1123 subdomains).
-_NAME = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_NAME = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*+")
 _LONGEST_NAME = 253
 
 
@@ -37,7 +37,7 @@ def image_path(text: str) -> "ImagePath":
 
 
 def domain(text: str) -> str:
-    from kotsapp.license.domains import is_domain
+    from kotsapp.images.domains import is_domain
 
     if not is_domain(text):
         raise argparse.ArgumentTypeError(f"expected a host, such as images.example.com, found {text!r}")

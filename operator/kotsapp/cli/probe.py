@@ -6,17 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from kotsapp.cli.answers import read_answers
 from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.inputs import (
-    DEFAULT_NAMESPACE,
-    is_source_file,
-    read_answers,
-    read_license,
-    read_release,
-    source_files,
-    version_of,
-)
+from kotsapp.cli.files import is_source_file, source_files
+from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_license, read_release, version_of
 from kotsapp.cli.output import print_result, table
 from kotsapp.cli.progress import Progress
 from kotsapp.cli.unhandled import entries, notes

@@ -1,111 +1,23 @@
-"""``kotsapp render``: the operator's own core on files, for pipelines and GitOps."""
+"""``kotsapp render``: manifests, routed, for pipelines and GitOps."""
 
 import argparse
-import gc
-import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
 
-from kotsapp.cli.ending import report
-from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
-from kotsapp.cli.inputs import DEFAULT_NAMESPACE, read_answers, read_license, read_release, source_files, version_of
-from kotsapp.cli.routes import Rules, decide
-from kotsapp.cli.unhandled import notes
-from kotsapp.images.finder import unmatched
-from kotsapp.images.reference import parse
-from kotsapp.images.rewrite import Pull
-from kotsapp.images.routing import Domains
-from kotsapp.images.unhandled import still_unhandled
-from kotsapp.images.usage import collect_users, without_place
-from kotsapp.license import License
-from kotsapp.pullsecret import default_name, pull_secret
-from kotsapp.release.context import ClusterFacts, ReleaseVersion
-from kotsapp.release.kotsapps import not_fetched
-from kotsapp.release.reader import Release
-from kotsapp.release.renderer import Renderer
-from kotsapp.render.patched import Found, Patched, find, in_order, patch, placed, secret_namespaces, title
-from kotsapp.render.yaml_text import dump_all
-from kotsapp.text import listed
-from kotsapp.verdicts.verdict import Verdict
-
-_ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
+from kotsapp.cli.ahead import engine_for
+from kotsapp.cli.errors import CommandError
+from kotsapp.cli.files import source_files
+from kotsapp.cli.loading import no_collector
 
 
 def run(args: argparse.Namespace) -> int:
     """Print or write what kubectl apply then applies; exit code 1 for what stands in the way, or a difference."""
     _check_usage(args)
-    with _no_collector():
-        return _render(args)
-
-
-def _render(args: argparse.Namespace) -> int:
-    license = read_license(args.license, args.trusted_keys)
-    for field in license.differences:
-        _note(f"{args.license}: {field} was changed after signing; the signed value is used")
     files = source_files(args.filename)
-    renderer = _renderer(args, license, version_of(files))
-    release = read_release(renderer, files)
-    if release.is_empty:
-        raise CommandError(release.nothing_found(files), EXIT_PROBLEM)
-    found = _found(args, release)
-    rules = _rules(args, release, renderer.domains(release.application))
-    pulls = decide(_users(found, release), rules, license)
-    answers = {image: pulls[image].reference for image in release.local_images}
-    if any(image != reference for image, reference in answers.items()):
-        release = read_release(renderer, files, answers, release.drawn)
-        found = _found(args, release)
-        users = _users(found, release)
-        pulls |= decide({image: names for image, names in users.items() if image not in pulls}, rules, license)
-    pulled = {image: parse(pull.reference) for image, pull in pulls.items()}
-    for image, reference in sorted(pulled.items()):
-        if reference.refused_for is not None:
-            _note(f"{image} becomes {reference}, which container runtimes refuse for {reference.refused_for}")
-    for path in unmatched([one.obj for one in found], args.image_path):
-        _note(f"--image-path {path}: no object has an image there; check group, kind and path")
-    named = [(title(one.obj), one.uses) for one in found]
-    for image, remedy in without_place(named).items():
-        if image in pulls and pulls[image].needs_secret:
-            _note(f"{image}: {remedy}")
-    for note in notes(still_unhandled(release.unhandled, named)):
-        _note(note)
-    if release.drawn.items or release.drawn.calls:
-        what = listed([f"item {name}" for name in release.drawn.items], 5) or "in template calls"
-        _note(f"passwords are drawn ({what}), others at each run: keep what you apply, or let the operator keep them")
-    for warning in (*release.warnings, *(note for _, note in not_fetched(release.objects))):
-        _note(warning)
-    for chart in release.unpatched_charts:
-        _note(f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered")
-    patched = patch(found, pulls, renderer.pull_secret)
-    namespaces = [] if args.no_secret else secret_namespaces(patched, app=release.asks_for_pull_secret)
-    if not args.no_secret:
-        additional = release.application.additional_namespaces
-        namespaces = list(dict.fromkeys((*namespaces, *additional)))
-        if additional:
-            _note(f"the pull secret is for {listed(additional, 5)}, too (additionalNamespaces), which have to be there")
-    domains = renderer.domains(release.application).opening(pulled.values())
-    secrets = [_secret(renderer.pull_secret, name or args.namespace, license, domains) for name in namespaces]
-    if args.namespace and not args.kustomize:
-        patched = placed(patched, args.namespace)
-    return _write(args, patched, _distinct(secrets), pulls)
+    # Manifests are trees, too, which are freed as soon as nothing refers to them.
+    with no_collector(), engine_for(files, args.helm) as engine:
+        # What takes longest to load is loaded while helm starts.
+        from kotsapp.cli.rendering import render
 
-
-def _users(found: Sequence[Found], release: Release) -> dict[str, list[str]]:
-    return collect_users(((title(one.obj), one.uses) for one in found), local_images=release.local_images)
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Manifests are trees, freed as soon as nothing refers to them; the cycle collector would only go through all of
-    them again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+        return render(args, files, engine)
 
 
 def _check_usage(args: argparse.Namespace) -> None:
@@ -117,91 +29,3 @@ def _check_usage(args: argparse.Namespace) -> None:
         raise CommandError("--registries is for asking registries, which --assume and --verdicts replace")
     if args.output == "json" and (args.diff or args.to is not None):
         raise CommandError("-o json is for printing the objects, and goes neither with --to nor with --diff")
-
-
-def _renderer(args: argparse.Namespace, license: License, version: ReleaseVersion) -> Renderer:
-    return Renderer(
-        license=license,
-        pull_secret=args.pull_secret or default_name(license.app_slug),
-        namespace=args.namespace or DEFAULT_NAMESPACE,
-        proxy_domain=args.proxy_domain,
-        registry_domain=args.registry_domain,
-        patch_helm_v2=args.v2_charts == "Patch",
-        helm=args.helm,
-        answers=read_answers(args.config_values),
-        version=version,
-        cluster=ClusterFacts(nodes=args.nodes),
-    )
-
-
-def _rules(args: argparse.Namespace, release: Release, domains: Domains) -> Rules:
-    return Rules(
-        domains=domains,
-        public_images=release.proxy_public_images,
-        exclude=tuple(args.exclude),
-        assume=_ASSUMPTIONS.get(args.assume),
-        verdicts=args.verdicts,
-        registries=args.registries,
-        timeout=args.timeout,
-    )
-
-
-def _found(args: argparse.Namespace, release: Release) -> list[Found]:
-    objects = zip(release.sources, map(dict, release.objects), strict=True)
-    return find(objects, args.image_path)
-
-
-def _secret(name: str, namespace: str | None, license: License, domains: Domains) -> dict[str, Any]:
-    secret = pull_secret(name, namespace or "", license.license_id, domains, {})
-    return secret | {"metadata": {key: value for key, value in secret["metadata"].items() if value}}
-
-
-def _distinct(secrets: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Objects that name the app's namespace and objects that name none may need the same secret."""
-    return [secret for index, secret in enumerate(secrets) if secret not in secrets[:index]]
-
-
-def _write(
-    args: argparse.Namespace, patched: Sequence[Patched], secrets: Sequence[dict[str, Any]], pulls: Mapping[str, Pull]
-) -> int:
-    # Each form is loaded for whom it is for: printing, nearly always, waits for no other.
-    if args.diff:
-        from kotsapp.render.diff import differences
-
-        text = differences(patched, secrets)
-        sys.stdout.write(text)
-        return EXIT_PROBLEM if text else EXIT_OK
-    if args.kustomize:
-        from kotsapp.cli.folder import write_folder
-        from kotsapp.render.files import SECRET_FILE
-        from kotsapp.render.kustomize import MIDSTREAM, DuplicateObjectError, layout
-
-        try:
-            written = layout(patched, pulls, secrets)
-        except DuplicateObjectError as error:
-            raise CommandError(str(error), EXIT_PROBLEM) from None
-        for note in written.notes:
-            _note(note)
-        write_folder(args.to, written.files, frozenset({f"{MIDSTREAM}/{SECRET_FILE}"}))
-    elif args.to is not None:
-        from kotsapp.cli.folder import write_folder
-        from kotsapp.render.files import SECRET_FILE, file_names
-
-        files = {name: dump_all(obj.after for obj in group) for name, group in file_names(patched).items()}
-        if secrets:
-            files[SECRET_FILE] = dump_all(secrets)
-        write_folder(args.to, files, frozenset({SECRET_FILE}))
-    else:
-        objects = in_order(patched, secrets)
-        if args.output == "json":
-            text = (
-                json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2, ensure_ascii=False) + "\n"
-            )
-        else:
-            text = dump_all(objects)
-        sys.stdout.buffer.write(text.encode())
-    return EXIT_OK
-
-
-def _note(text: str) -> None:
-    report(f"kotsapp: {text}")

@@ -1,12 +1,11 @@
 """Where the images of a rendered release are pulled from: assumed, known from earlier, or probed now."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
-from kotsapp.cli.inputs import read_file
+from kotsapp.cli.files import read_file
 from kotsapp.images.reference import Reference
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
@@ -14,9 +13,8 @@ from kotsapp.images.usage import InvalidImagesError, Users, parse_used
 from kotsapp.license import License
 from kotsapp.pullsecret import USER_NAME
 from kotsapp.text import listed
-from kotsapp.verdicts.decision import route_of
 from kotsapp.verdicts.exemptions import classify
-from kotsapp.verdicts.verdict import Verdict
+from kotsapp.verdicts.verdict import Verdict, route_of
 
 if TYPE_CHECKING:
     from kotsapp.cli.verdicts_file import Found
@@ -24,8 +22,7 @@ if TYPE_CHECKING:
 _MAX_NAMED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """What the person says about images. ``assume`` and ``verdicts`` stand in for probing; with neither, registries
     are asked, as ``registries`` (a file) maps them. ``timeout`` is in seconds, for one image."""
 

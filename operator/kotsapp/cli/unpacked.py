@@ -4,13 +4,13 @@ import gzip
 import io
 import tarfile
 from collections.abc import Callable
-from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from kotsapp.cli.errors import CommandError
+from kotsapp.cli import helmignore
+from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
+from kotsapp.cli.helmignore import Ignored, IgnoreError
 
 CHART_FILE = "Chart.yaml"
-_IGNORE_FILE = ".helmignore"
 # A folder with more is not a chart, but somebody's home.
 MAX_FILES = 10_000
 
@@ -25,7 +25,8 @@ def packed(folder: Path, read: Callable[[Path], bytes]) -> bytes:
     Raises CommandError.
     """
     ignored = _ignored(folder)
-    found = [file for file in sorted(folder.rglob("*")) if file.is_file() and not ignored(file.relative_to(folder))]
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    found = [file for file in files if PurePosixPath(file.relative_to(folder)) not in ignored]
     if len(found) > MAX_FILES:
         raise CommandError(f"{folder}: more than {MAX_FILES} files; name the chart's own folder")
     made = io.BytesIO()
@@ -38,29 +39,12 @@ def packed(folder: Path, read: Callable[[Path], bytes]) -> bytes:
     return gzip.compress(made.getvalue(), mtime=0)
 
 
-def _ignored(folder: Path) -> Callable[[Path], bool]:
-    """By helm's own rule for hidden templates and the patterns of .helmignore, but for the rare ones with ``!``."""
+def _ignored(folder: Path) -> Ignored:
+    """Raises CommandError."""
+    file = folder / helmignore.FILE
     try:
-        lines = (folder / _IGNORE_FILE).read_text(errors="replace").splitlines()
-    except OSError:
-        lines = []
-    patterns = [line.strip() for line in lines]
-    patterns = [one for one in patterns if one and one[0] not in "#!"]
-
-    def ignored(path: Path) -> bool:
-        if path.name == _IGNORE_FILE or (path.parts[0] == "templates" and path.name.startswith(".")):
-            return True
-        parents = [path, *list(path.parents)[:-1]]
-        return any(_matches(one, parent, is_folder=parent != path) for one in patterns for parent in parents)
-
-    return ignored
-
-
-def _matches(pattern: str, path: Path, *, is_folder: bool) -> bool:
-    if pattern.endswith("/"):
-        if not is_folder:
-            return False
-        pattern = pattern.rstrip("/")
-    if "/" in pattern:
-        return fnmatchcase(path.as_posix(), pattern.lstrip("/"))
-    return fnmatchcase(path.name, pattern)
+        return Ignored(file.read_text(errors="replace") if file.is_file() else "")
+    except IgnoreError as error:
+        raise CommandError(f"{file}: {error}", EXIT_PROBLEM) from None
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}") from None

@@ -6,8 +6,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from kotsapp.images.routing import Route
-from kotsapp.verdicts.decision import route_of
-from kotsapp.verdicts.verdict import Verdict
+from kotsapp.verdicts.verdict import Verdict, route_of
 
 # A verdict takes about 300 bytes; this is room for every image of the largest releases many times over.
 MAX_BYTES = 16 * 1024 * 1024

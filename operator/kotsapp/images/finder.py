@@ -6,7 +6,6 @@ paths that somebody names, and those that are known of popular custom resources.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kotsapp.images import image_path
@@ -36,7 +35,7 @@ def find_images(obj: Any, image_paths: Sequence[ImagePath] = ()) -> list[ImageUs
         for use in images_of(item, image_paths):
             if prefix:
                 secrets = tuple(prefix + one for one in use.pull_secrets)
-                uses.append(replace(use, path=prefix + use.path, pull_secrets=secrets))
+                uses.append(use._replace(path=prefix + use.path, pull_secrets=secrets))
             else:
                 uses.append(use)
     return uses
@@ -98,7 +97,7 @@ def _read_known_path(obj: Mapping[str, Any], known: KnownPath, uses: list[ImageU
     for path, image in image_path.hits(obj, known.path.steps):
         if path not in places and is_reference(image):
             use = ImageUse(image, image_path.dotted(path), path, known.secret_lists(obj))
-            uses.append(replace(use, otherwise=known.otherwise) if known.otherwise else use)
+            uses.append(use._replace(otherwise=known.otherwise) if known.otherwise else use)
 
 
 def _with_distinct_names(uses: list[ImageUse]) -> list[ImageUse]:
@@ -112,7 +111,7 @@ def _with_distinct_names(uses: list[ImageUse]) -> list[ImageUse]:
     ]
     times = Counter(longer)
     return [
-        replace(use, container=name if times[name] == 1 else image_path.dotted(use.path))
+        use._replace(container=name if times[name] == 1 else image_path.dotted(use.path))
         for use, name in zip(uses, longer, strict=True)
     ]
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.regexes import regex
 
@@ -27,8 +27,7 @@ class Wildcard(Enum):
     FIELD = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class Select:
+class Select(NamedTuple):
     """A step that means the items of a list in which a field is this text."""
 
     name: str

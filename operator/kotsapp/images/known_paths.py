@@ -4,8 +4,7 @@ As their API types have it (ECK 3.5, MinIO's operator 7.1), and as Rook's guide 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.images.image_path import ImagePath, Path, Step, children, parse_steps
 
@@ -14,8 +13,7 @@ _PODS = "imagePullSecrets"
 _TEMPLATE = f"podTemplate.spec.{_PODS}"
 
 
-@dataclass(frozen=True, slots=True)
-class KnownPath:
+class KnownPath(NamedTuple):
     """Images at ``path``. Each of ``secrets`` is what has to be there, and the list below it.
 
     ``otherwise`` is for a resource that has no place for a pull secret: how its pods get it.

@@ -1,8 +1,7 @@
 """Pod specs of built-in workloads, where their API puts them, and the images that a pod spec names."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.images import image_path
 from kotsapp.images.image_path import Path
@@ -30,8 +29,7 @@ BUILT_IN_POD_SPECS: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ImageUse:
+class ImageUse(NamedTuple):
     """One place that names an image.
 
     ``container`` identifies it inside its workload: the container's name, ``volumes/<name>`` for an image volume, the

@@ -5,7 +5,7 @@ registry is asked for (canonical host, full repository) is derived from it.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kotsapp.regexes import regex
 
@@ -22,14 +22,14 @@ MAX_PROXIED_LENGTH = 2 * MAX_REFERENCE_LENGTH
 _HEX_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 _DOMAIN = regex(
-    r"(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*"
+    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*+"
     r"|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?"
 )
-_PATH = regex(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_PATH = regex(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*+(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*+)*+")
 # The license proxy's repositories are named after the reference as written, so that a registry's host may stand within
 # the path, with its port and in any case. The grammar forbids both, and yet the proxy is asked for just that.
 _PROXIED = regex(
-    r"proxy/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*/"
+    r"proxy/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*+/"
     rf"(?:(?=[^/]*[.:]|localhost/){_DOMAIN.pattern}/)?"
 )
 _OWN_PORT = regex(r":0*443\Z")
@@ -45,8 +45,7 @@ class InvalidReferenceError(ValueError):
         super().__init__(f"{shown!r} is not an image reference: {problem}")
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """One image reference.
 
     ``domain`` is the registry as written, None when there was none; ``path`` is the repository as written, without

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.images.accounts import NO_SECRETS, AccountSecrets, account_of
 from kotsapp.images.finder import images_of
@@ -17,16 +16,14 @@ ORIGINAL_IMAGES = "kotsapp.dev/original-images"
 _RECORD = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Pull:
+class Pull(NamedTuple):
     """How pods get one image: the reference they pull, and whether pulling it takes the license's pull secret."""
 
     reference: str
     needs_secret: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Secrets:
+class _Secrets(NamedTuple):
     """The license's pull secret, and what accounts carry."""
 
     name: str

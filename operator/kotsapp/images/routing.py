@@ -1,8 +1,8 @@
 """Where an image is pulled from: directly, through the license proxy, or from the Replicated registry."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from kotsapp.images.reference import Reference, canonical_host
 
@@ -22,8 +22,7 @@ class Route(StrEnum):
         return self is not Route.DIRECT
 
 
-@dataclass(frozen=True, slots=True)
-class Domains:
+class Domains(NamedTuple):
     """The hosts that the license opens: ``proxy`` serves private images, ``registry`` the vendor's own ones.
 
     ``beside`` are further ones, from which images are pulled as they are written. ``named`` are proxies that somebody
@@ -47,7 +46,7 @@ class Domains:
         """
         spelled = {one.domain for one in references if one.domain is not None and self._leaves_alone(one)}
         beside = spelled - self.hosts
-        return replace(self, beside=(*self.beside, *sorted(beside))) if beside else self
+        return self._replace(beside=(*self.beside, *sorted(beside))) if beside else self
 
     def is_proxy(self, host: str) -> bool:
         """The default proxy and all custom ones count: an image that is there already is left alone."""

@@ -7,8 +7,7 @@ A plain word never does.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.images.finder import find_images
 from kotsapp.images.image_path import Path, dotted, dotted_by_name
@@ -82,17 +81,16 @@ _OTHER_THAN_IMAGES = frozenset(
 )
 # What a reference consists of; most texts are ruled out by that, at no cost.
 _PLAUSIBLE = regex(
-    r"[A-Za-z0-9_.@-]+(?::[A-Za-z0-9_.@-]+)?(?:/[a-z0-9_.-]+)*(?::[A-Za-z0-9_.-]+)?(?:@sha[0-9]+:[a-f0-9]+)?"
+    r"[A-Za-z0-9_.@-]+(?::[A-Za-z0-9_.@-]+)?(?:/[a-z0-9_.-]+)*+(?::[A-Za-z0-9_.-]+)?(?:@sha[0-9]+:[a-f0-9]+)?"
 )
 _IN_TEXT = regex(
     r"(?<![\w.:/@-])"
-    r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(?::[0-9]+)?/[a-z0-9][a-z0-9._/-]*"
+    r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)++[a-z]{2,}(?::[0-9]+)?/[a-z0-9][a-z0-9._/-]*"
     r"(?::[\w][\w.-]*)?(?:@sha256:[a-f0-9]{64})?"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class UnhandledImage:
+class UnhandledImage(NamedTuple):
     """A text that looks like an image.
 
     ``user`` is the ``Kind/name`` of its object, ``place`` where it stands in it. ``entry`` is the path of the

@@ -22,6 +22,9 @@ Value: TypeAlias = "bool | int | str | list[Value] | dict[str, Value] | None"
 MAX_BYTES = 1024 * 1024
 # Real licenses are 5 deep.
 MAX_DEPTH = 32
+# Real licenses have some hundred. Each is read by Python, some microseconds long, and takes up to 70 bytes: 500,000 in
+# 1 MiB took most of two seconds, and 26 MiB.
+MAX_VALUES = 20_000
 # What entitlement values are: int64 in the vendor's own reader.
 _INT64 = range(-(2**63), 2**63)
 _LONGEST_NUMBER = 40
@@ -33,7 +36,7 @@ _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 # The closing quote is optional and the repeat possessive, so that hostile input can't make this quadratic.
-_JSON_STRUCTURE = regex(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+_JSON_STRUCTURE = regex(rb'"(?:[^"\\]|\\.)*+"?|[\[{,]|[\]}]', re.DOTALL)
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -62,8 +65,7 @@ def parse_json(data: bytes) -> Value:
     """One JSON text, with numbers read as in YAML. Raises ValueError with what is wrong, without quoting it."""
     if len(data) > MAX_BYTES:
         raise ValueError(f"it is larger than {MAX_BYTES // 1024} KiB")
-    if _too_deep(data):
-        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+    _check_shape(data)
     try:
         value: Value = json.loads(
             data.decode("utf-8"),
@@ -129,11 +131,15 @@ class _Open:
 
 def _documents(events: Iterable[Any]) -> Iterable[Value]:
     stack: list[_Open] = []
+    values = 0
     for event in events:
         if isinstance(event, yaml.AliasEvent):
             raise _invalid(f"it uses a YAML alias{_at(event.start_mark)}; write the value out")
         if isinstance(event, yaml.NodeEvent):
             _refuse_decoration(event)
+            values += 1
+            if values > 2 * MAX_VALUES:  # keys are nodes, too
+                raise _invalid(f"it has more than {MAX_VALUES:,} values{_at(event.start_mark)}, which no license has")
         if isinstance(event, yaml.ScalarEvent):
             if stack and stack[-1].wants_key():
                 stack[-1].open_key(event.value, event)
@@ -159,17 +165,21 @@ def _refuse_decoration(event: Any) -> None:
         raise _invalid(f"it uses a YAML anchor or tag{_at(event.start_mark)}; a license has plain values only")
 
 
-def _too_deep(data: bytes) -> bool:
-    depth = 0
+def _check_shape(data: bytes) -> None:
+    """Raises ValueError for JSON that is too deep, or of too many values."""
+    depth = marks = 0
     for found in _JSON_STRUCTURE.finditer(data):
         mark = found.group()
+        if mark in b"[{,":
+            marks += 1
+            if marks > 2 * MAX_VALUES:  # one for a value, another one for what it opens
+                raise ValueError(f"it has more than {MAX_VALUES:,} values")
         if mark in b"[{":
             depth += 1
             if depth > MAX_DEPTH:
-                return True
+                raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
         elif mark in b"]}":
             depth -= 1
-    return False
 
 
 def _unique(pairs: Sequence[tuple[str, Value]]) -> dict[str, Value]:

@@ -4,9 +4,11 @@ import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from kotsapp.regexes import regex
+
 EXPIRY_WARNING = timedelta(days=14)
 
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_RFC3339 = regex(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class LicenseState(StrEnum):

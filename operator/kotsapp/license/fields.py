@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from kotsapp.images.domains import is_domain
 from kotsapp.license.document import Value
-from kotsapp.license.domains import is_domain
 from kotsapp.license.entitlements import Entitlement, EntitlementCheck
 from kotsapp.license.errors import LicenseError, LicenseReason, shown
 from kotsapp.license.expiry import parse_expiry
@@ -33,7 +33,7 @@ _FLAGS = (
     "isSupportBundleUploadSupported",
 )
 
-_SLUG = regex(r"[a-z0-9]+(?:(?:\.|-+)[a-z0-9]+)*")
+_SLUG = regex(r"[a-z0-9]+(?:(?:\.|-+)[a-z0-9]+)*+")
 _LICENSE_ID = regex(r"[!-~]+")
 _CONTROL = regex(r"[\x00-\x1f\x7f-\x9f]")
 

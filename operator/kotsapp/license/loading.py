@@ -6,17 +6,17 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from kotsapp.images.domains import is_domain
 from kotsapp.license import entitlements as checks
 from kotsapp.license import fields
 from kotsapp.license.comparison import differences
 from kotsapp.license.document import Value, parse_yaml
-from kotsapp.license.domains import is_domain
 from kotsapp.license.entitlements import Entitlement, EntitlementCheck
 from kotsapp.license.errors import LicenseError, LicenseReason, shown
 from kotsapp.license.expiry import LicenseState, expiry_state
 from kotsapp.license.signature import SCHEMES, VERSIONS, Scheme, SignedData, verify
 from kotsapp.license.trust import TrustedKeys
-from kotsapp.redact import is_word
+from kotsapp.spellings import is_word
 
 
 class Policy(StrEnum):

@@ -7,7 +7,7 @@ any salt length. The hash belongs to the version of the document: MD5 for v1beta
 
 import base64
 import binascii
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -19,8 +19,7 @@ from kotsapp.license.errors import LicenseError, LicenseReason, shown
 from kotsapp.license.trust import TrustedKeys, public_key
 
 
-@dataclass(frozen=True, slots=True)
-class Scheme:
+class Scheme(NamedTuple):
     """What a version of the License document is signed with, and the names of its fields."""
 
     version: str
@@ -44,8 +43,7 @@ VERSIONS = frozenset(SCHEMES)
 SAFE_VERSIONS = frozenset(version for version, scheme in SCHEMES.items() if scheme.algorithm.name != "md5")
 
 
-@dataclass(frozen=True, slots=True)
-class SignedData:
+class SignedData(NamedTuple):
     """What a verified signature vouches for: the signed document, and the key that its entitlements are signed with."""
 
     document: dict[str, Value]

@@ -18,6 +18,7 @@ from kotsapp.lint.reading import Reading, ReadObject, line_in
 from kotsapp.lint.recorder import Recorder
 from kotsapp.lint.unknowns import found_in
 from kotsapp.manifests.errors import Place
+from kotsapp.release import helm_engine
 from kotsapp.release.annotations import name
 from kotsapp.release.budget import DistinctImages, for_command_line
 from kotsapp.release.calls import FilledRelease
@@ -36,13 +37,15 @@ def check(
     unnamed: str,
     answers: Answers | None = None,
     find_program: Callable[[], Path] = find_program,
+    engine: helm_engine.Engine | None = None,
 ) -> Report:
-    """All that is in a release and all that is wrong with it. ``unnamed`` is the origin of standard input.
+    """All that is in a release and all that is wrong with it. ``unnamed`` is the origin of standard input, ``engine``
+    waits for the template calls.
 
     Nothing is raised for what a release holds. Runs helm where there are calls and charts; not for use on an event
     loop's thread.
     """
-    filling = Filling(answers or Answers(), find_program=find_program, may_lack_answers=True)
+    filling = Filling(answers or Answers(), find_program=find_program, engine=engine, may_lack_answers=True)
     recorder = Recorder(Places(sources, unnamed))
     _check(sources, filling, recorder)
     named = dict.fromkeys(recorder.places.locate(Place(source.origin)).file for source in sources)
@@ -72,6 +75,7 @@ def _check(sources: Sequence[SourceFile], filling: Filling, recorder: Recorder) 
     objects = [*reading.sorted(opened, filled, sorter)]
     recorder.findings += call_checks.unknown_items(opened.raws, config, recorder.places)
     recorder.findings += call_checks.license_notes(opened.raws, recorder.places)
+    recorder.findings += call_checks.cluster_notes(opened.raws, recorder.places)
     engine = Engine(filling.find_program, filled.filler, budget)
     rendered = _charts(sorter.result().charts, archives, opened, engine, recorder)
     if recorder.whole and not rendered.objects and not any(one.is_applied for one in objects):

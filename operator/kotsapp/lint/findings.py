@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Level(StrEnum):
@@ -26,6 +27,7 @@ RULES = {
     "chart-flags": "helmUpgradeFlags that mean nothing to the operator",
     "chart-not-rendered": "Charts were not rendered, since there is no helm here",
     "chart-unused": "A chart that no HelmChart document asks for",
+    "cluster-fact": "A template call asks for a fact of the cluster, which is not known here",
     "config": "The Config can't be read",
     "config-item-failing": "An item of the Config whose template call can't be filled in, so that it is empty",
     "config-item-required": "An item of the Config that has to be given by whoever installs the release",
@@ -74,8 +76,7 @@ class Location:
         return f"{text}:{self.line}" if self.line else text
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """``rule`` is a key of ``RULES``; ``message`` says what was found and what to do, without the place."""
 
     rule: str
@@ -84,8 +85,7 @@ class Finding:
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One thing that is in a release. ``kind`` is what it is (``call``, ``document``, ``chart``, ``image``), ``what``
     names it, ``use`` says what becomes of it or who uses it."""
 
@@ -95,8 +95,7 @@ class Entry:
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """All findings, in the order of files and lines, and all that was looked at. ``files`` are the paths as given."""
 
     findings: tuple[Finding, ...]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from kotsapp.license.domains import CustomDomains, resolve_domains
+from kotsapp.images.domains import CustomDomains, resolve_domains
 from kotsapp.lint import config as config_checks
 from kotsapp.lint.findings import Level, Location
 from kotsapp.lint.places import line_of

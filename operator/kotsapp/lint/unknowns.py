@@ -10,6 +10,9 @@ from kotsapp.release.config_document import Config
 from kotsapp.release.context import TemplateContext
 
 LICENSE_FUNCTION = "LicenseFieldValue"
+CLUSTER_FUNCTIONS = frozenset(
+    {"Distribution", "KubernetesMajorVersion", "KubernetesMinorVersion", "KubernetesVersion", "NodeCount"}
+)
 NAMESPACE = "default"
 # A pull secret of no registry, in base64: {"auths":{}}
 _NO_REGISTRY = "eyJhdXRocyI6e319"
@@ -64,6 +67,11 @@ def license_fields(action: Action) -> Iterator[str]:
         if token.kind == "name" and token.text == LICENSE_FUNCTION:
             behind = tokens[index + 1] if index + 1 < len(tokens) else None
             yield actions.literal(behind.text) if behind is not None and behind.kind == "text" else "fields"
+
+
+def cluster_facts(action: Action) -> Iterator[str]:
+    """The facts of the cluster that an action asks for, by the functions' names."""
+    return (token.text for token in action.tokens if token.kind == "name" and token.text in CLUSTER_FUNCTIONS)
 
 
 def found_in(text: str) -> list[Action]:

@@ -1,14 +1,13 @@
 """What reading may take: one budget over all that an app brings, checked on the way, not when it is too late."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.manifests.limits import MAX_ALIAS_NODES, MAX_DOCUMENTS, MAX_NODES, MAX_SOURCE_BYTES, MIB
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """Something bounded: the problem of more than ``{limit}`` of it, in multiples of ``unit``, and what to do."""
 
     problem: str
@@ -55,6 +54,10 @@ class Budget:
     def anew(self) -> "Budget":
         """One with the same limits, of which nothing is taken: for reading the same text once more."""
         return Budget(self._limits)
+
+    @property
+    def limits(self) -> Mapping[Resource, int]:
+        return self._limits
 
     def limit(self, resource: Resource) -> int:
         return self._limits[resource]

@@ -1,8 +1,7 @@
 """A source's text, read into Kubernetes objects that mean what kubectl says they mean."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.manifests import json_stream, shapes, stream, yaml_document
 from kotsapp.manifests.budget import OBJECTS, TEXT, Budget
@@ -18,8 +17,7 @@ Object = dict[str, Any]
 _CONTROL = regex("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One object and where it starts."""
 
     value: Object

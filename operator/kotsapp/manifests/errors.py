@@ -1,13 +1,12 @@
 """What is wrong with a manifest, and where."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # Enough to recognise a value by, short enough for a condition's message.
 MAX_QUOTED = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where something stands: ``origin`` names the source and its key or file; ``document`` and ``line`` count from 1.
 
     A ``document`` or ``line`` of 0 means the whole source, or the whole document.

@@ -20,7 +20,7 @@ _LONGEST_KEPT = 160
 _NODES_PER_LINE = 2
 _NODES_PER_COMMA = 2
 
-_PLAIN = r"(?:[A-Za-z0-9_./]|-{1,2}(?=[A-Za-z0-9.]))(?:[A-Za-z0-9_./@+=,()$%*&!?~^;-]|:(?=[^ ])|[ ](?=[^ #]))*"
+_PLAIN = r"(?:[A-Za-z0-9_./]|-{1,2}(?=[A-Za-z0-9.]))(?:[A-Za-z0-9_./@+=,()$%*&!?~^;-]++|:(?=[^ ])|[ ](?=[^ #]))*+"
 _LINE = regex(
     r"(?P<indent> *)(?P<dash>- )?(?:"
     r"""(?P<key>[A-Za-z0-9_./][A-Za-z0-9_./-]{0,200}|"(?P<quoted>[ !#-\[\]-~]{0,200})"):(?: +(?P<value>(?=[^ ]).*))?"""
@@ -30,8 +30,8 @@ _PLAIN_VALUE = regex(_PLAIN)
 _QUOTED_VALUE = regex(r"""\"([ !#-\[\]-~]*)\"|'([ -&(-~]*)'""")
 _FLOW_SCALAR = r"""(?:-{0,2}[A-Za-z0-9_./][A-Za-z0-9_./@+=$()%*!~^;-]*|"[ !#-\[\]-~]*"|'[ -&(-~]*')"""
 _FLOW_ENTRY = rf"""(?:[A-Za-z0-9_./][A-Za-z0-9_./-]*|"[ !#-\[\]-~]*"): +{_FLOW_SCALAR}"""
-_FLOW_LIST = regex(rf"\[ *(?:{_FLOW_SCALAR}(?: *, *{_FLOW_SCALAR})* *)?\]")
-_FLOW_MAPPING = regex(rf"\{{ *(?:{_FLOW_ENTRY}(?: *, *{_FLOW_ENTRY})* *)?\}}")
+_FLOW_LIST = regex(rf"\[ *(?:{_FLOW_SCALAR}(?: *, *{_FLOW_SCALAR})*+ *)?\]")
+_FLOW_MAPPING = regex(rf"\{{ *(?:{_FLOW_ENTRY}(?: *, *{_FLOW_ENTRY})*+ *)?\}}")
 _FLOW_TOKEN = regex(_FLOW_SCALAR)
 _FLOW_PAIR = regex(
     rf"""(?<![A-Za-z0-9_./-])(?P<key>[A-Za-z0-9_./][A-Za-z0-9_./-]*|"[^"]*"): +(?P<value>{_FLOW_SCALAR})"""

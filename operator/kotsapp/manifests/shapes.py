@@ -4,8 +4,7 @@ The API server would refuse them as well, with no place, and only what gets that
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _DEFINITION = ("spec", "spec.names", "spec.names.kind:text", "spec.group:text", "spec.scope:text")
 _BINDING = ("roleRef", "roleRef.kind:text", "roleRef.name:text")
@@ -20,8 +19,7 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, ...]] = {
 _OWN_GROUPS_SHAPE = ("spec",)
 
 
-@dataclass(frozen=True, slots=True)
-class WrongField:
+class WrongField(NamedTuple):
     """A field's dotted path, the value ``found`` and the kind of value that is ``wanted``, in words."""
 
     path: str

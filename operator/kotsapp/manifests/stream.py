@@ -7,7 +7,7 @@ YAML. In YAML a line that starts with ``---`` separates documents, wherever it s
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.manifests.limits import MAX_DOCUMENTS, MAX_SOURCE_BYTES, MIB
@@ -16,8 +16,7 @@ from kotsapp.regexes import regex
 _SEPARATOR = regex(r"^---(.*)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """The text of one document; ``line`` is the line of the source on which it starts, from 1.
 
     ``is_json`` says that it is one of a stream of JSON objects.

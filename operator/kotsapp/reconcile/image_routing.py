@@ -1,6 +1,9 @@
 """The step that asks for all images of an app at once, and says from where pods pull each."""
 
+from collections.abc import Sequence
+
 from kotsapp.api.spec import Spec
+from kotsapp.images.reference import Reference
 from kotsapp.images.usage import InvalidImagesError, parse_used
 from kotsapp.license import License
 from kotsapp.license.facts import facts, to_status
@@ -20,7 +23,7 @@ from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.registry.credential import Credential
 from kotsapp.release.reader import Release
 from kotsapp.release.renderer import Renderer
-from kotsapp.verdicts.resolver import resolve_all
+from kotsapp.verdicts.resolver import Policy, Routing, resolve_all
 
 
 class ImageRouting:
@@ -36,7 +39,8 @@ class ImageRouting:
     async def route(
         self, spec: Spec, license: License, renderer: Renderer, release: Release, *, same_license: bool
     ) -> ImagesResult:
-        """Raises ReconcileError while an image holds the rollout back, or is no reference; ApiError.
+        """The images' routes, which status has from here. Raises ReconcileError while an image holds the rollout back,
+        or is no reference; ApiError.
 
         With the ``same_license`` as in the status, what the proxy has proved to it counts on.
         """
@@ -51,23 +55,9 @@ class ImageRouting:
         self._note_hosts(license, license_hosts(license, vouched, release.application, domains, fetched_from))
         beside = await self.pods.images(spec, license, secret_name(spec, license), used.users.keys())
         references += parse_used(beside.users)
-        before = self._progress.before
-        history = self._memory.verdicts or VerdictHistory.of(before)
-        refresh = self._memory.refresh
-        if refresh:
-            history = history.forgotten()
-        self._memory.verdicts = history
-        evidence = history.evidence(references, before, spec.probe.interval, refresh=refresh, same_license=same_license)
-        async with self._services.limiter.waiting(self._app.tenant):
-            routed = await resolve_all(
-                self._services.prober,
-                references,
-                routing.policy(self._app, spec, license, release, domains),
-                Credential(USER_NAME, license.license_id, domains.hosts),
-                evidence,
-            )
-        self._memory.refresh = False
-        self._memory.verdicts = history.noted(routed.resolutions)
+        policy = routing.policy(self._app, spec, license, release, domains)
+        credential = Credential(USER_NAME, license.license_id, domains.hosts)
+        routed = await self._resolve(references, policy, credential, spec.probe.interval, same_license=same_license)
         own, of_pods = routing.split(routed, used.users)
         images = routing.result(own, used, release, spec)
         of_pods = beside.for_pods(of_pods)
@@ -78,6 +68,30 @@ class ImageRouting:
         if obstacle := images.obstacle():
             raise obstacle
         return images
+
+    async def _resolve(
+        self,
+        references: Sequence[Reference],
+        policy: Policy,
+        credential: Credential,
+        interval: float,
+        *,
+        same_license: bool,
+    ) -> Routing:
+        """Ask for what is not known from before, or is older than ``interval`` seconds, and remember the answers."""
+        history = self._memory.verdicts or VerdictHistory.of(self._progress.before)
+        refresh = self._memory.refresh
+        if refresh:
+            history = history.forgotten()
+        self._memory.verdicts = history
+        evidence = history.evidence(
+            references, self._progress.before, interval, refresh=refresh, same_license=same_license
+        )
+        async with self._services.limiter.waiting(self._app.tenant):
+            routed = await resolve_all(self._services.prober, references, policy, credential, evidence)
+        self._memory.refresh = False
+        self._memory.verdicts = history.noted(routed.resolutions)
+        return routed
 
     def _note_hosts(self, license: License, found: LicenseHosts) -> None:
         new = found.events(self._progress.before.get("license") or {})

@@ -1,6 +1,8 @@
 """The step that brings together what an app is made from: its license, its files, and the answers to its Config."""
 
 import asyncio
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kotsapp.api.conditions import LICENSE_VALID, Reason, condition_in
@@ -22,11 +24,15 @@ from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.remote_sources import RemoteSources
 from kotsapp.reconcile.rendering import secret_name
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import Counted, Share
 from kotsapp.reconcile.source_report import version_of
 from kotsapp.release.budget import for_sources
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import ReleaseVersion
 from kotsapp.release.reader import SourceFile
+
+# With its name, title and value, none of which is long.
+ENTITLEMENT_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,9 @@ class Loaded:
 class InputLoader:
     """Reads the inputs of one reconciliation, reports them, and has everything that they refer to watched."""
 
-    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress) -> None:
+    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress, share: Share) -> None:
         self._app = app
+        self._share = share
         self._services = services
         self._memory = memory
         self._progress = progress
@@ -59,24 +66,30 @@ class InputLoader:
         follow = self._services.follow
         await follow(self._app, spec.references)
         license = await read_license(self._app, spec, self._services)
-        self._memory.redactor.learn("license", license.secrets())
-        remote = RemoteSources(self._app, spec, self._services, self._memory, self._progress)
+        await self._learn("license", license.secrets())
+        self._share.hold(weight_of(license))
+        remote = RemoteSources(self._app, spec, self._services, self._memory, self._progress, self._share)
         license = await remote.newest_license(license)
-        self._memory.redactor.learn("newest license", license.secrets())
+        await self._learn("newest license", license.secrets())
         same_license = self._note_license(license)
         refuse_expired(license, spec.license)
         # Whoever has taken the pull secret's name may let go of it.
         await follow(self._app, references(spec, license))
         fetched = await remote.fetch(license)
-        budget = for_sources()
+        budget = Counted(for_sources(), self._share)
         files = await read_sources(self._app, spec, self._services, fetched, budget)
         answers, read_from = await read_answers(self._app, spec, self._services, budget)
         every = [*with_values(files), *read_from]
-        # In a thread, since there may be megabytes of them.
-        await asyncio.to_thread(self._memory.redactor.learn, "sources", known_secrets.of_sources(every))
-        self._progress.note_sources(every, license.license_id.encode(), fetched)
+        await self._learn("sources", known_secrets.of_sources(every))
+        self._progress.note_sources(every, license.license_id.encode(), fetched, self._memory.redactor)
         may_quote = not known_secrets.are_hidden(files)
         return Loaded(license, files, answers, version_of(spec, fetched), same_license, may_quote)
+
+    async def _learn(self, origin: str, secrets: Iterable[str]) -> None:
+        """In a thread, since there may be megabytes to go through. Raises LargerError."""
+        redactor = self._memory.redactor
+        await asyncio.to_thread(redactor.learn, origin, secrets)
+        self._share.hold_secrets(redactor.size)
 
     def _note_license(self, license: License) -> bool:
         """Whether it is the one in the status."""
@@ -87,6 +100,11 @@ class InputLoader:
         hosts = (before.get("license") or {}).get("hosts")
         self._progress.found(license_condition(license), license={**to_status(facts(license)), "hosts": hosts})
         return known == status.reported_license(to_status(facts(license)))
+
+
+def weight_of(license: License) -> int:
+    """Bytes that a license takes up, with what is made of its entitlements: a Secret may hold one of a megabyte."""
+    return sys.getsizeof(license.document) + len(license.entitlements) * ENTITLEMENT_BYTES
 
 
 def references(spec: Spec, license: License) -> frozenset[tuple[str, str]]:

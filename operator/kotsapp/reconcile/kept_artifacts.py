@@ -1,7 +1,7 @@
 """What was fetched before, at hand or in the cluster, for the license that opened it (DESIGN 6.1)."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from kotsapp.kube.client import KubeClient
 from kotsapp.reconcile import source_store
@@ -77,6 +77,8 @@ class KeptArtifacts:
             return {}
 
 
-def at_hand(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
-    """Those whose content stays in memory while the app rolls out; the others are read anew at each look."""
-    return {name: artifact for name, artifact in artifacts.items() if len(artifact.content) <= MAX_AT_HAND}
+def at_hand(artifacts: Mapping[str, Artifact], keep: Callable[[object, int], bool]) -> dict[str, Artifact]:
+    """Those whose content stays in memory while the app rolls out; the others are read anew at each look. ``keep`` says
+    whether there is room for an object of so many bytes."""
+    small = {name: artifact for name, artifact in artifacts.items() if len(artifact.content) <= MAX_AT_HAND}
+    return {name: artifact for name, artifact in small.items() if keep(artifact, len(artifact.content))}

@@ -13,11 +13,12 @@ from kotsapp.images.podspec import group_kind
 from kotsapp.kube.objects import key_of
 from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
-from kotsapp.redact import Redactor, is_name, is_word
+from kotsapp.redact import Redactor, is_name
 from kotsapp.release.archives import is_archive
 from kotsapp.release.errors import HelmError
 from kotsapp.release.reader import Release, SourceFile
 from kotsapp.sources.docker_config import decoded
+from kotsapp.spellings import is_word
 from kotsapp.text import listed
 
 # A field's value on one line, or an item's. Fields that say what and where an object is are shown, wherever they stand.
@@ -60,7 +61,7 @@ def of_sources(files: Iterable[SourceFile]) -> Iterator[str]:
 def _fields(text: str) -> Iterator[tuple[str, str]]:
     """What lines set, by what it is called: a variable's value by its name, a block's or a list's line by its field."""
     holder = name = ""
-    # One after the other: whoever does this in a thread lets others have their turn in between.
+    # One after the other: whoever does this in a thread lets others run in between.
     for found in _VALUE.finditer(text):
         field, written = found[1] or "", found[2]
         value = written.strip().strip("\"'")

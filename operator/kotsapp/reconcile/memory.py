@@ -5,6 +5,8 @@ from math import inf
 
 from kotsapp.apply.repair_backoff import RepairHistory
 from kotsapp.pods.restart import History
+from kotsapp.reconcile.events import Event
+from kotsapp.reconcile.shares import Size
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.redact import Redactor
 from kotsapp.release.deaths import Deaths
@@ -20,7 +22,8 @@ class SourceMemory:
 
     ``asked`` is for what they were looked at last, ``due`` when they are to be looked at again, on the loop's clock;
     ``ask_now`` says that somebody asks for it. ``entries`` is what is kept in the cluster, None before that was read;
-    ``artifacts`` are those whose content is at hand. ``problems`` are those of the last look. ``awaits_ready`` is the
+    ``artifacts`` are those whose content is at hand; ``found`` are events of new ones,
+    not posted yet. ``problems`` are those of the last look. ``awaits_ready`` is the
     revision that has to be Ready before the next one is fetched, ``followed`` the one at which that was done at once,
     ``was_ready`` the one that was well, so that the next one may follow.
     """
@@ -31,6 +34,7 @@ class SourceMemory:
     failures: int = 0
     entries: dict[str, Entry] | None = None
     artifacts: dict[str, Artifact] = field(default_factory=dict, repr=False)
+    found: list[Event] = field(default_factory=list)
     problems: dict[str, SourceError] = field(default_factory=dict)
     awaits_ready: str = ""
     followed: str = ""
@@ -48,7 +52,7 @@ class Memory:
     the app, where it is small and no Secret holds it;
     ``deaths`` are those of its readers; ``may_impersonate`` is the account as which the operator
     may act.
-    ``redactor`` knows what may be in no message about the app.
+    ``redactor`` knows what may be in no message about the app; ``size`` is how much it held last.
     """
 
     verdicts: VerdictHistory | None = None
@@ -64,3 +68,4 @@ class Memory:
     restarts: History = field(default_factory=History)
     redactor: Redactor = field(default_factory=Redactor, repr=False)
     sources: SourceMemory = field(default_factory=SourceMemory)
+    size: Size = Size.MEDIUM

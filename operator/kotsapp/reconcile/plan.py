@@ -13,7 +13,6 @@ from kotsapp.apply.plan import Phase, Plan
 from kotsapp.apply.policy import Withheld, misleading, refusal
 from kotsapp.images.accounts import NO_SECRETS, Account, by_namespace
 from kotsapp.images.finder import find_images
-from kotsapp.images.image_path import Step
 from kotsapp.images.podspec import built_in_pod_spec
 from kotsapp.images.rewrite import Pull, rewrite
 from kotsapp.images.routing import Domains
@@ -99,52 +98,69 @@ def make_plan(
     pods' accounts carry, which pods keep. Without an account the operator's own rights are used, which are lent as far
     as ``lent`` says. Raises PlanError, and PullSecretNameError when an object has the pull secret's name.
     """
-    objects = release.objects
-    places = release.places or ("",) * len(objects)
-    _check(objects, places, app, spec, lent)
-    # The operator's own rights make nothing elsewhere.
-    additional = release.application.additional_namespaces if spec.service_account is not None else ()
-    # Calls may have put its name anywhere, and pods of others need it whoever makes them.
-    is_expected = release.asks_for_pull_secret or spec.pods.route
-    namespaces: set[str] = {*additional, *([app.namespace] if is_expected else ())}
-    planned: list[Object] = []
-    as_written: dict[ObjectKey, Object] = {}
-    opened: dict[ObjectKey, Sequence[Sequence[Step]]] = {}
-    scaled = scaled_by_others(objects, app.namespace)
+    keys = [key_of(obj) for obj in release.objects]
+    places = release.places or ("",) * len(keys)
+    _check(release.objects, places, app, spec, lent)
+    scaled = scaled_by_others(release.objects, app.namespace)
+    opened = {key: fields for key in keys if (fields := left_open(key, scaled, spec.ignore_fields))}
+    normal = [normalized(obj, opened.get(key, ())) for key, obj in zip(keys, release.objects, strict=True)]
     carried = by_namespace(account_secrets or {})
-    for obj in objects:
-        key = key_of(obj)
-        if any(pulls[use.image].needs_secret for use in find_images(obj, spec.image_paths) if use.image in pulls):
-            namespaces.add(key.namespace or app.namespace)
-        if open_fields := left_open(key, scaled, spec.ignore_fields):
-            opened[key] = open_fields
-        normal = normalized(obj, open_fields)
-        of_accounts = carried.get(key.namespace, NO_SECRETS)
-        planned.append(own(rewrite(normal, pulls, pull_secrets.name, spec.image_paths, of_accounts), app))
-        if key.group_kind in RUN_ONCE:
-            as_written[key] = own(normal, app)
-    present = {key_of(obj).identity for obj in objects}
-    secrets = [own(pull_secrets.of(namespace, app), app) for namespace in sorted(namespaces)]
+    planned = [
+        own(rewrite(obj, pulls, pull_secrets.name, spec.image_paths, carried.get(key.namespace, NO_SECRETS)), app)
+        for key, obj in zip(keys, normal, strict=True)
+    ]
+    namespaces = _namespaces_with_secret(release, pulls, app, spec)
+    secrets = [own(pull_secrets.of(namespace, app), app) for namespace in namespaces]
     exclusive = frozenset(map(key_of, secrets))
+    present = {key.identity for key in keys}
     if any(key.identity in present for key in exclusive):
         raise PullSecretNameError(pull_secrets.name)
-    missing = [own(_namespace(name), app) for name in additional if ("", "Namespace", "", name) not in present]
-    if_absent = {("CustomResourceDefinition", name) for name in release.definitions}
-    if_absent |= {("Namespace", obj["metadata"]["name"]) for obj in missing}
+    missing = [
+        own(made, app) for made in map(_namespace, _additional(release, spec)) if key_of(made).identity not in present
+    ]
     try:
         phases = _phases(release, planned, [*missing, *secrets])
-        deleted = {key_of(obj): phase for obj in objects if (phase := order.deletion_phase(obj))}
+        deleted = {
+            key: phase for key, obj in zip(keys, release.objects, strict=True) if (phase := order.deletion_phase(obj))
+        }
     except order.OrderError as error:
         raise PlanError([str(error)]) from None
     return Plan(
         phases,
         exclusive,
-        as_written,
-        opened,
-        if_absent=frozenset(key for key in map(key_of, [*planned, *missing]) if (key.kind, key.name) in if_absent),
+        as_written={key: own(obj, app) for key, obj in zip(keys, normal, strict=True) if key.group_kind in RUN_ONCE},
+        left_open=opened,
+        if_absent=_if_absent(release.definitions, keys, missing),
         deletion_phases=deleted,
-        places={key_of(obj): where for obj, where in zip(objects, places, strict=True) if where},
+        places={key: where for key, where in zip(keys, places, strict=True) if where},
     )
+
+
+def _additional(release: Release, spec: Spec) -> tuple[str, ...]:
+    """Namespaces that the Application names, none without an account: the operator's own rights make nothing
+    elsewhere."""
+    return release.application.additional_namespaces if spec.service_account is not None else ()
+
+
+def _namespaces_with_secret(release: Release, pulls: Mapping[str, Pull], app: App, spec: Spec) -> list[str]:
+    """The namespaces that get the pull secret, in order."""
+    # Calls may have put its name anywhere, and pods of others need it whoever makes them.
+    is_expected = release.asks_for_pull_secret or spec.pods.route
+    found = {*_additional(release, spec), *([app.namespace] if is_expected else ())}
+    for obj in release.objects:
+        if any(pulls[use.image].needs_secret for use in find_images(obj, spec.image_paths) if use.image in pulls):
+            found.add(key_of(obj).namespace or app.namespace)
+    return sorted(found)
+
+
+def _if_absent(
+    definitions: Iterable[str], keys: Iterable[ObjectKey], namespaces: Iterable[Object]
+) -> frozenset[ObjectKey]:
+    """Objects that are made where there are none, and never changed: charts' ``definitions``, by name, and the
+    ``namespaces`` that the manifests don't bring."""
+    names = frozenset(definitions)
+    defining = (key for key in keys if key.kind == "CustomResourceDefinition" and key.name in names)
+    return frozenset((*defining, *map(key_of, namespaces)))
 
 
 def _check(objects: Sequence[Object], places: Sequence[str], app: App, spec: Spec, lent: Lent) -> None:

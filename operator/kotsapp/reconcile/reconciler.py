@@ -44,13 +44,14 @@ from kotsapp.reconcile.rollout import force_allowed, prune, pull_secrets_ready, 
 from kotsapp.reconcile.rollout_start import rollout_started
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import LargerError, Share, Size
 from kotsapp.reconcile.status_writer import StatusWriter
 from kotsapp.release.reader import Release
 from kotsapp.text import rfc3339
 
 # Pods that were just made have nothing to show yet.
 POD_GRACE = 1.5
-# Seconds between fresh probes that are asked for: each asks every registry anew, at places that all apps share.
+# Seconds between fresh probes that are asked for: each asks every registry anew, in slots that all apps share.
 MIN_REFRESH = 5.0
 
 
@@ -66,50 +67,62 @@ class Reconciler:
         self._services = services
         self._memory = memory
         self._progress = Progress(app, services.client, writer)
+        self._share = Share(memory.size)
         self._images = ImageRouting(app, services, memory, self._progress)
-        self._release = ReleaseStep(app, services, memory, self._progress, self._images, self._looker)
+        self._release = ReleaseStep(app, services, memory, self._progress, self._images, self._looker, self._share)
 
     async def reconcile(self) -> Outcome:
-        """Reconcile once; never raises for bad input."""
+        """Reconcile once; never raises for bad input. Raises LargerError, after which it is to be begun anew."""
         if self._app.suspended:
             self._images.pods.stop()
             before = self._progress.before
             now = status.suspended(before, self._app.generation, rfc3339())
             return Outcome(now, None, events=tuple(events.of_suspension(before, now)))
         self._progress.events += events.of_resumption(self._progress.before)
-        asked = status.is_unanswered(self._progress.before, self._app.requested)
-        moment = asyncio.get_running_loop().time()
-        early = self._memory.refreshed_at + MIN_REFRESH - moment if asked else 0.0
-        asked = asked and early <= 0
-        if asked:
-            self._memory.refreshed_at = moment
-            self._progress.events.append(events.of_request(self._app.requested, self._progress.before))
-        self._memory.refresh |= asked
-        self._memory.sources.ask_now |= asked
+        memory = self._memory
+        asked_at = memory.refreshed_at, memory.rerendered_at
+        asked, early = self._take_request()
         try:
             end = await self._reconcile()
             conditions, wake_after, backoff = end.conditions, end.wake_after, False
         except (ReconcileError, ApiError) as error:
-            self._memory.release = None  # megabytes, which nobody looks at while the app stands still
+            memory.release = None  # megabytes, which nobody looks at while the app stands still
             ended = error if isinstance(error, ReconcileError) else of_api_error(self._app, error)
             conditions, wake_after, backoff = tuple(ended.conditions), ended.retry_after, ended.backoff
+        except LargerError:
+            memory.refreshed_at, memory.rerendered_at = asked_at  # it begins anew, and so does what is asked for
+            raise
         finally:
             await self._progress.end()
         if asked:  # with whatever came of it: somebody waits for the answer
             self._progress.answered(**self._app.requested)
         self._progress.found(*conditions)
-        due = remote_sources.until_due(self._memory.sources)
+        due = remote_sources.until_due(memory.sources)
         # Pods whatever becomes of the rest.
         wake_after = soonest(wake_after, early, self._release.deferred, due, self._images.pods.wake_after)
-        return Outcome(self._progress.status(), wake_after, backoff, tuple(self._progress.events))
+        found, memory.sources.found = memory.sources.found, []
+        return Outcome(self._progress.status(), wake_after, backoff, (*found, *self._progress.events))
 
     async def announce(self, *conditions: Condition) -> None:
         """Store these conditions on the way, beside what was found so far."""
         await self._progress.announce(*conditions)
 
+    def _take_request(self) -> tuple[bool, float]:
+        """Whether fresh probes and looks are asked for, and begin now; seconds until they may, where that is later."""
+        if not status.is_unanswered(self._progress.before, self._app.requested):
+            return False, 0.0
+        memory, moment = self._memory, asyncio.get_running_loop().time()
+        early = memory.refreshed_at + MIN_REFRESH - moment
+        if early > 0:
+            return False, early
+        memory.refreshed_at, memory.refresh, memory.sources.ask_now = moment, True, True
+        self._progress.events.append(events.of_request(self._app.requested, self._progress.before))
+        return True, 0.0
+
     async def _reconcile(self) -> Conclusion:
         spec = self._read_spec()
-        loaded = await InputLoader(self._app, self._services, self._memory, self._progress).load(spec)
+        loader = InputLoader(self._app, self._services, self._memory, self._progress, self._share)
+        loaded = await loader.load(spec)
         license = loaded.license
         release, images = await self._release.render_and_route(spec, loaded)
         self._progress.found(version=loaded.version.to_status())
@@ -117,12 +130,13 @@ class Reconciler:
         plan = await self._plan(spec, license, release, images, kept)
         done = await self._roll_out(spec, loaded, plan)
         self._note_applied(done, release)
+        self._memory.size = Size.of(self._share.held)
         healths = await self._check_health(plan, done)
         if done.contested is not None:
             raise conclusion.contested(done.contested)
         end = self._conclude(spec, license, images, healths, done)
         if end.healthy:
-            await self._release.rest(loaded)
+            await self._release.rest()
         return end
 
     def _read_spec(self) -> Spec:

@@ -19,6 +19,7 @@ from kotsapp.reconcile.rendering import Before, render_for_routes, renderer_for
 from kotsapp.reconcile.renderings import Renderings, drawn_before
 from kotsapp.reconcile.routing import ImagesResult
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import Share
 from kotsapp.release import config
 from kotsapp.release.config_result import ConfigIncompleteError
 from kotsapp.release.jobs import Inputs
@@ -41,6 +42,7 @@ class ReleaseStep:
         progress: Progress,
         images: ImageRouting,
         looker: Callable[[], Awaitable[Looker]],
+        share: Share,
     ) -> None:
         self._app = app
         self._services = services
@@ -48,16 +50,17 @@ class ReleaseStep:
         self._progress = progress
         self._images = images
         self._looker = looker
-        self._renderings = Renderings(app, services, memory, progress)
+        self._share = share
+        self._renderings = Renderings(app, services, memory, progress, share)
 
     @property
     def deferred(self) -> float:
         """Seconds until a request for a new rendering that came too early is acted on, 0 without one."""
         return self._renderings.deferred
 
-    async def rest(self, loaded: Loaded) -> None:
+    async def rest(self) -> None:
         """Let go of the release: nothing looks at it again soon."""
-        await self._renderings.rest(loaded.files)
+        await self._renderings.rest()
 
     async def render_and_route(self, spec: Spec, loaded: Loaded) -> tuple[Release, ImagesResult]:
         """The release, rendered anew only where one of its inputs has changed, and the routes of its images.
@@ -123,4 +126,5 @@ class ReleaseStep:
         size, redactor = len(release.objects), self._memory.redactor
         if problem := await self._services.aside.run(size, known_secrets.learn_release, redactor, release, license):
             raise terminal(Reason.INVALID_MANIFEST, problem)
+        self._share.hold_secrets(redactor.size)
         return await route(release)

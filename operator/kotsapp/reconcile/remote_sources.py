@@ -10,6 +10,7 @@ import hashlib
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -27,12 +28,13 @@ from kotsapp.reconcile.memory import Memory, SourceMemory
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.reading_slot import reading
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import LargerError, Share
 from kotsapp.reconcile.source_access import access_for, channel_domains, read_logins
 from kotsapp.release.files import SourceFile
 from kotsapp.release.jobs import Unpacked
 from kotsapp.release.process import Job, ReaderDiedError
 from kotsapp.sources import newest
-from kotsapp.sources.artifact import Artifact, Known, Seen
+from kotsapp.sources.artifact import Access, Artifact, Known, Seen
 from kotsapp.sources.channel import ReleaseFacts
 from kotsapp.sources.errors import SourceContentError, SourceError
 from kotsapp.sources.items import ChannelRelease, RemoteItem
@@ -48,12 +50,15 @@ AT_ONCE = 0.1
 class RemoteSources:
     """The looks of one reconciliation, for an app whose spec has sources outside the cluster."""
 
-    def __init__(self, app: App, spec: Spec, services: Services, memory: Memory, progress: Progress) -> None:
+    def __init__(
+        self, app: App, spec: Spec, services: Services, memory: Memory, progress: Progress, share: Share
+    ) -> None:
         self._app = app
         self._spec = spec
         self._services = services
         self._memory = memory.sources
         self._progress = progress
+        self._share = share
         self._trust = newest.Trust(services.keys, services.settings.license_versions)
         self._looking = False
         self._problems: dict[str, SourceError] = {}
@@ -67,7 +72,7 @@ class RemoteSources:
         if not self._spec.remote:
             return given
         memory, now = self._memory, asyncio.get_running_loop().time()
-        self._logins = await read_logins(self._app, self._spec, self._services)
+        self._logins = await read_logins(self._app, self._spec, self._services, self._share)
         # In a thread, since each may be a megabyte.
         await asyncio.to_thread(self._redactor.learn, "logins", known_secrets.of_logins(self._logins.values()))
         asked = (self._app.generation, _fingerprint(given, self._logins))
@@ -82,7 +87,7 @@ class RemoteSources:
         if not self._looking:
             return best
         try:
-            async with self._turn():
+            async with self._slot():
                 found = await self._services.fetcher.newest_license(best, self._trust)
             license = await asyncio.to_thread(newest.read, found.content, given, self._trust)
         except SourceError as error:
@@ -106,20 +111,21 @@ class RemoteSources:
         # What the channel's release came with says where the license may be shown, too.
         for item in sorted(self._spec.remote, key=lambda item: not isinstance(item, ChannelRelease)):
             known = await self._known(item, opened_by)
+            if known is not None:
+                self._hold(len(known.artifact.content))
             self._channels = channel_domains(self._spec, artifacts)
             seen = await self._seen(item, license, known)
-            if seen is None:
-                artifacts |= {item.name: known.artifact} if known is not None else {}
-                continue
-            artifacts[item.name] = seen.artifact
-            if item.name in self._problems or not self._looking:
+            used = seen or known
+            if used is not None:
+                artifacts[item.name] = used.artifact
+                source_report.refuse_too_large(artifacts)
+            if seen is None or item.name in self._problems or not self._looking:
                 continue
             available = (*(available or ()), *seen.available)
             awaited = seen.artifact.revision if seen.awaits_ready else awaited
             if known is None or known.artifact.revision != seen.artifact.revision:
                 memory.rolling_out = source_report.describe(item, seen.artifact)
-                self._progress.events.append(source_report.found(item, seen, known.artifact if known else None))
-        source_report.refuse_too_large(artifacts)
+                memory.found.append(source_report.found(item, seen, known.artifact if known else None))
         try:
             await self._kept.keep(artifacts, opened_by)
         except ApiError:
@@ -130,7 +136,7 @@ class RemoteSources:
             memory.problems, memory.awaits_ready = self._problems, awaited
             self._plan_next()
             self._progress.found(available=available)
-        memory.artifacts = at_hand(usable)
+        memory.artifacts = at_hand(usable, partial(self._services.shares.keep, self._app.tenant))
         left = memory.due - asyncio.get_running_loop().time()
         report = source_report.Report(
             self._spec.remote, usable, memory.problems, left, license.settings.get("channelID", "")
@@ -138,6 +144,15 @@ class RemoteSources:
         self._progress.events += report.events(self._progress.before)
         self._progress.found(report.condition())  # raises where something is missing
         return usable
+
+    def _hold(self, size: int) -> None:
+        """Count content as soon as it is there, before anybody is waited for: sixty sources may be of 16 MiB each.
+        Raises LargerError."""
+        try:
+            self._share.hold(size)
+        except LargerError:
+            self._memory.ask_now |= self._looking  # what was fetched is lost
+            raise
 
     async def _forget(self) -> None:
         """Keep nothing of sources that the spec no longer has."""
@@ -156,14 +171,25 @@ class RemoteSources:
                 return None  # asked again when it is due, however often the app is woken
             self._looking = True
         try:
-            async with self._turn():
+            async with self._slot():
                 access = access_for(self._app, self._spec, license, item, self._logins, self._channels)
-                seen = await self._services.fetcher.look(item, access, known)
+                seen = await self._look(item, access, known)
             if known is None or seen.artifact.digest != known.artifact.digest:
                 await self._check(item, seen.artifact)
         except SourceError as error:
             self._problems[item.name] = error
             return Seen(known.artifact) if known is not None and usable else None
+        return seen
+
+    async def _look(self, item: RemoteItem, access: Access, known: Known | None) -> Seen:
+        seen = await self._services.fetcher.look(item, access, known)
+        if known is None or seen.artifact is not known.artifact:
+            size = len(seen.artifact.content)
+            try:
+                self._hold(size)
+            except LargerError:
+                del seen  # which the error would keep for as long as a slot is waited for
+                raise
         return seen
 
     async def _check(self, item: RemoteItem, artifact: Artifact) -> None:
@@ -179,7 +205,7 @@ class RemoteSources:
             raise SourceContentError(f"{what} can't be unpacked: {error}; ask the vendor") from None
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _slot(self) -> AsyncIterator[None]:
         async with self._services.limiter.waiting(self._app.tenant), self._services.fetcher.slot(self._app.tenant):
             yield
 

@@ -1,7 +1,7 @@
 """The release's objects: read from its files, charts rendered, each put into its namespace."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +19,7 @@ from kotsapp.reconcile.known_secrets import helm_without_secrets, without_secret
 from kotsapp.reconcile.lookup_server import Looker, LookupServer
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, ReconcileError, retryable, terminal
 from kotsapp.reconcile.plan import MAX_SHOWN, Object, place, scope_in
+from kotsapp.reconcile.shares import Share, Size
 from kotsapp.release import deaths
 from kotsapp.release.config_result import ConfigIncompleteError
 from kotsapp.release.config_values import Answers
@@ -76,22 +77,26 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class ReaderFor:
-    """A reader for one app's inputs, which ``digest`` identifies; ``suspect`` ones are read after all others."""
+    """A reader for one app's inputs, which ``digest`` identifies; ``suspect`` ones are read after all others.
+
+    What it makes of them is counted in the ``share`` before it is looked into, which raises LargerError.
+    """
 
     reader: Reader
     tenant: Tenant
     digest: str
     suspect: bool = False
+    share: Share = field(default_factory=lambda: Share(Size.LARGE))
 
     async def render(self, inputs: Inputs, charts: ChartInputs | None = None, *ports: int) -> Release:
         """``ports`` of this machine are what charts may connect to."""
         job = Job("render", (inputs, charts), Release, charts=charts is not None, ports=ports)
-        return await self._run(job)
+        return await self._run(job, self.share.hold_rendering)
 
     async def stored(self, packed: Packed) -> StoredRelease:
         """A release that was rendered before. Raises StoredReleaseError."""
         try:
-            return await self._run(Job("stored", (packed,), StoredRelease))
+            return await self._run(Job("stored", (packed,), StoredRelease), self.share.hold)
         except ReaderDiedError as error:
             raise StoredReleaseError(f"Secret {packed.name} can't be read: {error}") from None
 
@@ -99,8 +104,10 @@ class ReaderFor:
         """What the files hold. Raises ManifestError and ReaderDiedError."""
         return await self._run(Job("content", (tuple(files),), Content))
 
-    async def _run(self, job: Job[Result]) -> Result:
-        return await self.reader.run(job, tenant=self.tenant, fingerprint=self.digest, suspect=self.suspect)
+    async def _run(self, job: Job[Result], weigh: Callable[[int], None] | None = None) -> Result:
+        return await self.reader.run(
+            job, tenant=self.tenant, fingerprint=self.digest, suspect=self.suspect, weigh=weigh
+        )
 
 
 async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: KubeClient) -> Release:
@@ -114,7 +121,7 @@ async def render(inputs: Inputs, reader: ReaderFor, before: Before, client: Kube
         inputs = replace(inputs, renderer=replace(inputs.renderer, cluster=cluster), files=tuple(inputs.files))
         release = await reader.render(inputs)
         if release.asks_for_nodes and (nodes := await _count_nodes(client)):
-            renderer = replace(inputs.renderer, cluster=replace(cluster, nodes=nodes))
+            renderer = replace(inputs.renderer, cluster=cluster._replace(nodes=nodes))
             inputs = replace(inputs, renderer=renderer)
             release = await reader.render(inputs)
         if release.charts:
@@ -175,12 +182,12 @@ def died(known: Deaths) -> ReconcileError:
 async def _count_nodes(client: KubeClient) -> int:
     """How many nodes there are, 0 where the operator may not know: it has no such right unless it is given one."""
     try:
-        nodes, _ = await client.list(await client.resource_type("v1", "Node"), metadata_only=True)
+        pages = client.pages(await client.resource_type("v1", "Node"), metadata_only=True)
+        return sum([len(page.items) async for page in pages])
     except ApiError as error:
         if error.status == HTTPStatus.FORBIDDEN:
             return 0
         raise
-    return len(nodes)
 
 
 async def _with_charts(

@@ -16,6 +16,7 @@ from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.reading_slot import reading
 from kotsapp.reconcile.rendering import Before, ReaderFor, after_death, died, refuse_deadly, render
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import Share, Size
 from kotsapp.reconcile.status import FAILED_READS, stored_revision
 from kotsapp.release import store
 from kotsapp.release.deaths import Deaths
@@ -28,8 +29,6 @@ from kotsapp.release.store import StoredRelease, StoredReleaseError
 
 # Seconds between new renderings that are asked for: each takes a reader, and helm, which all apps share.
 MIN_RERENDER = 5.0
-# Bytes of files of which it is tried whether their release is small: more than most of plain manifests have.
-MAX_SMALL = 256 * 1024
 
 
 def drawn_before(app: App, stored: StoredRelease | None) -> Drawn:
@@ -60,14 +59,16 @@ class Renderings:
     ``deferred`` are the seconds until a request for a new rendering that came too early is acted on, 0 without one.
     """
 
-    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress) -> None:
+    def __init__(self, app: App, services: Services, memory: Memory, progress: Progress, share: Share) -> None:
         self._app = app
         self._services = services
         self._memory = memory
         self._progress = progress
+        self._share = share
         self._now = asyncio.get_running_loop().time()
         self._early = memory.rerendered_at + MIN_RERENDER - self._now
         self._unpacked: StoredRelease | None = None
+        self._used: StoredRelease | None = None
         self.deferred = 0.0
 
     async def stored(self) -> StoredRelease | None:
@@ -130,7 +131,7 @@ class Renderings:
             return ""
 
     def _reader(self, digest: str) -> ReaderFor:
-        return ReaderFor(self._services.reader, self._app.tenant, digest, self._is_suspect())
+        return ReaderFor(self._services.reader, self._app.tenant, digest, self._is_suspect(), self._share)
 
     def last_revision(self, stored: StoredRelease | None) -> int:
         """Of what is stored, or was by the status; 0 for none."""
@@ -150,7 +151,9 @@ class Renderings:
 
     def note(self, stored: StoredRelease) -> None:
         """Tell of the release as it is used now."""
-        self._memory.release = stored
+        self._used = stored
+        kept = self._services.shares.keep(self._app.tenant, stored, self._share.held)
+        self._memory.release = stored if kept else None
         found = stored.release.config
         self._progress.found(config=found.names() if found is not None else {})
         if stored.revision:
@@ -177,13 +180,13 @@ class Renderings:
             self._progress.found(failed_reads=self._memory.deaths.to_status())
             raise died(self._memory.deaths) from None
 
-    async def rest(self, files: Sequence[SourceFile]) -> None:
+    async def rest(self) -> None:
         """Let go of the release; what is small, and in no Secret, stays packed."""
-        stored, self._memory.release = self._memory.release, None
-        if stored is None or stored is self._unpacked:
+        used, self._used, self._memory.release = self._used, None, None
+        if used is None or used is self._unpacked:
             return
-        may_be_small = not stored.revision and sum(len(file.data) for file in files) <= MAX_SMALL
-        self._memory.at_hand = await asyncio.to_thread(store.at_hand, stored) if may_be_small else None
+        is_small = not used.revision and Size.of(self._share.held) is Size.SMALL
+        self._memory.at_hand = await asyncio.to_thread(store.at_hand, used) if is_small else None
 
     def note_read(self) -> None:
         """The release is rendered, and all of its readers came to their end."""

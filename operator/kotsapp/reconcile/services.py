@@ -15,6 +15,7 @@ from kotsapp.pods.watch import PodWatches
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.limiter import Limiter
 from kotsapp.reconcile.metrics import Metrics
+from kotsapp.reconcile.shares import Shares
 from kotsapp.release.process import Reader
 from kotsapp.sources.fetcher import Fetcher
 from kotsapp.verdicts.prober import Prober
@@ -66,4 +67,5 @@ class Services:
     policies: PolicyLook
     follow: Callable[[App, frozenset[tuple[str, str]]], Awaitable[None]]
     limiter: Limiter = field(default_factory=lambda: Limiter(MAX_RECONCILIATIONS))
+    shares: Shares = field(default_factory=Shares)
     aside: Aside = field(default_factory=Aside)

@@ -10,6 +10,7 @@ from kotsapp.pullsecret import SECRET_KEY
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.inputs import read_key
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import Share
 from kotsapp.sources.artifact import Access, Artifact
 from kotsapp.sources.channel import ReleaseFacts
 from kotsapp.sources.errors import SourceRefusedError
@@ -36,10 +37,15 @@ def opened_by_license(spec: Spec, license: License, vouched: Iterable[str | None
     return frozenset(registries | ({endpoint} if endpoint else set()))
 
 
-async def read_logins(app: App, spec: Spec, services: Services) -> dict[str, bytes | None]:
-    """The content of the Secrets with logins that sources name, by name; None for what isn't there. Raises ApiError."""
+async def read_logins(app: App, spec: Spec, services: Services, share: Share) -> dict[str, bytes | None]:
+    """The content of the Secrets with logins that sources name, by name; None for what isn't there. Raises ApiError,
+    and LargerError: sixty sources may name as many Secrets of a megabyte."""
     names = {item.secret for item in spec.remote if isinstance(item, OciRef) and item.secret is not None}
-    return {name: await _login(app, name, services) for name in sorted(names)}
+    logins: dict[str, bytes | None] = {}
+    for name in sorted(names):
+        logins[name] = await _login(app, name, services)
+        share.hold(len(logins[name] or b""))
+    return logins
 
 
 async def _login(app: App, name: str, services: Services) -> bytes | None:

@@ -10,8 +10,9 @@ from kotsapp.images.reference import Reference
 from kotsapp.reconcile.status import MAX_IMAGES
 from kotsapp.text import parse_rfc3339
 from kotsapp.verdicts.decision import Basis, Previous, Resolution
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.resolver import Evidence
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.verdict import Verdict
 from kotsapp.verdicts.verification import Verified
 
 

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from kotsapp.api.conditions import Reason, progressing, retrying
+from kotsapp.api.conditions import READY, Condition, Reason, condition_in, progressing, retrying
 from kotsapp.apply.inventory import Inventory
 from kotsapp.apply.ledger import Ledger
 from kotsapp.backoff import Backoff
@@ -22,6 +22,7 @@ from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome
 from kotsapp.reconcile.reconciler import Reconciler
 from kotsapp.reconcile.services import Services
+from kotsapp.reconcile.shares import LargerError, expected
 from kotsapp.reconcile.status_writer import StatusWriter, live_app
 from kotsapp.redact import use
 from kotsapp.text import rfc3339
@@ -33,6 +34,12 @@ RETRY = Backoff(first=1.0, longest=300.0, jitter=0.2)
 QUIET = 0.5
 # Changes come in bursts (a rollout touches many objects); one look a moment later sees them all.
 BURST = 0.1
+# Most apps are looked at in a second. Whoever waits for longer than a few wants to know for what.
+ANNOUNCE_AFTER = 3.0
+WAITING = (
+    "waits for its turn: what apps hold in memory while they are looked at is bounded, and shared fairly between"
+    " namespaces by the size of the apps"
+)
 # Kopf sets the finalizer at once, as a rule.
 FINALIZER_WAIT = 10.0
 
@@ -44,7 +51,7 @@ class Worker:
         self.app = app
         self._default_account = default_account
         self.wake = asyncio.Event()
-        self._memory = Memory()
+        self._memory = Memory(size=expected(status))
         self._writer = StatusWriter(status, self._memory.redactor)
         self._busy = asyncio.Lock()
         self._failures = 0
@@ -56,7 +63,7 @@ class Worker:
             return  # the events of a resource and of its successor of the same name come in any order
         before, self.app = self.app, app
         if before.uid != app.uid:
-            self._memory = Memory()
+            self._memory = Memory(size=expected(status))
             self._writer = StatusWriter(status, self._memory.redactor)
         if _asks_for(before) != _asks_for(app):
             self.wake.set()
@@ -70,7 +77,7 @@ class Worker:
                 # Deleted now, it would leave behind what was made for it; the finalizer's event wakes.
                 await self._await_finalizer(services)
                 continue
-            async with self._busy, services.limiter.slot(self.app.tenant):
+            async with self._busy, self._share(services), services.limiter.slot(self.app.tenant):
                 delay = await self._once(services)
             self._memory.redactor.rest()
             await self._sleep(delay)
@@ -121,6 +128,23 @@ class Worker:
         except TimeoutError:
             await set_finalizer(self.app, True, services.client)
 
+    @contextlib.asynccontextmanager
+    async def _share(self, services: Services) -> AsyncIterator[None]:
+        """A share of memory of the app's size; whoever waits for it for long says so, unless it is Ready."""
+        async with contextlib.AsyncExitStack() as stack:
+            slot = services.shares.slot(self.app.tenant, self._memory.size)
+            entering = asyncio.create_task(stack.enter_async_context(slot))
+            try:
+                done, _ = await asyncio.wait({entering}, timeout=ANNOUNCE_AFTER)
+                ready = condition_in(self._writer.status, READY)
+                if not done and self._writer.certain and (ready or {}).get("status") != "True":
+                    await self._write(self.app, progressing(WAITING), services)
+                await entering
+            finally:
+                entering.cancel()
+                await asyncio.gather(entering, return_exceptions=True)
+            yield
+
     async def _once(self, services: Services) -> float | None:
         """One reconciliation; the seconds until the next one, None to wait for a change."""
         app, writer = self.app, self._writer
@@ -135,6 +159,9 @@ class Worker:
             )
             await self._report(app, outcome, before, services)
             logger.debug("%s: reconciled generation %d", app.key, app.generation)
+        except LargerError as error:
+            self._memory.size = error.size
+            return 0.0
         except ApiError as error:
             services.metrics.broke("api")
             logger.warning("%s: %s", app.key, error)
@@ -172,10 +199,14 @@ class Worker:
             await self._post(app, event, services)
 
     async def _report_fault(self, app: App, services: Services) -> None:
-        writer = self._writer
         message = "an internal error, see the operator's log; tried again"
-        found = status.Findings(conditions=tuple(retrying(Reason.INTERNAL_ERROR, message)))
+        await self._write(app, retrying(Reason.INTERNAL_ERROR, message), services)
+
+    async def _write(self, app: App, conditions: Sequence[Condition], services: Services) -> None:
+        """Write these conditions beside what the status says already."""
+        writer = self._writer
         inventory = Inventory.from_status(writer.status.get("inventory") or ())
+        found = status.Findings(conditions=tuple(conditions))
         now = status.build(writer.status, found, inventory, app.generation, rfc3339())
         try:
             await writer.write(app, now, services.client)

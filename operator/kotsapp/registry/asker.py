@@ -10,7 +10,7 @@ from kotsapp.fair_queue import NOBODY, Tenant
 @dataclass(slots=True)
 class Asker:
     """``until`` is when the question's time is over, on the loop's clock, None for never; ``waited`` are the seconds
-    that it waited for places that others had: nobody was asked meanwhile."""
+    that it waited for slots that others had: nobody was asked meanwhile."""
 
     tenant: Tenant = NOBODY
     until: float | None = None
@@ -23,7 +23,7 @@ class Asker:
         return self._since is not None
 
     def queue(self) -> None:
-        """A place is waited for from now on."""
+        """A slot is waited for from now on."""
         self.proceed()
         self._since = asyncio.get_running_loop().time()
 

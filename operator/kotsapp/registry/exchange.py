@@ -31,7 +31,7 @@ class Exchange:
     redirects: int = 0
 
     def queue(self, host: str) -> None:
-        """Nobody is asked until others have had their turn at this host."""
+        """Nobody is asked until there is a slot at this host."""
         self.host, self.waiting_for = host, "our turn there"
         self.asker.queue()
 

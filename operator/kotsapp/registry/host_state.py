@@ -2,7 +2,7 @@
 
 import math
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -49,8 +49,9 @@ def undecided_wait(failures: int) -> float:
 @dataclass(slots=True)
 class _Pause:
     """One backing off: ``waited`` is how long was waited in vain for the answer that brought it, infinite where that
-    was no silence; ``failures`` are in a row."""
+    was no silence; ``failures`` are in a row, and ``base`` is the wait after the first."""
 
+    base: float
     until: float = 0.0
     since: float = 0.0
     waited: float = math.inf
@@ -64,7 +65,7 @@ class _Pause:
         if wish is None and self.remaining(now, waited):
             return  # the answers to requests that were under way together count once
         self.failures += 1
-        wait = jittered(exponential(self.failures, BACKOFF_BASE) if wish is None else wish)
+        wait = jittered(exponential(self.failures, self.base) if wish is None else wish)
         if now + wait > self.until or waited > self.waited:
             self.until, self.since, self.waited, self.reason = now + wait, now, waited, outcome
 
@@ -73,8 +74,8 @@ class _Pause:
 class _Own:
     """What came of one namespace's images since one of them was answered."""
 
+    pause: _Pause
     strikes: int = 0
-    pause: _Pause = field(default_factory=_Pause)
 
 
 class HostPause:
@@ -84,12 +85,13 @@ class HostPause:
     an image's own pauses it for the namespace whose image that is, after STRIKES in a row, or at the first one where
     the images of so many other namespaces fail, too: else who has images that hang would have everybody's left alone.
     The reason is the answer for images asked meanwhile. Silence pauses for those who would wait no longer than was
-    waited.
+    waited. ``base`` is the wait after a first failure, in seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, base: float = BACKOFF_BASE) -> None:
+        self._base = base
         self._failing = False
-        self._whole = _Pause()
+        self._whole = _Pause(base)
         self._own: dict[str, _Own] = {}
 
     def is_rate_limited(self, now: float) -> bool:
@@ -144,7 +146,7 @@ class HostPause:
                 self._failed(now, outcome, namespace, whole_host=whole_host, waited=timeout if silent else math.inf)
         elif outcome.status == 429 or outcome.status >= 500:
             wish = outcome.retry_after
-            if wish is not None and wish < BACKOFF_BASE:
+            if wish is not None and wish < self._base:
                 wish = None  # "at once", or a date gone by on another clock: no reason to stop backing off
             whole_host = outcome.status == 429 or wish is not None
             self._failed(now, outcome, namespace, whole_host=whole_host, wish=wish)
@@ -167,7 +169,7 @@ class HostPause:
             self._whole.failed(now, outcome, wish, waited)
             return
         others = len(self._own) - (namespace in self._own)
-        own = self._own.setdefault(namespace, _Own())
+        own = self._own.setdefault(namespace, _Own(_Pause(self._base)))
         own.strikes += 1
         if own.strikes >= STRIKES or others >= STRIKES:
             own.pause.failed(now, outcome, None, waited)

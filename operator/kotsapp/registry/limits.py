@@ -1,6 +1,6 @@
 """Every bound on what a registry can make us do, with its reason. Sizes are bytes, times are seconds."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # A token answer is a JWT and a few numbers, an error answer a few lines of JSON: real ones stay under 10 KiB.
 MAX_TOKEN_BODY = 64 * 1024
@@ -42,22 +42,22 @@ MAX_MAX_CONCURRENT = 64
 # most, and an app a third: hosts that answer once and then hang hold each of theirs until the deadline.
 MAX_CONCURRENT_TOTAL = 256
 # Hosts that have not answered yet, or failed just now, may be silent until the deadline: no more than these for one,
-# and for all of them together, so that the others always have places.
+# and for all of them together, so that the others always have slots.
 DOUBTFUL_CONCURRENT = 2
 MAX_CONCURRENT_DOUBTFUL = 192
-# A further place at a failing host, and one of the places at any other, is for a namespace that has none there: images
+# A further slot at a failing host, and one of the slots at any other, is for a namespace that has none there: images
 # that hang hold theirs until the deadline, and others of the same host are none the worse for it. Not where an
 # administrator wants fewer than these.
 FOR_NEW = 1
 MIN_SHARED = 4
-# The part of a question's time for which it waits for its place: all of it, and a moment more, so that it hears what
+# The part of a question's time for which it waits for its slot: all of it, and a moment more, so that it hears what
 # those have found who were asked since.
 PATIENCE = 1.1
 # The part of it that is the registry's however long it waited.
 REGISTRY_SHARE = 0.5
 # Whoever has waited for more than this part of the time does not hear that the registry was too slow.
 SHORT_WAIT_SHARE = 0.1
-# What got no place is asked again soon: nobody has failed.
+# What got no slot is asked again soon: nobody has failed.
 QUEUED_PAUSE = 1.0
 # Idle connections close themselves before the usual 60 s of load balancers does it for us.
 KEEPALIVE = 30.0
@@ -94,14 +94,15 @@ MAX_HOSTS = 4096
 MAX_CODE = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all apps share, for who has less of it than a whole operator, such as a test."""
+class Shared(NamedTuple):
+    """What all apps share, for who has less of it than a whole operator, such as a test; ``backoff_base`` is how long a
+    host that failed once is left alone, in seconds."""
 
     requests: int = MAX_CONCURRENT_TOTAL
     doubtful: int = MAX_CONCURRENT_DOUBTFUL
     large_bodies: int = MAX_LARGE_BODIES
     discovery_wait: float = MAX_DISCOVERY_WAIT
+    backoff_base: float = BACKOFF_BASE
 
 
 SHARED = Shared()

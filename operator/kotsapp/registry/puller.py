@@ -26,7 +26,7 @@ from kotsapp.registry.limits import (
     MAX_REQUESTS,
     MAX_TOKEN_ROUNDS,
 )
-from kotsapp.registry.redirects import REDIRECTS, next_place
+from kotsapp.registry.redirects import REDIRECTS, next_destination
 
 # 405 and 501: no HEAD here. 403: only a body distinguishes a refusal (DENIED) from a firewall's page.
 _GET_TELLS_MORE = frozenset({403, 405, 501})
@@ -142,7 +142,7 @@ class Puller:
                     self._logins.prove(used)
             await leading.aclose()
             if answer.status in REDIRECTS:
-                at = next_place(self._guard, answer, at, exchange, credential)
+                at = next_destination(self._guard, answer, at, exchange, credential)
             elif answer.status == 401:
                 login = await self._logins.log_in(replace(question, at=at), offered, used, exchange)
                 if isinstance(login, Evidence):

@@ -10,19 +10,19 @@ from kotsapp.registry.limits import MAX_REDIRECTS
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-def next_place(
+def next_destination(
     guard: Guard, answer: Answer, at: Destination, exchange: Exchange, credential: Credential | None
 ) -> Destination:
-    """Where an exchange goes on. Raises NoAnswer after too many, and for a place that is not asked."""
+    """Where an exchange goes on. Raises NoAnswer after too many, and for one that is not asked."""
     exchange.redirects += 1
     if exchange.redirects > MAX_REDIRECTS:
         raise NoAnswer(Trouble.REDIRECT, at.name, f"redirected more than {MAX_REDIRECTS} times")
-    return place_of(guard, answer, at, credential)
+    return destination_of(guard, answer, at, credential)
 
 
-def place_of(guard: Guard, answer: Answer, at: Destination, credential: Credential | None) -> Destination:
-    """The place that a redirect from ``at`` names. Raises NoAnswer for one that is not asked, and for one whose URL
-    shows the credential to a host that must not see it."""
+def destination_of(guard: Guard, answer: Answer, at: Destination, credential: Credential | None) -> Destination:
+    """Where a redirect from ``at`` leads. Raises NoAnswer for one that is not asked, and for one whose URL shows the
+    credential to a host that must not see it."""
     location = answer.headers.get("Location", "")
     if not location:
         raise NoAnswer(Trouble.REDIRECT, at.name, f"answered {answer.status} without saying where to go")

@@ -15,7 +15,7 @@ from kotsapp.registry.evidence import Evidence, Login, NoAnswer, Trouble
 from kotsapp.registry.exchange import Exchange, Observer
 from kotsapp.registry.guard import Guard, Refused
 from kotsapp.registry.limits import MAX_REQUESTS, MAX_TOKEN_ROUNDS
-from kotsapp.registry.redirects import REDIRECTS, next_place
+from kotsapp.registry.redirects import REDIRECTS, next_destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class RepositoryClient:
                 headers["Authorization"] = used.header
             answer = await exchange.ask(self._client, wanted.kind, wanted.method, at, headers, wanted.limit)
             if answer.status in REDIRECTS:
-                at = next_place(self._guard, answer, at, exchange, of.credential)
+                at = next_destination(self._guard, answer, at, exchange, of.credential)
             elif answer.status == 401:
                 if rounds == MAX_TOKEN_ROUNDS:
                     raise LoginRefusedError(question.refused(Login.BEARER))

@@ -46,7 +46,7 @@ class Resolver(AbstractResolver):
     """getaddrinfo in threads of its own: a silent name server must hold up neither the process nor its end.
 
     The threads are shared fairly between those on whose behalf names are looked up, and what is found is kept for
-    DNS_CACHE seconds. Whoever looks a name up waits for nobody else's place.
+    DNS_CACHE seconds. Whoever looks a name up waits for nobody else's slot.
     """
 
     def __init__(self, threads: int = RESOLVER_THREADS) -> None:

@@ -36,8 +36,7 @@ _BLOCKS = frozenset({"if", "range", "with"})
 _BLOCK = regex(rf"(?:{_ANY.pattern})[\s-]*+(?:{'|'.join(sorted(_BLOCKS))})\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A call that can't be carried out, the line of its text, from 1, on which it stands, and why."""
 
     line: int

@@ -64,7 +64,7 @@ def fill_release(
         return FilledRelease(filler=Filler(context, {}, filling), secrets=context.secrets)
     answers = filling.answers.over(shipped_answers(opened))
     calls = _Calls(waiting, images, found, answers, config.given(found, answers) if found else {})
-    filled = fill(calls.request(context, filling.kept, chart_archives), filling.find_program)
+    filled = fill(calls.request(context, filling.kept, chart_archives), filling)
     if found and not found.names_of_items <= filled.items.keys():
         # Without an engine what is wrong as it is written is all that is known.
         return FilledRelease(failures=_failures_by_key(filled), secrets=context.secrets)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 from kotsapp.manifests import documents, stream
 from kotsapp.manifests.budget import Budget
@@ -11,7 +12,16 @@ from kotsapp.release.annotations import name
 from kotsapp.release.budget import DistinctImages, for_command_line
 from kotsapp.release.charts import ChartRequest
 from kotsapp.release.filling import Text
-from kotsapp.release.reader import Release
+from kotsapp.release.reader import Object, Release
+
+
+class _Placed(NamedTuple):
+    """An object with where it is from; ``chart`` is the number of its chart, 0 for a plain one."""
+
+    obj: Object
+    source: str
+    place: str
+    chart: int
 
 
 def with_charts(
@@ -24,33 +34,31 @@ def with_charts(
     """
     budget = for_command_line() if budget is None else budget
     images = DistinctImages(budget)
-    places = list(release.places)
-    objects, sources, left_out = list(release.objects), list(release.sources), list(release.left_out)
+    left_out, definitions = list(release.left_out), list[str]()
     reported = dict(release.reported_images)
-    chart_numbers, definitions = [0] * len(objects), list[str]()
     outputs, release = _with_calls_filled(release, list(outputs))
+    plain = zip(release.objects, release.sources, release.places, strict=True)
+    every = [_Placed(obj, source, where, 0) for obj, source, where in plain]
     for number, (request, output) in enumerate(outputs, 1):
         found, not_run, of_crds_folder = chart_output.rendered(request, output, budget)
         definitions += of_crds_folder
+        left_out += not_run
         place = Place(str(request))
-        kept = [obj for obj in found if kots.is_applied(obj)]
         for obj in found:
             for image in images.counted(kots.collector_images(obj), place):
                 reported[image] = tuple(dict.fromkeys((*reported.get(image, ()), name(obj))))
+        kept = [obj for obj in found if kots.is_applied(obj)]
         for obj in kept:
             images.count_of(obj, place)
-        objects += kept
-        sources += [request.source] * len(kept)
-        places += [str(place)] * len(kept)
-        chart_numbers += [number] * len(kept)
-        left_out += not_run
-    gone = upgrade.superseded(objects, [request.past for request, _ in outputs])
+        every += [_Placed(obj, request.source, str(place), number) for obj in kept]
+    gone = upgrade.superseded([one.obj for one in every], [request.past for request, _ in outputs])
+    left = [one for index, one in enumerate(every) if index not in gone]
     return replace(
         release,
-        objects=tuple(obj for number, obj in enumerate(objects) if number not in gone),
-        sources=tuple(source for number, source in enumerate(sources) if number not in gone),
-        places=tuple(where for number, where in enumerate(places) if number not in gone),
-        chart_numbers=tuple(chart for number, chart in enumerate(chart_numbers) if number not in gone),
+        objects=tuple(one.obj for one in left),
+        sources=tuple(one.source for one in left),
+        places=tuple(one.place for one in left),
+        chart_numbers=tuple(one.chart for one in left),
         definitions=tuple(definitions),
         reported_images=reported,
         left_out=tuple(left_out),

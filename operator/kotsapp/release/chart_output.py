@@ -1,6 +1,5 @@
 """What of a rendered chart's output belongs into the cluster, and when: objects, hooks and definitions."""
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kotsapp.images.podspec import group_kind
@@ -16,7 +15,7 @@ from kotsapp.release.upgrade import INSTALL, RUN_ONCE, UPGRADE, for_this_renderi
 
 FORCE = "kotsapp.dev/force"
 _SOURCE = regex(r"\s*# Source: (\S+)")
-_CRDS_FILE = regex(r"[^/]+(?:/charts/[^/]+)*/crds/")
+_CRDS_FILE = regex(r"[^/]+(?:/charts/[^/]+)*+/crds/")
 
 _BEFORE = frozenset({"pre-install", "pre-upgrade"})
 # Run by `helm test`, `helm rollback` and `helm uninstall`, none of which happens here.
@@ -33,8 +32,7 @@ class Rendered(NamedTuple):
     definitions: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(NamedTuple):
     """When Helm applies an object: ``before`` the others or after them, by ``weight``, smallest first."""
 
     before: bool

@@ -36,13 +36,15 @@ class ChartArchive:
     install: ChartInstall | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UpgradeFlags:
+class UpgradeFlags(NamedTuple):
     """What ``helmUpgradeFlags`` come to; ``unheeded`` have no meaning here."""
 
     no_hooks: bool = False
     skip_crds: bool = False
     unheeded: tuple[str, ...] = ()
+
+
+_NO_FLAGS = UpgradeFlags()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class ChartRequest:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     past: Past | None = field(default=None, repr=False)
     weight: int = 0
-    flags: UpgradeFlags = UpgradeFlags()
+    flags: UpgradeFlags = _NO_FLAGS
 
     def __str__(self) -> str:
         return f"chart {self.archive.name} {self.archive.version} (release {self.release_name})"

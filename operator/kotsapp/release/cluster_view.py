@@ -7,8 +7,7 @@ one group and version, gets the real ones.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.regexes import regex
 
@@ -17,8 +16,7 @@ _NEVER_THERE = "mapped-"
 _UNMAPPED = regex(rb'no matches for kind "([^"]{1,253})" in version "([^"]{1,253})"')
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """Objects of a group and version by their kind's plural; without a name all of them, without a namespace of all."""
 
     api_version: str

@@ -1,4 +1,4 @@
-"""Answers of a reader as frames of JSON, and back into the dataclasses that they were.
+"""Answers of a reader as frames of JSON, and back into the dataclasses and NamedTuples that they were.
 
 What reads hostile input may have been taken over by it. So its answer is data of known types and bounded size, checked
 on the way back, and in pieces that are small enough to be parsed without holding up anything else.
@@ -10,13 +10,15 @@ import collections.abc
 import json
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
 # An item that is larger is in a frame of its own. Python parses so much in about a millisecond.
 FRAME_BYTES = 128 * 1024
+# An entry of a dictionary, or of a list.
+VALUE_BYTES = 80
 _FIELD, _ITEMS, _VALUE = "field", "items", "value"
 
 
@@ -27,13 +29,13 @@ class CodecError(ValueError):
 def encode(value: Any) -> Iterator[bytes]:
     """A dataclass, field by field; long lists over several frames, and so those of a dataclass that a field holds."""
     hints = _hints(type(value))
-    for field in fields(value):
-        content = getattr(value, field.name)
-        if is_dataclass(hints.get(field.name)):
-            for inner in fields(content):
-                yield from _field_frames(f"{field.name}.{inner.name}", getattr(content, inner.name))
+    for name in _names(type(value)):
+        content = getattr(value, name)
+        if _has_fields(hints.get(name)):
+            for inner in _names(type(content)):
+                yield from _field_frames(f"{name}.{inner}", getattr(content, inner))
         else:
-            yield from _field_frames(field.name, content)
+            yield from _field_frames(name, content)
 
 
 def decode(type_: type[Any], frames: Iterable[bytes]) -> Any:
@@ -43,7 +45,7 @@ def decode(type_: type[Any], frames: Iterable[bytes]) -> Any:
     for data in frames:
         frame = _parsed(data)
         outer, _, inner = str(frame.get(_FIELD)).partition(".")
-        if outer not in hints or (inner and not is_dataclass(hints[outer])):
+        if outer not in hints or (inner and not _has_fields(hints[outer])):
             raise CodecError(f"{type_.__name__} has no such field")
         into = _of(dict, found.setdefault(outer, {})) if inner else found
         name = inner or outer
@@ -52,6 +54,12 @@ def decode(type_: type[Any], frames: Iterable[bytes]) -> Any:
         else:
             into[name] = frame.get(_VALUE)
     return _built(type_, found)
+
+
+def weight(frames: Sequence[bytes]) -> int:
+    """How many bytes an answer will take in memory, roughly: its text, and each value in it."""
+    values = sum(frame.count(b",") + frame.count(b":") for frame in frames)
+    return sum(map(len, frames)) + VALUE_BYTES * values
 
 
 def to_json(value: Any) -> Any:
@@ -65,13 +73,15 @@ def from_json(type_: type[Any], value: Any) -> Any:
     hints = _hints(type_)
     known = {name: item for name, item in _of(dict, value).items() if name in hints}
     for name, hint in hints.items():
-        if isinstance(hint, type) and is_dataclass(hint) and name in known:
+        if _has_fields(hint) and name in known:
             known[name] = from_json(hint, known[name])
-    return type_(**{name: item if is_dataclass(item) else _typed(hints[name], item) for name, item in known.items()})
+    return type_(
+        **{name: item if _has_fields(type(item)) else _typed(hints[name], item) for name, item in known.items()}
+    )
 
 
 def _field_frames(name: str, content: Any) -> Iterator[bytes]:
-    if isinstance(content, (tuple, list)):
+    if content.__class__ in (tuple, list):
         yield from _list_frames(name, content)
     else:
         yield _written({_FIELD: name, _VALUE: _plain(content)})
@@ -116,22 +126,33 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, (list, tuple)):
+    if value.__class__ in (list, tuple):
         return [_plain(item) for item in value]
+    if _has_fields(value.__class__):
+        return {name: _plain(getattr(value, name)) for name in _names(value.__class__)}
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (set, frozenset)):
         return sorted(_plain(item) for item in value)
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     raise TypeError(f"{type(value).__name__} can't be in an answer")
 
 
+def _has_fields(type_: Any) -> bool:
+    """Whether it is a dataclass or a NamedTuple."""
+    return isinstance(type_, type) and (is_dataclass(type_) or hasattr(type_, "_fields"))
+
+
+def _names(type_: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(type_)) if is_dataclass(type_) else tuple(type_._fields)
+
+
 def _hints(type_: Any) -> dict[str, Any]:
+    """The types of what it is made from."""
     hints = typing.get_type_hints(type_)
-    return {field.name: hints[field.name] for field in fields(type_) if field.init}
+    made_from = {field.name for field in fields(type_) if field.init} if is_dataclass(type_) else set(_names(type_))
+    return {name: hints[name] for name in _names(type_) if name in made_from}
 
 
 def _built(type_: type[Any], found: Mapping[str, Any]) -> Any:
@@ -158,7 +179,7 @@ def _typed(hint: Any, value: Any) -> Any:
         if arguments[1] is Any:
             return _of(dict, value)
         return {_typed(arguments[0], key): _typed(arguments[1], item) for key, item in _of(dict, value).items()}
-    if is_dataclass(hint) and isinstance(hint, type):
+    if _has_fields(hint):
         return _built(hint, _of(dict, value))
     return _scalar(hint, value)
 

@@ -8,7 +8,7 @@ import base64
 import binascii
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release import actions
@@ -21,8 +21,7 @@ _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _CLOSE_ENOUGH = 0.7
 
 
-@dataclass(frozen=True, slots=True)
-class ItemProblem:
+class ItemProblem(NamedTuple):
     """Why a release can't go on with the answers it has: a required item without one, or one that does not fit."""
 
     name: str
@@ -34,8 +33,7 @@ class ItemProblem:
         return f"the Config's item {self.name}{title} {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """``problems`` stand in the way; ``warnings`` do not. ``missing`` are names of required items without a value."""
 
     problems: tuple[ItemProblem, ...] = ()

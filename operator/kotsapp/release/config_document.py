@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.manifests.errors import ManifestError, Place
 from kotsapp.release import actions
@@ -19,8 +19,7 @@ MAX_ITEMS = 2_000
 Object = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A document that a repeatable item repeats: an item of a list in it by its ``path``, or all of it without one."""
 
     api_version: str

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from kotsapp.images.routing import Domains
-from kotsapp.license import License
+
+if TYPE_CHECKING:
+    from kotsapp.license import License
 
 # What KOTS itself says where nobody knows the cluster's version: it compares as the smallest one.
 UNKNOWN_VERSION = "0.0.0+unknown"
@@ -45,8 +48,7 @@ def distribution_of(version: str) -> str:
     return next((name for mark, name in _DISTRIBUTIONS.items() if mark in version), "")
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterFacts:
+class ClusterFacts(NamedTuple):
     """What a release may ask about the cluster: ``version`` as ``v1.37.2``, empty where there is none."""
 
     version: str = ""
@@ -78,7 +80,7 @@ class TemplateContext:
         return tuple(secret for secret in known if secret)
 
 
-def license_fields(license_: License) -> dict[str, str]:
+def license_fields(license_: "License") -> dict[str, str]:
     """What ``LicenseFieldValue`` answers, by name: the license's entitlements and its own fields."""
     fields = {name: "" if item.value is None else item.text for name, item in license_.entitlements.items()}
     return {

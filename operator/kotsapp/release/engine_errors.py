@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
+from kotsapp.regexes import regex
 from kotsapp.release import template_chart
 from kotsapp.release.actions import CLOSE, OPEN, Action
 from kotsapp.release.filling import Subject
@@ -10,13 +11,13 @@ from kotsapp.release.template_chart import ChartWriter, Compiled
 
 MAX_REASON = 300
 
-_LINE = re.compile(rf"{template_chart.NAME}/templates/result\.yaml:(\d+)")
-_WHERE = re.compile(rf"{template_chart.NAME}/templates/_text(\d+):(\d+)(?::(\d+))?")
-_AT = re.compile(r"at <((?:(?!>:|at <).)*+)>:\s*", re.DOTALL)
-_PARSE = re.compile(r"(?:parse error at \([^)]*\)|template: gotpl:\d+(?::\d+)?): ")
-_MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
-_QUOTED_VALUE = re.compile(r"(found|parsing|invalid value) \"(?:[^\"\\]|\\.)*\"")
-_INNER = re.compile(r"error calling (?:include|get|set): ")
+_LINE = regex(rf"{template_chart.NAME}/templates/result\.yaml:(\d+)")
+_WHERE = regex(rf"{template_chart.NAME}/templates/_text(\d+):(\d+)(?::(\d+))?")
+_AT = regex(r"at <((?:(?!>:|at <).)*+)>:\s*", re.DOTALL)
+_PARSE = regex(r"(?:parse error at \([^)]*\)|template: gotpl:\d+(?::\d+)?): ")
+_MARK = regex(f"{OPEN}(\\d+){CLOSE}")
+_QUOTED_VALUE = regex(r"(found|parsing|invalid value) \"(?:[^\"\\]++|\\.)*+\"")
+_INNER = regex(r"error calling (?:include|get|set): ")
 
 
 def located(complaint: str, writer: ChartWriter, numbers: Mapping[Action, int]) -> tuple[Subject, Action | None] | None:

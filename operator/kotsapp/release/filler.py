@@ -3,30 +3,36 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kotsapp.release import lookups
 from kotsapp.release.config_values import Answers
 from kotsapp.release.context import TemplateContext
 from kotsapp.release.filling import CallsError, Drawn, Filled, Request, Text
 
+if TYPE_CHECKING:
+    from kotsapp.release.helm_engine import Engine
+
 
 def find_program() -> Path:
     """The helm on PATH. Raises HelmMissingError."""
-    from kotsapp.release import helm
+    from kotsapp.release import helm_process
 
-    return helm.find_program()
+    return helm_process.find_program()
 
 
 @dataclass(frozen=True, slots=True)
 class Filling:
     """What filling in takes beside the context: the answers to the Config, what was drawn before, and the engine.
 
-    ``may_lack_answers`` is for who checks a release before anybody answers: items without a value are empty then.
+    ``engine`` is one that was started already and waits. ``may_lack_answers`` is for who checks a release before
+    anybody answers: items without a value are empty then.
     """
 
     answers: Answers = field(default_factory=Answers)
     kept: Drawn = field(default_factory=Drawn)
     find_program: Callable[[], Path] = find_program
+    engine: "Engine | None" = None
     may_lack_answers: bool = False
 
 
@@ -43,13 +49,13 @@ class Filler:
         """Raises ManifestError for what can't be filled in, HelmError and HelmMissingError."""
         kept = self.filling.kept.calls
         request = Request(self.context, texts, given=self.values, kept=kept, secrets=self.secrets)
-        filled = fill(request, self.filling.find_program)
+        filled = fill(request, self.filling)
         if filled.failures:
             raise CallsError(filled.failures)
         return filled
 
 
-def fill(request: Request, find_program: Callable[[], Path]) -> Filled:
+def fill(request: Request, filling: Filling) -> Filled:
     """Fill in everything, with the engine only where there is more than look-ups. Raises as the engine does."""
     filled, left = lookups.fill(request)
     if left is None:
@@ -57,4 +63,4 @@ def fill(request: Request, find_program: Callable[[], Path]) -> Filled:
     # A process costs imports that a release without one need not pay for.
     from kotsapp.release import template_engine
 
-    return lookups.together(filled, template_engine.fill(left, find_program))
+    return lookups.together(filled, template_engine.fill(left, filling.find_program, filling.engine))

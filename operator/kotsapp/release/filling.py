@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.release.context import TemplateContext
@@ -11,8 +11,7 @@ from kotsapp.release.context import TemplateContext
 MAX_SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """What a text is part of: an item's field (``value``, ``default`` or ``filename``), or a text of its own."""
 
     name: str
@@ -41,8 +40,7 @@ class ItemText:
     given: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(NamedTuple):
     """A regular expression, in Go's syntax, that an item's value is held against; the text under ``key`` then is
     ``true`` or ``false``. ``encoded`` says that the value is base64."""
 
@@ -63,8 +61,7 @@ class ItemValue:
         return self.value or self.default
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """A call that can't be filled in: of a text, or of an item's ``field``."""
 
     subject: Subject

@@ -5,14 +5,13 @@ their names, because a call of a function that nobody knows, or with too many ar
 runs.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 DEFINITIONS = Path(__file__).with_name("functions.tpl")
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """``definition`` is what carries it out in ``functions.tpl``; it takes ``least`` to ``most`` arguments."""
 
     definition: str

@@ -6,17 +6,17 @@ do offline, they can't do here, but for ``lookup``, where somebody answers what 
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from kotsapp.manifests.errors import ManifestError, quote
 from kotsapp.manifests.limits import MIB
 from kotsapp.regexes import regex
 from kotsapp.release import cluster_view, helm_files, sandbox
 from kotsapp.release.charts import ChartRequest
-from kotsapp.release.errors import HelmError, HelmMissingError
+from kotsapp.release.errors import HelmError
 from kotsapp.release.helm_process import MAX_OUTPUT_BYTES, Ran, execute, walls
 
 # Large public charts (a monitoring stack) take about two seconds.
@@ -58,18 +58,6 @@ class Cluster:
     version: str = ""
     api_versions: tuple[str, ...] = ()
     lookups: Lookups | None = field(default=None, repr=False)
-
-
-def find_program(configured: str | None = None) -> Path:
-    """The helm program: the configured one, else the one on PATH. Raises HelmMissingError."""
-    found = shutil.which(configured or "helm")
-    if found is not None:
-        return Path(found)
-    if configured:
-        raise HelmMissingError(f"{configured} is not a program that can be run: give the path of helm")
-    raise HelmMissingError(
-        "the release has Helm charts or template calls, and there is no helm on PATH: install it or give its path"
-    )
 
 
 def render(
@@ -164,22 +152,6 @@ def _output(request: ChartRequest, ran: Ran, timeout: float, lookups: Lookups | 
         cause = _cause(ran.complaint, secrets)
         raise HelmError(f"{request}: {cause or f'helm ended with code {ran.code}'}")
     return ran.output
-
-
-def render_files(
-    files: Mapping[str, str], values: Mapping[str, Any], program: Path, *, timeout: float, most_complaint: int
-) -> Ran:
-    """As ``execute``, for a chart of our own: its files' texts by their paths, and its values. Raises HelmError."""
-    folder = Path(tempfile.mkdtemp(prefix="kotsapp-calls-"))
-    try:
-        helm_files.write_files(folder, files, values)
-        command = [str(program), "template", f"--values={folder / 'values.json'}", "--", "calls", str(folder / "chart")]
-        command = sandbox.command(command, walls(folder))
-        return execute(command, folder, timeout, most_complaint=most_complaint)
-    except OSError as error:
-        raise HelmError(f"{program} can't be started ({error.strerror}): check the program") from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _cause(complaint: bytes, secrets: Sequence[str]) -> str:

@@ -3,14 +3,16 @@
 import contextlib
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kotsapp.manifests.limits import MAX_ARCHIVE_BYTES, MIB
+from kotsapp.release.errors import HelmMissingError
 from kotsapp.release.helm_lock import helm_turn
 from kotsapp.release.sandbox import Walls
 
@@ -40,16 +42,38 @@ class Ran:
     complaint: bytes = field(repr=False)
 
 
+def find_program(configured: str | None = None) -> Path:
+    """The helm program: the configured one, else the one on PATH. Raises HelmMissingError."""
+    found = shutil.which(configured or "helm")
+    if found is not None:
+        return Path(found)
+    if configured:
+        raise HelmMissingError(f"{configured} is not a program that can be run: give the path of helm")
+    raise HelmMissingError(
+        "the release has Helm charts or template calls, and there is no helm on PATH: install it or give its path"
+    )
+
+
 def execute(command: Sequence[str], folder: Path, timeout: float, *, most_complaint: int = MAX_ERROR_BYTES) -> Ran:
     """Run a command in a folder, bounded in time (seconds), memory and output, and leave nothing of it running.
 
     Not for use on an event loop's thread: it returns when the command has ended. Raises OSError if it can't be started.
     """
+    with started(command, folder) as process:
+        return ended(process, timeout, most_complaint=most_complaint)
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str], folder: Path, *, waits: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that runs in a folder, and nothing of it behind the block.
+
+    The standard input of one that ``waits`` stays open until it is closed here. Raises OSError if it can't be started.
+    """
     with (
         helm_turn(),
         subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if waits else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
@@ -60,36 +84,15 @@ def execute(command: Sequence[str], folder: Path, timeout: float, *, most_compla
         ) as process,
     ):
         try:
-            return _ran(process, time.monotonic() + timeout, most_complaint)
+            yield process
         finally:
             # Leave nothing running, whatever happened.
             _kill(process)
 
 
-def walls(folder: Path, *ports: int) -> Walls:
-    """What a helm in this folder may open and take; ``ports`` of this machine are what it may connect to."""
-    return Walls(str(folder), MAX_MEMORY, MAX_CPU_SECONDS, MAX_FILE_BYTES, MAX_OPEN_FILES, ports)
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    home = str(folder)
-    return {
-        "HOME": home,
-        "TMPDIR": home,
-        "HELM_CACHE_HOME": f"{home}/cache",
-        "HELM_CONFIG_HOME": f"{home}/config",
-        "HELM_DATA_HOME": f"{home}/data",
-        "HELM_PLUGINS": f"{home}/plugins",
-        "KUBECONFIG": f"{home}/none",
-        "HTTP_PROXY": _NO_PROXY_TO_ANYWHERE,
-        "HTTPS_PROXY": _NO_PROXY_TO_ANYWHERE,
-        "GOMEMLIMIT": str(MEMORY_AIM),
-        "GOMAXPROCS": "2",
-    }
-
-
-def _ran(process: subprocess.Popen[bytes], deadline: float, most_complaint: int) -> Ran:
-    """What a process wrote until it ended or its time was over."""
+def ended(process: subprocess.Popen[bytes], timeout: float, *, most_complaint: int = MAX_ERROR_BYTES) -> Ran:
+    """What a process wrote until it ended or its time was over, ``timeout`` seconds from now."""
+    deadline = time.monotonic() + timeout
     output, complaint = bytearray(), b""
     with selectors.DefaultSelector() as open_pipes:
         for pipe in (process.stdout, process.stderr):
@@ -114,6 +117,28 @@ def _ran(process: subprocess.Popen[bytes], deadline: float, most_complaint: int)
         return Ran(process.wait(max(0.0, deadline - time.monotonic())), bytes(output), complaint)
     except subprocess.TimeoutExpired:
         return Ran(None, b"", b"")
+
+
+def walls(folder: Path, *ports: int) -> Walls:
+    """What a helm in this folder may open and take; ``ports`` of this machine are what it may connect to."""
+    return Walls(str(folder), MAX_MEMORY, MAX_CPU_SECONDS, MAX_FILE_BYTES, MAX_OPEN_FILES, ports)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    home = str(folder)
+    return {
+        "HOME": home,
+        "TMPDIR": home,
+        "HELM_CACHE_HOME": f"{home}/cache",
+        "HELM_CONFIG_HOME": f"{home}/config",
+        "HELM_DATA_HOME": f"{home}/data",
+        "HELM_PLUGINS": f"{home}/plugins",
+        "KUBECONFIG": f"{home}/none",
+        "HTTP_PROXY": _NO_PROXY_TO_ANYWHERE,
+        "HTTPS_PROXY": _NO_PROXY_TO_ANYWHERE,
+        "GOMEMLIMIT": str(MEMORY_AIM),
+        "GOMAXPROCS": "2",
+    }
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -6,7 +6,7 @@ It is what ``kots pull`` writes as ``userdata/installation.yaml``. Like every ko
 from collections.abc import Mapping
 from typing import Any
 
-from kotsapp.license.domains import is_domain
+from kotsapp.images.domains import is_domain
 from kotsapp.release.context import ReleaseVersion
 
 FILE_NAME = "installation.yaml"

@@ -84,7 +84,9 @@ def stored(packed: Packed) -> StoredRelease:
 
 def warm_up() -> None:
     """Read a little of each kind, and have ready what is loaded and made at its first use."""
-    from kotsapp.release import template_engine  # noqa: F401 - what has calls would load it in each child
+    # Each child would load them: one with a license among its arguments, one with template calls.
+    import kotsapp.license  # noqa: F401
+    from kotsapp.release import template_engine  # noqa: F401
 
     compile_all()
     texts = (b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n&a [*a", b'{"kind": "List"}', b"\x1f\x8b")

@@ -1,12 +1,11 @@
 """What KOTS' own documents ask for."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from kotsapp.images.domains import is_domain
 from kotsapp.images.finder import find_images
 from kotsapp.images.podspec import group_kind
-from kotsapp.license.domains import is_domain
 from kotsapp.manifests.errors import ManifestError, Place, quote
 from kotsapp.regexes import regex
 from kotsapp.release.annotations import Object, boolean, name
@@ -32,8 +31,7 @@ _WITH_POD_SPEC = frozenset({"runDaemonSet", "runPod"})
 _NAMESPACE = regex(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
+class Application(NamedTuple):
     """What a ``kots.io/v1beta1`` Application says about images; None or empty where it says nothing.
 
     ``additional_namespaces`` are those in which the pull secret is expected, too, and ``unheeded_namespaces`` what is

@@ -43,7 +43,7 @@ QUICK_SECONDS = 10.0
 # What is written is helm's charts and values, of which the largest was unpacked from 32 MiB.
 MAX_FILE_BYTES = 32 * MIB
 MAX_OPEN_FILES = 64
-# What is less is parsed at once: less than a thread's turn takes.
+# What is less is parsed at once: less than a thread holds the interpreter for.
 _SMALL = 64 * 1024
 _MAX_NAME = 64
 
@@ -128,8 +128,17 @@ class Reader:
             await self._server.close()
             self._server = None
 
-    async def run(self, job: Job[Result], *, tenant: Tenant, fingerprint: str, suspect: bool = False) -> Result:
+    async def run(
+        self,
+        job: Job[Result],
+        *,
+        tenant: Tenant,
+        fingerprint: str,
+        suspect: bool = False,
+        weigh: Callable[[int], None] | None = None,
+    ) -> Result:
         """What the job makes of its arguments, done for ``tenant``; ``fingerprint`` identifies its inputs.
+        ``weigh`` is given the bytes that the answer will take, before it is looked into, and may raise.
 
         A job is suspect if its reader died before, was at work when the operator did, or is not quick: it comes after
         all others. Raises ReaderDiedError, ReaderUnavailableError, and what the job raises that is meant for the
@@ -151,16 +160,18 @@ class Reader:
         self._suspects -= {name}
         if kind != RESULT:
             raise (await _decoded(Failure, frames)).error()
+        if weigh is not None:
+            weigh(codec.weight(frames))
         return await _decoded(job.result, frames)
 
     def waits(self, tenant: Tenant) -> bool:
-        """Whether a job of the tenant's waits for its turn now."""
+        """Whether a job of the tenant's waits for a slot now."""
         return self._chart_queue.waits(tenant) or self._queue.waits(tenant)
 
     async def _answer(
         self, request: Callable[[], bytes], asked: Asked, tenant: Tenant, *, suspect: bool, charts: bool
     ) -> tuple[list[bytes], bytes]:
-        """``request`` makes the arguments ready when it is their turn: of those that wait there may be many, each with
+        """``request`` makes the arguments ready once there is a slot: of those that wait there may be many, each with
         megabytes. Raises DiedError and ReaderUnavailableError."""
         if suspect:
             asked = replace(asked, seconds=self._seconds)
@@ -190,7 +201,7 @@ async def _decoded(type_: type[Result], frames: Sequence[bytes]) -> Result:
         if sum(map(len, frames)) < _SMALL:
             value: Result = codec.decode(type_, frames)
         else:
-            # Frame by frame, between which other threads have their turn.
+            # Frame by frame, between which other threads run.
             value = await asyncio.to_thread(codec.decode, type_, frames)
     except codec.CodecError:
         logger.exception("the answer of a reader can't be read")
@@ -214,6 +225,7 @@ class InProcess(Reader):
         tenant: Tenant,
         fingerprint: str,  # noqa: ARG002 - as the one that forks
         suspect: bool = False,
+        weigh: Callable[[int], None] | None = None,  # noqa: ARG002
     ) -> Result:
         async with self._queue.slot(tenant, suspect=suspect):
             function = importlib.import_module(self._jobs).JOBS[job.name]

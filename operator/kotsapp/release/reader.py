@@ -1,7 +1,7 @@
 """A release: the files that a vendor ships, read into what is applied, what is probed and which charts to render."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from kotsapp.images.unhandled import UnhandledImage
@@ -134,18 +134,19 @@ def read_release(
     HelmError and HelmMissingError where calls need the engine.
     """
     budget = for_command_line() if budget is None else budget
+    filling = filling or Filling()
     texts, chart_archives = expand(files, budget)
     reading = Texts(budget)
-    opened = with_repeated(texts, raw.opened(texts, reading), filling or Filling(), reading, budget)
+    opened = with_repeated(texts, raw.opened(texts, reading), filling, reading, budget)
     application, users = application_of(opened)
-    application = replace(application, embedded_proxy_domain=_embedded_proxy_domain(opened))
+    application = application._replace(embedded_proxy_domain=_embedded_proxy_domain(opened))
     filled_in = context(application) if context is not None else None
-    filled = calls.fill_release(opened, filled_in, filling or Filling(), application, chart_archives)
+    filled = calls.fill_release(opened, filled_in, filling, application, chart_archives)
     sorter = Sorter(chart_archives, DistinctImages(budget), patch_helm_v2=patch_helm_v2, secrets=filled.secrets)
     for user, place in users:
         sorter.report(_additional(application, filled), user, place)
     if not _sort(opened, filled, reading, sorter):
-        (filling or Filling()).find_program()
+        filling.find_program()
         raise HelmError("template calls were left, and the engine is there only now: try again")
     found = sorter.result(budget)
     has_calls = any(one.has_calls for one in opened.raws)

@@ -9,10 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kotsapp.images.domains import CustomDomains, resolve_domains
 from kotsapp.images.routing import Domains
 from kotsapp.images.unhandled import find_unhandled
-from kotsapp.license import License
-from kotsapp.license.domains import CustomDomains, resolve_domains
 from kotsapp.manifests.budget import Budget
 from kotsapp.pullsecret import dockerconfigjson
 from kotsapp.release import sdk
@@ -27,7 +26,9 @@ from kotsapp.release.reader import Release, SourceFile, read_release
 from kotsapp.release.upgrade import Past
 
 if TYPE_CHECKING:
+    from kotsapp.license import License
     from kotsapp.release.helm import Cluster
+    from kotsapp.release.helm_engine import Engine
 
 
 _UNKNOWN_VERSION = ReleaseVersion()
@@ -37,19 +38,20 @@ _UNKNOWN_VERSION = ReleaseVersion()
 class Renderer:
     """What rendering a release takes beside its files; ``instance`` is an id of the app in its cluster.
 
-    ``namespace`` is where the app goes, ``helm`` the program (None for the one on PATH), ``answers`` are what was given
-    for the release's Config, ``cluster`` is what calls may ask about it, ``version`` which release of its channel this
-    is. The domains are a person's own wishes, before the release's and the license's. Without a license
-    every template call is refused.
+    ``namespace`` is where the app goes, ``helm`` the program (None for the one on PATH), ``engine`` is one for template
+    calls that was started already. ``answers`` are what was given for the release's Config, ``cluster`` is what calls
+    may ask about it, ``version`` which release of its channel this is. The domains are a person's own wishes,
+    before the release's and the license's. Without a license every template call is refused.
     """
 
-    license: License | None = field(repr=False)
+    license: "License | None" = field(repr=False)
     pull_secret: str
     namespace: str
     proxy_domain: str | None = None
     registry_domain: str | None = None
     patch_helm_v2: bool = True
     helm: str | None = None
+    engine: "Engine | None" = field(default=None, repr=False)
     answers: Answers = field(default_factory=Answers)
     cluster: ClusterFacts = field(default_factory=ClusterFacts)
     instance: str = ""
@@ -84,7 +86,7 @@ class Renderer:
         use on an event loop's thread.
         """
         context = partial(self._context, self.license, local_images or {}) if self.license else None
-        filling = Filling(self.answers, kept or Drawn(), self._program)
+        filling = Filling(self.answers, kept or Drawn(), self._program, self.engine)
         return read_release(files, context, filling=filling, patch_helm_v2=self.patch_helm_v2, budget=budget)
 
     def with_charts(
@@ -122,9 +124,9 @@ class Renderer:
 
     def _program(self) -> Path:
         # Running processes costs imports that a release without charts or such calls need not pay for.
-        from kotsapp.release import helm
+        from kotsapp.release import helm_process
 
-        return helm.find_program(self.helm)
+        return helm_process.find_program(self.helm)
 
     def inputs(self, files: Sequence[SourceFile]) -> str:
         """A digest of what a release is rendered from, but for the license and for what ``LocalImageName`` answers."""
@@ -169,10 +171,12 @@ class Renderer:
             return request
         return sdk.with_license(request, self.license, self._docker_config(self.license, application), self.instance)
 
-    def _docker_config(self, license: License, application: Application) -> str:
+    def _docker_config(self, license: "License", application: Application) -> str:
         return base64.b64encode(dockerconfigjson(license.license_id, self.domains(application))).decode()
 
-    def _context(self, license: License, local_images: Mapping[str, str], application: Application) -> TemplateContext:
+    def _context(
+        self, license: "License", local_images: Mapping[str, str], application: Application
+    ) -> TemplateContext:
         domains = self.domains(application)
         return TemplateContext(
             license_fields=license_fields(license),

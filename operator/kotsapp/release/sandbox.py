@@ -7,8 +7,8 @@ namespace is tried. Where there is neither, limits, environment and what the pro
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 # Run by its path. Loading it takes as long as loading ctypes does.
 _CONFINE = Path(__file__).with_name("confine.py")
@@ -16,8 +16,7 @@ _CONFINE = Path(__file__).with_name("confine.py")
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/nix/store", "/usr/share/zoneinfo")
 
 
-@dataclass(frozen=True, slots=True)
-class Walls:
+class Walls(NamedTuple):
     """What a program may have.
 
     ``folder`` is the one place where it reads and writes. ``memory`` is private writable memory in bytes,

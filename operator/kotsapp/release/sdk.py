@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kotsapp.license import License
 from kotsapp.manifests.limits import MAX_DEPTH
 from kotsapp.release.charts import ChartRequest
+
+if TYPE_CHECKING:
+    from kotsapp.license import License
 
 # Shorter ones are words like "true", without which there is no message.
 MIN_SECRET = 8
 
 
-def with_license(request: ChartRequest, license: License, docker_config: str, instance: str) -> ChartRequest:
+def with_license(request: ChartRequest, license: "License", docker_config: str, instance: str) -> ChartRequest:
     """The request with the values that the SDK needs; as it is where the chart has no SDK. What it sets itself wins.
 
     ``docker_config`` is the pull secret's content in base64, ``instance`` an id of the app in its cluster, empty
@@ -33,7 +35,7 @@ def with_license(request: ChartRequest, license: License, docker_config: str, in
     )
 
 
-def _shared(license: License, docker_config: str) -> dict[str, Any]:
+def _shared(license: "License", docker_config: str) -> dict[str, Any]:
     fields = {
         name: {
             "name": name,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.documents import Document
@@ -29,8 +29,7 @@ class Sorted:
     left_out: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Chart:
+class _Chart(NamedTuple):
     name: str
     release: HelmRelease
     v2: bool

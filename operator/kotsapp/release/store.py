@@ -39,7 +39,7 @@ class StoredReleaseError(ValueError):
     """A stored release can't be used; the message says why, and nothing that it holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class StoredRelease:
     """A rendered release, with what it was rendered from.
 

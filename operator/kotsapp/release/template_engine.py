@@ -6,14 +6,16 @@ a call that fails when it runs stops the engine, which is then started anew with
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from kotsapp.manifests.limits import MIB
-from kotsapp.release import actions, context, engine_errors, helm, helm_process, template_chart
+from kotsapp.release import actions, context, engine_errors, helm_engine, helm_process, template_chart
 from kotsapp.release.actions import CLOSE, FIRST, OPEN, SECOND, Action, Problem, UnendedError
 from kotsapp.release.errors import HelmError, HelmMissingError
 from kotsapp.release.filling import Failure, Filled, ItemText, ItemValue, Request, Subject
+from kotsapp.release.helm_engine import Engine
 from kotsapp.release.rewriting import rewritten
 from kotsapp.release.template_chart import ChartWriter, Compiled
 
@@ -29,18 +31,39 @@ class EngineError(HelmError):
     """The engine could not be used at all, or its bounds were met. The message says what to do."""
 
 
-def fill(request: Request, find_program: Callable[[], Path], *, timeout: float = TIMEOUT) -> Filled:
-    """Fill in every text and item. ``timeout`` is in seconds, for one start of the engine.
+def fill(
+    request: Request, find_program: Callable[[], Path], waiting: Engine | None = None, *, timeout: float = TIMEOUT
+) -> Filled:
+    """Fill in every text and item. ``timeout`` is in seconds, for one start of the engine; ``waiting`` is one that was
+    started already.
 
     Raises EngineError, and HelmError or HelmMissingError where there is no engine.
     """
-    return _Run(request, find_program, timeout).result()
+    try:
+        program = find_program()
+    except HelmMissingError:
+        failures = _Run(request, timeout).failures
+        if not failures:
+            raise
+        # What is wrong as it is written can be reported without an engine.
+        return Filled(failures=failures)
+    with ExitStack() as engines:
+        if waiting is None or not waiting.waits:
+            waiting = engines.enter_context(helm_engine.started(program))
+        # While the engine starts.
+        run = _Run(request, timeout)
+        filled = run.tried(waiting)
+    while filled is None:
+        with helm_engine.started(program) as engine:
+            filled = run.tried(engine)
+    return filled
 
 
 class _Run:
-    def __init__(self, request: Request, find_program: Callable[[], Path], timeout: float) -> None:
+    """All that is filled in, over as many starts of the engine as that takes."""
+
+    def __init__(self, request: Request, timeout: float) -> None:
         self._request = request
-        self._find_program = find_program
         self._timeout = timeout
         self._numbers: dict[Action, int] = {}
         self._written: dict[Action, str] = {}
@@ -57,22 +80,23 @@ class _Run:
                 self._places[Subject(item.name, part)] = item.place
                 self._texts[Subject(item.name, part)] = self._compiled(Subject(item.name, part), text)
 
-    def result(self) -> Filled:
-        try:
-            program = self._find_program()
-        except HelmMissingError:
-            if not self._failures:
-                raise
-            # What is wrong as it is written can be reported without an engine.
-            return Filled(failures=self._in_order())
-        while True:
-            writer = self._writer()
-            ran = helm.render_files(
-                writer.files(), writer.values(), program, timeout=self._timeout, most_complaint=MAX_COMPLAINT
-            )
-            if ran.code == 0 and ran.output is not None:
-                return self._filled(template_chart.result_of(ran.output))
-            self._fail(ran, writer)
+    def tried(self, engine: Engine) -> Filled | None:
+        """What the engine filled in; None if something failed, which the next one is not given.
+
+        Raises EngineError where it is not known what that is, and HelmError.
+        """
+        writer = self._writer()
+        ran = engine.render(writer.files(), writer.values(), self._timeout, MAX_COMPLAINT)
+        if ran.code == 0 and ran.output is not None:
+            return self._filled(template_chart.result_of(ran.output))
+        self._fail(ran, writer)
+        return None
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The failures so far, of each text in the order of its lines."""
+        order = {subject: number for number, subject in enumerate(self._places)}
+        return tuple(sorted(self._failures, key=lambda one: (order[one.subject], one.place.line)))
 
     @staticmethod
     def _parts(item: ItemText) -> dict[str, str]:
@@ -190,11 +214,6 @@ class _Run:
         more = f" and {len(looping) - 3} more" if len(looping) > 3 else ""
         return f"one of these may not end: {'; '.join(looping[:3])}{more}"
 
-    def _in_order(self) -> tuple[Failure, ...]:
-        """The failures, of each text in the order of its lines."""
-        order = {subject: number for number, subject in enumerate(self._places)}
-        return tuple(sorted(self._failures, key=lambda one: (order[one.subject], one.place.line)))
-
     def _add(self, subject: Subject, problem: Problem) -> None:
         place = self._places[subject]
         if problem.line and not subject.field:
@@ -208,7 +227,7 @@ class _Run:
         return Filled(
             texts={key: text for key, text in result["texts"].items() if Subject(key) not in self._failed},
             items=items,
-            failures=self._in_order(),
+            failures=self.failures,
             drawn=result["drawn"],
             generated=frozenset(name for name in items if f"config {name}" in units),
             local_images=tuple(result["asked"]),

@@ -6,8 +6,7 @@ Helm distinguishes an install from an upgrade by the releases that it keeps; her
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.images.podspec import group_kind
 from kotsapp.names import GROUP
@@ -21,8 +20,7 @@ RUN_MARK = f"{GROUP}/hook-run"
 _MARK_VOLUME = "kotsapp-hook-run"
 
 
-@dataclass(frozen=True, slots=True)
-class ChartRecord:
+class ChartRecord(NamedTuple):
     """What is stored of a chart: its ``ChartRequest.key``, a digest of what it was rendered from, and whether that was
     an upgrade of it."""
 
@@ -31,8 +29,7 @@ class ChartRecord:
     upgrade: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(NamedTuple):
     """A chart that was installed before.
 
     ``digest`` is of what it was rendered from last, empty where that is unknown. ``hooks`` are its hooks as they were

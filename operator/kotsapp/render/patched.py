@@ -1,8 +1,7 @@
 """The objects of a release before and after their images were routed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from kotsapp.images.accounts import NO_SECRETS, by_namespace, secrets_in_manifests
 from kotsapp.images.finder import images_of
@@ -14,8 +13,7 @@ from kotsapp.manifests.scope import cluster_scoped
 _FIRST = frozenset({"Namespace", "CustomResourceDefinition"})
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One object, which is not a list, with its images. ``source`` is the name of the file that it came from."""
 
     source: str
@@ -23,8 +21,7 @@ class Found:
     uses: tuple[ImageUse, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Patched:
+class Patched(NamedTuple):
     """One object before and after. ``after`` shares with ``before`` what did not change, and is ``before`` itself where
     nothing did. ``needs_secret`` says that its pods pull something with the license."""
 
@@ -63,7 +60,7 @@ def placed(objects: Sequence[Patched], into: str) -> list[Patched]:
     return [
         obj
         if namespace(obj.after) or group_kind(obj.after) in scoped
-        else replace(obj, after={**obj.after, "metadata": {**(obj.after.get("metadata") or {}), "namespace": into}})
+        else obj._replace(after={**obj.after, "metadata": {**(obj.after.get("metadata") or {}), "namespace": into}})
         for obj in objects
     ]
 

@@ -14,7 +14,7 @@ from typing import Any
 from kotsapp.regexes import regex
 
 # A letter first, so never a number, a date or an indicator; no blank after a colon, before a '#' or at the end.
-_PLAIN = regex(r"[A-Za-z_/](?:[A-Za-z0-9_./@+=,()$%*&!?~^-]|:(?![ ])|[ ](?![ :#]))*(?<![ :])")
+_PLAIN = regex(r"[A-Za-z_/](?:[A-Za-z0-9_./@+=,()$%*&!?~^-]++|:(?![ ])|[ ](?![ :#]))*+(?<![ :])")
 _OTHER_TYPES = frozenset({"y", "yes", "n", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"})
 
 # YAML's line breaks beyond \n, the byte order mark, controls and what is no character: written as escapes.

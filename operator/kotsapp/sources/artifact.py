@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kotsapp.sources.web import Web
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Artifact:
     """One version of a source.
 
@@ -58,7 +58,7 @@ class Known:
 class Access:
     """With what a source is asked.
 
-    ``tenant`` is on whose behalf, where turns are few. ``license_hosts`` are the registries that may see the license
+    ``tenant`` is on whose behalf, where slots are few. ``license_hosts`` are the registries that may see the license
     id. ``docker_config`` is the content of the Secret that the item names (a dockerconfigjson), None where it names
     none.
     """

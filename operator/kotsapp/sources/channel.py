@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kotsapp.license.domains import is_domain
+from kotsapp.images.domains import is_domain
 from kotsapp.registry.client import Answer
 from kotsapp.release.context import ReleaseVersion
 from kotsapp.sources import pending
@@ -86,7 +86,7 @@ class ReleaseFacts:
         )
 
     def __str__(self) -> str:
-        """Such as ``1.4.2 (12)``: labels may come twice in a channel, places don't."""
+        """Such as ``1.4.2 (12)``: labels may come twice in a channel, sequences don't."""
         return f"{self.version_label} ({self.channel_sequence})" if self.version_label else str(self.channel_sequence)
 
 
@@ -135,8 +135,8 @@ async def _pending(service: Service, after: int, web: Web) -> tuple[Pending, ...
 
 
 async def _fetch(service: Service, wanted: Fetch, known: Known | None, web: Web) -> Artifact:
-    place = "" if wanted.channel_sequence is None else str(wanted.channel_sequence)
-    query = {"channelSequence": place, "isSemverSupported": "true"}
+    sequence = "" if wanted.channel_sequence is None else str(wanted.channel_sequence)
+    query = {"channelSequence": sequence, "isSemverSupported": "true"}
     if wanted.version_label is not None:
         query["versionLabel"] = wanted.version_label
     question = service.question("release/{}", query, limit=MAX_ARCHIVE, seconds=FETCH_SECONDS)

@@ -4,7 +4,7 @@ Without a wanted version the channel's head is followed; with one that version s
 required release between the current one and the wanted one is rolled out first, and the next waits until it is Ready:
 it may hold a migration that the later ones rest on.
 
-What is newer is said by the place in the channel; where the vendor has turned semantic versions on for it, by the
+What is newer is said by the sequence in the channel; where the vendor has turned semantic versions on for it, by the
 version: a patch of an older minor that is released later (1.1.1 after 1.2.0) is no step forward then, as in KOTS.
 """
 
@@ -44,7 +44,7 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Another one is fetched: by its place in the channel, else by its version, else the channel's head."""
+    """Another one is fetched: by its sequence in the channel, else by its version, else the channel's head."""
 
     channel_sequence: int | None = None
     version_label: str | None = None

@@ -24,7 +24,7 @@ _OPERATOR = r"(?:!=|>=|=>|<=|=<|~>|~|\^|=|>|<)?"
 _BLANKS = re.compile(r"[ \t\n\f\r]+")
 _HYPHEN = re.compile(rf" ?({_LOOSE}) - ({_LOOSE}) ?")
 _ONE = re.compile(rf"({_OPERATOR}) ?v?({_PART})(?:\.({_PART}))?(?:\.({_PART}))?(?:-({_PRE}))?(?:\+{_PRE})?")
-_ALL = re.compile(rf" ?{_OPERATOR} ?{_LOOSE}(?:(?: ?, ?+| ){_OPERATOR} ?{_LOOSE})* ?")
+_ALL = re.compile(rf" ?{_OPERATOR} ?{_LOOSE}(?:(?: ?, ?+| ){_OPERATOR} ?{_LOOSE}){{0,{MAX_RANGE // 2}}} ?")
 _SPELLINGS = {"": "=", "=>": ">=", "=<": "<=", "~>": "~"}
 
 

@@ -20,7 +20,7 @@ from kotsapp.registry.credential import Credential
 from kotsapp.registry.evidence import NoAnswer, Trouble
 from kotsapp.registry.exchange import Observer
 from kotsapp.registry.guard import Destination, Guard, Refused
-from kotsapp.registry.redirects import REDIRECTS, place_of
+from kotsapp.registry.redirects import REDIRECTS, destination_of
 from kotsapp.registry.repository import RepositoryClient
 from kotsapp.sources.errors import SourceError, SourceRefusedError, SourceUnreachableError
 from kotsapp.sources.limits import ASK_SECONDS, MAX_FETCHES, MAX_LOOKS, MAX_REDIRECTS
@@ -116,7 +116,7 @@ class Web:
                 self._observe(at.name, question.kind, answer)
             if answer.status not in REDIRECTS:
                 return answer
-            at = place_of(self.guard, answer, at, question.credential)
+            at = destination_of(self.guard, answer, at, question.credential)
             if (at.origin, at.name) != (first.origin, first.name):
                 credential = None
         raise NoAnswer(Trouble.REDIRECT, first.name, f"redirected more than {MAX_REDIRECTS} times")

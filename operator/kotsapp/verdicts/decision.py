@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from kotsapp.images.reference import Reference, parse
 from kotsapp.images.routing import Domains, Route, pull_reference
-from kotsapp.verdicts.verdict import ProbeResult, Verdict
+from kotsapp.verdicts.probe_result import ProbeResult
+from kotsapp.verdicts.verdict import Verdict, route_of
 from kotsapp.verdicts.verification import Verification, Verified
 
 
@@ -34,6 +35,18 @@ class Previous:
     verdict: Verdict
     http_status: int | None = None
     code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """A verdict and a route, and what both rest on; ``http_status`` and ``code`` are of the answer that decided."""
+
+    verdict: Verdict
+    route: Route | None
+    basis: Basis
+    message: str
+    http_status: int | None
+    code: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +82,6 @@ class Resolution:
         return self.route is not None and self.route.needs_secret
 
 
-_ROUTES = {
-    Verdict.PUBLIC: Route.DIRECT,
-    Verdict.PRIVATE: Route.PROXY,
-    Verdict.PROXIED: Route.PROXY,
-    Verdict.REPLICATED: Route.REGISTRY,
-    Verdict.EXCLUDED: Route.DIRECT,
-}
-
-
-def route_of(verdict: Verdict) -> Route | None:
-    """The route that a decisive verdict stands for, None for the others."""
-    return _ROUTES.get(verdict)
-
-
 def unprobed(reference: Reference, verdict: Verdict) -> ProbeResult:
     """The result for an image that ``classify`` decided."""
     messages = {
@@ -104,30 +103,10 @@ def resolution(
     previous: Previous | None = None,
     verification: Verification | None = None,
 ) -> Resolution:
-    """Decide where an image is pulled from.
-
-    A decisive verdict decides. Otherwise, in this order: the previous decisive verdict; the proxy, when
-    ``verification`` says that it serves the image to the license; ``on_undecided``.
-    """
-    verdict, message, http_status, code = result.verdict, result.message, result.http_status, result.code
-    route, basis = route_of(verdict), Basis.VERDICT
-    if route is None:
-        if previous is not None and previous.verdict.decisive:
-            verdict, http_status, code = previous.verdict, previous.http_status, previous.code
-            route, basis = route_of(verdict), Basis.PREVIOUS
-            message = f"kept as {verdict} before: {result.message}"
-        elif verification is not None and verification.verified is Verified.TRUE:
-            route, basis = Route.PROXY, Basis.PROXY
-            message = f"{result.message}; {verification.message}"
-        elif on_undecided is OnUndecided.PROXY:
-            route, basis = Route.PROXY, Basis.POLICY
-            message = f"{result.message}; routed through the proxy, as onUndecided says"
-        elif on_undecided is OnUndecided.KEEP:
-            route, basis = Route.DIRECT, Basis.POLICY
-            message = f"{result.message}; kept as written, as onUndecided says"
-        else:
-            basis = Basis.NOTHING
-            message = f"{result.message}; {verification.message}" if verification is not None else result.message
+    """Where an image is pulled from, and why; ``verification`` is what the proxy says of it, None where it wasn't
+    asked."""
+    decision = _decide(result, on_undecided, previous, verification)
+    route, message = decision.route, decision.message
     pull = None if route is None else pull_reference(reference, route, domains, app_slug)
     # Without a license nobody knows the app slug, and the reference is none yet.
     refused_for = parse(pull).refused_for if pull is not None and pull != reference.written and app_slug else None
@@ -137,13 +116,13 @@ def resolution(
     waits = [wait for wait in (result.retry_after, checked.retry_after if checked else None) if wait is not None]
     return Resolution(
         image=reference.written,
-        verdict=verdict,
+        verdict=decision.verdict,
         route=route,
         pull=pull,
-        basis=basis,
+        basis=decision.basis,
         message=message,
-        http_status=http_status,
-        code=code,
+        http_status=decision.http_status,
+        code=decision.code,
         verified=checked.verified if checked else Verified.UNKNOWN,
         verified_message=checked.message if checked else "",
         retry_after=min(waits) if waits else None,
@@ -151,3 +130,28 @@ def resolution(
         elapsed=result.elapsed + (verification.elapsed if verification else 0.0),
         probed=result.requests > 0,
     )
+
+
+def _decide(
+    result: ProbeResult, on_undecided: OnUndecided, previous: Previous | None, verification: Verification | None
+) -> _Decision:
+    """A decisive verdict decides. Otherwise, in this order: the previous decisive verdict; the proxy, when
+    ``verification`` says that it serves the image to the license; ``on_undecided``."""
+
+    def by(basis: Basis, route: Route | None, message: str) -> _Decision:
+        return _Decision(result.verdict, route, basis, message, result.http_status, result.code)
+
+    if (route := route_of(result.verdict)) is not None:
+        return by(Basis.VERDICT, route, result.message)
+    if previous is not None and previous.verdict.decisive:
+        message = f"kept as {previous.verdict} before: {result.message}"
+        route = route_of(previous.verdict)
+        return _Decision(previous.verdict, route, Basis.PREVIOUS, message, previous.http_status, previous.code)
+    if verification is not None and verification.verified is Verified.TRUE:
+        return by(Basis.PROXY, Route.PROXY, f"{result.message}; {verification.message}")
+    if on_undecided is OnUndecided.PROXY:
+        return by(Basis.POLICY, Route.PROXY, f"{result.message}; routed through the proxy, as onUndecided says")
+    if on_undecided is OnUndecided.KEEP:
+        return by(Basis.POLICY, Route.DIRECT, f"{result.message}; kept as written, as onUndecided says")
+    refused = f"; {verification.message}" if verification is not None else ""
+    return by(Basis.NOTHING, None, f"{result.message}{refused}")

@@ -9,11 +9,12 @@ from kotsapp.images.reference import Reference, parse
 from kotsapp.images.rewrite import Pull
 from kotsapp.images.routing import Domains, Route, pull_reference
 from kotsapp.registry.credential import Credential
-from kotsapp.verdicts.decision import OnUndecided, Previous, Resolution, resolution, route_of, unprobed
+from kotsapp.verdicts.decision import OnUndecided, Previous, Resolution, resolution, unprobed
 from kotsapp.verdicts.exemptions import classify
+from kotsapp.verdicts.probe_result import ProbeResult
 from kotsapp.verdicts.prober import Prober
-from kotsapp.verdicts.verdict import ProbeResult
-from kotsapp.verdicts.verification import Verified, shown_before
+from kotsapp.verdicts.verdict import Verdict, route_of
+from kotsapp.verdicts.verification import Verification, Verified, shown_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,31 +111,11 @@ async def resolve(
     Without a ``credential`` the proxy is not asked. The registry isn't either where the ``evidence`` is fresh.
     """
     evidence = evidence or Evidence()
-    previous, known = evidence.previous.get(reference.written), evidence.fresh.get(reference.written)
-    refresh = evidence.refresh
-    verdict = classify(reference, policy.domains, policy.exclude, public_images=policy.public_images)
-    if verdict is not None:
-        result = unprobed(reference, verdict)
-    elif known is not None:
-        result = known
-    else:
-        result = await prober.probe(
-            reference, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh, tenant=policy.tenant
-        )
-    route = route_of(result.verdict)
-    if route is None and previous is not None:
-        route = route_of(previous.verdict)
-        wanted = policy.verify
-    else:
-        wanted = policy.verify or route is None
+    result = await _probed(prober, reference, policy, evidence)
+    previous = evidence.previous.get(reference.written)
     verification = None
-    if credential is not None and wanted and route is not Route.DIRECT:
-        pull = parse(pull_reference(reference, route or Route.PROXY, policy.domains, policy.app_slug))
-        verification = await prober.verify(
-            pull, credential, timeout=policy.timeout, max_age=policy.max_age, refresh=refresh, tenant=policy.tenant
-        )
-        if verification.verified is Verified.UNKNOWN and pull.written in evidence.proved:
-            verification = shown_before(verification)
+    if credential is not None:
+        verification = await _verified(prober, reference, policy, credential, evidence, result.verdict)
     return resolution(
         reference,
         result,
@@ -144,3 +125,46 @@ async def resolve(
         previous=previous,
         verification=verification,
     )
+
+
+async def _probed(prober: Prober, reference: Reference, policy: Policy, evidence: Evidence) -> ProbeResult:
+    """What an anonymous pull comes to, without asking the registry where that is known."""
+    verdict = classify(reference, policy.domains, policy.exclude, public_images=policy.public_images)
+    if verdict is not None:
+        return unprobed(reference, verdict)
+    known = evidence.fresh.get(reference.written)
+    if known is not None:
+        return known
+    return await prober.probe(
+        reference, timeout=policy.timeout, max_age=policy.max_age, refresh=evidence.refresh, tenant=policy.tenant
+    )
+
+
+async def _verified(
+    prober: Prober,
+    reference: Reference,
+    policy: Policy,
+    credential: Credential,
+    evidence: Evidence,
+    verdict: Verdict,
+) -> Verification | None:
+    """What the proxy says of the image to the license; None for one that doesn't go there, or need not be asked for."""
+    route, wanted = route_of(verdict), policy.verify
+    previous = evidence.previous.get(reference.written)
+    if route is None and previous is not None:
+        route = route_of(previous.verdict)
+    elif route is None:
+        wanted = True  # the proxy is what is left to decide
+    if not wanted or route is Route.DIRECT:
+        return None
+    pull = parse(pull_reference(reference, route or Route.PROXY, policy.domains, policy.app_slug))
+    found = await prober.verify(
+        pull,
+        credential,
+        timeout=policy.timeout,
+        max_age=policy.max_age,
+        refresh=evidence.refresh,
+        tenant=policy.tenant,
+    )
+    is_proved = found.verified is Verified.UNKNOWN and pull.written in evidence.proved
+    return shown_before(found) if is_proved else found

@@ -4,9 +4,8 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from kotsapp import __version__
 from kotsapp.cli.ending import carry_out
-from kotsapp.cli.errors import EXIT_PROBLEM, CommandError
+from kotsapp.cli.loading import no_collector
 from kotsapp.cli.plugin.arguments import parse
 
 
@@ -18,30 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: Namespace) -> int:
     # Help needs none of this, which takes most of a second to load.
-    import asyncio
+    with no_collector():
+        from kotsapp.cli.plugin.asking import ask
 
-    from kubernetes.aio.config import ConfigException
-
-    from kotsapp.kube.errors import ApiError
-
-    try:
-        return asyncio.run(_connected(args))
-    except ConfigException as error:
-        raise CommandError(f"no cluster: {error}", EXIT_PROBLEM) from None
-    except ApiError as error:
-        raise CommandError(str(error), EXIT_PROBLEM) from None
-
-
-async def _connected(args: Namespace) -> int:
-    from kotsapp.cli.plugin.target import Target
-    from kotsapp.kube.client import connect
-
-    client, connection = await connect(
-        f"kubectl-kotsapp/{__version__}", context=args.context, kubeconfig=args.kubeconfig
-    )
-    try:
-        target = Target(client.impersonating(args.user) if args.user else client, args, connection.namespace)
-        code: int = await args.action(args, target)
-        return code
-    finally:
-        await connection.close()
+    return ask(args)

@@ -60,8 +60,8 @@ from kotsapp.sources.asked_for import is_asked_for, wanted
 from kotsapp.sources.errors import SourceContentError
 from kotsapp.sources.kept import KeptSourceError
 from kotsapp.text import listed
-from kotsapp.verdicts.decision import route_of
 from kotsapp.verdicts.exemptions import classify
+from kotsapp.verdicts.verdict import route_of
 
 Object = Mapping[str, Any]
 MAX_NAMED = 5

@@ -28,9 +28,9 @@ _V6 = r"\[?(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])\]?(?::\d{1,5}
 _ADDRESS = re.compile(f"{_V4}|{_V6}", re.IGNORECASE)
 _NAME = r"(?:[a-z0-9_](?:[-a-z0-9_]*[a-z0-9_])?)"
 _CLOCK = re.compile(r"\d{1,2}:\d{2}:\d{2}|:+")
-_HOST = re.compile(rf"(?<![\w./@-])((?:\*\.)?{_NAME}(?:\.{_NAME})+)(:\d{{1,5}})?(?![\w-])", re.IGNORECASE)
+_HOST = re.compile(rf"(?<![\w./@-])((?:\*\.)?{_NAME}(?:\.{_NAME}){{1,127}})(:\d{{1,5}})?(?![\w-])", re.IGNORECASE)
 _ON_PORT = re.compile(r"(?<![\w./:@-])([a-z][-a-z0-9_]*):(\d{2,5})(?![\w.-])", re.IGNORECASE)
-_PERSON = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)+")
+_PERSON = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++")
 _LOOKED_UP = re.compile(r"(?<=\blookup )[^\s:,;]+")
 _IN_URL = re.compile(r"(?<=://)[^\s/\"'<>]+")
 _OF_NODE = re.compile(r"(\bnodes? (?:named )?\"?)([a-z0-9][-a-z0-9.]*[0-9.][-a-z0-9.]*)", re.IGNORECASE)

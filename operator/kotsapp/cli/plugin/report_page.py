@@ -20,7 +20,7 @@ from kotsapp.text import printable
 _CLASSES = {Tone.GOOD: "good", Tone.BAD: "bad", Tone.BUSY: "busy", None: "plain"}
 _ROUTES = {"Direct": "directly", "Proxy": "through the proxy", "Registry": "from the vendor's registry"}
 _VERIFIED = {"True": "the license pulls it", "False": "the license can't pull it", "Unknown": "not known yet"}
-_COMMAND = re.compile(r"\bkubectl (?:[\w-]+ )*[^;.,()&]*[^;.,()&\s]")
+_COMMAND = re.compile(r"\bkubectl [^;.,()&]*[^;.,()&\s]")
 # What columns hold that others than a word or two are in.
 _KINDS = {**dict.fromkeys(("Used by", "Pulled", "Pods"), "names"), **dict.fromkeys(("Evidence", "Message"), "text")}
 # A page of more is no page; the rest is counted.

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from kotsapp.images.domains import CustomDomains, is_domain, resolve_domains
 from kotsapp.images.routing import Domains
-from kotsapp.license.domains import CustomDomains, is_domain, resolve_domains
 
 WISHES: dict[str, Any] = {
     "spec": CustomDomains("spec.example.com"),

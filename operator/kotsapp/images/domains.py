@@ -1,23 +1,25 @@
 """Which hosts the license opens: the most specific wish wins, for the proxy and for the registry apart."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kotsapp.images.reference import InvalidReferenceError, parse
 from kotsapp.images.routing import DEFAULT_PROXY_DOMAIN, DEFAULT_REGISTRY_DOMAIN, Domains
 
 
-@dataclass(frozen=True, slots=True)
-class CustomDomains:
+class CustomDomains(NamedTuple):
     """Hosts that one party names in place of the vendor's defaults; None and empty text name none."""
 
     proxy: str | None = None
     registry: str | None = None
 
 
+_NOBODYS = CustomDomains()
+
+
 def resolve_domains(
-    spec: CustomDomains = CustomDomains(),
-    release: CustomDomains = CustomDomains(),
-    application: CustomDomains = CustomDomains(),
+    spec: CustomDomains = _NOBODYS,
+    release: CustomDomains = _NOBODYS,
+    application: CustomDomains = _NOBODYS,
     license_proxy: str | None = None,
     embedded_proxy: str | None = None,
 ) -> Domains:
