@@ -13,8 +13,8 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 import textwrap
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
