@@ -17,7 +17,7 @@ _ALWAYS = "templates/.?*"
 # The pieces of a pattern of Go's ``filepath.Match``. In brackets stand characters and ranges of them.
 _ITEM = r"(?:\\.|[^\\\]-])"
 _PIECE = regex(
-    rf"(?P<any>\*)|(?P<one>\?)|\[(?P<but>\^?)(?P<items>(?:{_ITEM}(?:-{_ITEM})?)+)\]|\\(?P<escaped>.)|(?P<plain>[^\\\[])",
+    rf"(?P<any>\*)|(?P<one>\?)|\[(?P<but>\^?)(?P<items>(?:{_ITEM}(?:-{_ITEM})?)++)\]|\\(?P<escaped>.)|(?P<plain>[^\\\[])",
     re.DOTALL,
 )
 _RANGE = regex(rf"({_ITEM})(?:(-)({_ITEM}))?", re.DOTALL)
