@@ -216,7 +216,27 @@ def attacks() -> Iterator[Attack]:
         message="spec.imagePaths leads to more than",
         spec={"imagePaths": [{"group": "", "kind": "ConfigMap", "path": "data.*"}] * 64},
     )
+    yield Attack(
+        "24 apps of 380,000 values that wait for silent hosts",
+        lambda _: [pack({"a.yaml": _settings(19, 10_000)}), _images(SILENT_HOST, SILENT_HOSTS)],
+        apps=24,
+        outlasts=True,
+        spec={"probe": {"timeout": "60s"}},
+    )
+    yield Attack(
+        "24 apps of 380,000 values that are never healthy",
+        lambda name: [pack({"a.yaml": _settings(19, 10_000)}), yaml.safe_dump(deployment(name, PUBLIC))],
+        apps=24,
+        outlasts=True,
+    )
     yield Attack("60 apps of 150 objects", lambda name: [_many(name, 150)], apps=60, outlasts=True)
+
+
+def _settings(count: int, keys: int) -> bytes:
+    """ConfigMaps, each with so many keys."""
+    lines = "".join(f'  k{number}: ""\n' for number in range(keys))
+    one = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: many-{}}}\ndata:\n{}"
+    return "".join(one.format(number, lines) for number in range(count)).encode()
 
 
 def _wide_text() -> bytes:

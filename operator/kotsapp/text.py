@@ -1,5 +1,6 @@
 """Words that every message shares: counts, bounded lists, bounded texts, times."""
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
@@ -83,6 +84,13 @@ def shortened(text: str, most: int) -> str:
 def printable(text: str, *, keep: str = "") -> str:
     """The text for a terminal or a log: what would steer it is escaped, but for the characters in ``keep``."""
     return _UNPRINTABLE.sub(lambda found: found[0] if found[0] in keep else _escaped(found[0]), text)
+
+
+def json_text(value: Any) -> str:
+    """The value as JSON for people and programs, with what would steer a terminal as ``\\u`` and its number."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # Whatever stands outside of its texts is printable, but for the ends of lines.
+    return _UNPRINTABLE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def _escaped(character: str) -> str:

@@ -87,13 +87,17 @@ class AppWatch:
         """Before a watch is taken up at a version: is it a version of this server's life?"""
         if not version.isdigit():
             return
+        listed = ""
         try:
             kind = await self._client.resource_type(API_VERSION, KIND)
-            items, listed = await self._client.list(kind, self._namespaces[path], metadata_only=True)
+            live: dict[str, int] = {}
+            async for page in self._client.pages(kind, self._namespaces[path], metadata_only=True):
+                listed = page.version
+                found = [item["metadata"] for item in page.items]
+                live |= {str(metadata["uid"]): int(metadata["resourceVersion"]) for metadata in found}
         except (ApiError, UnknownKindError) as error:
             self._note(path, str(error))
             return  # what the watch itself is answered counts
-        live = {str(item["metadata"]["uid"]): int(item["metadata"]["resourceVersion"]) for item in items}
         if listed.isdigit() and was_put_back(int(version), int(listed), self._known(), live):
             await self._end(path, "the API server was put back to an earlier state, as from a backup")
 

@@ -116,3 +116,17 @@ def test_what_can_t_be_fetched_is_told_and_nothing_is_written(
     assert reported in error
     assert LICENSE_ID not in error
     assert not (tmp_path / "to").exists()
+
+
+def test_what_is_wrong_with_the_newest_license_tells_no_secret_and_steers_no_terminal(
+    tmp_path: Path, signer: Signer, vendor: Vendor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = f'kind: "{LICENSE_ID}"'.encode()
+    vendor.faults["license"] = lambda _, answer: Response(200, bad, answer.headers)
+
+    assert pull(tmp_path, signer) == 0
+
+    said = capsys.readouterr().err
+    assert "the newest license could not be looked at: the newest license can't be used: LicenseInvalid" in said
+    assert "kind '***'" in said
+    assert LICENSE_ID not in said

@@ -1,6 +1,7 @@
 """What is asked of the API server to know how workloads are: nothing while they are well."""
 
 import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from kotsapp.apply.reader import LiveReader
 from kotsapp.health.assess import Health, WorkloadState, facts
+from kotsapp.kube.client import Page
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.objects import ObjectKey
 from kotsapp.reconcile.health import check_health
@@ -43,14 +45,14 @@ class Cluster:
     async def resource_type(self, _api_version: str, kind: str) -> str:
         return kind
 
-    async def list(
+    async def pages(
         self, kind: str, _namespace: str, *, labels: str | None = None, fields: str | None = None
-    ) -> tuple[list[Any], str]:
+    ) -> AsyncIterator[Page]:
         self.asked.append((kind, labels, fields))
         found = self._lists[kind]
         if isinstance(found, ApiError):
             raise found
-        return found, "1"
+        yield Page(found, "1")
 
     async def check(self, before: dict[ObjectKey, Health], *, look_at_pods: bool = True) -> dict[ObjectKey, Health]:
         cluster: Any = self

@@ -11,19 +11,9 @@ from harness.oci_apps import OWN, PASSWORD, PLACE, URL, chart, folder, put, put_
 from harness.oci_registry import OciRegistry
 from harness.vendors import VendorWeb
 from harness.virtual_time import in_virtual_time, quiet, until
-from localworld.release_channel import Customer, Vendor
+from localworld.release_channel import Customer
 
 pytestmark = pytest.mark.usefixtures("helm_on_path")
-
-
-@pytest.fixture
-def registry() -> OciRegistry:
-    return OciRegistry(opened_by={PLACE: LICENSE_ID, OWN: PASSWORD})
-
-
-@pytest.fixture
-def web(registry: OciRegistry) -> VendorWeb:
-    return VendorWeb(Vendor(), registry)
 
 
 def put_login(operator: Operator, password: str) -> None:
@@ -33,10 +23,10 @@ def put_login(operator: Operator, password: str) -> None:
 
 @in_virtual_time
 async def test_the_license_goes_to_its_own_hosts_alone_and_a_login_elsewhere(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(OWN, "1.0.0", chart("1.0.0"))
-    async with operating(signer, web=web) as operator:
+    async with operating(signer, web=oci_web) as operator:
         put(operator, url=f"oci://{OWN}", version="1.0.0", secretRef={"name": "login"})
         await operator.until_reason("SourceUnavailable")
         assert "there is no Secret login with key .dockerconfigjson in namespace apps" in operator.whole_message()
@@ -54,13 +44,13 @@ async def test_the_license_goes_to_its_own_hosts_alone_and_a_login_elsewhere(
 
 @in_virtual_time
 async def test_a_domain_that_spec_proxy_names_sees_the_license_and_one_that_a_release_names_does_not(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     application = "apiVersion: kots.io/v1beta1\nkind: Application\nmetadata: {name: a}\n"
     application += "spec: {replicatedRegistryDomain: evil.example.com, proxyRegistryDomain: evil.example.com}\n"
     for host in ("evil.example.com", "images.acme.com"):
         registry.push(f"{host}/shop", "1", folder("1"))
-    async with operating(signer, web=web) as operator:
+    async with operating(signer, web=oci_web) as operator:
         items = [{"inline": application}, {"ociRef": {"url": "oci://evil.example.com/shop", "tag": "1"}}]
         operator.put_app(manifests=items)
         await operator.until_ready()
@@ -78,13 +68,13 @@ async def test_a_domain_that_spec_proxy_names_sees_the_license_and_one_that_a_re
 
 @in_virtual_time
 async def test_a_domain_that_the_signed_endpoint_says_of_the_channels_release_sees_the_license(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
-    web.vendor.registry_domain = "registry.acme.com"
-    web.vendor.customers[LICENSE_ID] = Customer(signer.sign(), 3, "")
-    web.vendor.publish("1.0.0", {"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"})
+    oci_web.vendor.registry_domain = "registry.acme.com"
+    oci_web.vendor.customers[LICENSE_ID] = Customer(signer.sign(), 3, "")
+    oci_web.vendor.publish("1.0.0", {"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"})
     registry.push("registry.acme.com/shop", "1", folder("1"))
-    async with operating(signer, web=web) as operator:
+    async with operating(signer, web=oci_web) as operator:
         items = [{"ociRef": {"url": "oci://registry.acme.com/shop", "tag": "1"}}, {"channelRelease": {}}]
         operator.put_app(manifests=items)
         await operator.until_ready()
@@ -93,9 +83,11 @@ async def test_a_domain_that_the_signed_endpoint_says_of_the_channels_release_se
 
 
 @in_virtual_time
-async def test_two_tenants_never_share_what_was_fetched(signer: Signer, web: VendorWeb, registry: OciRegistry) -> None:
+async def test_two_tenants_never_share_what_was_fetched(
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
+) -> None:
     registry.push(PLACE, "stable", folder("1"))
-    async with rolled_out(signer, web, tag="stable") as operator:
+    async with rolled_out(signer, oci_web, tag="stable") as operator:
         operator.put_license("other-license", licenseID="another-license-id-of-acme")
         operator.put_app(
             name="second",

@@ -11,31 +11,20 @@ from harness.cluster import NAMESPACE
 from harness.inprocess import operating
 from harness.licenses import LICENSE_ID, Signer
 from harness.oci import CHART_LAYER, artifact, chart_of
-from harness.oci_apps import OWN, PASSWORD, PLACE, URL, chart, data, folder, put, put_object, rolled_out
+from harness.oci_apps import PLACE, URL, chart, data, folder, put, put_object, rolled_out
 from harness.oci_registry import OciRegistry
 from harness.vendors import VendorWeb
 from harness.virtual_time import in_virtual_time, quiet, until
-from localworld.release_channel import Vendor
 
 pytestmark = pytest.mark.usefixtures("helm_on_path")
 
 
-@pytest.fixture
-def registry() -> OciRegistry:
-    return OciRegistry(opened_by={PLACE: LICENSE_ID, OWN: PASSWORD})
-
-
-@pytest.fixture
-def web(registry: OciRegistry) -> VendorWeb:
-    return VendorWeb(Vendor(), registry)
-
-
 @in_virtual_time
 async def test_a_chart_that_the_license_opens_is_installed_in_its_own_name(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     digest = registry.push(PLACE, "1.4.2", chart("1.4.2"))
-    async with rolled_out(signer, web, version="1.4.2") as operator:
+    async with rolled_out(signer, oci_web, version="1.4.2") as operator:
         assert data(operator) == {"v": "1.4.2", "greeting": "none"}
         assert operator.status()["sources"] == [{"name": URL, "revision": f"1.4.2@{digest}"}]
         assert operator.status()["release"]["versionLabel"] == "1.4.2"
@@ -44,13 +33,13 @@ async def test_a_chart_that_the_license_opens_is_installed_in_its_own_name(
 
 @in_virtual_time
 async def test_a_chart_with_the_vendors_sdk_gets_the_license(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     text = "apiVersion: v1\nkind: Secret\nmetadata: {name: sdk}\nstringData:\n"
     text += "  of: {{ .Values.global.replicated.customerName }}\n  license: {{ .Values.license | toJson }}\n"
     packed = pack_chart("replicated", {"templates/a.yaml": text, "values.yaml": ""})
     registry.push(PLACE, "1.0.0", artifact([(CHART_LAYER, packed)]))
-    async with rolled_out(signer, web, tag="1.0.0") as operator:
+    async with rolled_out(signer, oci_web, tag="1.0.0") as operator:
         held = operator.api.live("Secret", "sdk", NAMESPACE)["data"]
         assert base64.b64decode(held["of"]) == b"Acme"
         assert LICENSE_ID in base64.b64decode(held["license"]).decode()
@@ -59,10 +48,10 @@ async def test_a_chart_with_the_vendors_sdk_gets_the_license(
 
 @in_virtual_time
 async def test_the_spec_says_how_a_chart_is_installed_and_later_values_win(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
-    async with operating(signer, web=web) as operator:
+    async with operating(signer, web=oci_web) as operator:
         put_object(operator, "ConfigMap", "base", **{"values.yaml": "greeting: from the map\n"})
         put_object(operator, "Secret", "more", mine="greeting: from the secret\n")
         refs = [{"configMapRef": {"name": "base"}}, {"secretRef": {"name": "more", "key": "mine"}}]
@@ -79,10 +68,10 @@ async def test_the_spec_says_how_a_chart_is_installed_and_later_values_win(
 
 @in_virtual_time
 async def test_values_that_are_missing_or_no_values_are_told_where_they_stand(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
-    async with operating(signer, web=web) as operator:
+    async with operating(signer, web=oci_web) as operator:
         put(operator, {"valuesFrom": [{"secretRef": {"name": "more"}}]}, tag="1.0.0")
         await operator.until_reason("ManifestsNotFound")
         assert "Secret more with values of a chart does not exist in namespace apps" in operator.whole_message()
@@ -94,10 +83,10 @@ async def test_values_that_are_missing_or_no_values_are_told_where_they_stand(
 
 @in_virtual_time
 async def test_a_tag_that_moves_is_followed_within_the_interval(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "stable", folder("1"))
-    async with rolled_out(signer, web, tag="stable") as operator:
+    async with rolled_out(signer, oci_web, tag="stable") as operator:
         assert data(operator) == {"v": "1"}
         registry.push(PLACE, "stable", folder("2"))
         await until(lambda: data(operator) == {"v": "2"})
@@ -107,10 +96,10 @@ async def test_a_tag_that_moves_is_followed_within_the_interval(
 
 @in_virtual_time
 async def test_another_tag_of_the_same_chart_is_told_and_renders_nothing_anew(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
-    async with rolled_out(signer, web, tag="1.0.0") as operator:
+    async with rolled_out(signer, oci_web, tag="1.0.0") as operator:
         registry.tags[PLACE]["stable"] = registry.tags[PLACE]["1.0.0"]
         put(operator, tag="stable")
         await until(lambda: operator.status()["release"].get("versionLabel") == "stable")
@@ -119,10 +108,12 @@ async def test_another_tag_of_the_same_chart_is_told_and_renders_nothing_anew(
 
 
 @in_virtual_time
-async def test_the_newest_version_of_a_range_is_followed(signer: Signer, web: VendorWeb, registry: OciRegistry) -> None:
+async def test_the_newest_version_of_a_range_is_followed(
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
+) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
     registry.push(PLACE, "2.0.0", chart("2.0.0"))
-    async with rolled_out(signer, web, version="1.x") as operator:
+    async with rolled_out(signer, oci_web, version="1.x") as operator:
         assert data(operator)["v"] == "1.0.0"
         registry.push(PLACE, "1.1.0", chart("1.1.0"))
         registry.push(PLACE, "1.2.0-rc.1", chart("1.2.0-rc.1"))
@@ -132,10 +123,10 @@ async def test_the_newest_version_of_a_range_is_followed(signer: Signer, web: Ve
 @in_virtual_time
 @pytest.mark.parametrize("trouble", ["down", "503", "401", "gone"])
 async def test_trouble_changes_nothing_and_is_told(
-    signer: Signer, web: VendorWeb, registry: OciRegistry, trouble: str
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry, trouble: str
 ) -> None:
     registry.push(PLACE, "stable", folder("1"))
-    async with rolled_out(signer, web, tag="stable") as operator:
+    async with rolled_out(signer, oci_web, tag="stable") as operator:
         registry.down, registry.status = trouble == "down", 503 if trouble == "503" else 0
         registry.opened_by[PLACE] = "another" if trouble == "401" else registry.opened_by[PLACE]
         if trouble == "gone":
@@ -161,10 +152,10 @@ async def test_trouble_changes_nothing_and_is_told(
 )
 @pytest.mark.parametrize("down", [False, True])
 async def test_another_version_that_can_not_be_had_leaves_what_runs_and_is_not_ready(
-    signer: Signer, web: VendorWeb, registry: OciRegistry, asked: dict[str, Any], down: bool
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry, asked: dict[str, Any], down: bool
 ) -> None:
     registry.push(PLACE, "1.0.0", folder("1"))
-    async with rolled_out(signer, web, version="1.0.0") as operator:
+    async with rolled_out(signer, oci_web, version="1.0.0") as operator:
         registry.down = down
         put(operator, **asked)
         await operator.until_reason("SourceUnavailable")
@@ -181,10 +172,10 @@ async def test_another_version_that_can_not_be_had_leaves_what_runs_and_is_not_r
 
 @in_virtual_time
 async def test_values_that_change_while_the_registry_is_down_are_put_into_the_chart_that_is_kept(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
-    async with rolled_out(signer, web, {"values": {"greeting": "old"}}, version="1.x") as operator:
+    async with rolled_out(signer, oci_web, {"values": {"greeting": "old"}}, version="1.x") as operator:
         registry.down = True
         put(operator, {"values": {"greeting": "new"}}, version="1.x")
         await until(lambda: data(operator)["greeting"] == "new")
@@ -199,13 +190,13 @@ async def test_values_that_change_while_the_registry_is_down_are_put_into_the_ch
 
 @in_virtual_time
 async def test_a_restart_while_the_registry_is_down_changes_nothing(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", chart("1.0.0"))
-    async with rolled_out(signer, web, version="1.x") as operator:
+    async with rolled_out(signer, oci_web, version="1.x") as operator:
         pass
     registry.down = True
-    async with operating(signer, operator.api, web=web) as again:
+    async with operating(signer, operator.api, web=oci_web) as again:
         await until(lambda: again.condition("SourcesReady").get("status") == "False")
         await quiet(3600)
         assert again.ready()[0] == "True"
@@ -229,10 +220,10 @@ async def test_a_chart_in_a_config_map_is_installed_as_the_spec_says(signer: Sig
 
 @in_virtual_time
 async def test_an_index_without_the_facts_of_an_artifact_is_used_while_its_registry_is_down(
-    signer: Signer, web: VendorWeb, registry: OciRegistry
+    signer: Signer, oci_web: VendorWeb, registry: OciRegistry
 ) -> None:
     registry.push(PLACE, "1.0.0", folder("1.0.0"))
-    async with rolled_out(signer, web, version="1.x") as operator:
+    async with rolled_out(signer, oci_web, version="1.x") as operator:
         api = operator.api
     index = json.loads(base64.b64decode(api.live("Secret", "my-app.sources", NAMESPACE)["data"]["index"]))
     index["sources"][URL]["facts"] = {}
@@ -240,7 +231,7 @@ async def test_an_index_without_the_facts_of_an_artifact_is_used_while_its_regis
     api.change("Secret", "my-app.sources", {"data": {"index": changed}}, NAMESPACE)
 
     registry.down = True
-    async with operating(signer, api, web=web) as operator:
+    async with operating(signer, api, web=oci_web) as operator:
         await until(lambda: "is used on" in operator.condition("SourcesReady").get("message", ""))
         await quiet()
         assert operator.ready()[0] == "True"

@@ -164,3 +164,19 @@ async def test_a_server_that_asks_to_be_left_alone_is(signer: Signer, web: Vendo
         assert len(web.vendor.requests) == asked
         await quiet(60)
         assert len(web.vendor.requests) > asked
+
+
+@within_virtual(DAY)
+async def test_a_version_that_is_the_license_id_is_not_told(signer: Signer, web: VendorWeb) -> None:
+    publish(web.vendor, LICENSE_ID)
+    async with rolled_out(signer, web) as operator:
+        for number in range(3):
+            publish(web.vendor, f"{LICENSE_ID}-{number}", is_required=number == 1)
+        await operator.until_ready()
+        await quiet(DAY / 24)
+
+        assert operator.status()["release"] == {"versionLabel": "***-2", "channelSequence": 5}
+        assert LICENSE_ID not in str(operator.status())
+        writes = operator.api.writes()
+        await quiet(DAY / 24)
+        assert operator.api.writes() == writes, "what is masked is no change"

@@ -9,7 +9,7 @@ from harness.fakekube.api import FakeApi, UnreachableError
 from harness.fakekube.requests import Call
 from harness.fakekube.streams import CutError
 from kotsapp.kube.client import KubeClient
-from kotsapp.kube.connection import Connection
+from kotsapp.kube.connection import AnswerTooLargeError, Connection
 from kotsapp.kube.discovery import Discovery
 from kotsapp.kube.errors import ApiError, from_answer
 from kotsapp.kube.request import Request
@@ -35,6 +35,13 @@ class FakeConnection(Connection):
             raise _error(refused) from None
         except UnreachableError as error:
             raise ApiError(0, "Unavailable", f"the API server can't be reached: {error}") from None
+
+    async def page(self, request: Request, limit: int) -> tuple[dict[str, Any], int]:
+        found = await self.json(request)
+        size = len(json.dumps(found))
+        if size > limit:
+            raise AnswerTooLargeError
+        return found, size
 
     async def stream(self, request: Request) -> AsyncIterator[dict[str, Any]]:
         call = self._call(request)

@@ -7,13 +7,13 @@ only a few facts are kept.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kotsapp.apply.digests import fields_digest
 from kotsapp.apply.inventory import says_kept
-from kotsapp.apply.kind_watch import KindWatch
+from kotsapp.apply.kind_watch import KindWatch, key_in
 from kotsapp.apply.reservations import Reservations
 from kotsapp.health.assess import WorkloadFacts, WorkloadState, facts, has_health
 from kotsapp.kube.client import FIELD_MANAGER, KubeClient
@@ -194,10 +194,10 @@ class OwnedObjects:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._watches.clear()
 
-    def only(self, watch: KindWatch, listed: Sequence[Mapping[str, Any]], version: str) -> None:
+    def only(self, watch: KindWatch, listed: Collection[ObjectKey], version: str) -> None:
         """What was known of the watched objects and is not in the list of this version is gone."""
         kind = watch.kind
-        there = {_key(kind, item).identity for item in listed}
+        there = {key.identity for key in listed}
         group = kind.api_version.rpartition("/")[0]
         for identity in [i for i in self._seen if i.group_kind == (group, kind.kind)]:
             if identity in there or watch.namespace not in (None, identity.namespace) or identity in self._applying:
@@ -209,7 +209,7 @@ class OwnedObjects:
 
     def observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
         """Take one object, as an event or a list shows it."""
-        key = _key(kind, obj)
+        key = key_in(kind, obj)
         cached = self._seen.get(key.identity)
         seen = self.read(obj, key)
         if cached is not None and cached.uid == seen.uid and cached.version > seen.version:
@@ -246,11 +246,6 @@ class OwnedObjects:
             deleting="deletionTimestamp" in metadata,
             kept=says_kept(metadata, self._keep_annotation),
         )
-
-
-def _key(kind: ResourceType, obj: Mapping[str, Any]) -> ObjectKey:
-    metadata = obj.get("metadata") or {}
-    return ObjectKey(kind.api_version, kind.kind, metadata.get("namespace") or "", str(metadata.get("name")))
 
 
 def _watched(seen: Seen) -> tuple[object, ...]:

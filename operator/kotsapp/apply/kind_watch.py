@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Protocol
 
 from kotsapp.health.assess import has_health
 from kotsapp.kube.client import KubeClient
 from kotsapp.kube.discovery import ResourceType
 from kotsapp.kube.errors import ApiError
-from kotsapp.kube.objects import Owner
+from kotsapp.kube.objects import ObjectKey, Owner
 from kotsapp.kube.reflector import Reflector
 
 logger = logging.getLogger(__name__)
@@ -20,13 +20,19 @@ UNSERVED_TRIES = 3
 FORBIDDEN_TRIES = 1
 
 
+def key_in(kind: ResourceType, obj: Mapping[str, Any]) -> ObjectKey:
+    """The key of an object of a kind, which need not say what it is."""
+    metadata = obj.get("metadata") or {}
+    return ObjectKey(kind.api_version, kind.kind, metadata.get("namespace") or "", str(metadata.get("name")))
+
+
 class View(Protocol):
     """What a watch keeps up to date."""
 
     def observe(self, kind: ResourceType, event: str, obj: Mapping[str, Any]) -> None:
         """One object, as an event or a list (``LISTED``, for the first one) shows it."""
 
-    def only(self, watch: "KindWatch", listed: Sequence[Mapping[str, Any]], version: str) -> None:
+    def only(self, watch: "KindWatch", listed: Collection[ObjectKey], version: str) -> None:
         """Nothing but what was listed is there, as of this version."""
 
 
@@ -53,14 +59,20 @@ class KindWatch(Reflector):
         self.retry_now.set()
 
     async def list(self) -> str:
-        full = has_health(self.kind.api_version, self.kind.kind)
-        items, version = await self._client.list(self.kind, self.namespace, labels=self._label, metadata_only=not full)
-        # The items of a list of a built-in kind don't say what they are.
-        named = [item | {"apiVersion": self.kind.api_version, "kind": self.kind.kind} for item in items]
+        light = not has_health(self.kind.api_version, self.kind.kind)
         event = "MODIFIED" if self.synced.is_set() else "LISTED"
-        for item in named:
-            self._view.observe(self.kind, event, item)
-        self._view.only(self, named, version)
+        named = {"apiVersion": self.kind.api_version, "kind": self.kind.kind}
+        listed: list[ObjectKey] = []
+        version = ""
+        # Whoever may label objects may make them large: of each page what is to be known is kept.
+        pages = self._client.pages(self.kind, self.namespace, labels=self._label, metadata_only=light)
+        async for page in pages:
+            version = page.version
+            for item in page.items:
+                listed.append(key_in(self.kind, item))
+                # The items of a list of a built-in kind don't say what they are.
+                self._view.observe(self.kind, event, item | named)
+        self._view.only(self, listed, version)
         self.is_forbidden = self.is_unserved = False
         self.synced.set()
         return version

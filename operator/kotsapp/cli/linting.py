@@ -1,7 +1,6 @@
 """What ``kotsapp lint`` says of a release, in each form that it can be asked for."""
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from kotsapp.lint.findings import KINDS, Entry, Finding, Level, Location, Report
 from kotsapp.release.helm_engine import Engine
 from kotsapp.release.helm_process import find_program
 from kotsapp.release.source_file import SourceFile
-from kotsapp.text import counted
+from kotsapp.text import counted, json_text
 
 
 def lint(args: argparse.Namespace, files: Sequence[SourceFile], engine: Engine | None) -> int:
@@ -33,7 +32,7 @@ def _text(report: Report, args: argparse.Namespace, failing: frozenset[Level]) -
     # Each form is loaded for whom it is for: JUnit's takes a tenth of the time that all else takes.
     match args.output:
         case "json":
-            return json.dumps(_data(report), indent=2, ensure_ascii=False) + "\n"
+            return json_text(_data(report))
         case "sarif":
             from kotsapp.lint.formats import sarif
 

@@ -1,6 +1,5 @@
 """The three forms in which every reporting command prints: a table for people, JSON and YAML for programs; files."""
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from rich.cells import cell_len
 
 from kotsapp.cli.errors import CommandError
 from kotsapp.redact import masked
-from kotsapp.text import printable
+from kotsapp.text import json_text, printable
 
 _BETWEEN = "   "
 
@@ -20,7 +19,7 @@ def print_result(data: Mapping[str, Any], output: str, table: Callable[[], str])
     """Print ``data`` as JSON or YAML, or what ``table`` makes when a person reads it; no secret that is known."""
     data = {name: _masked(value) for name, value in data.items()}
     if output == "json":
-        sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_text(data))
     elif output == "yaml":
         sys.stdout.write(yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True))
     else:

@@ -2,12 +2,12 @@
 
 import argparse
 import asyncio
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from kotsapp.cli.ending import report
 from kotsapp.cli.errors import EXIT_OK, EXIT_PROBLEM, CommandError
 from kotsapp.cli.inputs import read_license, refuse_expired
 from kotsapp.cli.output import print_result, table, write_files
@@ -101,4 +101,4 @@ def _table(facts: ReleaseFacts, written: list[Path]) -> str:
 
 
 def _note(text: str) -> None:
-    print(f"kotsapp: {text}", file=sys.stderr)
+    report(f"kotsapp: {text}")

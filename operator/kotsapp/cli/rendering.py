@@ -1,7 +1,6 @@
 """What ``kotsapp render`` does with a release: the operator's own core."""
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,7 +26,7 @@ from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 from kotsapp.render.patched import Found, Patched, find, in_order, patch, placed, secret_namespaces, title
 from kotsapp.render.yaml_text import dump_all
-from kotsapp.text import listed
+from kotsapp.text import json_text, listed
 from kotsapp.verdicts.verdict import Verdict
 
 _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
@@ -167,9 +166,7 @@ def _write(
     else:
         objects = in_order(patched, secrets)
         if args.output == "json":
-            text = (
-                json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2, ensure_ascii=False) + "\n"
-            )
+            text = json_text({"apiVersion": "v1", "kind": "List", "items": objects})
         else:
             text = dump_all(objects)
         sys.stdout.buffer.write(text.encode())

@@ -4,17 +4,21 @@ One connection pool and one discovery serve everybody; a client that impersonate
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from kotsapp.kube.connection import WATCH_SECONDS, Connection
+from kotsapp.kube.connection import WATCH_SECONDS, AnswerTooLargeError, Connection
 from kotsapp.kube.discovery import Discovery, ResourceType
 from kotsapp.kube.errors import ApiError, UnknownKindError, event_or_error
 from kotsapp.kube.fence import Fence
+from kotsapp.kube.lines import MAX_EVENT
 from kotsapp.kube.objects import key_of
 from kotsapp.kube.request import JSON, Request
 
 FIELD_MANAGER: Final = "kotsapp"
 LIST_CHUNK = 500
+# 500 ordinary objects have some 2 MiB. Whoever may label objects can make each of them 1.5 MiB, or its annotations 256
+# KiB: then fewer are asked for at once.
+MAX_PAGE = 4 * 2**20
 
 APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
@@ -23,6 +27,13 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # Tables with no object in them: their rows' first cell is a name.
 NAMES_ONLY = "application/json;as=Table;g=meta.k8s.io;v=v1"
+
+
+class Page(NamedTuple):
+    """Some of the objects of a list, and the list's resourceVersion."""
+
+    items: Sequence[dict[str, Any]]
+    version: str
 
 
 class KubeClient:
@@ -151,32 +162,28 @@ class KubeClient:
         fields: str | None = None,
         metadata_only: bool = False,
     ) -> tuple[list[dict[str, Any]], str]:
-        """All objects that the selectors match, asked for in chunks, and the list's resourceVersion."""
+        """All objects that the selectors match, and the list's resourceVersion. For who has room for all of them."""
         items: list[dict[str, Any]] = []
         version = ""
-        pages = self._pages(kind, namespace, labels, fields, METADATA_LIST if metadata_only else JSON, LIST_CHUNK)
-        async for page in pages:
-            items += page.get("items") or []
-            version = str((page.get("metadata") or {}).get("resourceVersion") or "")
+        async for page in self.pages(kind, namespace, labels=labels, fields=fields, metadata_only=metadata_only):
+            items += page.items
+            version = page.version
         return items, version
 
     async def pages(
-        self, kind: ResourceType, namespace: str | None = None, *, labels: str | None = None, chunk: int
-    ) -> AsyncIterator[Sequence[dict[str, Any]]]:
-        """As ``list``, ``chunk`` objects at a time, for who may want to read no further."""
-        async for page in self._pages(kind, namespace, labels, None, JSON, chunk):
-            yield page.get("items") or []
-
-    async def _pages(
         self,
         kind: ResourceType,
-        namespace: str | None,
-        labels: str | None,
-        fields: str | None,
-        accept: str,
-        chunk: int,
-    ) -> AsyncIterator[dict[str, Any]]:
-        more: str | None = None
+        namespace: str | None = None,
+        *,
+        labels: str | None = None,
+        fields: str | None = None,
+        metadata_only: bool = False,
+        chunk: int = LIST_CHUNK,
+    ) -> AsyncIterator[Page]:
+        """As ``list``, at most ``chunk`` objects at a time, and fewer where they are large: for who keeps little of
+        each, or may want to read no further."""
+        accept = METADATA_LIST if metadata_only else JSON
+        most, more = chunk, ""
         while True:
             query = [("limit", str(chunk))]
             if labels:
@@ -185,11 +192,21 @@ class KubeClient:
                 query.append(("fieldSelector", fields))
             if more:
                 query.append(("continue", more))
-            page = await self._json(Request("GET", kind.path(namespace), query=query, accept=accept))
-            yield page
-            more = (page.get("metadata") or {}).get("continue")
+            request = Request("GET", kind.path(namespace), query=query, accept=accept, user=self.user)
+            try:
+                page, size = await self._connection.page(request, MAX_PAGE if chunk > 1 else MAX_EVENT)
+            except AnswerTooLargeError:
+                if chunk == 1:
+                    raise ApiError(0, "TooLarge", f"one of the {kind.plural} is too large to be read") from None
+                chunk = max(chunk // 4, 1)
+                continue
+            metadata = page.get("metadata") or {}
+            yield Page(page.get("items") or [], str(metadata.get("resourceVersion") or ""))
+            more = metadata.get("continue") or ""
             if not more:
                 return
+            if size < MAX_PAGE // 4:
+                chunk = min(2 * chunk, most)
 
     async def version_of(self, kind: ResourceType, namespace: str | None = None) -> str:
         """The resourceVersion from which a watch sees everything that comes, read without reading an object."""

@@ -35,11 +35,18 @@ WATCH_TIMEOUT = aiohttp.ClientTimeout(total=WATCH_SECONDS + 30, connect=10, sock
 ATTEMPTS = 4
 MAX_RETRY_WAIT = 5.0
 
+# Pages of lists that are read and parsed at once: each takes some times its bound in memory.
+MAX_PAGES = 4
+
 _FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class NoCredentialsError(aiohttp.ClientConnectionError):
     """Credentials could not be renewed; the message says why. Kopf tries again after such an error, too."""
+
+
+class AnswerTooLargeError(Exception):
+    """An answer has more bytes than whoever asked has room for."""
 
 
 class Connection:
@@ -65,6 +72,7 @@ class Connection:
         self._connectors: list[aiohttp.TCPConnector] = []  # that the clients were given, and so don't close
         self._api = self._client(connections)
         self._of_apps = FairQueue(MAX_REQUESTS_OF_APPS, spare=True)
+        self._pages = asyncio.Semaphore(MAX_PAGES)
         # A watch keeps its connection for itself, and there may be many: requests must not wait for one of theirs.
         self._watches = self._client(0)
 
@@ -167,14 +175,26 @@ class Connection:
         for connector in self._connectors:
             await connector.close()
 
+    async def page(self, request: Request, limit: int) -> tuple[dict[str, Any], int]:
+        """As ``json``, for answers of any size: with how many bytes it has. Raises AnswerTooLargeError for more than
+        ``limit``."""
+        return await self._json(request, ATTEMPTS, limit)
+
     async def json(self, request: Request, *, attempts: int = ATTEMPTS) -> dict[str, Any]:
         """The answer's object, asked for again while the API server is busy or away; raises ApiError."""
+        return (await self._json(request, attempts, None))[0]
+
+    async def _json(self, request: Request, attempts: int, limit: int | None) -> tuple[dict[str, Any], int]:
         for attempt in range(1, attempts + 1):
             try:
                 async with self._slot():
-                    response = await self._send(request, self._api, REQUEST_TIMEOUT)
+                    response = await self._send(request, self._api, REQUEST_TIMEOUT, packed=limit is None)
                     async with response:
-                        return dict(json.loads(await response.read()))
+                        if limit is None:
+                            return dict(json.loads(await response.read())), 0
+                        async with self._pages:
+                            body = await _bounded(response, limit)
+                            return dict(json.loads(body)), len(body)
             except ApiError as error:
                 # Asking again helps an apply that met another write; a name that is taken stays so.
                 lost = error.status == 409 and request.method != "PATCH"
@@ -209,10 +229,13 @@ class Connection:
             raise ApiError(0, "Unavailable", message) from None
 
     async def _send(
-        self, request: Request, api: aio_client.ApiClient, timeout: aiohttp.ClientTimeout
+        self, request: Request, api: aio_client.ApiClient, timeout: aiohttp.ClientTimeout, *, packed: bool = True
     ) -> aiohttp.ClientResponse:
-        """The answer with its body still to be read; raises ApiError for one that is no success."""
+        """The answer with its body still to be read, which comes as it is where it must not be ``packed``: unpacked it
+        may be a thousand times as large. Raises ApiError for one that is no success."""
         headers = {"Accept": request.accept, "Content-Type": request.content_type, "User-Agent": self._user_agent}
+        if not packed:
+            headers["Accept-Encoding"] = "identity"
         if request.user:
             headers["Impersonate-User"] = request.user
         url = f"{api.configuration.host}{request.path}"
@@ -226,6 +249,17 @@ class Connection:
             async with response:
                 raise from_answer(response.status, response.reason or "", response.headers, await response.read())
         return response
+
+
+async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    parts, size = [], 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            response.close()  # the rest is not read
+            raise AnswerTooLargeError
+    return b"".join(parts)
 
 
 def _reason(error: Exception) -> str:

@@ -70,7 +70,7 @@ class PodWatch(Reflector):
         version = await self._client.version_of(kind, self._namespace)
         found: dict[str, SeenPod] = {}
         async for page in self._client.pages(kind, self._namespace, chunk=CHUNK):
-            found.update((pod.uid, pod) for pod in map(seen, page))
+            found.update((pod.uid, pod) for pod in map(seen, page.items))
             if len(found) > MAX_PODS:
                 logger.warning("%s: more than %d, the others are not looked at", self.name, MAX_PODS)
                 break

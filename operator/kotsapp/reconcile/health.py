@@ -22,6 +22,11 @@ from kotsapp.kube.objects import ObjectKey
 
 # Up to this many unwell workloads of a namespace have their pods listed one by one, more of them in one list.
 FEW = 4
+# Pods of a namespace, or events, that are looked at.
+MOST = 2_000
+_OF_METADATA = frozenset({"annotations", "managedFields"})
+_OF_SPEC = frozenset({"ephemeralContainers", "volumes"})
+_OF_CONTAINERS = frozenset({"args", "command", "env", "volumeMounts"})
 
 Pods = Sequence[Mapping[str, Any]]
 
@@ -96,11 +101,31 @@ async def _events(
 async def _list(
     client: KubeClient, namespace: str, labels: str | None, fields: str | None = None, kind: str = "Pod"
 ) -> Pods:
+    found: list[Mapping[str, Any]] = []
     try:
-        found, _ = await client.list(await client.resource_type("v1", kind), namespace, labels=labels, fields=fields)
+        pages = client.pages(await client.resource_type("v1", kind), namespace, labels=labels, fields=fields)
+        async for page in pages:
+            found += map(_slim, page.items)
+            if len(found) > MOST:
+                break
     except ApiError:
         return ()  # the message is poorer without them, the state is the same
     return found
+
+
+def _slim(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The object without what makes one large and says nothing of how it is."""
+    metadata = {name: value for name, value in (obj.get("metadata") or {}).items() if name not in _OF_METADATA}
+    spec = {
+        name: [_slim_container(one) for one in value] if name in ("containers", "initContainers") else value
+        for name, value in (obj.get("spec") or {}).items()
+        if name not in _OF_SPEC
+    }
+    return {**obj, "metadata": metadata, "spec": spec}
+
+
+def _slim_container(container: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in container.items() if name not in _OF_CONTAINERS}
 
 
 def _has_controller(pod: Mapping[str, Any]) -> bool:

@@ -81,7 +81,7 @@ class InputLoader:
         answers, read_from = await read_answers(self._app, spec, self._services, budget)
         every = [*with_values(files), *read_from]
         await self._learn("sources", known_secrets.of_sources(every))
-        self._progress.note_sources(every, license.license_id.encode(), fetched)
+        self._progress.note_sources(every, license.license_id.encode(), fetched, self._memory.redactor)
         may_quote = not known_secrets.are_hidden(files)
         return Loaded(license, files, answers, version_of(spec, fetched), same_license, may_quote)
 

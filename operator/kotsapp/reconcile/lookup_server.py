@@ -194,7 +194,7 @@ class LookupServer:
             try:
                 size = 0
                 async for page in looker.client.pages(kind, namespace, labels=labels, chunk=CHUNK):
-                    shown = [found for found in page if self._is_shown(found)]
+                    shown = [found for found in page.items if self._is_shown(found)]
                     items += shown
                     size += len(json.dumps(shown))
                     self._check(size)

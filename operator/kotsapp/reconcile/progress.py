@@ -14,6 +14,7 @@ from kotsapp.reconcile.app import App
 from kotsapp.reconcile.events import Event
 from kotsapp.reconcile.status import Findings, Status
 from kotsapp.reconcile.status_writer import StatusWriter
+from kotsapp.redact import Redactor
 from kotsapp.release.reader import SourceFile
 from kotsapp.sources.artifact import Artifact
 from kotsapp.text import counted, rfc3339
@@ -67,9 +68,13 @@ class Progress:
         async with self._writer.lock:
             await self._writer.write(self._app, self.status(*conditions), self._client)
 
-    def note_sources(self, files: Sequence[SourceFile], digest_key: bytes, fetched: Mapping[str, Artifact]) -> None:
+    def note_sources(
+        self, files: Sequence[SourceFile], digest_key: bytes, fetched: Mapping[str, Artifact], redactor: Redactor
+    ) -> None:
         """Say at once that the inputs changed, so that nobody who waits passes on what was true of the old ones."""
-        known = sources.revisions(files, digest_key, fetched)
+        found = sources.revisions(files, digest_key, fetched)
+        # As the status has them, with which they are compared.
+        known = [{**source, "revision": redactor.text(source["revision"])} for source in found]
         changed = sources.changed(self.before, known)
         self.found(sources=known)
         if changed is not None:

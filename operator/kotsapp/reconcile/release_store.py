@@ -11,7 +11,7 @@ from kotsapp.reconcile.app import App
 from kotsapp.release import store
 from kotsapp.release.annotations import Object, hook_events
 from kotsapp.release.charts import ChartRequest
-from kotsapp.release.store import RELEASE_LABEL, SECRET_TYPE, Packed, StoredRelease
+from kotsapp.release.store import RELEASE_LABEL, REVISION_LABEL, SECRET_TYPE, Packed, StoredRelease
 from kotsapp.release.upgrade import ChartRecord, Past
 
 # The one before stays until the next one is there: a write that is cut off must not leave the app without any.
@@ -84,10 +84,16 @@ def _applied(obj: Object, inventory: Inventory) -> bool:
 
 async def _listed(app: App, client: KubeClient) -> Sequence[dict[str, Any]]:
     """What is labelled as a stored release of this very KotsApp and owned by it, without what it holds: somebody may
-    have made any number of them. Their type is looked at where they are read."""
+    have made any number of them, and said much of each. Their type is looked at where they are read."""
     kind = await client.resource_type("v1", "Secret")
-    found, _ = await client.list(kind, app.namespace, labels=f"{RELEASE_LABEL}={app.name}", metadata_only=True)
-    return [secret | {"type": SECRET_TYPE} for secret in found if _is_own(app, secret)]
+    pages = client.pages(kind, app.namespace, labels=f"{RELEASE_LABEL}={app.name}", metadata_only=True)
+    return [_known(one["metadata"]) async for page in pages for one in page.items if _is_own(app, one)]
+
+
+def _known(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    labels = {name: value for name, value in (metadata.get("labels") or {}).items() if name == REVISION_LABEL}
+    kept = {"name": metadata["name"], "uid": metadata["uid"], "labels": labels}
+    return {"metadata": kept, "type": SECRET_TYPE}
 
 
 async def _parts(

@@ -182,12 +182,12 @@ def died(known: Deaths) -> ReconcileError:
 async def _count_nodes(client: KubeClient) -> int:
     """How many nodes there are, 0 where the operator may not know: it has no such right unless it is given one."""
     try:
-        nodes, _ = await client.list(await client.resource_type("v1", "Node"), metadata_only=True)
+        pages = client.pages(await client.resource_type("v1", "Node"), metadata_only=True)
+        return sum([len(page.items) async for page in pages])
     except ApiError as error:
         if error.status == HTTPStatus.FORBIDDEN:
             return 0
         raise
-    return len(nodes)
 
 
 async def _with_charts(

@@ -51,11 +51,17 @@ async def _prune(app: App, entries: Mapping[str, Entry], client: KubeClient) -> 
     if entries:
         wanted.add(kept.index_name(app.name))
     kind = await client.resource_type("v1", "Secret")
-    found, _ = await client.list(kind, app.namespace, labels=f"{SOURCES_LABEL}={app.name}", metadata_only=True)
-    for secret in found:
-        metadata = secret["metadata"]
-        if metadata["name"] not in wanted and _is_own(app, secret):
-            await client.delete(kind, metadata["name"], app.namespace, uid=metadata["uid"])
+    # What is said of each is not kept: somebody may have labelled any number of them, with much said of each.
+    pages = client.pages(kind, app.namespace, labels=f"{SOURCES_LABEL}={app.name}", metadata_only=True)
+    own = [
+        (one["metadata"]["name"], one["metadata"]["uid"])
+        async for page in pages
+        for one in page.items
+        if _is_own(app, one)
+    ]
+    for name, uid in own:
+        if name not in wanted:
+            await client.delete(kind, name, app.namespace, uid=uid)
 
 
 async def _get(app: App, name: str, client: KubeClient) -> dict[str, Any] | None:

@@ -15,10 +15,15 @@ MAX_STATUS_BYTES = 1_000_000
 _STEPS = ((3, 500), (1, 500), (1, 100), (1, 20), (1, 5))
 _TOO_LARGE = ("request is too large", "larger than max", "entity too large")
 
-# What people or vendors wrote, or who answered: everything else is of a few words, or names an object that is there.
+# What people or vendors wrote, or who answered: everything else is of a few words, names an object that is there, or is
+# of the license, of which it is what may be told.
 _TEXTS = {
+    "availableReleases": ("versionLabel", "createdAt"),
     "conditions": ("message",),
+    "config": ("missing",),
     "images": ("image", "pull", "code", "message", "usedBy"),
+    "release": ("versionLabel",),
+    "sources": ("revision",),
     "workloads": ("message",),
     "unhandledImages": ("image", "path"),
 }
@@ -72,11 +77,10 @@ def _with_users(image: Mapping[str, Any], most: int) -> dict[str, Any]:
     return {**image, "usedBy": [*users[:most], *more]} if users else dict(image)
 
 
-def _masked(entries: Any, fields: tuple[str, ...], redactor: Redactor) -> list[dict[str, Any]]:
-    return [
-        {name: _text(value, redactor) if name in fields else value for name, value in entry.items()}
-        for entry in entries
-    ]
+def _masked(found: Any, fields: tuple[str, ...], redactor: Redactor) -> Any:
+    if isinstance(found, Mapping):
+        return {name: _text(value, redactor) if name in fields else value for name, value in found.items()}
+    return [_masked(entry, fields, redactor) for entry in found]
 
 
 def _text(value: Any, redactor: Redactor) -> Any:

@@ -10,10 +10,10 @@ import contextlib
 import logging
 import math
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from time import monotonic
 
-from kotsapp.fair_queue import NOBODY, FairQueue, Tenant
+from kotsapp.fair_queue import FairQueue, Tenant
 from kotsapp.images.reference import Reference
 from kotsapp.registry.asker import Asker
 from kotsapp.registry.config import Registries
@@ -31,81 +31,14 @@ from kotsapp.registry.limits import (
     MIN_SHARED,
     PATIENCE,
     QUEUED_PAUSE,
-    REGISTRY_SHARE,
     SHARED,
     SHORT_WAIT_SHARE,
     Shared,
 )
-from kotsapp.registry.puller import HostKnowledge, Puller
+from kotsapp.registry.puller import Puller
+from kotsapp.registry.slot import Asked, Host, Slot, Terms
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How an image is asked for: ``timeout`` seconds for all of it, on whose behalf, and with ``refresh`` in spite of
-    a pause that began before."""
-
-    timeout: float
-    refresh: bool = False
-    tenant: Tenant = NOBODY
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What came of a question. ``requests`` 0 and ``elapsed`` 0.0 when the host was paused and nothing was asked.
-
-    ``pause`` is the seconds for which the host is now left alone; ``elapsed`` counts from when it had its slot.
-    """
-
-    outcome: Evidence | NoAnswer
-    requests: int = 0
-    elapsed: float = 0.0
-    pause: float = 0.0
-    paused: bool = False
-
-    @property
-    def queued(self) -> bool:
-        """Whether the time was over for want of a slot: that says nothing of the registry."""
-        return isinstance(self.outcome, NoAnswer) and self.outcome.trouble is Trouble.QUEUED
-
-
-@dataclass(slots=True)
-class _Host:
-    """One registry as all its images share it."""
-
-    slots: FairQueue
-    doubtful: FairQueue
-    pause: HostPause
-    known: HostKnowledge = field(default_factory=HostKnowledge)
-    users: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One image's slot among all that are asked. ``called`` is on the monotonic clock; ``waited`` are the seconds
-    that it waited for the slot, ``late`` says that it has none: the time was over."""
-
-    reference: Reference
-    terms: Terms
-    called: float
-    waited: float
-    late: bool
-    host: _Host
-    leading: contextlib.AsyncExitStack
-
-    @property
-    def left(self) -> float:
-        """Seconds for the registry."""
-        return max(self.terms.timeout - self.waited, self.terms.timeout * REGISTRY_SHARE)
-
-    def queued(self, at: str, waited: float, asked: float = 0.0) -> NoAnswer:
-        """What is said when the wait for a slot took the time: ``waited`` seconds, and ``asked`` were the host's."""
-        if asked:
-            message = f"did not answer within {asked:.2g} s, after {waited:.2g} s of waiting for a place"
-        else:
-            message = f"was not asked yet: waited {waited:.2g} s for a place, which images of this or other apps have"
-        return NoAnswer(Trouble.QUEUED, at, message)
 
 
 class Throttle:
@@ -129,7 +62,7 @@ class Throttle:
         self._puller = puller
         self._observe = observe
         self._ask_each = ask_each
-        self._hosts: dict[str, _Host] = {}
+        self._hosts: dict[str, Host] = {}
         self._discovery_wait = shared.discovery_wait
         self._backoff_base = shared.backoff_base
         self._open = FairQueue(shared.requests, spare=not ask_each)
@@ -156,7 +89,7 @@ class Throttle:
         finally:
             host.users -= 1
 
-    async def _discovered(self, host: _Host, leading: contextlib.AsyncExitStack, terms: Terms) -> None:
+    async def _discovered(self, host: Host, leading: contextlib.AsyncExitStack, terms: Terms) -> None:
         """One request finds out how the host greets; the others then start with a token at once."""
         if not host.known.discovered:
             await _lead(host.known.discovery, leading, min(self._discovery_wait, terms.timeout * DISCOVERY_SHARE))
@@ -164,7 +97,7 @@ class Throttle:
                 await leading.aclose()
 
     async def _take_slots(
-        self, host: _Host, leading: contextlib.AsyncExitStack, tenant: Tenant, slots: contextlib.AsyncExitStack
+        self, host: Host, leading: contextlib.AsyncExitStack, tenant: Tenant, slots: contextlib.AsyncExitStack
     ) -> None:
         """A slot in each queue, or none: whoever waits in one holds up nobody in another, and leads nobody."""
         taken: FairQueue | None = None
@@ -183,7 +116,7 @@ class Throttle:
         for queue in (*queues, *([taken] if taken is not None else ())):
             slots.callback(queue.give_back, tenant)
 
-    def _queues(self, host: _Host, namespace: str) -> list[FairQueue]:
+    def _queues(self, host: Host, namespace: str) -> list[FairQueue]:
         """Where a slot is needed: at the host, and among all requests that are open; hosts that may be silent never
         take the last ones."""
         if host.known.discovered and not host.pause.is_failing(namespace):
@@ -259,7 +192,7 @@ class Throttle:
             logger.error("asking %s failed: %s", exchange.host, type(error).__name__)
             return NoAnswer(Trouble.MALFORMED, exchange.host, f"answered what we can't read ({type(error).__name__})")
 
-    def _wait(self, host: _Host, slot: Slot) -> float:
+    def _wait(self, host: Host, slot: Slot) -> float:
         """Seconds of the host's pause that apply: who wants a fresh look passes a pause older than the wish, but
         never a rate limit."""
         now, namespace = monotonic(), slot.terms.tenant.namespace
@@ -270,7 +203,7 @@ class Throttle:
             return 0.0
         return host.pause.remaining(now, namespace, slot.left)
 
-    def _host(self, name: str) -> _Host:
+    def _host(self, name: str) -> Host:
         host = self._hosts.get(name)
         if host is None:
             if len(self._hosts) >= MAX_HOSTS:
@@ -280,7 +213,7 @@ class Throttle:
                     del self._hosts[key]
             slots = self._registries.max_concurrent(name)
             for_new = 0 if self._ask_each else FOR_NEW
-            host = self._hosts[name] = _Host(
+            host = self._hosts[name] = Host(
                 FairQueue(slots, for_new=for_new if slots >= MIN_SHARED else 0),
                 FairQueue(DOUBTFUL_CONCURRENT + for_new, for_new=for_new),
                 HostPause(self._backoff_base),

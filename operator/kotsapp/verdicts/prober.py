@@ -22,7 +22,8 @@ from kotsapp.registry.evidence import Evidence, NoAnswer, Trouble
 from kotsapp.registry.guard import Guard
 from kotsapp.registry.limits import MAX_CACHED_VERDICTS, SHARED, Shared
 from kotsapp.registry.puller import Puller
-from kotsapp.registry.throttle import Slot, Terms, Throttle
+from kotsapp.registry.slot import Slot, Terms
+from kotsapp.registry.throttle import Throttle
 from kotsapp.verdicts.cache import ResultCache
 from kotsapp.verdicts.metrics import Metrics
 from kotsapp.verdicts.probe_result import ProbeResult, decide, decide_trouble

@@ -1,6 +1,5 @@
 """SARIF 2.1.0, which code scanning reads. https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html"""
 
-import json
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -8,14 +7,14 @@ from urllib.parse import quote
 from kotsapp import __version__
 from kotsapp.lint.findings import RULES, Finding, Location, Report
 from kotsapp.lint.formats.github import message
-from kotsapp.text import printable
+from kotsapp.text import json_text, printable
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 VERSION = "2.1.0"
 
 
 def text(report: Report) -> str:
-    return json.dumps(document(report), indent=2, ensure_ascii=False) + "\n"
+    return json_text(document(report))
 
 
 def document(report: Report) -> dict[str, Any]:
