@@ -93,7 +93,7 @@ def phase(name: str, fleet: Fleet, operator: Operator, disturb: Callable[[], Non
     print(f"{name:<36}{disturbed - began:>9.1f}{counts}{ready - disturbed:>15.1f} s", flush=True)
 
 
-def kill(operator: ForkedOperator, fleet: Fleet, rng: random.Random, times: int) -> int:
+def kill(operator: Operator, fleet: Fleet, rng: random.Random, times: int) -> int:
     """Kill it so often; returns how many of the kills came before it was done with what there was to do."""
     if operator.running:
         operator.kill()

@@ -61,6 +61,13 @@ def config_map(name: str, **data: str) -> Object:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
 
 
+def remove_apps(world: World) -> None:
+    """Ask for the end of every KotsApp of the world; what is asked once more is no error."""
+    apps = world.api.get("/apis/kotsapp.dev/v1alpha1/kotsapps")["items"]
+    for namespace in {app["metadata"]["namespace"] for app in apps}:
+        world.api.delete(f"/apis/kotsapp.dev/v1alpha1/namespaces/{namespace}/kotsapps")
+
+
 @dataclass(slots=True)
 class Tenant:
     """A namespace with a license Secret ``my-license``, and the calls that a person would make in it."""
@@ -102,6 +109,10 @@ class Tenant:
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
         return self.world.kubectl("-n", self.namespace, *arguments, stdin=stdin, check=check)
+
+    def remove_apps(self) -> None:
+        """Ask for the end of all of its KotsApps, which the operator then brings about."""
+        self.world.api.delete(self.path("kotsapps"))
 
     # -- what a person looks at
 

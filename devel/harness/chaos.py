@@ -4,7 +4,7 @@ import random
 import time
 
 from harness.fleet import Fleet
-from harness.forked import ForkedOperator
+from harness.running import Operator
 
 # Seconds from its start until an operator with a few apps has looked at all of them.
 BEGINNING = 0.4
@@ -12,7 +12,7 @@ BEGINNING = 0.4
 ANSWERING = 0.3
 
 
-def kill_once(operator: ForkedOperator, fleet: Fleet, rng: random.Random) -> None:
+def kill_once(operator: Operator, fleet: Fleet, rng: random.Random) -> None:
     """Start it, change a thing or two, and kill it while it is at work, or has just begun or ended it."""
     operator.start(ready=False)
     time.sleep(rng.uniform(0.0, BEGINNING))

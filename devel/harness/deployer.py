@@ -20,7 +20,7 @@ def make_deployer(tenant: Tenant, *, verbs: Sequence[str] = VERBS, everywhere: b
     """
     world, namespace = tenant.world, tenant.namespace
     role = f"{namespace}-deployer"
-    tenant.kubectl("create", "serviceaccount", NAME)
+    world.api.create(tenant.path("serviceaccounts"), {"metadata": {"name": NAME}})
     rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": list(verbs)}]
     world.api.create(f"{_RBAC}/clusterroles", {"metadata": {"name": role}, "rules": rules})
     bindings = f"{_RBAC}/namespaces/{namespace}/rolebindings"

@@ -7,6 +7,7 @@ import yaml
 
 from harness.apps import PRIVATE, Object, Tenant, config_map, deployment
 from harness.flux import FluxObjects, Sops, page_objects
+from harness.forked import ForkedOperator
 from harness.gitops_page import APP, commit
 from harness.running import ACCOUNT, Operator
 from harness.waiting import until
@@ -48,7 +49,7 @@ class Page:
         self.flux.apply(*page_objects("decryption:"))
         if self.operator is None:
             until(self._has_account, "Flux has applied the operator's account", 120)
-            self.operator = Operator(world, self.operator_folder, self.tenant.signer.folder).start()
+            self.operator = ForkedOperator(world, self.operator_folder, self.tenant.signer.folder).start()
 
     def commit(self, text: str) -> Object:
         """A new release of the vendor's; Flux's Ready condition, when it is done with it."""

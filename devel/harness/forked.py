@@ -1,74 +1,89 @@
-"""Operators that start at once, forked from a process that has imported everything: for the tests that start many."""
+"""Operators that start at once: forked from one process that has imported everything, for all tests of a worker."""
 
+import atexit
+import functools
+import json
 import os
+import select
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
-from harness.running import ENDED_WITH_US, Operator
-from harness.waiting import until
+from harness.running import ROOT, Operator
+from localworld.process import Child
 
-# Each line read is the path of a log; the answer is the process id of an operator that writes to it.
-_PARENT = """
-import ctypes, os, signal, sys
-import kotsapp.cli, kotsapp.cli.run, kotsapp.handlers, kubernetes.aio.client
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-for line in iter(sys.stdin.readline, ""):
-    pid = os.fork()
-    if pid == 0:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it ends with who forked it, however that ends
-        log = os.open(line.strip(), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        null = os.open(os.devnull, os.O_RDONLY)
-        for descriptor, target in ((null, 0), (log, 1), (log, 2)):
-            os.dup2(descriptor, target)
-        sys.exit(kotsapp.cli.main(sys.argv[1:]))
-    print(pid, flush=True)
-"""
+_PARENT_SECONDS = 60.0
+# The preloaded library is what this is for, and it is loaded when a program is begun.
+_EXECUTED = "LD_PRELOAD"
 
 
 class ForkedOperator(Operator):
-    """An Operator with its own memory and connections all the same; ``close`` ends the process it is forked from."""
+    """An Operator with its own memory and connections all the same, whose start takes little of the processor.
 
-    _parent: subprocess.Popen[str] | None = None
-    _pid = 0
+    What has to be there before Python is (``extra_path``, LD_PRELOAD) takes a process that is begun from nothing.
+    """
 
-    @property
-    def pid(self) -> int:
-        return self._pid
+    def _begin(self, log: Path) -> "subprocess.Popen[bytes] | ForkedProcess":
+        if self.extra_path or self.entering or _EXECUTED in self.environment:
+            return super()._begin(log)
+        return ForkedProcess(self.arguments, self.environment, log)
 
-    @property
-    def running(self) -> bool:
-        return bool(self._pid) and Path(f"/proc/{self._pid}").exists()
 
-    def start(self, *, ready: bool = True) -> Self:
-        assert not self.running, "one at a time"
-        if self._parent is None:
-            self._parent = subprocess.Popen(
-                [*ENDED_WITH_US, sys.executable, "-c", _PARENT, *self.arguments],
-                env=self.environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        at = self.log.stat().st_size if self.log.exists() else 0
-        assert self._parent.stdin is not None
-        assert self._parent.stdout is not None
-        print(self.log, file=self._parent.stdin, flush=True)
-        self._pid = int(self._parent.stdout.readline())
-        if ready:
-            self._wait_started(at)
-        return self
+class ForkedProcess:
+    """One forked operator, with what Popen has of a process."""
 
-    def kill(self) -> None:
-        os.kill(self._pid, signal.SIGKILL)
-        until(lambda: not self.running, "the operator is gone", 10)
+    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+        self.returncode: int | None = None
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(str(_parent()))
+        request = {"arguments": arguments, "environment": environment, "log": str(log)}
+        self._connection.sendall(json.dumps(request).encode() + b"\n")
+        self._answers = self._connection.makefile("rb", buffering=0)
+        self.pid = int(self._answers.readline())
 
-    def close(self) -> None:
-        if self.running:
-            self.kill()
-        if self._parent is not None:
-            self._parent.kill()
-            self._parent.communicate()
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code; TimeoutExpired while it runs."""
+        if self.returncode is None:
+            ends = select.poll()
+            ends.register(self._connection, select.POLLIN)
+            if not ends.poll(None if timeout is None else timeout * 1000):
+                raise subprocess.TimeoutExpired("a forked operator", timeout or 0.0)
+            # Where nothing is said, its parent was killed, and it with it.
+            self.returncode = int(self._answers.readline() or -signal.SIGKILL)
+            self._answers.close()
+            self._connection.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+
+@functools.cache
+def _parent() -> Path:
+    """The socket of the process that operators of this one are forked from, which ends with this one."""
+    folder = Path(tempfile.mkdtemp(prefix="kotsapp-operators-"))
+    path = folder / "socket"
+    command = [sys.executable, "-m", "harness.fork_parent", str(path)]
+    modules = os.pathsep.join([str(ROOT / "operator"), str(ROOT / "devel")])
+    parent = Child("fork parent", command, log=folder / "log", env={**os.environ, "PYTHONPATH": modules})
+    parent.start()
+    parent.wait_until(path.exists, seconds=_PARENT_SECONDS)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(parent.stop)
+    return path

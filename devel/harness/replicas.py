@@ -9,7 +9,8 @@ from pathlib import Path
 
 from harness.audit import WRITES
 from harness.faults import FaultyProxy
-from harness.running import ACCOUNT, Operator
+from harness.forked import ForkedOperator
+from harness.running import ACCOUNT
 from localworld.programs import apt
 from localworld.world import World
 
@@ -19,7 +20,7 @@ _REVIEWS = ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "tokenreviews
 _TOKEN_ID = "authentication.kubernetes.io/credential-id"
 
 
-class Replica(Operator):
+class Replica(ForkedOperator):
     """With a token of its own, by which the audit log tells it from the others; through a proxy, if there is one."""
 
     def __init__(

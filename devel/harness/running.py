@@ -8,11 +8,14 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from harness.waiting import until
 from localworld.patience import patience
 from localworld.world import World
+
+if TYPE_CHECKING:
+    from harness.forked import ForkedProcess
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = ("kotsapp-system", "kotsapp-operator")
@@ -45,9 +48,9 @@ class Operator:
         self._keys = keys
         self._registries = world.registries_file
         self._kubeconfig = kubeconfig or world.kubeconfig_for_service_account(*ACCOUNT)
-        self._path = [str(path) for path in (extra_path, ROOT / "operator") if path is not None]
+        self.extra_path = extra_path
         self.entering: list[str] = []
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
         self._port_file = 0
 
     @classmethod
@@ -82,18 +85,23 @@ class Operator:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("KUBE")}
         return inherited | {
             "KUBECONFIG": str(self._kubeconfig),
-            "PYTHONPATH": os.pathsep.join(self._path),
+            "PYTHONPATH": os.pathsep.join(
+                str(path) for path in (self.extra_path, ROOT / "operator") if path is not None
+            ),
             "PATH": f"{self.world.programs.helm.parent}{os.pathsep}{inherited['PATH']}",
         }
 
     def start(self, *, ready: bool = True) -> Self:
         at = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as log:
-            command = [*ENDED_WITH_US, *self.command]
-            self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+        self._process = self._begin(self.log)
         if ready:
             self._wait_started(at)
         return self
+
+    def _begin(self, log: Path) -> "subprocess.Popen[bytes] | ForkedProcess":
+        """A process of its own, which appends to the log."""
+        with log.open("ab") as said:
+            return subprocess.Popen([*ENDED_WITH_US, *self.command], env=self.environment, stdout=said, stderr=said)
 
     def _wait_started(self, at: int) -> None:
         """One that does not get ready is left to nobody: who asked for it has none to end."""
@@ -125,6 +133,11 @@ class Operator:
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(10 * patience())
+
+    def close(self) -> None:
+        """Kill it, if it runs."""
+        if self.running:
+            self.kill()
 
     def pause(self) -> None:
         """As a machine does that has no time for it."""

@@ -1,13 +1,14 @@
 """One world and one operator for all end-to-end tests; each test has a namespace of its own."""
 
-import functools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.apps import CEL_MINOR, DOWN, LICENSE_ID, PRIVATE, PUBLIC, SLUG, TALKATIVE, VENDOR, Tenant
+from harness.apps import CEL_MINOR, DOWN, LICENSE_ID, PRIVATE, PUBLIC, SLUG, TALKATIVE, VENDOR, Tenant, remove_apps
+from harness.forked import ForkedOperator
 from harness.kstatus import disagreements_of_a_session
 from harness.licenses import Signer
 from harness.running import ROOT, Operator
@@ -56,7 +57,7 @@ def witness(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def shared_operator(
     world: World, signer: Signer, witness: Witness, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Operator]:
-    operator = Operator(world, tmp_path_factory.mktemp("operator"), signer.folder, "--lend", "edit")
+    operator = ForkedOperator(world, tmp_path_factory.mktemp("operator"), signer.folder, "--lend", "edit")
     yield operator
     metrics = ""
     if operator.running:
@@ -66,8 +67,15 @@ def shared_operator(
     assert (leaks, disagreements_of_a_session(witness)) == ({}, [])
 
 
+@pytest.fixture(scope="module")
+def left_with_no_app(world: World) -> Iterator[None]:
+    """Whatever apps a file's tests made go with it: each operator that starts would look at all of them anew."""
+    yield
+    remove_apps(world)
+
+
 @pytest.fixture
-def operator(shared_operator: Operator) -> Operator:
+def operator(shared_operator: Operator, left_with_no_app: None) -> Operator:
     """The running operator; a test that ends it leaves it to the next one to start it again."""
     if not shared_operator.running:
         shared_operator.start()
@@ -75,15 +83,23 @@ def operator(shared_operator: Operator) -> Operator:
 
 
 @pytest.fixture
-def tenant(world: World, signer: Signer, operator: Operator) -> Tenant:
-    """A fresh namespace with a valid license in it."""
-    return Tenant.make(world, signer)
+def new_tenant(world: World, signer: Signer, operator: Operator) -> Iterator[Callable[..., Tenant]]:
+    """Makes tenants, whose apps go with the test; parameters are fields of the license's spec."""
+    made: list[Tenant] = []
+
+    def make(**license: Any) -> Tenant:
+        made.append(Tenant.make(world, signer, **license))
+        return made[-1]
+
+    yield make
+    for tenant in made:
+        tenant.remove_apps()
 
 
 @pytest.fixture
-def new_tenant(world: World, signer: Signer, operator: Operator) -> Callable[..., Tenant]:
-    """Makes further tenants; parameters are fields of the license's spec."""
-    return functools.partial(Tenant.make, world, signer)
+def tenant(new_tenant: Callable[..., Tenant]) -> Tenant:
+    """A fresh namespace with a valid license in it."""
+    return new_tenant()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.apps import LICENSE_ID, Tenant, config_map
+from harness.forked import ForkedOperator
 from harness.licenses import Signer
 from harness.running import ROOT, Operator
 from harness.waiting import stays, until
@@ -25,7 +26,7 @@ def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def own_operator(own_world: World, signer: Signer, tmp_path: Path) -> Iterator[Operator]:
-    operator = Operator(own_world, tmp_path, signer.folder).start()
+    operator = ForkedOperator(own_world, tmp_path, signer.folder).start()
     yield operator
     if operator.running:
         operator.kill()

@@ -12,8 +12,9 @@ import yaml
 
 from harness import reference
 from harness.apps import LICENSE_ID, PRIVATE, PUBLIC, SLUG, Tenant, config_map, deployment
+from harness.forked import ForkedOperator
 from harness.licenses import Signer
-from harness.running import ROOT, Operator
+from harness.running import ROOT
 from harness.waiting import until
 from localworld.world import World
 
@@ -138,7 +139,7 @@ def test_the_apps_use_every_field_that_was_released_and_today_knows_all_but_what
 def test_under_todays_definition_all_is_valid_and_nothing_that_runs_changes(
     released_world: World, tenant: Tenant, signer: Signer, tmp_path: Path
 ) -> None:
-    operator = Operator(released_world, tmp_path, signer.folder).start()
+    operator = ForkedOperator(released_world, tmp_path, signer.folder).start()
     try:
         for name, spec in APPS.items():
             tenant.put_app_spec(name, spec)

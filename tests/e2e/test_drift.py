@@ -9,7 +9,9 @@ import pytest
 from harness.apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
 from harness.audit import position, writes
 from harness.deployer import make_deployer
+from harness.licenses import Signer
 from harness.objects import obj, service, widgets
+from harness.running import Operator
 from harness.waiting import stays, until
 from localworld.api import ApiError
 from localworld.world import World
@@ -90,11 +92,11 @@ def drifting() -> dict[str, Tenant]:
 
 @pytest.mark.parametrize("name", DRIFTS)
 def test_what_somebody_changed_is_put_right(
-    drifting: dict[str, Tenant], new_tenant: Callable[..., Tenant], name: str
+    drifting: dict[str, Tenant], world: World, signer: Signer, operator: Operator, name: str
 ) -> None:
     """One app for all of them: each change is another field's, so that nothing is fought over."""
     if not drifting:
-        tenant = drifting["tenant"] = new_tenant()
+        tenant = drifting["tenant"] = Tenant.make(world, signer)
         credentials = obj("v1", "Secret", "credentials", stringData={"password": "ours"})
         objects = [deployment("example", PUBLIC), deployment("routed", PRIVATE), credentials]
         tenant.put_app("app", [*objects, config_map("settings", a="b"), service("example")])

@@ -9,6 +9,7 @@ import pytest
 
 from harness.apps import PRIVATE, PUBLIC, Object, Tenant, config_map, deployment
 from harness.deployer import make_deployer
+from harness.forked import ForkedOperator
 from harness.licenses import Signer
 from harness.running import Operator
 from harness.waiting import until
@@ -275,7 +276,7 @@ def attempted(
     """As the operator is shipped: it lends no more than workloads need."""
     if shared_operator.running:
         shared_operator.stop()
-    return attempt(world, signer, Operator(world, tmp_path_factory.mktemp("narrow"), signer.folder), ATTEMPTS)
+    return attempt(world, signer, ForkedOperator(world, tmp_path_factory.mktemp("narrow"), signer.folder), ATTEMPTS)
 
 
 def _is_judged(ready: Object) -> bool:
@@ -289,7 +290,7 @@ def attempted_with_more(
     """As where it lends all that ``edit`` grants."""
     if shared_operator.running:
         shared_operator.stop()
-    lending = Operator(world, tmp_path_factory.mktemp("lending"), signer.folder, "--lend", "edit")
+    lending = ForkedOperator(world, tmp_path_factory.mktemp("lending"), signer.folder, "--lend", "edit")
     return attempt(world, signer, lending, WITH_MORE)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.faults import FaultyProxy
+from harness.forked import ForkedOperator
 from harness.licenses import Signer
 from harness.running import ACCOUNT, Operator
 from harness.waiting import until
@@ -28,7 +29,7 @@ def behind(
         shared_operator.stop()
     proxy.veto = lambda line: "/kotsapps?" in line or "/kotsapps " in line
     kubeconfig = proxy.kubeconfig(world.kubeconfig_for_service_account(*ACCOUNT))
-    operator = Operator(world, tmp_path, signer.folder, kubeconfig=kubeconfig).start(ready=False)
+    operator = ForkedOperator(world, tmp_path, signer.folder, kubeconfig=kubeconfig).start(ready=False)
     yield operator
     if operator.running:
         operator.kill()

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,32 +46,31 @@ def own_operator(own_world: World, signer: Signer, tmp_path: Path) -> Iterator[C
     made: list[Operator] = []
 
     def make(*flags: str, kubeconfig: Path | None = None, extra_path: Path | None = None) -> Operator:
-        made.append(Operator(own_world, tmp_path, signer.folder, *flags, kubeconfig=kubeconfig, extra_path=extra_path))
+        made.append(
+            ForkedOperator(own_world, tmp_path, signer.folder, *flags, kubeconfig=kubeconfig, extra_path=extra_path)
+        )
         return made[-1]
 
     yield make
     for operator in made:
-        if operator.running:
-            operator.kill()
+        operator.close()
 
 
 def test_killed_at_random_moments_while_apps_come_change_and_go(
-    own_world: World, signer: Signer, tmp_path: Path
+    own_world: World, signer: Signer, own_operator: Callable[..., Operator]
 ) -> None:
     rng = random.Random(SEED)
     fleet = Fleet(Tenant.make(own_world, signer), rng)
-    operator = ForkedOperator(own_world, tmp_path, signer.folder)
-    with closing(operator):
-        operator.start()
-        fleet.start(steady=2, changing=3)
-        operator.kill()
+    operator = own_operator().start()
+    fleet.start(steady=2, changing=3)
+    operator.kill()
 
-        for _ in range(KILLS):
-            kill_once(operator, fleet, rng)
+    for _ in range(KILLS):
+        kill_once(operator, fleet, rng)
 
-        operator.start()
-        fleet.wait_ready()
-        fleet.check(Tenant.make(own_world, signer))
+    operator.start()
+    fleet.wait_ready()
+    fleet.check(Tenant.make(own_world, signer))
 
 
 def test_what_was_made_right_before_a_kill_is_known_afterwards(

@@ -13,6 +13,7 @@ import yaml
 
 from harness.apps import LICENSE_ID, PRIVATE, PROXIED, PUBLIC, SLUG, Tenant, config_map, deployment
 from harness.audit import OPERATOR
+from harness.forked import ForkedOperator
 from harness.licenses import Signer
 from harness.running import ROOT, Operator
 from harness.shipped import CHART, NAME, NAMESPACE
@@ -43,7 +44,7 @@ def run_as_installed(world: World, signer: Signer, folder: Path, *flags: str) ->
     pod = json.loads(world.kubectl("get", "deployment", NAME, "-n", NAMESPACE, "-o", "json"))["spec"]["template"]
     arguments = pod["spec"]["containers"][0]["args"]
     assert arguments[0] == "run"
-    return Operator(world, folder, signer.folder, *arguments[1:], "--log-format", "text", *flags).start()
+    return ForkedOperator(world, folder, signer.folder, *arguments[1:], "--log-format", "text", *flags).start()
 
 
 def helm(world: World, folder: Path, *arguments: str, values: dict[str, Any] | None = None) -> str:

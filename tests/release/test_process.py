@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -317,6 +318,30 @@ async def test_the_folder_of_a_reader_at_work_is_no_leftover(reader: Reader, tmp
     await reader.start()
     assert leftovers.removed(tmp_path) == frozenset()
     assert (await run(reader, "echo", "still there")).text == "still there"
+
+
+def test_a_folder_that_was_just_made_is_no_leftover_to_an_operator_that_starts_at_the_same_moment(
+    tmp_path: Path,
+) -> None:
+    over = threading.Event()
+
+    def sweep() -> None:
+        while not over.is_set():
+            leftovers.removed(tmp_path)
+
+    other = threading.Thread(target=sweep)
+    other.start()
+    try:
+        made = [leftovers.new_folder(tmp_path) for _ in range(300)]
+    finally:
+        over.set()
+        other.join()
+
+    assert [folder.name for folder, _ in made if not folder.exists()] == []
+    for _, lock in made:
+        lock.close()
+    leftovers.removed(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_answers_frames_are_small(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from kotsapp.manifests.limits import MIB
 from kotsapp.release import leftovers
@@ -59,11 +59,13 @@ class Asked:
 class Server:
     """The server's process as its parent knows it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket, folder: Path) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, control: socket.socket, folder: Path, lock: IO[bytes]
+    ) -> None:
         self._process = process
         self._control = control
         self._folder = folder
-        self._lock = leftovers.hold(folder)
+        self._lock = lock
         self._number = 0
         self._ends: dict[int, asyncio.Future[tuple[int, str]]] = {}
         self._channels: dict[int, socket.socket] = {}
@@ -73,7 +75,7 @@ class Server:
     @classmethod
     async def started(cls, base: Path, jobs: str, limits: Limits, programs: tuple[str, ...]) -> "Server":
         try:
-            folder = await asyncio.to_thread(leftovers.new_folder, base)
+            folder, lock = await asyncio.to_thread(leftovers.new_folder, base)
         except OSError as error:
             raise NoFolderError(error.strerror or str(error)) from None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -91,7 +93,7 @@ class Server:
                 # Of the operator's session: where Linux shares cores among sessions first, niceness counts within one.
                 process_group=0,
             )
-        server = cls(process, ours, folder)
+        server = cls(process, ours, folder, lock)
         asyncio.get_running_loop().add_reader(ours.fileno(), server._receive)
         try:
             await asyncio.wait_for(server._ready, _START_SECONDS)

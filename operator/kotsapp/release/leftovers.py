@@ -7,15 +7,21 @@ from pathlib import Path
 from typing import IO
 
 _PREFIX = "kotsapp-reader-"
+_NEW = "kotsapp-new-reader-"
 _LOCK = "alive.lock"
 _JOB = "job-"
 
 
-def new_folder(base: Path) -> Path:
-    """A folder of a server, for its jobs' folders; ``hold`` it."""
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
-    (folder / _LOCK).touch(mode=0o600)
-    return folder
+def new_folder(base: Path) -> tuple[Path, IO[bytes]]:
+    """A folder of a server, for its jobs' folders, and what holds it.
+
+    It gets the name by which leftovers are found when it is held already: another operator that starts at the same
+    moment would take it for one. Whoever is killed before that leaves a folder with nothing in it.
+    """
+    made = Path(tempfile.mkdtemp(prefix=_NEW, dir=base))
+    (made / _LOCK).touch(mode=0o600)
+    lock = hold(made)
+    return made.rename(made.with_name(_PREFIX + made.name.removeprefix(_NEW))), lock
 
 
 def hold(folder: Path) -> IO[bytes]:
