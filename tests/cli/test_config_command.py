@@ -116,7 +116,7 @@ def test_what_a_release_draws_is_said_to_be_others_at_each_run(
         "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {p: 'repl{{ ConfigOption \"generated\" }}'}\n"
     )
     assert render(folder, signer) == 0
-    assert "passwords are drawn (item generated), others at each run" in capsys.readouterr().err
+    assert "passwords are drawn (item generated), new ones at each run" in capsys.readouterr().err
 
 
 def test_what_is_given_is_in_the_document_that_is_printed_anew(

@@ -118,7 +118,7 @@ async def test_why_tells_where_something_looks_like_the_image_that_is_meant() ->
 async def test_why_names_the_images_that_there_are_when_none_or_many_are_meant() -> None:
     api = fake_cluster()
     put_app(api, images=IMAGES)
-    with pytest.raises(CommandError, match=r"no image is.*typo:v1"):
+    with pytest.raises(CommandError, match=r"no image matches.*typo:v1"):
         await run(api, "why", "shop", "redis")
     with pytest.raises(CommandError, match="say which"):
         await run(api, "why", "shop", "quay.io")

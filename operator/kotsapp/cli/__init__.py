@@ -1,4 +1,4 @@
-"""The command line: the operator itself, and its core without a cluster."""
+"""Run the operator, or use it without a cluster: check a release, find private images, write what would be applied."""
 
 import argparse
 import os
@@ -13,6 +13,7 @@ from kotsapp.cli.commands import COMMANDS, PLUGIN_VERBS
 from kotsapp.cli.ending import carry_out
 from kotsapp.cli.errors import EXIT_USAGE
 from kotsapp.cli.loading import no_collector
+from kotsapp.cli.parsing import Parser
 from kotsapp.cli.spelling import correction
 from kotsapp.text import printable
 
@@ -21,9 +22,9 @@ from kotsapp.text import printable
 FIRST_PROCESS = 1
 
 
-def parser(commands: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+def parser(commands: Sequence[str] = tuple(COMMANDS)) -> Parser:
     """The command line, with these commands: each one's arguments are a module. With none all are named, for help."""
-    top = argparse.ArgumentParser(prog="kotsapp", description=__doc__)
+    top = Parser(prog="kotsapp", description=__doc__)
     top.add_argument("--version", action="version", version=f"kotsapp {__version__}")
     added = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():

@@ -8,7 +8,7 @@ COMMANDS = {
     "config": "list what a release asks for, or print a file to answer it with",
     "lint": "check a release without a license: every document, call, chart and image",
     "render": "rewrite manifests as the operator would, without a cluster",
-    "completion": "print the completion of a shell: bash, zsh or fish",
+    "completion": "print the completion script for bash, zsh or fish",
 }
 
 # Those of ``kubectl kotsapp``, which people type here, too.

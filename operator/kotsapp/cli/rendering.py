@@ -67,7 +67,7 @@ def render(args: argparse.Namespace, files: Sequence[SourceFile], engine: Engine
         _note(note)
     if release.drawn.items or release.drawn.calls:
         what = listed([f"item {name}" for name in release.drawn.items], 5) or "in template calls"
-        _note(f"passwords are drawn ({what}), others at each run: keep what you apply, or let the operator keep them")
+        _note(f"passwords are drawn ({what}), new ones at each run: keep what you apply, or let the operator keep them")
     for warning in (*release.warnings, *(note for _, note in not_fetched(release.objects))):
         _note(warning)
     for chart in release.unpatched_charts:

@@ -7,7 +7,7 @@ from kotsapp.cli.examples import with_examples
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    text = "Print what a shell completes the command line by."
+    text = "Print the script by which a shell completes kotsapp."
     parser = commands.add_parser(
         "completion", help=COMMANDS["completion"], description=text, **with_examples("completion")
     )

@@ -16,10 +16,12 @@ LOG_FORMATS = ("text", "json")
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
-        "run", help=COMMANDS["run"], description="Keep KotsApps true until SIGTERM.", **with_examples("run")
+        "run", help=COMMANDS["run"], description="Run the operator, until SIGTERM.", **with_examples("run")
     )
     scope = parser.add_mutually_exclusive_group()
-    scope.add_argument("--namespace", "-n", action="append", default=[], metavar="NS", help="only here; repeatable")
+    scope.add_argument(
+        "--namespace", "-n", action="append", default=[], metavar="NS", help="watch this one alone; repeatable"
+    )
     scope.add_argument("--all-namespaces", "-A", action="store_true", help="the whole cluster (default)")
     parser.add_argument(
         "--registries", type=Path, metavar="FILE", help="where registries really are, and how to trust them"
@@ -36,7 +38,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--refuse-v1beta1-licenses",
         action="store_true",
-        help="take no license of kots.io/v1beta1, which is signed over MD5 digests",
+        help="refuse licenses of kots.io/v1beta1, which are signed over MD5 digests",
     )
     parser.add_argument(
         "--lend",

@@ -11,6 +11,7 @@ from kotsapp import __version__
 from kotsapp.cli.durations import waiting
 from kotsapp.cli.errors import EXIT_USAGE
 from kotsapp.cli.formats import FORMATS, add_output_option
+from kotsapp.cli.parsing import Parser
 from kotsapp.cli.plugin.words import KINDS, in_order
 from kotsapp.text import printable
 
@@ -27,9 +28,9 @@ _VERBS = (
         "every image: what was found, and from where pods pull it; exit code 1 if one can't be",
         "shop",
     ),
-    ("why", "why.run", "all that is known of one image, and what to do about it", "shop quay.io/my-org/api:v1"),
+    ("why", "why.run", "all that is known about one image, and what to do about it", "shop quay.io/my-org/api:v1"),
     ("events", "events.run", "what happened to the app, oldest first", "shop"),
-    ("tree", "tree.run", "the app's objects, and the pods that run of them", "shop"),
+    ("tree", "tree.run", "the app's objects, and their pods", "shop"),
     (
         "diff",
         "diff.run",
@@ -50,8 +51,8 @@ _VERBS = (
         "render the release anew now: what charts draw and don't look up changes",
         "shop --wait",
     ),
-    ("suspend", "suspend.suspend", "leave everything as it is, until it is resumed", "shop"),
-    ("resume", "suspend.resume", "keep it true again", "shop"),
+    ("suspend", "suspend.suspend", "leave the app as it is, until it is resumed", "shop"),
+    ("resume", "suspend.resume", "go on after suspend", "shop"),
 )
 VERBS = tuple(verb[0] for verb in _VERBS)
 _PRINTING = frozenset({"get", "status", "images", "why", "events", "tree", "history"})
@@ -89,13 +90,13 @@ def commands_of(top: ArgumentParser) -> dict[str, ArgumentParser]:
     return dict(next(action.choices for action in top._actions if isinstance(action.choices, dict)))
 
 
-def parser() -> ArgumentParser:
+def parser() -> Parser:
     common = _common()
-    top = ArgumentParser(
+    top = Parser(
         prog="kubectl kotsapp",
-        description="Look at a KotsApp as you want to, and ask for another try.",
+        description="Look at KotsApps in a cluster: how they are, why, and what to do. Retry or suspend one.",
         epilog="Options of kubectl come before or after the command; NAME may be kotsapp/NAME, and is left out where "
-        "there is one KotsApp only.\n\nExamples:\n"
+        "there is only one KotsApp.\n\nExamples:\n"
         + "".join(f"  {_example(verb[0], verb[3])}\n" for verb in _VERBS[:4]),
         formatter_class=RawDescriptionHelpFormatter,
         parents=[common],
@@ -113,7 +114,9 @@ def parser() -> ArgumentParser:
         )
         command.add_argument("name", metavar="NAME", nargs="?", type=app_name, help="or kotsapp/NAME")
         if name == "why":
-            command.add_argument("image", metavar="IMAGE", help="as written or as pulled, or a part that only it has")
+            command.add_argument(
+                "image", metavar="IMAGE", help="as written or as pulled, or a part that only this one has"
+            )
         if name == "diff":
             text = (
                 "the license keys that the operator trusts beside the vendor's, where sources are outside the cluster"
@@ -127,7 +130,9 @@ def parser() -> ArgumentParser:
         if name == "status":
             command.add_argument("-w", "--watch", action="store_true", help="print it again whenever it changes")
         if name in _WAITING:
-            command.add_argument("--wait", action="store_true", help="until it was done; exit code 1 unless Ready then")
+            command.add_argument(
+                "--wait", action="store_true", help="wait until it is done; exit code 1 unless Ready then"
+            )
             text = "how long to wait, such as 90s (default: 10m)"
             command.add_argument("--timeout", type=waiting, default=WAIT_SECONDS, metavar="DURATION", help=text)
         if name == "get":
@@ -147,9 +152,9 @@ def app_name(text: str) -> str:
     return name
 
 
-def _common() -> ArgumentParser:
+def _common() -> Parser:
     """kubectl's own options; nothing is set where one is not given, so that it counts on either side of the verb."""
-    common = ArgumentParser(add_help=False, argument_default=SUPPRESS)
+    common = Parser(add_help=False, argument_default=SUPPRESS)
     group = common.add_argument_group("options of kubectl")
     group.add_argument("-n", "--namespace", help="default: the current context's")
     group.add_argument("-A", "--all-namespaces", action="store_true", help="look in every namespace")

@@ -49,7 +49,7 @@ def chosen(wanted: str, images: Sequence[Image], unhandled: Sequence[Image] = ()
             f"{problem}: spec.imagePaths would route it (kubectl kotsapp images has the entry)", EXIT_PROBLEM
         )
     also = f"; there are {known}" if images else ""
-    raise CommandError(f"no image is, or has in it, {wanted!r}{also}", EXIT_PROBLEM)
+    raise CommandError(f"no image matches {wanted!r}{also}", EXIT_PROBLEM)
 
 
 def advice(image: Image, app: App) -> str:
