@@ -50,7 +50,8 @@ def render(args: argparse.Namespace, files: Sequence[SourceFile], engine: Engine
     patched = patch(found, pulls, renderer.pull_secret)
     references = [parse(pull.reference) for pull in pulls.values()]
     domains = renderer.domains(release.application).opening(references)
-    namespaces = [name or args.namespace for name in _namespaces(args, release, patched)]
+    # Objects that name the namespace of the app, and objects that name none, may need the same secret.
+    namespaces = dict.fromkeys(name or args.namespace for name in _namespaces(args, release, patched))
     secrets = [_secret(renderer.pull_secret, namespace, license, domains) for namespace in namespaces]
     if args.namespace and not args.kustomize:
         patched = placed(patched, args.namespace)
@@ -150,11 +151,6 @@ def _found(args: argparse.Namespace, release: Release) -> list[Found]:
 def _secret(name: str, namespace: str | None, license: License, domains: Domains) -> dict[str, Any]:
     secret = pull_secret(name, namespace or "", license.license_id, domains, {})
     return secret | {"metadata": {key: value for key, value in secret["metadata"].items() if value}}
-
-
-def _distinct(secrets: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Objects that name the app's namespace and objects that name none may need the same secret."""
-    return [secret for index, secret in enumerate(secrets) if secret not in secrets[:index]]
 
 
 def _write(
