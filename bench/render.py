@@ -18,7 +18,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,18 +140,18 @@ def _measure_calls(folder: Path, program: str | None, runs: int) -> None:
         (release / f"{number}.yaml").write_text(text.replace("CALLS", "".join(ours)))
         (chart / "templates" / f"{number}.yaml").write_text(text.replace("CALLS", "".join(theirs)))
     title = f"{FILES * CALLS} calls in {FILES} files"
-    alone = _measured(f"helm template, {title}", [helm, "template", "same", str(chart)], runs)
-    whole = _measured(f"kotsapp render, {title} and a Config", [*_render(folder, release), f"--helm={helm}"], runs)
-    loading = [
-        sys.executable,
-        "-c",
-        "import kotsapp.cli.render, kotsapp.cli.rendering, kotsapp.release.template_engine",
-    ]
-    loaded = _measured("python, starting and loading what that takes", loading, runs)
+    modules = "kotsapp.cli.render, kotsapp.cli.rendering, kotsapp.release.template_engine"
+    commands = {
+        f"helm template, {title}": [helm, "template", "same", str(chart)],
+        f"kotsapp render, {title} and a Config": [*_render(folder, release), f"--helm={helm}"],
+        "python, starting and loading what that takes": [sys.executable, "-c", f"import {modules}"],
+    }
+    alone, whole, loaded = _in_turns(commands, runs)
     warm = _warm(folder, release, helm, runs)
     print(f"the same release, read in a warm process as the operator's readers are: {warm:.3f} s, median of {runs}")
     times = _ratio(whole, alone, "elapsed"), _ratio(loaded, alone, "elapsed"), warm / _median(alone, "elapsed")
     print("as multiples of helm template: kotsapp render {:.2f}, its loading {:.2f}, warm {:.2f}".format(*times))
+    print(f"in CPU: kotsapp render {_ratio(whole, alone, 'cpu'):.2f}, its loading {_ratio(loaded, alone, 'cpu'):.2f}")
 
 
 def _warm(folder: Path, release: Path, helm: str, runs: int) -> float:
@@ -168,12 +168,20 @@ def _warm(folder: Path, release: Path, helm: str, runs: int) -> float:
     return statistics.median(times)
 
 
+def _in_turns(commands: Mapping[str, Sequence[str]], runs: int) -> list[list[Cost]]:
+    """Run commands by their titles in turns, so that whatever else the machine does meets all, and print the costs."""
+    for command in commands.values():
+        _run(command)
+    rounds = [[_run(command) for command in commands.values()] for _ in range(runs)]
+    costs = [list(column) for column in zip(*rounds, strict=True)]
+    for title, one in zip(commands, costs, strict=True):
+        _print(title, one)
+    return costs
+
+
 def _measured(title: str, command: Sequence[str], runs: int) -> list[Cost]:
     """Run a command, once to warm up, and print what it costs."""
-    _run(command)
-    costs = [_run(command) for _ in range(runs)]
-    _print(title, costs)
-    return costs
+    return _in_turns({title: command}, runs)[0]
 
 
 def _print(title: str, costs: Sequence[Cost]) -> None:

@@ -6,12 +6,12 @@ it there; in any case, since kinds and hosts are lower-cased on their way; and w
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import Context, ContextVar
 from weakref import WeakSet
 
 from kotsapp.regexes import regex
-from kotsapp.spellings import MIN_SECRET, Index, folded, packed
+from kotsapp.spellings import MIN_SECRET, SECOND, Index, folded, marks_of_all, packed
 
 MASK = "***"
 # Of names made of words: a longer run is one word, or several in camel case, and none of those is longer.
@@ -44,38 +44,41 @@ class Redactor:
         # app is worked on.
         self._known: Mapping[str, bytes] = {}
         self._indexes: Mapping[str, Index] = {}
+        self._marks: tuple[tuple[Index, ...], bytes] = (), b""
 
     def learn(self, origin: str, secrets: Iterable[str]) -> None:
         """Know these secrets of ``origin``, in place of those that it had before; too short ones are passed over."""
         known = packed(_bounded(piece for secret in secrets for piece in _pieces(secret)))
         if self._known.get(origin, b"") != known:
             self._known = {**self._known, origin: known}
-        self._all_indexes()  # now, since this may be a thread, and what is said later is not said in one
+        self._looked_up_in()  # now, since this may be a thread, and what is said later is not said in one
 
     @property
     def size(self) -> int:
         """Bytes that it takes up."""
-        return sum(index.size for index in self._all_indexes())
+        return sum(index.size for index in self._looked_up_in()[0])
 
     def rest(self) -> None:
         """Nothing is said for a while: what is known takes less memory until then."""
         self._indexes = {}
+        self._marks = (), b""
 
     def text(self, message: str) -> str:
         """The message with every secret in it masked."""
-        indexes = self._all_indexes()
+        indexes, marks = self._looked_up_in()
         if not indexes:
             return message
-        text = folded(message)
-        shown, end, start = [], 0, 0
-        while start <= len(text) - MIN_SECRET:
-            beginning = hash(text[start : start + MIN_SECRET])
-            looked_up = [index.found(text, start) for index in indexes if index.known[beginning & index.mask]]
-            found = max(looked_up) if looked_up else 0
+        text, mask = folded(message), len(marks) - 1
+        shown, end = [], 0
+        for start in range(len(text) - MIN_SECRET + 1):
+            # For each character of a status of a megabyte, so nothing else is done for most of them.
+            hashed = hash(text[start : start + MIN_SECRET])
+            if not marks[hashed & mask] or not marks[hashed >> SECOND & mask] or start < end:
+                continue
+            found = max(index.found(text, start, hashed) for index in indexes)
             if found:
                 shown += [message[end:start], MASK]
                 end = start + found
-            start += found or 1
         return "".join([*shown, message[end:]])
 
     def text_at_rest(self, message: str) -> str:
@@ -90,7 +93,14 @@ class Redactor:
         """Whether there is a secret in it."""
         return self.text(text) != text
 
-    def _all_indexes(self) -> Sequence[Index]:
+    def _looked_up_in(self) -> tuple[tuple[Index, ...], bytes]:
+        """The indexes of all that is known, and the marks of all of them."""
+        indexes, found = self._all_indexes(), self._marks
+        if found[0] != indexes:
+            found = self._marks = indexes, marks_of_all(indexes)
+        return found
+
+    def _all_indexes(self) -> tuple[Index, ...]:
         """One for each that has other secrets than those before it: a newer license has the same, as a rule."""
         known, indexes = self._known, self._indexes
         by_secrets = {index.secrets: index for index in indexes.values()}
@@ -99,7 +109,7 @@ class Redactor:
                 if secrets not in by_secrets:
                     by_secrets[secrets] = Index(secrets)
             self._indexes = {origin: by_secrets[secrets] for origin, secrets in known.items()}
-        return [by_secrets[secrets] for secrets in dict.fromkeys(known.values()) if secrets]
+        return tuple(by_secrets[secrets] for secrets in dict.fromkeys(known.values()) if secrets)
 
 
 class Shared:

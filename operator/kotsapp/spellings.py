@@ -22,8 +22,10 @@ _FOLDED = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxy
 _CUT = ("...", "\u2026")
 # In one number of 64 bits: the hash of a beginning, and whose it is.
 _OWNER_BITS = 16
+_OWNER = (1 << _OWNER_BITS) - 1
 _HASH = (1 << (64 - _OWNER_BITS)) - 1
 _LINE = "\n"
+SECOND = 20
 # Of spellings that begin alike, those around where the text would stand among them; the nearest have most in common.
 _NEAR = 4
 # Characters of spellings that were made and are at hand for the next text.
@@ -73,9 +75,21 @@ def _in_base64(text: str) -> Iterator[str]:
         yield piece.replace("+", "-").replace("/", "_")
 
 
+def marks_of_all(indexes: Sequence["Index"]) -> bytes:
+    """Where any of them has a mark: most beginnings in a text have none, which is told by one look for all of them.
+
+    A beginning is marked at its hash, and at that shifted by ``SECOND``, both in as many bits as there are marks.
+    """
+    size = max(len(index.marks) for index in indexes)
+    whole = 0
+    for index in indexes:
+        whole |= int.from_bytes(index.marks * (size // len(index.marks)))
+    return whole.to_bytes(size)
+
+
 class Index:
-    """How the spellings of ``secrets`` (``packed``) begin. Not changed but by what it has at hand: one thread at a time
-    has texts looked through, and any may make one."""
+    """How the spellings of ``secrets`` (``packed``) begin. Not changed but by what it has at hand, which is
+    there or not: any thread may have texts looked through."""
 
     def __init__(self, secrets: bytes) -> None:
         self.secrets = secrets
@@ -85,11 +99,11 @@ class Index:
             for head in _heads(secret)
         }
         self._beginnings = array("Q", sorted(beginnings))
-        # Most texts have no such beginning: so much is told by one look.
-        self.mask = (1 << (4 * len(beginnings)).bit_length()) - 1
-        self.known = bytearray(self.mask + 1)
+        self.marks = bytearray(1 << (8 * len(beginnings)).bit_length())
+        mask = len(self.marks) - 1
         for one in beginnings:
-            self.known[one >> _OWNER_BITS & self.mask] = 1
+            hashed = one >> _OWNER_BITS
+            self.marks[hashed & mask] = self.marks[hashed >> SECOND & mask] = 1
         self._at_hand: dict[str, _Alike] = {}
         self._characters = 0
 
@@ -97,28 +111,28 @@ class Index:
     def size(self) -> int:
         """In bytes, with what may be at hand."""
         at_hand = min(_MAX_AT_HAND, 8 * len(self.secrets))
-        return len(self.secrets) + len(self.known) + len(self._beginnings) * self._beginnings.itemsize + at_hand
+        return len(self.secrets) + 2 * len(self.marks) + len(self._beginnings) * self._beginnings.itemsize + at_hand
 
-    def found(self, text: str, start: int) -> int:
-        """How many characters of the folded text from ``start`` on are a secret, or what a shortened text has of it."""
+    def found(self, text: str, start: int, hashed: int) -> int:
+        """How many characters of the folded text from ``start`` on are a secret, or what a shortened text has of it;
+        ``hashed`` is the hash of how it begins there."""
+        first = (hashed & _HASH) << _OWNER_BITS
+        at = bisect_left(self._beginnings, first)
+        if at == len(self._beginnings) or self._beginnings[at] > first | _OWNER:
+            return 0
         head = text[start : start + MIN_SECRET]
         alike = self._at_hand.get(head)
         if alike is None:
-            alike = _Alike(self._beginning_with(head))
+            alike = _Alike(self._spelled_from(head, at, bisect_right(self._beginnings, first | _OWNER)))
             if self._characters + alike.characters > _MAX_AT_HAND:
                 self._at_hand, self._characters = {}, 0
             self._at_hand[head] = alike
             self._characters += alike.characters + MIN_SECRET
         return alike.found(text, start)
 
-    def _beginning_with(self, head: str) -> list[str]:
-        first = (hash(head) & _HASH) << _OWNER_BITS
-        at = bisect_left(self._beginnings, first)
-        end = bisect_right(self._beginnings, first | (1 << _OWNER_BITS) - 1)
-        if at == end:
-            return []
+    def _spelled_from(self, head: str, at: int, end: int) -> list[str]:
         secrets = _lines(self.secrets)
-        owners = [secrets[one & (1 << _OWNER_BITS) - 1] for one in self._beginnings[at:end]]
+        owners = [secrets[one & _OWNER] for one in self._beginnings[at:end]]
         return sorted({text for secret in owners for text in spellings(secret) if text.startswith(head)})
 
 
@@ -127,7 +141,7 @@ def _lines(secrets: bytes) -> list[str]:
 
 
 class _Alike:
-    """Spellings that begin alike, sorted."""
+    """Spellings that begin alike, sorted; none where only the hash of a beginning is one's."""
 
     __slots__ = ("_longest", "_sorted", "_within", "characters")
 
@@ -144,8 +158,6 @@ class _Alike:
             self._within.append(before)
 
     def found(self, text: str, start: int) -> int:
-        if not self._longest:
-            return 0
         window = text[start : start + self._longest]
         at = bisect_right(self._sorted, window)
         # What the text begins with is the one before it, or what that one begins with.

@@ -24,7 +24,7 @@ from kotsapp.health.assess import Health, WorkloadState
 from kotsapp.kube.errors import ApiError
 from kotsapp.kube.objects import ObjectKey
 from kotsapp.license import License
-from kotsapp.reconcile import conclusion, events, remote_sources, status
+from kotsapp.reconcile import awaited_release, conclusion, events, status
 from kotsapp.reconcile.accounts import SecretsOfAccounts, account_secrets
 from kotsapp.reconcile.app import App
 from kotsapp.reconcile.cluster import cluster_for, looker_for
@@ -97,7 +97,7 @@ class Reconciler:
         if asked:  # with whatever came of it: somebody waits for the answer
             self._progress.answered(**self._app.requested)
         self._progress.found(*conditions)
-        due = remote_sources.until_due(memory.sources)
+        due = awaited_release.until_due(memory.sources)
         # Pods whatever becomes of the rest.
         wake_after = soonest(wake_after, early, self._release.deferred, due, self._images.pods.wake_after)
         found, memory.sources.found = memory.sources.found, []
@@ -231,10 +231,10 @@ class Reconciler:
             spec, self._app.namespace, images, healths, elapsed, due, waiting=bool(changes.waiting)
         )
         if not end.healthy:
-            remote_sources.not_healthy(self._memory.sources)
+            awaited_release.not_healthy(self._memory.sources)
             return end
         self._memory.rollout_started = None
-        rolled_out, instead = remote_sources.rolled_out(self._memory.sources, asyncio.get_running_loop().time())
+        rolled_out, instead = awaited_release.rolled_out(self._memory.sources, asyncio.get_running_loop().time())
         self._progress.events += rolled_out
         return replace(end, conditions=(*end.conditions, *instead))
 

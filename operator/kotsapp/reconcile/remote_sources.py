@@ -8,13 +8,14 @@ says so, and Ready is left to what runs, unless another version is asked for by 
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import Any
 
-from kotsapp.api.conditions import READY, SOURCES_READY, Condition, condition_in, progressing
+from kotsapp.api.conditions import READY, SOURCES_READY, condition_in
 from kotsapp.api.spec import Spec
 from kotsapp.backoff import Backoff
 from kotsapp.kube.errors import ApiError
@@ -22,9 +23,8 @@ from kotsapp.license import License
 from kotsapp.manifests.errors import ManifestError
 from kotsapp.reconcile import known_secrets, source_report
 from kotsapp.reconcile.app import App
-from kotsapp.reconcile.events import Event
 from kotsapp.reconcile.kept_artifacts import KeptArtifacts, at_hand
-from kotsapp.reconcile.memory import Memory, SourceMemory
+from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.reading_slot import reading
 from kotsapp.reconcile.services import Services
@@ -43,8 +43,16 @@ from kotsapp.sources.items import ChannelRelease, RemoteItem
 FIRST_RETRY = 15.0
 # Many apps that an operator took up at one moment must not look at one moment for ever.
 EARLY = 0.1
-# Time to write the status that says what is Ready.
-AT_ONCE = 0.1
+
+
+@dataclass(slots=True)
+class _Looks:
+    """What came of looking at each source: what is to be used of it, by its name; of a channel which releases there
+    are, None where nobody asked; and the revision that has to be Ready before the next one, empty for none."""
+
+    artifacts: dict[str, Artifact]
+    available: tuple[Mapping[str, Any], ...] | None = None
+    awaited: str = ""
 
 
 class RemoteSources:
@@ -105,9 +113,26 @@ class RemoteSources:
             await self._forget()
             return {}
         memory, opened_by = self._memory, opener(license)
+        looks = await self._look_at_each(license, opened_by)
+        try:
+            await self._kept.keep(looks.artifacts, opened_by)
+        except ApiError:
+            memory.ask_now |= self._looking  # what was fetched is lost
+            raise
+        usable = {name: artifact for name, artifact in looks.artifacts.items() if artifact.content}
+        if self._looking:
+            memory.problems, memory.awaits_ready = self._problems, looks.awaited
+            self._plan_next()
+            self._progress.found(available=looks.available)
+        memory.artifacts = at_hand(usable, partial(self._services.shares.keep, self._app.tenant))
+        self._report(usable, license.settings.get("channelID", ""))
+        return usable
+
+    async def _look_at_each(self, license: License, opened_by: str) -> "_Looks":
+        """One source after the other; raises ReconcileError for more than can be read, LargerError and ApiError."""
+        memory = self._memory
         artifacts = {name: one for name, one in memory.artifacts.items() if name == newest.SLOT}
-        available: tuple[Mapping[str, Any], ...] | None = None
-        awaited = ""
+        looks = _Looks(artifacts)
         # What the channel's release came with says where the license may be shown, too.
         for item in sorted(self._spec.remote, key=lambda item: not isinstance(item, ChannelRelease)):
             known = await self._known(item, opened_by)
@@ -121,29 +146,19 @@ class RemoteSources:
                 source_report.refuse_too_large(artifacts)
             if seen is None or item.name in self._problems or not self._looking:
                 continue
-            available = (*(available or ()), *seen.available)
-            awaited = seen.artifact.revision if seen.awaits_ready else awaited
+            looks.available = (*(looks.available or ()), *seen.available)
+            looks.awaited = seen.artifact.revision if seen.awaits_ready else looks.awaited
             if known is None or known.artifact.revision != seen.artifact.revision:
                 memory.rolling_out = source_report.describe(item, seen.artifact)
                 memory.found.append(source_report.found(item, seen, known.artifact if known else None))
-        try:
-            await self._kept.keep(artifacts, opened_by)
-        except ApiError:
-            memory.ask_now |= self._looking  # what was fetched is lost
-            raise
-        usable = {name: artifact for name, artifact in artifacts.items() if artifact.content}
-        if self._looking:
-            memory.problems, memory.awaits_ready = self._problems, awaited
-            self._plan_next()
-            self._progress.found(available=available)
-        memory.artifacts = at_hand(usable, partial(self._services.shares.keep, self._app.tenant))
-        left = memory.due - asyncio.get_running_loop().time()
-        report = source_report.Report(
-            self._spec.remote, usable, memory.problems, left, license.settings.get("channelID", "")
-        )
+        return looks
+
+    def _report(self, usable: Mapping[str, Artifact], channel: str) -> None:
+        """Raises ReconcileError where something is missing."""
+        left = self._memory.due - asyncio.get_running_loop().time()
+        report = source_report.Report(self._spec.remote, usable, self._memory.problems, left, channel)
         self._progress.events += report.events(self._progress.before)
-        self._progress.found(report.condition())  # raises where something is missing
-        return usable
+        self._progress.found(report.condition())
 
     def _hold(self, size: int) -> None:
         """Count content as soon as it is there, before anybody is waited for: sixty sources may be of 16 MiB each.
@@ -247,34 +262,6 @@ class RemoteSources:
         wait = Backoff(FIRST_RETRY, self._spec.interval, 0.2).after(memory.failures)
         wishes = [error.retry_after for error in self._problems.values() if error.retry_after is not None]
         memory.due = asyncio.get_running_loop().time() + max([wait, *wishes])
-
-
-def until_due(memory: SourceMemory) -> float:
-    """Seconds until sources are looked at again; 0 or less when that is past, or nobody knows."""
-    left = memory.due - asyncio.get_running_loop().time()
-    return left if left < inf else 0.0
-
-
-def not_healthy(memory: SourceMemory) -> None:
-    """To be called when the app is rolled out, and not well: what waits for that waits on."""
-    memory.was_ready = memory.followed = ""
-
-
-def rolled_out(memory: SourceMemory, now: float) -> tuple[list[Event], Sequence[Condition]]:
-    """To be called when the app is well; its events, and what holds in place of Ready, nothing where the app is that.
-
-    What waited for that is looked for at once, and whoever waits for the app waits for that, too: a required release on
-    the way is not the one that is asked for.
-    """
-    memory.artifacts = {}  # megabytes, which nobody looks at soon
-    release = memory.rolling_out or memory.awaits_ready
-    follows = progressing(f"{release} is required, and rolled out; the next one follows") if memory.awaits_ready else ()
-    memory.was_ready = memory.awaits_ready
-    if memory.awaits_ready and memory.awaits_ready != memory.followed:
-        memory.followed = memory.awaits_ready
-        memory.due = now + AT_ONCE
-    release, memory.rolling_out = memory.rolling_out, ""
-    return [source_report.rolled_out(release)] if release else [], follows
 
 
 def _fingerprint(license: License, logins: Mapping[str, bytes | None]) -> bytes:

@@ -12,6 +12,9 @@ from kotsapp.reconcile.storable_status import bounded, is_too_large, masked, too
 from kotsapp.redact import Redactor
 from kotsapp.text import rfc3339
 
+# Images and workloads whose texts are masked at once; a megabyte of them takes half a second, and so a thread.
+FEW = 50
+
 
 class StatusWriter:
     """Keeps ``status`` as it was last written or read, and writes it whole, but for what ``redactor`` masks."""
@@ -26,7 +29,12 @@ class StatusWriter:
 
     async def write(self, app: App, status: Mapping[str, Any], client: KubeClient) -> None:
         """One patch of the whole status, and none when it is the same. Raises ApiError."""
-        status = bounded(masked(status, self._redactor))
+        # Bounded first, since what is masked is never longer.
+        status = bounded(status)
+        if len(status.get("images") or ()) + len(status.get("workloads") or ()) <= FEW:
+            status = masked(status, self._redactor)
+        else:
+            status = await asyncio.to_thread(masked, status, self._redactor)
         if status == self.status and self.certain:
             return
         try:
