@@ -39,7 +39,8 @@ MAX_TOKEN_LIFETIME = 3600.0
 MAX_CACHED_TOKENS = 4096
 # Characters of all of them, with what they are for: real ones have 1 to 4 KiB, a token service may send 16.
 MAX_CACHED_TOKEN_TEXT = 4 * 1024 * 1024
-MAX_CACHED_VERDICTS = 20_000
+# Up to a KiB each, and as many of what the proxy said: what an app found last is in its status, too.
+MAX_CACHED_VERDICTS = 10_000
 
 # As many as a container runtime's own parallel downloads times a few nodes: no registry minds it.
 DEFAULT_MAX_CONCURRENT = 8
