@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONPATH := operator:devel
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
+# Where it is set, every Python that the targets start would compile all of its libraries anew: nothing is in that folder.
+unexport PYTHONDONTWRITEBYTECODE
 
 # One more than there are cores, since end-to-end tests mostly wait; they have a control plane of their own in each worker, and with
 # the operators, registries and nodes beside it that is about 1.5 GiB of memory.

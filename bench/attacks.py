@@ -1,12 +1,12 @@
 """What hostile input costs everybody else: another tenant's time to Ready, /healthz, memory and CPU meanwhile.
 
-    python bench/attacks.py [--only TEXT] [--others 3] [--memory 768]
+    python bench/attacks.py [--only TEXT] [--others 3] [--memory 800]
 
 Each attack is begun in a namespace of its own on a real API server, under the shipped rights; while it lasts, apps of
 another namespace are made one after the other. Their times are told beside those of the same apps without an attack,
 and /healthz beside a server that does nothing: a busy machine is slow by itself. How busy it was is told by how long
 the operator's loop had something to do, and no core to do it on. With ``--memory`` the operator and all that it starts
-have so many MiB, as the shipped pod has 768: the kernel ends what needs more, which is told.
+have so many MiB, as the shipped pod has 800: the kernel ends what needs more, which is told.
 """
 
 import argparse

@@ -8,11 +8,12 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from contextvars import copy_context
 from urllib.parse import quote
 
 import pytest
 
-from kotsapp.redact import MASK, MAX_CHARACTERS, MAX_SECRETS, Redactor, is_name
+from kotsapp.redact import MASK, MAX_CHARACTERS, MAX_SECRETS, Redactor, Shared, is_name, use
 from kotsapp.spellings import MIN_SECRET, is_word
 
 SECRET = "2aBc/Def+9hIjKl mNoP?"
@@ -223,6 +224,23 @@ def test_a_newer_license_with_the_same_secrets_takes_no_room() -> None:
     redactor.learn("newest license", [ID])
 
     assert redactor.size == before
+
+
+def test_what_is_said_of_many_apps_at_rest_is_masked_whole_where_a_look_would_take_long() -> None:
+    def said(apps: int, secrets: int) -> str:
+        shared, at_rest = Shared(), []
+        for app in range(apps):
+            redactor = knowing(*(f"s3cret-{app}-{number}" for number in range(secrets)))
+            redactor.rest()
+            at_rest.append(redactor)
+            use(redactor)
+            shared.join()
+        return shared.text("may not watch s3cret-1-1")
+
+    assert copy_context().run(said, apps=60, secrets=10) == f"may not watch {MASK}"
+    started = time.process_time()
+    assert copy_context().run(said, apps=3, secrets=MAX_SECRETS).startswith(f"{MASK} (not shown: ")
+    assert time.process_time() - started < 5
 
 
 def test_half_a_character_is_no_trouble() -> None:

@@ -113,7 +113,7 @@ class Operator:
 
     def wait_watching(self, at: int) -> None:
         """Until the log, from this offset on, says that KotsApps are watched."""
-        until(lambda: "watching KotsApps" in self.said(at), "the operator watches KotsApps", 30, self._alive)
+        until(lambda: "watching KotsApps" in self.said(at), "the operator watches KotsApps", 30, self.must_run)
 
     def said(self, at: int = 0) -> str:
         return self.log.read_bytes()[at:].decode() if self.log.exists() else ""
@@ -121,7 +121,7 @@ class Operator:
     def wait_reconciled(self, namespace: str, name: str, generation: int) -> None:
         """Until the log says so: whatever was done for an older generation is over."""
         line = f"{namespace}/{name}: reconciled generation {generation}\n"
-        until(lambda: line in self.said(), f"{name} is reconciled", 30, self._alive)
+        until(lambda: line in self.said(), f"{name} is reconciled", 30, self.must_run)
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
@@ -173,6 +173,7 @@ class Operator:
                 return int(line.split()[1]) * 1024
         raise AssertionError("no VmRSS")
 
-    def _alive(self) -> None:
+    def must_run(self) -> None:
+        """AssertionError with the end of its log when it does not."""
         if not self.running:
             raise AssertionError(f"the operator ended:\n{self.said()[-3000:]}")

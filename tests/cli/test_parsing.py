@@ -43,8 +43,10 @@ def test_bad_usage_is_one_line_of_the_command_that_it_is_about(
         (["get", "--watch"], "kubectl kotsapp get: there is no option --watch; see 'kubectl kotsapp get --help'\n"),
         (
             ["status", "shop", "--contxt", "c"],
-            "kubectl kotsapp status: there is no option --contxt (did you mean --context?); see "
-            + "'kubectl kotsapp status --help'\n",
+            (
+                "kubectl kotsapp status: there is no option --contxt (did you mean --context?); "
+                "see 'kubectl kotsapp status --help'\n"
+            ),
         ),
         (
             ["why", "-n", "apps"],

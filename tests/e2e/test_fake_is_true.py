@@ -387,6 +387,7 @@ STEPS: dict[str, Step] = {
     "by labels": lambda s: s.listed(labels="mark in (a,b),other!=c,!missing"),
     "metadata alone": lambda s: s.listed(labels="mark", metadata_only=True),
     "in chunks": lambda s: _chunks(s),
+    "in chunks of ever fewer": lambda s: _large_ones(s),
     "by name": lambda s: s.listed(fields="metadata.name=labelled"),
     "one's metadata alone": lambda s: _metadata(s, "labelled"),
     "labelled is gone": lambda s: s.delete("ConfigMap", "labelled"),
@@ -443,6 +444,19 @@ async def _handed_over(server: Server, fields: Object) -> Object:
     rest = {**entry, "fieldsV1": {"f:data": {".": {}, "f:b": {}}}}
     metadata = {"managedFields": [mine, rest], "resourceVersion": live["metadata"]["resourceVersion"]}
     return await server.patch("ConfigMap", "handed", {"metadata": metadata})
+
+
+async def _large_ones(server: Server) -> list[str]:
+    """More than one answer may have, asked for in smaller pages from where the last one ended."""
+    names = [f"large-{number:02}" for number in range(30)]
+    for name in names:
+        metadata = {"name": name, "namespace": NAMESPACE, "labels": {"size": "large"}}
+        made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "x" * 300_000}}
+        await server.apply(made)
+    found = [one["metadata"]["name"] for one in await server.listed(labels="size=large")]
+    for name in names:
+        await server.delete("ConfigMap", name)
+    return found
 
 
 async def _chunks(server: Server) -> list[Any]:

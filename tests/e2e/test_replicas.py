@@ -119,7 +119,8 @@ def working(world: World, signer: Signer, folder: Path, clocks: Sequence[Clock] 
                 replica.start(ready=False)
             first = pair.leader()
             first.wait_watching(0)
-            until(lambda: pair.other(first).follows, "the other one follows", SOON)
+            other = pair.other(first)
+            until(lambda: other.follows, "the other one follows", SOON, other.must_run)
             with pair.changing():
                 pair.wait_written(first, time.time())
                 yield pair

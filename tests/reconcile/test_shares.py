@@ -17,6 +17,7 @@ from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import Place
 from kotsapp.manifests.limits import MIB
 from kotsapp.reconcile.shares import MAX_KEPT, MAX_SHARES, Counted, LargerError, Share, Shares, Size
+from kotsapp.registry.limits import MAX_LARGE_BODIES, MAX_MANIFEST_BODY
 from kotsapp.release import codec, helm_process, process
 from kotsapp.release.budget import PACKED, for_sources
 from kotsapp.release.reader import Release
@@ -33,8 +34,9 @@ def test_all_bounds_together_are_no_more_than_the_shipped_pod_has() -> None:
 
     readers = process.MAX_READERS * process.MAX_MEMORY
     fetched = 2 * MAX_FETCHES * MAX_ARCHIVE
+    manifests = 2 * MAX_LARGE_BODIES * MAX_MANIFEST_BODY
     assert limit.endswith("Mi")
-    bounds = AT_REST + WARM_SERVER + readers + helm_process.MAX_MEMORY + fetched + MAX_SHARES
+    bounds = AT_REST + WARM_SERVER + readers + helm_process.MAX_MEMORY + fetched + manifests + MAX_SHARES
     assert bounds + APPS_AT_REST <= int(limit[:-2]) * MIB
 
 

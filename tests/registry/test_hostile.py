@@ -168,7 +168,7 @@ async def test_a_hostile_answer_takes_little_memory(prober: Prober) -> None:
         await probe(prober, behaviour, tag="memory")
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 
-    assert grown < 48 * 1024  # KiB; the 4 MiB that a manifest may have, some copies, and this server's own buffers
+    assert grown < 48 * 1024  # KiB; the MiB that a manifest may have, some copies, and this server's own buffers
 
 
 async def test_neighbours_are_not_delayed_by_a_host_that_hangs(prober: Prober) -> None:

@@ -1,6 +1,7 @@
 """What is kept between questions: tokens, results, pauses."""
 
 import asyncio
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import parse_qs
@@ -10,10 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
+from kotsapp.registry.challenge import Challenge
 from kotsapp.registry.credential import Credential
 from kotsapp.registry.evidence import Evidence, NoAnswer, Stage, Trouble
 from kotsapp.registry.host_state import HostPause, retry_after
-from kotsapp.registry.limits import BACKOFF_CAP, MAX_RETRY_AFTER, STRIKES
+from kotsapp.registry.limits import (
+    BACKOFF_CAP,
+    MAX_CACHED_TOKEN_TEXT,
+    MAX_KEPT_CHALLENGE,
+    MAX_MANIFEST_BODY,
+    MAX_RETRY_AFTER,
+    MAX_TOKEN_BODY,
+    STRIKES,
+)
+from kotsapp.registry.manifest import is_manifest_body
+from kotsapp.registry.puller import HostKnowledge
 from kotsapp.registry.tokens import MalformedTokenError, Token, Tokens, Wanted, read_token
 from kotsapp.verdicts.cache import ResultCache
 
@@ -143,6 +155,46 @@ async def test_tokens_of_one_license_are_no_others() -> None:
     assert tokens.kept(wanted) is not None
     assert tokens.kept(WANTED) is None
     assert tokens.kept(Wanted(WANTED.realm, WANTED.service, WANTED.scope, other.key)) is None
+
+
+async def test_tokens_that_are_kept_are_bounded_by_what_they_say() -> None:
+    tokens = Tokens()
+    many = [Wanted(WANTED.realm, WANTED.service, f"repository:x/{number}:pull") for number in range(1_000)]
+
+    async def fetch() -> Token:
+        return Token("t" * (MAX_TOKEN_BODY // 4), 1e12)
+
+    for wanted in many:
+        await tokens.get(wanted, fetch)
+
+    kept = [wanted for wanted in many if tokens.kept(wanted) is not None]
+    assert 0 < len(kept) * MAX_TOKEN_BODY // 4 <= MAX_CACHED_TOKEN_TEXT
+    assert kept == many[-len(kept) :]
+    for wanted in kept:
+        tokens.drop(wanted, f"Bearer {'t' * (MAX_TOKEN_BODY // 4)}")
+    await tokens.get(many[0], fetch)
+    assert tokens.kept(many[0]) is not None
+
+
+def test_of_a_challenge_what_counts_is_kept_where_it_is_short() -> None:
+    others = {f"p{number}": "" for number in range(1_000)}
+    parameters = {"realm": "https://auth.example/token", "service": "s", "scope": "repository:x/y:pull"}
+    known = HostKnowledge()
+
+    known.learn(Challenge("bearer", {**others, **parameters, "error": "invalid_token"}))
+    assert known.challenge == Challenge("bearer", parameters)
+
+    known.learn(Challenge("bearer", {**parameters, "scope": "x" * MAX_KEPT_CHALLENGE}))
+    assert known.discovered and known.challenge is None
+
+
+def test_a_manifest_of_endless_parts_is_none_and_is_not_parsed() -> None:
+    body = b'{"schemaVersion": 2, "layers": [' + b"{}," * (MAX_MANIFEST_BODY // 3 - 20) + b"{}]}"
+    tracemalloc.start()
+    assert not is_manifest_body(body)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < MAX_MANIFEST_BODY
 
 
 async def test_a_failed_fetch_leaves_nothing_behind() -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kotsapp.cli.answers import read_answers
@@ -44,46 +44,71 @@ def render(args: argparse.Namespace, files: Sequence[SourceFile], engine: Engine
     release = read_release(renderer, files)
     if release.is_empty:
         raise CommandError(release.nothing_found(files), EXIT_PROBLEM)
+    release, found, pulls = _routed(args, renderer, release, license, files)
+    for remark in _remarks(args, release, found, pulls):
+        _note(remark)
+    patched = patch(found, pulls, renderer.pull_secret)
+    references = [parse(pull.reference) for pull in pulls.values()]
+    domains = renderer.domains(release.application).opening(references)
+    # Objects that name the namespace of the app, and objects that name none, may need the same secret.
+    namespaces = dict.fromkeys(name or args.namespace for name in _namespaces(args, release, patched))
+    secrets = [_secret(renderer.pull_secret, namespace, license, domains) for namespace in namespaces]
+    if args.namespace and not args.kustomize:
+        patched = placed(patched, args.namespace)
+    return _write(args, patched, secrets, pulls)
+
+
+def _routed(
+    args: argparse.Namespace, renderer: Renderer, release: Release, license: License, files: Sequence[SourceFile]
+) -> tuple[Release, list[Found], dict[str, Pull]]:
+    """The release, its objects and how each image is pulled; rendered once more where ``LocalImageName`` has to say
+    another place than is written (DESIGN 6.3)."""
     found = _found(args, release)
     rules = _rules(args, release, renderer.domains(release.application))
-    pulls = decide(_users(found, release), rules, license)
+    pulls = dict(decide(_users(found, release), rules, license))
     answers = {image: pulls[image].reference for image in release.local_images}
     if any(image != reference for image, reference in answers.items()):
         release = read_release(renderer, files, answers, release.drawn)
         found = _found(args, release)
         users = _users(found, release)
         pulls |= decide({image: names for image, names in users.items() if image not in pulls}, rules, license)
-    pulled = {image: parse(pull.reference) for image, pull in pulls.items()}
-    for image, reference in sorted(pulled.items()):
+    return release, found, pulls
+
+
+def _remarks(
+    args: argparse.Namespace, release: Release, found: Sequence[Found], pulls: Mapping[str, Pull]
+) -> Iterator[str]:
+    """What whoever applies the result should know."""
+    for image, pull in sorted(pulls.items()):
+        reference = parse(pull.reference)
         if reference.refused_for is not None:
-            _note(f"{image} becomes {reference}, which container runtimes refuse for {reference.refused_for}")
+            yield f"{image} becomes {reference}, which container runtimes refuse for {reference.refused_for}"
     for path in unmatched([one.obj for one in found], args.image_path):
-        _note(f"--image-path {path}: no object has an image there; check group, kind and path")
+        yield f"--image-path {path}: no object has an image there; check group, kind and path"
     named = [(title(one.obj), one.uses) for one in found]
     for image, remedy in without_place(named).items():
         if image in pulls and pulls[image].needs_secret:
-            _note(f"{image}: {remedy}")
-    for note in notes(still_unhandled(release.unhandled, named)):
-        _note(note)
+            yield f"{image}: {remedy}"
+    yield from notes(still_unhandled(release.unhandled, named))
     if release.drawn.items or release.drawn.calls:
         what = listed([f"item {name}" for name in release.drawn.items], 5) or "in template calls"
-        _note(f"passwords are drawn ({what}), new ones at each run: keep what you apply, or let the operator keep them")
-    for warning in (*release.warnings, *(note for _, note in not_fetched(release.objects))):
-        _note(warning)
+        yield f"passwords are drawn ({what}), new ones at each run: keep what you apply, or let the operator keep them"
+    yield from release.warnings
+    for _, note in not_fetched(release.objects):
+        yield note
     for chart in release.unpatched_charts:
-        _note(f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered")
-    patched = patch(found, pulls, renderer.pull_secret)
-    namespaces = [] if args.no_secret else secret_namespaces(patched, app=release.asks_for_pull_secret)
-    if not args.no_secret:
-        additional = release.application.additional_namespaces
-        namespaces = list(dict.fromkeys((*namespaces, *additional)))
-        if additional:
-            _note(f"the pull secret is for {listed(additional, 5)}, too (additionalNamespaces), which have to be there")
-    domains = renderer.domains(release.application).opening(pulled.values())
-    secrets = [_secret(renderer.pull_secret, name or args.namespace, license, domains) for name in namespaces]
-    if args.namespace and not args.kustomize:
-        patched = placed(patched, args.namespace)
-    return _write(args, patched, _distinct(secrets), pulls)
+        yield f"{chart} is left to whoever installs it (--v2-charts Skip), and not rendered"
+    if release.application.additional_namespaces and not args.no_secret:
+        additional = listed(release.application.additional_namespaces, 5)
+        yield f"the pull secret is for {additional}, too (additionalNamespaces), which have to be there"
+
+
+def _namespaces(args: argparse.Namespace, release: Release, patched: Sequence[Patched]) -> list[str | None]:
+    """Those that need the pull secret; None where objects name no namespace."""
+    if args.no_secret:
+        return []
+    needing = secret_namespaces(patched, app=release.asks_for_pull_secret)
+    return list(dict.fromkeys((*needing, *release.application.additional_namespaces)))
 
 
 def _users(found: Sequence[Found], release: Release) -> dict[str, list[str]]:
@@ -126,11 +151,6 @@ def _found(args: argparse.Namespace, release: Release) -> list[Found]:
 def _secret(name: str, namespace: str | None, license: License, domains: Domains) -> dict[str, Any]:
     secret = pull_secret(name, namespace or "", license.license_id, domains, {})
     return secret | {"metadata": {key: value for key, value in secret["metadata"].items() if value}}
-
-
-def _distinct(secrets: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Objects that name the app's namespace and objects that name none may need the same secret."""
-    return [secret for index, secret in enumerate(secrets) if secret not in secrets[:index]]
 
 
 def _write(

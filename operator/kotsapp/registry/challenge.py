@@ -7,13 +7,14 @@ A part that is not understood is skipped up to the next comma: one odd challenge
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from kotsapp.registry.limits import MAX_CHALLENGE, MAX_CHALLENGES
+from kotsapp.registry.limits import MAX_CHALLENGE, MAX_CHALLENGES, MAX_KEPT_CHALLENGE
 
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _TOKEN68 = _TOKEN | frozenset("/=")
 # Realms are URLs, and some servers forget the quotes around them.
 _UNQUOTED = _TOKEN68 | frozenset(":?@[]")
 _BLANK = " \t"
+_KEPT = ("realm", "service", "scope")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,12 @@ class Challenge:
     @property
     def error(self) -> str:
         return self.parameters.get("error", "").lower()
+
+    def kept(self) -> "Challenge | None":
+        """What of it counts for the next image: of thousands of hosts it is kept. None where that is too long."""
+        parameters = {name: self.parameters[name] for name in _KEPT if name in self.parameters}
+        fits = sum(map(len, parameters.values())) <= MAX_KEPT_CHALLENGE
+        return Challenge(self.scheme, parameters) if fits else None
 
 
 def parse(headers: Iterable[str]) -> tuple[Challenge, ...]:

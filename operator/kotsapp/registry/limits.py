@@ -5,11 +5,13 @@ from typing import NamedTuple
 # A token answer is a JWT and a few numbers, an error answer a few lines of JSON: real ones stay under 10 KiB.
 MAX_TOKEN_BODY = 64 * 1024
 MAX_ERROR_BODY = 64 * 1024
-# The distribution spec's own bound: a registry may refuse manifests over 4 MiB, so a bigger one is no manifest.
-MAX_MANIFEST_BODY = 4 * 1024 * 1024
+# Real ones stay under 100 KiB, also those of hundreds of layers. (The distribution spec lets registries take 4 MiB.)
+MAX_MANIFEST_BODY = 1024 * 1024
+# Objects and lists in one; real ones have five for each layer or platform. Each takes some 70 bytes when it is parsed.
+MAX_MANIFEST_PARTS = 20_000
 # Most manifests and indexes are smaller than an error may be; of larger ones so many are read at once, over all hosts,
-# so that bodies take 80 MiB at the most.
-MAX_LARGE_BODIES = 16
+# so that bodies, which are there twice for a moment, take 16 MiB at the most.
+MAX_LARGE_BODIES = 8
 # ... and no more of one host, which may send them slowly.
 MAX_LARGE_BODIES_HOST = 2
 # One header line and all of them: CDNs send 2 to 3 KiB in all; a long challenge is under 1 KiB.
@@ -22,6 +24,8 @@ MAX_URL = 8 * 1024
 # All challenges of an answer: one with its scopes is under 1 KiB; reading is linear, this bounds what is kept.
 MAX_CHALLENGE = 8 * 1024
 MAX_CHALLENGES = 16
+# What is kept of a host's challenge for its next image. A longer one is met when it comes.
+MAX_KEPT_CHALLENGE = 1024
 
 MAX_REDIRECTS = 3
 # One for the registry's challenge; one more for a cached token gone stale or a redirect target's own challenge.
@@ -33,7 +37,10 @@ MAX_REQUESTS = 12
 DEFAULT_TOKEN_LIFETIME = 60.0
 MAX_TOKEN_LIFETIME = 3600.0
 MAX_CACHED_TOKENS = 4096
-MAX_CACHED_VERDICTS = 20_000
+# Characters of all of them, with what they are for: real ones have 1 to 4 KiB, a token service may send 16.
+MAX_CACHED_TOKEN_TEXT = 4 * 1024 * 1024
+# Up to a KiB each, and as many of what the proxy said: what an app found last is in its status, too.
+MAX_CACHED_VERDICTS = 10_000
 
 # As many as a container runtime's own parallel downloads times a few nodes: no registry minds it.
 DEFAULT_MAX_CONCURRENT = 8

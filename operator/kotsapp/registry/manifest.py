@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from kotsapp.images.reference import Reference
 from kotsapp.registry.evidence import error_code
+from kotsapp.registry.limits import MAX_MANIFEST_PARTS
 
 MEDIA_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -31,6 +32,8 @@ def has_manifest_headers(headers: Mapping[str, str]) -> bool:
 
 def is_manifest_body(body: bytes) -> bool:
     """True for a JSON object that has a schemaVersion, as every manifest and index does."""
+    if body.count(b"{") + body.count(b"[") > MAX_MANIFEST_PARTS:
+        return False
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

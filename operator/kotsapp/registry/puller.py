@@ -49,7 +49,7 @@ class HostKnowledge:
     def learn(self, challenge: Challenge | None) -> None:
         failed = challenge is not None and challenge.realm and challenge.realm == self.failed_realm
         self.discovered = self.answered = True
-        self.challenge = None if failed else challenge
+        self.challenge = None if failed or challenge is None else challenge.kept()
 
     def forget(self) -> None:
         """The realm that was asked ahead gave no token: its realm may have moved, or is down."""
@@ -213,7 +213,7 @@ def _evidence(reference: Reference, answer: Answer, at: Destination, method: str
         if manifest.other_digest(reference, answer.headers):
             raise NoAnswer(Trouble.MALFORMED, at.name, "answered with another digest than was asked for")
         if not answer.complete:
-            raise NoAnswer(Trouble.MALFORMED, at.name, "answered with more than 4 MiB, too much for a manifest")
+            raise NoAnswer(Trouble.MALFORMED, at.name, "answered with more than 1 MiB, too much for a manifest")
         is_manifest = method == "HEAD" or manifest.is_manifest_body(answer.body)
     return Evidence(
         Stage.MANIFEST,

@@ -14,6 +14,7 @@ from yarl import URL
 
 from kotsapp.registry.limits import (
     DEFAULT_TOKEN_LIFETIME,
+    MAX_CACHED_TOKEN_TEXT,
     MAX_CACHED_TOKENS,
     MAX_TOKEN_BODY,
     MAX_TOKEN_LIFETIME,
@@ -91,6 +92,7 @@ class Tokens:
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._kept: OrderedDict[Wanted, Token] = OrderedDict()
+        self._text = 0
         self._locks: WeakValueDictionary[Wanted, asyncio.Lock] = WeakValueDictionary()
 
     def kept(self, wanted: Wanted) -> Token | None:
@@ -99,7 +101,7 @@ class Tokens:
         if token is None:
             return None
         if token.expires <= self._clock():
-            del self._kept[wanted]
+            self._forget(wanted)
             return None
         self._kept.move_to_end(wanted)
         return token
@@ -117,9 +119,7 @@ class Tokens:
             if token is not None:
                 return token, True
             token = await fetch()
-            self._kept[wanted] = token
-            while len(self._kept) > MAX_CACHED_TOKENS:
-                self._kept.popitem(last=False)
+            self._keep(wanted, token)
             return token, False
 
     def prove(self, wanted: Wanted) -> None:
@@ -132,7 +132,22 @@ class Tokens:
         """Forget this token, unless a newer one has taken its place."""
         token = self._kept.get(wanted)
         if token is not None and token.header == value:
-            del self._kept[wanted]
+            self._forget(wanted)
+
+    def _keep(self, wanted: Wanted, token: Token) -> None:
+        if wanted in self._kept:
+            self._forget(wanted)
+        self._kept[wanted] = token
+        self._text += _text_of(wanted, token)
+        while len(self._kept) > MAX_CACHED_TOKENS or self._text > MAX_CACHED_TOKEN_TEXT:
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, wanted: Wanted) -> None:
+        self._text -= _text_of(wanted, self._kept.pop(wanted))
+
+
+def _text_of(wanted: Wanted, token: Token) -> int:
+    return len(token.value) + len(str(wanted.realm)) + len(wanted.service) + len(wanted.scope)
 
 
 def _lifetime(expires_in: object) -> float:

@@ -1,9 +1,9 @@
 """One budget an app: over all of its sources and everything nested in them (DESIGN 6.6).
 
-The pod has 768 MiB: the operator about 90 with nothing to do, the warm reader 20, two readers 64 each, one helm 224,
-archives on their way 64 (sources/limits.py), and what apps at work hold 176 (reconcile/shares.py). The rest, 66, is for
-apps at rest, a quarter of one each. So a reader may hold no more than 64 MiB beyond what it starts with, and what it is
-given and makes of it has to fit.
+The pod has 800 MiB: the operator about 90 with nothing to do, the warm reader 20, two readers 64 each, one helm 224,
+archives on their way 64 (sources/limits.py), manifests of images 16 (registry/limits.py), and what apps at work hold
+176 (reconcile/shares.py). The rest, 82, is for apps at rest, a quarter of one each. So a reader may hold no more than
+64 MiB beyond what it starts with, and what it is given and makes of it has to fit.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
