@@ -189,7 +189,7 @@ def look_inside(demo: Demo) -> None:
 
 
 def hint() -> int:
-    print("Next: `KEEP=1 make demo` leaves this world up to play with; `kubectl apply -k deploy/` is for your cluster.")
+    print("Next: `KEEP=1 make demo` leaves this world up to play with; docs/quickstart.md is for your own cluster.")
     return 0
 
 
