@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 
 import pytest
 
@@ -103,6 +104,13 @@ def test_waiting_takes_as_long_as_an_app_takes(text: str, expected: float) -> No
 @pytest.mark.parametrize(("text", "expected"), [("30d", 30 * 86400), ("12h", 12 * 3600)])
 def test_a_period_may_be_days(text: str, expected: float) -> None:
     assert period(text).total_seconds() == expected
+
+
+@pytest.mark.parametrize("text", ["30", "0d", "30x", ""])
+def test_a_period_has_a_unit(text: str) -> None:
+    """Whoever types 30 for a license's last days means no seconds."""
+    with pytest.raises(ArgumentTypeError, match="such as 30d or 12h"):
+        period(text)
 
 
 @pytest.mark.parametrize(

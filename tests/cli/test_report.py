@@ -221,14 +221,30 @@ async def test_a_browser_shows_it_at_any_width(width: int, tmp_path: Path, capsy
     assert measured["sections"] == 6
 
 
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on PATH")
+async def test_names_of_conditions_are_never_broken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    long = "Ingress/web: not applied without an account (spec.manifests[0].inline, document 1, line 1); " * 3
+    types = ("Ready", "Stalled", "ImagesPullable", "PullSecretReady", "WorkloadsApplied", "WorkloadsHealthy")
+    an_app(api, conditions=[condition(one, "False", "ReconciliationSucceeded", long) for one in types])
+    measured = in_browser(await report(api, capsys), 1000, tmp_path)
+    assert [name for name in measured["broken"] if name in types] == []
+
+
 def in_browser(page: str, width: int, folder: Path) -> dict[str, Any]:
     """What a frame of that width measures, which a script beside it tells: the page itself runs none."""
     script = """
       const frame = document.querySelector("iframe"), inside = frame.contentDocument, root = inside.documentElement;
       document.title = JSON.stringify({title: inside.title, wide: root.scrollWidth, room: frame.clientWidth,
-                                       sections: inside.querySelectorAll("section").length});"""
+                                       sections: inside.querySelectorAll("section").length, broken: broken(inside)});"""
+    broken = """
+      function broken(inside) {  // what stands on more than one line at the head of a row
+        return [...inside.querySelectorAll("tbody th")].filter(head => {
+          const range = inside.createRange(); range.selectNodeContents(head); return range.getClientRects().length > 1;
+        }).map(head => head.textContent);
+      }"""
     frame = f'<iframe srcdoc="{escape(page)}" width="{width}" height="900" style="border:0"></iframe>'
-    (folder / "frame.html").write_text(f"<body>{frame}<script>onload = () => {{{script}}}</script></body>")
+    (folder / "frame.html").write_text(f"<body>{frame}<script>{broken} onload = () => {{{script}}}</script></body>")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/profile", "--dump-dom"]
     command = [str(BROWSER), *flags, f"file://{folder}/frame.html"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)

@@ -31,10 +31,10 @@ def waiting(text: str) -> float:
 
 
 def period(text: str) -> timedelta:
-    """A longer duration, also in days, such as 30d or 12h."""
+    """A longer duration, also in days, such as 30d or 12h; a number alone is refused, since it would mean seconds."""
     days = re.fullmatch(r"([0-9]{1,5})d", text)
     value = int(days[1]) * _DAY if days else _duration(text)
-    if value <= 0:
+    if value <= 0 or text[-1:].isdigit():
         raise argparse.ArgumentTypeError(f"expected a duration such as 30d or 12h, found {text!r}")
     return timedelta(seconds=value)
 

@@ -24,7 +24,7 @@ dt { color: var(--soft); font-size: .875rem; } dd { margin: 0; font-size: .925re
 table { width: 100%; border-collapse: collapse; font-size: .925rem; }
 th, td { padding: .45rem .75rem .45rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }
-tbody th { font-weight: 600; min-width: 9rem; } td.names { min-width: 10rem; } td.text { min-width: 12rem; }
+tbody th { font-weight: 600; min-width: 10.5rem; } td.names { min-width: 10rem; } td.text { min-width: 12rem; }
 footer { margin-top: 2.5rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .875rem; }
 @media screen and (max-width: 60rem) {
   body { padding: 1rem; }
