@@ -165,8 +165,11 @@ def _show(world: World, offered: Sample | None) -> None:
         f"for --registries:  {world.registries_file}",
         f"kubectl and helm:  {binaries.linked(world.programs)}",
         "",
-        *(_try_it(world, offered) if offered else ()),
+        "In another terminal, or two:",
+        *([f"export PATH={_folders(world)}:$PATH"] if offered else ()),
         f"export KUBECONFIG={world.kubeconfig}",
+        *(_try_it(world, offered) if offered else ()),
+        "",
         "Ctrl-C stops everything.",
     ]
     print("\n".join(lines), flush=True)
@@ -174,18 +177,22 @@ def _show(world: World, offered: Sample | None) -> None:
 
 def _try_it(world: World, offered: Sample) -> list[str]:
     """The operator and the sample app, as two commands."""
-    folders = os.pathsep.join((str(Path(sys.executable).parent), str(binaries.linked(world.programs))))
     newest = max((sample.EXAMPLE / "release").iterdir())
     flags = f"--registries {world.registries_file} --trusted-keys {offered.keys}"
     return [
-        "To try the operator, in two terminals, each after the two exports below:",
+        "The operator, which stays in its terminal:",
         f"  kubectl apply -k {sample.ROOT / 'crds'} && kotsapp run --bind 127.0.0.1 --port 0 {flags}",
+        "The sample app, in the other terminal:",
         f"  kubectl apply -f {offered.app} && kubectl kotsapp status -n {sample.NAMESPACE} --watch",
-        "The sample vendor's next release, or a folder of your own under the name of its version:",
+        "The sample vendor's next release, or a folder of your own under the name of its version; private images are there",
+        "by any tag that a release names, a mistyped one, too:",
         f"  cp -r {newest} {offered.channel}",
-        "",
-        f"export PATH={folders}:$PATH",
     ]
+
+
+def _folders(world: World) -> str:
+    """Where the command line, kubectl and helm are."""
+    return os.pathsep.join((str(Path(sys.executable).parent), str(binaries.linked(world.programs))))
 
 
 def _who(host: layout.Host) -> str:
