@@ -33,6 +33,15 @@ async def test_status_has_no_table_of_workloads_where_there_are_none(capsys: pyt
 # -- what is shown
 
 
+async def test_status_counts_no_ways_of_images_where_there_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    api = fake_cluster()
+    put_app(api, conditions=[condition("Ready", "False", "LicenseNotFound", "Secret l does not exist")])
+    assert await run(api, "status", "shop") == 1
+    assert [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("Images")] == [
+        ["Images", "none", "yet"]
+    ]
+
+
 async def test_each_message_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
     api = fake_cluster()
     message = "Deployment/web: the image must be given"

@@ -74,6 +74,8 @@ def _images_line(status: dict[str, Any]) -> str:
     """How many pods pull from where; the list is capped, the summary counts all."""
     summary, images = status.get("imageSummary") or {}, status.get("images") or ()
     total = summary.get("total", 0)
+    if not total:
+        return "0" if "total" in summary else "none yet"
     counts = [f"{summary.get('proxied', 0)} through the proxy"]
     if len(images) == total:
         routes = Counter(image.get("route") for image in images)
