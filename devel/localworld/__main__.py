@@ -165,7 +165,7 @@ def _show(world: World, offered: Sample | None) -> None:
         f"for --registries:  {world.registries_file}",
         f"kubectl and helm:  {binaries.linked(world.programs)}",
         "",
-        "In another terminal, or two:",
+        "In two more terminals, in each:",
         *([f"export PATH={_folders(world)}:$PATH"] if offered else ()),
         f"export KUBECONFIG={world.kubeconfig}",
         *(_try_it(world, offered) if offered else ()),
@@ -180,12 +180,12 @@ def _try_it(world: World, offered: Sample) -> list[str]:
     newest = max((sample.EXAMPLE / "release").iterdir())
     flags = f"--registries {world.registries_file} --trusted-keys {offered.keys}"
     return [
-        "The operator, which stays in its terminal:",
+        "Then in the first, the operator:",
         f"  kubectl apply -k {sample.ROOT / 'crds'} && kotsapp run --bind 127.0.0.1 --port 0 {flags}",
-        "The sample app, in the other terminal:",
+        "And in the second, the sample app:",
         f"  kubectl apply -f {offered.app} && kubectl kotsapp status -n {sample.NAMESPACE} --watch",
-        "The sample vendor's next release, or a folder of your own under the name of its version; private images are there",
-        "by any tag that a release names, a mistyped one, too:",
+        "The sample vendor's next release, or a folder of your own under the name of its version; its private images",
+        "are there by any tag that it names, a mistyped one, too:",
         f"  cp -r {newest} {offered.channel}",
     ]
 

@@ -11,7 +11,7 @@ from harness.cluster import NAMESPACE, config_map
 from harness.inprocess import operating
 from harness.licenses import Signer
 from harness.shipped import DEPLOY
-from harness.virtual_time import in_virtual_time, until
+from harness.virtual_time import in_virtual_time, quiet, until
 from kotsapp.fair_queue import Tenant
 from kotsapp.manifests.budget import Budget
 from kotsapp.manifests.errors import Place
@@ -107,3 +107,18 @@ async def test_who_waits_for_a_share_says_so_and_goes_on_when_there_is_one(signe
             await until(lambda: "waits for its turn" in operator.message())
             assert operator.api.get("ConfigMap", "settings", NAMESPACE) is None
         await operator.until_ready()
+
+
+@in_virtual_time
+async def test_what_is_known_to_be_wrong_is_said_while_the_next_look_waits(signer: Signer) -> None:
+    shares, others = Shares(), [Tenant(f"n{number}", "other") for number in range(Size.MEDIUM.slots)]
+    async with operating(signer) as operator:
+        operator.put_app(manifests=[{"inline": "a: ["}])
+        await operator.until_reason("InvalidManifest")
+        api = operator.api
+    async with contextlib.AsyncExitStack() as taken:
+        for other in others:
+            await taken.enter_async_context(shares.slot(other, Size.MEDIUM))
+        async with operating(signer, api, shares=shares) as operator:
+            await quiet(20)
+            assert operator.ready() == ("False", "InvalidManifest")

@@ -1,8 +1,9 @@
 """Telling of an app that waits until its sources are read: readers are few, and shared fairly (DESIGN 6.6)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from kotsapp.api.conditions import READY, condition_in, progressing
 from kotsapp.reconcile.app import App
@@ -33,13 +34,19 @@ async def reading(app: App, services: Services, progress: Progress) -> AsyncIter
         await asyncio.gather(announcing, return_exceptions=True)
 
 
+def is_decided(app: App, status: Mapping[str, Any]) -> bool:
+    """Whether Ready says True or False of the app as it is: that says more than for what is waited, and must not come
+    and go for a moment's sake."""
+    ready = condition_in(status, READY) or {}
+    return ready.get("observedGeneration") == app.generation and ready.get("status") in ("True", "False")
+
+
 async def _announce_waits(app: App, services: Services, progress: Progress, ended: asyncio.Event) -> None:
     announced, pause = False, ANNOUNCE_AFTER
     while not await _is_over(ended, pause):
         pause = LOOK
-        ready = condition_in(progress.before, READY)
-        if ready is not None and ready.get("status") == "True":
-            continue  # of what is ready nothing is to be said for a moment's sake
+        if is_decided(app, progress.before):
+            continue
         if services.reader.waits(app.tenant) != announced:
             announced = not announced
             await progress.announce(*progressing(WAITING if announced else READING))

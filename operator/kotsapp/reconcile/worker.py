@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from kotsapp.api.conditions import READY, Condition, Reason, condition_in, progressing, retrying
+from kotsapp.api.conditions import Condition, Reason, progressing, retrying
 from kotsapp.apply.inventory import Inventory
 from kotsapp.apply.ledger import Ledger
 from kotsapp.backoff import Backoff
@@ -20,6 +20,7 @@ from kotsapp.reconcile.finalize import finalize
 from kotsapp.reconcile.finalizer import set_finalizer
 from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import Outcome
+from kotsapp.reconcile.reading_slot import is_decided
 from kotsapp.reconcile.reconciler import Reconciler
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.shares import LargerError, expected
@@ -130,14 +131,13 @@ class Worker:
 
     @contextlib.asynccontextmanager
     async def _share(self, services: Services) -> AsyncIterator[None]:
-        """A share of memory of the app's size; whoever waits for it for long says so, unless it is Ready."""
+        """A share of memory of the app's size; whoever waits for it for long says so."""
         async with contextlib.AsyncExitStack() as stack:
             slot = services.shares.slot(self.app.tenant, self._memory.size)
             entering = asyncio.create_task(stack.enter_async_context(slot))
             try:
                 done, _ = await asyncio.wait({entering}, timeout=ANNOUNCE_AFTER)
-                ready = condition_in(self._writer.status, READY)
-                if not done and self._writer.certain and (ready or {}).get("status") != "True":
+                if not done and self._writer.certain and not is_decided(self.app, self._writer.status):
                     await self._write(self.app, progressing(WAITING), services)
                 await entering
             finally:
