@@ -210,3 +210,10 @@ def test_several_licenses_are_each_told_and_the_worst_decides(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"kind: Nothing")))
     assert run("verify", good, "-", *keys) == 1
     assert capsys.readouterr().err.startswith("kotsapp: -: ")
+
+
+def test_of_an_edited_license_it_is_said_which_values_count(
+    vendor: Vendor, trusted_keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verify(edited(vendor.license(), lambda spec: spec.update(customerName="Eve")), trusted_keys, "table")
+    assert "spec.customerName: changed after signing; the signed values are used" in capsys.readouterr().out

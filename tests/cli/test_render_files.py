@@ -6,6 +6,7 @@ from pathlib import Path
 from harness.kustomize import by_identity, kustomize
 from harness.licenses import LICENSE_ID
 from harness.rendering import API, NAMESPACE, PROXIED, SECRET, Render, deployment, images
+from kotsapp.cli import main
 from kotsapp.manifests.documents import load
 
 
@@ -98,7 +99,7 @@ def test_kustomize_gives_what_is_printed(render: Render, tmp_path: Path) -> None
     render.add("more/app.yaml", deployment("c", "docker.io/library/redis"), NAMESPACE)
     printed = by_identity(render.objects("--assume=private"))
     render("--assume=private", "--kustomize", "--to", tmp_path / "out")
-    assert render.errors == ""
+    assert render.errors == f"kotsapp: 6 files in {tmp_path / 'out'}\n"
     assert by_identity(kustomize(tmp_path / "out")) == printed
     written = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.yaml"))
     assert written == [
@@ -123,3 +124,13 @@ def test_an_object_twice_is_refused_for_kustomize(render: Render, tmp_path: Path
     render.add("a.yaml", deployment("web", API), deployment("web", API))
     render("--assume=private", "--kustomize", "--to", tmp_path / "out", code=1)
     assert "Deployment/web is there twice" in render.errors
+
+
+def test_files_are_given_with_or_without_a_flag(render: Render) -> None:
+    render.add("a.yaml", deployment("web", API))
+    trusted = ["--license", str(render.license), "--trusted-keys", str(render.signer.folder), "--assume=public"]
+
+    assert main(["render", str(render.manifests), *trusted]) == 0
+    assert render.capsys.readouterr().out == render("--assume=public")
+    assert main(["render", *trusted]) == 2
+    assert "give manifests, archives or folders" in render.capsys.readouterr().err

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,7 @@ def _table(result: Mapping[str, Any]) -> str:
         ("PROXY", result["proxyDomain"] or "the vendor's default"),
         ("VERSION", result["version"]),
         ("KEY", result["keyId"]),
-        ("DIFFERENCES", ", ".join(result["differences"]) or "none"),
+        ("DIFFERENCES", _differences(result["differences"])),
     ]
     text = "\n".join(f"{name:<12} {value}" for name, value in lines)
     if not result["entitlements"]:
@@ -147,6 +147,10 @@ def _table(result: Mapping[str, Any]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     table = "\n".join(f"{name:<{widths[0]}}   {value:<{widths[1]}}   {check}" for name, value, check in rows)
     return f"{text}\n\n{table}"
+
+
+def _differences(changed: Sequence[str]) -> str:
+    return f"{', '.join(changed)}: changed after signing; the signed values are used" if changed else "none"
 
 
 def _shown(value: bool | int | str | None) -> str:

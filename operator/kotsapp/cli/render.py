@@ -11,7 +11,7 @@ from kotsapp.cli.loading import no_collector
 def run(args: argparse.Namespace) -> int:
     """Print or write what kubectl apply then applies; exit code 1 for what stands in the way, or a difference."""
     _check_usage(args)
-    files = source_files(args.filename)
+    files = source_files([*args.filename, *args.files])
     # Manifests are trees, too, which are freed as soon as nothing refers to them.
     with no_collector(), engine_for(files, args.helm) as engine:
         # What takes longest to load is loaded while helm starts.
@@ -21,6 +21,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_usage(args: argparse.Namespace) -> None:
+    if not args.filename and not args.files:
+        raise CommandError("give manifests, archives or folders, or - for standard input")
     if args.kustomize and args.to is None:
         raise CommandError("--kustomize writes a folder: name it with --to")
     if args.diff and args.to is not None:

@@ -26,7 +26,7 @@ from kotsapp.release.reader import Release, SourceFile
 from kotsapp.release.renderer import Renderer
 from kotsapp.render.patched import Found, Patched, find, in_order, patch, placed, secret_namespaces, title
 from kotsapp.render.yaml_text import dump_all
-from kotsapp.text import json_text, listed
+from kotsapp.text import counted, json_text, listed
 from kotsapp.verdicts.verdict import Verdict
 
 _ASSUMPTIONS = {"private": Verdict.PRIVATE, "public": Verdict.PUBLIC}
@@ -175,6 +175,7 @@ def _write(
         for note in written.notes:
             _note(note)
         write_folder(args.to, written.files, frozenset({f"{MIDSTREAM}/{SECRET_FILE}"}))
+        _note(f"{counted(len(written.files), 'file')} in {args.to}")
     elif args.to is not None:
         from kotsapp.cli.folder import write_folder
         from kotsapp.render.files import SECRET_FILE, file_names
@@ -183,6 +184,7 @@ def _write(
         if secrets:
             files[SECRET_FILE] = dump_all(secrets)
         write_folder(args.to, files, frozenset({SECRET_FILE}))
+        _note(f"{counted(len(files), 'file')} in {args.to}")
     else:
         objects = in_order(patched, secrets)
         if args.output == "json":

@@ -75,7 +75,7 @@ def of_rollout(done: ChangeSet, removal: Removal) -> list[Event]:
         found.append(Event(EventReason.APPLIED, f"applied {listed(done.applied, MAX_NAMED)}"))
     if done.repaired:
         repaired = listed(done.repaired, MAX_NAMED)
-        found.append(Event(EventReason.DRIFT_REPAIRED, f"changed by somebody else and put right: {repaired}"))
+        found.append(Event(EventReason.DRIFT_REPAIRED, f"changed or deleted by others, put right: {repaired}"))
     if removal.deleted:
         gone = listed(removal.deleted, MAX_NAMED)
         found.append(Event(EventReason.PRUNED, f"no longer part of the app: {gone}"))

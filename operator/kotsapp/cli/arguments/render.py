@@ -18,7 +18,8 @@ finds a difference, 2 for bad usage.
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("render", help=COMMANDS["render"], description=_TEXT, **with_examples("render"))
     add = parser.add_argument
-    add("-f", "--filename", nargs="+", action="extend", required=True, metavar="FILE|DIR|-", help="manifests, archives")
+    add("files", nargs="*", metavar="FILE|DIR|-", help="manifests, archives")
+    add("-f", "--filename", nargs="+", action="extend", default=[], metavar="FILE|DIR|-", help="the same")
     add("--license", required=True, metavar="FILE|-", help="the license, which the pull secret is made from")
     add("--trusted-keys", metavar="DIR", help="further license keys, <key id>.pem each")
     add(
