@@ -12,7 +12,7 @@ from harness.inprocess import Operator, operating
 from harness.licenses import Signer
 from harness.virtual_time import in_virtual_time, quiet, until
 from kotsapp.release import jobs
-from kotsapp.release.store import MAX_AT_HAND
+from kotsapp.release.store import MAX_AT_HAND, Packed, StoredRelease
 
 
 @pytest.fixture
@@ -25,6 +25,19 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
         return jobs.render(*arguments)
 
     monkeypatch.setitem(jobs.JOBS, "render", render)
+    yield asked
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """Which stored releases readers were asked for."""
+    asked: list[Any] = []
+
+    def stored(packed: Packed) -> StoredRelease:
+        asked.append(packed.revision)
+        return jobs.stored(packed)
+
+    monkeypatch.setitem(jobs.JOBS, "stored", stored)
     yield asked
 
 
@@ -87,3 +100,26 @@ async def test_large_ones_are_let_go_of(signer: Signer, rendered: list[Any]) -> 
     async with rolled_out(signer, config_map(a=random.Random(1).randbytes(2 * MAX_AT_HAND).hex())) as operator:
         await look(operator)
         assert len(rendered) == 2
+
+
+@in_virtual_time
+@pytest.mark.usefixtures("helm_on_path")
+async def test_a_stored_release_is_read_once_until_somebody_touches_its_secret(
+    signer: Signer, opened: list[Any]
+) -> None:
+    async with rolled_out(signer, config_map(a="{{repl RandomString 20}}")) as operator:
+        drawn = operator.api.live("ConfigMap", "settings", NAMESPACE)["data"]
+        for _ in range(3):
+            await look(operator)
+        assert opened == [1]
+
+        touched = {"metadata": {"annotations": {"touched": "1"}}}
+        operator.api.change("Secret", "my-app.release.v1", touched, NAMESPACE)
+        for _ in range(3):
+            await look(operator)
+        assert opened == [1, 1]
+        assert operator.api.live("ConfigMap", "settings", NAMESPACE)["data"] == drawn
+
+        operator.api.change("Secret", "my-app.release.v1", {"data": {"release": "AAAA"}}, NAMESPACE)
+        await look(operator)
+        assert operator.ready() == ("False", "RenderFailed")

@@ -5,13 +5,14 @@ import base64
 import pytest
 
 from harness.cluster import NAMESPACE, config_map, fake_cluster, obj
-from harness.fakekube import connect
+from harness.fakekube import FakeApi, connect
 from harness.inprocess import Operator, operating
 from harness.licenses import Signer
 from harness.virtual_time import in_virtual_time
 from kotsapp.names import API_VERSION, KIND
 from kotsapp.reconcile import release_store
 from kotsapp.reconcile.app import App
+from kotsapp.reconcile.release_store import Revision
 from kotsapp.release.store import (
     RELEASE_LABEL,
     REVISION_LABEL,
@@ -86,9 +87,15 @@ async def test_what_is_only_labelled_as_a_stored_release_is_not_read() -> None:
         api.put(obj("Secret", f"junk-{number}", metadata=metadata, type=SECRET_TYPE))
 
     with pytest.raises(StoredReleaseError, match=r"Secret my-app\.release\.v38 is missing"):
-        await release_store.load(app, connect(api), _never)
+        await release_store.load(app, await _newest(app, api), connect(api), _never)
 
     assert [record for record in map(str, api.audit) if "junk-" in record] == []
+
+
+async def _newest(app: App, api: FakeApi) -> Revision:
+    found = await release_store.newest(app, connect(api))
+    assert found is not None
+    return found
 
 
 async def _never(_: Packed) -> StoredRelease:

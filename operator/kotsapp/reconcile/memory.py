@@ -6,6 +6,7 @@ from math import inf
 from kotsapp.apply.repair_backoff import RepairHistory
 from kotsapp.pods.restart import History
 from kotsapp.reconcile.events import Event
+from kotsapp.reconcile.release_store import Revision
 from kotsapp.reconcile.shares import Size
 from kotsapp.reconcile.verdict_history import VerdictHistory
 from kotsapp.redact import Redactor
@@ -49,7 +50,7 @@ class Memory:
     ``refresh`` is a fresh look at the images that was asked for and not taken yet, the one before it was at
     ``refreshed_at`` on the loop's clock; ``rerendered_at`` is when a new rendering that was asked for was last begun;
     ``release`` is the one that was rendered or read last; ``at_hand`` is it, packed, while nothing is to be done about
-    the app, where it is small and no Secret holds it;
+    the app, where it is small, and ``at_hand_of`` the stored revision that it was read from, if it was;
     ``deaths`` are those of its readers; ``may_impersonate`` is the account as which the operator
     may act.
     ``redactor`` knows what may be in no message about the app; ``size`` is how much it held last.
@@ -62,6 +63,7 @@ class Memory:
     deaths: Deaths | None = None
     release: StoredRelease | None = field(default=None, repr=False)
     at_hand: bytes | None = field(default=None, repr=False)
+    at_hand_of: Revision | None = None
     rollout_started: float | None = None
     repairs: RepairHistory = field(default_factory=RepairHistory)
     may_impersonate: str = ""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kotsapp.apply.inventory import Inventory
@@ -18,21 +19,36 @@ from kotsapp.release.upgrade import ChartRecord, Past
 KEPT_REVISIONS = 2
 
 
-async def load(
-    app: App, client: KubeClient, read: Callable[[Packed], Awaitable[StoredRelease]]
-) -> StoredRelease | None:
-    """The newest stored release; None when there is none. ``read`` is what looks into it, where that does no harm.
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A stored release that is there, without what it holds: names and resourceVersions of its Secrets, which are
+    others when somebody has changed one."""
 
-    Raises StoredReleaseError when it can't be used, ApiError, and what ``read`` raises.
-    """
+    number: int
+    parts: tuple[tuple[str, str], ...]
+
+
+async def newest(app: App, client: KubeClient) -> Revision | None:
+    """The newest stored release; None when there is none. Raises ApiError."""
     found = store.revisions(await _listed(app, client))
     if not found:
         return None
-    newest = next(iter(found))
-    if len(found) > 1 and not store.is_whole(found[newest], app.name, newest):
-        newest = list(found)[1]  # the write of the newest was cut off
-    secrets = await _parts(app, found[newest], newest, client)
-    return await read(await asyncio.to_thread(store.packed, secrets, app.name, newest))
+    number = next(iter(found))
+    if len(found) > 1 and not store.is_whole(found[number], app.name, number):
+        number = list(found)[1]  # the write of the newest was cut off
+    seen = (secret["metadata"] for secret in found[number])
+    return Revision(number, tuple(sorted((one["name"], one["resourceVersion"]) for one in seen)))
+
+
+async def load(
+    app: App, revision: Revision, client: KubeClient, read: Callable[[Packed], Awaitable[StoredRelease]]
+) -> StoredRelease:
+    """What the revision holds. ``read`` is what looks into it, where that does no harm.
+
+    Raises StoredReleaseError when it can't be used, ApiError, and what ``read`` raises.
+    """
+    secrets = await _parts(app, revision, client)
+    return await read(await asyncio.to_thread(store.packed, secrets, app.name, revision.number))
 
 
 async def save(app: App, stored: StoredRelease, client: KubeClient) -> None:
@@ -92,17 +108,15 @@ async def _listed(app: App, client: KubeClient) -> Sequence[dict[str, Any]]:
 
 def _known(metadata: Mapping[str, Any]) -> dict[str, Any]:
     labels = {name: value for name, value in (metadata.get("labels") or {}).items() if name == REVISION_LABEL}
-    kept = {"name": metadata["name"], "uid": metadata["uid"], "labels": labels}
+    kept = {name: metadata[name] for name in ("name", "uid", "resourceVersion")} | {"labels": labels}
     return {"metadata": kept, "type": SECRET_TYPE}
 
 
-async def _parts(
-    app: App, listed: Sequence[Mapping[str, Any]], revision: int, client: KubeClient
-) -> Sequence[dict[str, Any]]:
+async def _parts(app: App, revision: Revision, client: KubeClient) -> Sequence[dict[str, Any]]:
     """The Secrets of a revision with what they hold, no more than one can have."""
     kind = await client.resource_type("v1", "Secret")
-    there = {secret["metadata"]["name"] for secret in listed}
-    names = [name for name in store.part_names(app.name, revision) if name in there]
+    there = {name for name, _ in revision.parts}
+    names = [name for name in store.part_names(app.name, revision.number) if name in there]
     found = [await client.get(kind, name, app.namespace) for name in names]
     return [
         secret

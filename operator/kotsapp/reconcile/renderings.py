@@ -14,6 +14,7 @@ from kotsapp.reconcile.memory import Memory
 from kotsapp.reconcile.outcome import UNWATCHED_POLL, retryable, terminal
 from kotsapp.reconcile.progress import Progress
 from kotsapp.reconcile.reading_slot import reading
+from kotsapp.reconcile.release_store import Revision
 from kotsapp.reconcile.rendering import Before, ReaderFor, after_death, died, refuse_deadly, render
 from kotsapp.reconcile.services import Services
 from kotsapp.reconcile.shares import Share, Size
@@ -68,6 +69,7 @@ class Renderings:
         self._now = asyncio.get_running_loop().time()
         self._early = memory.rerendered_at + MIN_RERENDER - self._now
         self._unpacked: StoredRelease | None = None
+        self._loaded: Revision | None = None
         self._used: StoredRelease | None = None
         self.deferred = 0.0
 
@@ -75,17 +77,21 @@ class Renderings:
         """The release as it was rendered last; None when there is none, or a new rendering is asked for."""
         if self._memory.release is not None:
             return self._memory.release
-        if self._memory.at_hand is not None:
-            # A reader, which would read the same files anew, is a process.
-            self._unpacked = await asyncio.to_thread(store.unpacked, self._memory.at_hand)
-            return self._unpacked
+        if self._memory.at_hand is not None and self._memory.at_hand_of is None:
+            return await self._unpack(self._memory.at_hand)
         before = self._progress.before
         if before.get("observedGeneration") and not stored_revision(before):
             return None  # nothing of it has to be kept
+        client = self._services.client
+        self._loaded = await release_store.newest(self._app, client)
+        if self._loaded is None:
+            return None
+        if self._memory.at_hand is not None and self._memory.at_hand_of == self._loaded:
+            return await self._unpack(self._memory.at_hand)
         try:
             async with reading(self._app, self._services, self._progress):
                 reader = self._reader(f"stored-{self._app.uid}")
-                return await release_store.load(self._app, self._services.client, reader.stored)
+                return await release_store.load(self._app, self._loaded, client, reader.stored)
         except ReaderUnavailableError as error:
             raise retryable(Reason.RENDER_FAILED, str(error)) from None
         except StoredReleaseError as error:
@@ -97,6 +103,11 @@ class Renderings:
                 f' --namespace {self._app.namespace} --overwrite {RENDER_ANNOTATION}="$(date)"'
             )
             raise terminal(Reason.RENDER_FAILED, message, retry_after=UNWATCHED_POLL) from None
+
+    async def _unpack(self, content: bytes) -> StoredRelease:
+        """A reader, which would read the same once more, is a process."""
+        self._unpacked = await asyncio.to_thread(store.unpacked, content)
+        return self._unpacked
 
     def timely(self, stored: StoredRelease | None) -> App:
         """The app; without a request for a new rendering that comes too soon after another one, which waits."""
@@ -181,12 +192,15 @@ class Renderings:
             raise died(self._memory.deaths) from None
 
     async def rest(self) -> None:
-        """Let go of the release; what is small, and in no Secret, stays packed."""
+        """Let go of the release; what is small stays packed: what is in Secrets, too, until somebody changes those."""
         used, self._used, self._memory.release = self._used, None, None
         if used is None or used is self._unpacked:
             return
-        is_small = not used.revision and Size.of(self._share.held) is Size.SMALL
+        # What was just stored is looked at once more: it must be readable after a restart.
+        known = not used.revision or (self._loaded is not None and used.revision == self._loaded.number)
+        is_small = known and Size.of(self._share.held) is Size.SMALL
         self._memory.at_hand = await asyncio.to_thread(store.at_hand, used) if is_small else None
+        self._memory.at_hand_of = self._loaded if used.revision else None
 
     def note_read(self) -> None:
         """The release is rendered, and all of its readers came to their end."""

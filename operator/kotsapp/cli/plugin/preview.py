@@ -196,7 +196,8 @@ class _Preview:
         """The stored rendering, or a new one where an input has changed, as in the operator (DESIGN 6.5)."""
         renderer, inputs = read.renderer, read.renderer.inputs(read.files)
         reader = ReaderFor(self._reader, self._app.tenant, inputs)
-        stored = await release_store.load(self._app, self._client, reader.stored)
+        newest = await release_store.newest(self._app, self._client)
+        stored = await release_store.load(self._app, newest, self._client, reader.stored) if newest else None
         if stored is not None and may_serve(self._app, stored, renderer):
             content = renderer.inputs_of((await reader.content(read.files)).digest)
             if inputs == stored.inputs or content == stored.content_inputs:
