@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 
-from kotsapp.aside import FEW, Aside
+from kotsapp.aside import AT_ONCE, FEW_VALUES, Aside, paced
 from kotsapp.fair_queue import Tenant, acting_for
 
-MANY = FEW + 1
+MANY = [{}] * (FEW_VALUES + 1)
+FEW = [{}] * FEW_VALUES
 LONG = 30.0
 
 
@@ -27,6 +29,36 @@ async def test_the_loop_goes_on_while_much_is_computed() -> None:
 async def test_little_is_computed_at_once() -> None:
     assert await Aside().run(FEW, threading.get_ident) == threading.get_ident()
     assert await Aside().run(MANY, threading.get_ident) != threading.get_ident()
+
+
+async def test_few_objects_of_many_values_are_computed_aside() -> None:
+    large = [{"kind": "ConfigMap", "data": {str(number): "" for number in range(FEW_VALUES)}}]
+    nested = [{"a": [[{"b": 1}] for _ in range(FEW_VALUES)]}]
+
+    for objects in (large, nested):
+        assert await Aside().run(objects, threading.get_ident) != threading.get_ident()
+
+
+async def test_others_have_their_moment_between_items_that_take_long() -> None:
+    seen: list[str] = []
+    other = asyncio.create_task(_note(seen, "other"))
+
+    async for item in paced(["first", "second"]):
+        _compute(2 * AT_ONCE)
+        seen.append(item)
+
+    await other
+    assert seen == ["first", "other", "second"]
+
+
+def _compute(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+async def _note(seen: list[str], what: str) -> None:
+    seen.append(what)
 
 
 async def test_one_computes_at_a_time_namespace_after_namespace() -> None:

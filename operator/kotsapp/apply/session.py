@@ -99,8 +99,7 @@ class Session:
         plan = await _without_kept_owners(plan, reader)
         inside = [key for key in plan.keys if key.namespace == owner.namespace]
         await claim(self._applicant, plan, inside, reader, self._cluster.holds)
-        size = len(plan.objects)
-        digests = await self._cluster.aside.run(size, PlanDigests.of, plan, self._options.digest_key)
+        digests = await self._cluster.aside.run(plan.objects, PlanDigests.of, plan, self._options.digest_key)
         changes = await find_changes(plan, digests, reader, self._known)
         await refuse_unserved(changes.drifted, changes.due, client)
         await self._rehearse(changes)

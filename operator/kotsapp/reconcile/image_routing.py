@@ -44,7 +44,7 @@ class ImageRouting:
 
         With the ``same_license`` as in the status, what the proxy has proved to it counts on.
         """
-        used = await self._services.aside.run(len(release.objects), routing.used_in, release, spec)
+        used = await self._services.aside.run(release.objects, routing.used_in, release, spec)
         try:
             references = parse_used(used.users)
         except InvalidImagesError as error:

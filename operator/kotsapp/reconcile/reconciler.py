@@ -157,10 +157,10 @@ class Reconciler:
         self, spec: Spec, license: License, release: Release, images: ImagesResult, kept: SecretsOfAccounts
     ) -> Plan:
         secrets = PullSecrets(secret_name(spec, license), license.license_id, images.routing.domains)
-        lent, size = self._services.settings.lent, len(release.objects)
+        lent = self._services.settings.lent
         inputs = (release, images.pulls, secrets, self._app, spec, kept, lent)
         try:
-            return await self._services.aside.run(size, make_plan, *inputs)
+            return await self._services.aside.run(release.objects, make_plan, *inputs)
         except PlanError as error:
             condition = Condition.false(WORKLOADS_APPLIED, Reason.OBJECT_REFUSED, str(error))
             raise terminal(Reason.OBJECT_REFUSED, str(error), condition) from None

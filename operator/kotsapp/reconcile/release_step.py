@@ -123,8 +123,9 @@ class ReleaseStep:
 
         Raises ReconcileError for an object whose very name reveals the license id.
         """
-        size, redactor = len(release.objects), self._memory.redactor
-        if problem := await self._services.aside.run(size, known_secrets.learn_release, redactor, release, license):
+        aside, redactor = self._services.aside, self._memory.redactor
+        learn = known_secrets.learn_release
+        if problem := await aside.run(release.objects, learn, redactor, release, license):
             raise terminal(Reason.INVALID_MANIFEST, problem)
         self._share.hold_secrets(redactor.size)
         return await route(release)
